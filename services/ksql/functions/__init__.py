@@ -1,0 +1,1 @@
+"""Scalar and aggregate functions: one registry, one way to add one."""
