@@ -1,0 +1,156 @@
+"""One root error, one handler, one shape over HTTP: RFC 9457 problem details (``application/problem+json``).
+
+PagePulseError
+├── BadRequest 400          the request makes no sense as it is
+├── Unauthorized 401        a bearer token is needed
+├── NotFound 404
+├── Conflict 409            right request, wrong moment
+├── Unprocessable 422       a field is out of range
+├── TooManyRequests 429
+├── UpstreamError 502       a server we depend on refused
+├── Unavailable 503         a server we depend on is away
+└── DeadlineExceeded 504    a server we depend on was too slow
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from shared.json import dumps
+
+PROBLEM_JSON = "application/problem+json"
+
+_log = structlog.get_logger(__name__)
+
+
+class PagePulseError(Exception):
+    """The root. ``detail`` says what happened and what to do; ``extra`` become members of the problem document."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+
+class BadRequest(PagePulseError):
+    status, type, title = 400, "bad-request", "The request cannot be understood"
+
+
+class Unauthorized(PagePulseError):
+    status, type, title = 401, "unauthorized", "A bearer token is needed"
+
+
+class NotFound(PagePulseError):
+    status, type, title = 404, "not-found", "There is no such thing"
+
+
+class Conflict(PagePulseError):
+    status, type, title = 409, "conflict", "Not possible in the present state"
+
+
+class Unprocessable(PagePulseError):
+    status, type, title = 422, "invalid-input", "A field of the request is not valid"
+
+
+class TooManyRequests(PagePulseError):
+    status, type, title = 429, "too-many-requests", "Too many requests"
+
+
+class UpstreamError(PagePulseError):
+    status, type, title = 502, "upstream-error", "A server that is needed refused"
+
+
+class Unavailable(PagePulseError):
+    status, type, title = 503, "unavailable", "A server that is needed is away"
+
+
+class DeadlineExceeded(PagePulseError):
+    status, type, title = 504, "deadline-exceeded", "A server that is needed was too slow"
+
+
+class Problem(BaseModel):
+    """Problem details as of RFC 9457. ``type`` is stable: clients may switch on it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Stable name of the kind of problem", examples=["conflict"])
+    title: str = Field(description="Short summary, the same for every problem of this type")
+    status: int = Field(description="The HTTP status", examples=[409])
+    detail: str = Field(description="What happened here, and what to do")
+    instance: str = Field(description="Path of the request", examples=["/generator/start"])
+    request_id: str | None = Field(default=None, description="Also in the header X-Request-ID and in the logs")
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses=`` of a route that may answer with these problems; 422 is always among them."""
+    titles = {cls.status: cls.title for cls in PagePulseError.__subclasses__()}
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": titles.get(status, PagePulseError.title), "content": {PROBLEM_JSON: {"schema": schema}}}
+        for status in sorted({*statuses, 422})
+    }
+
+
+def problem(request: Request, status: int, type_: str, title: str, detail: str, **extra: Any) -> Response:
+    """The response for one problem."""
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    body = {**extra, "type": type_, "title": title, "status": status, "detail": detail, "instance": request.url.path}
+    if request_id:
+        body["request_id"] = request_id
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return Response(dumps(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Makes every failure of ``app`` a problem document."""
+
+    @app.exception_handler(PagePulseError)
+    async def known(request: Request, error: PagePulseError) -> Response:
+        if error.status >= 500:
+            _log.warning("request failed", problem=error.type, detail=error.detail)
+        return problem(request, error.status, error.type, error.title, error.detail, **error.extra)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        fields = [
+            {"field": ".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]), "message": e["msg"]}
+            for e in error.errors()
+        ]
+        detail = "; ".join(f"{f['field']}: {f['message']}" for f in fields)
+        return problem(request, 422, Unprocessable.type, Unprocessable.title, detail, errors=fields)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        types = {cls.status: cls for cls in PagePulseError.__subclasses__()}
+        known_type = types.get(error.status_code)
+        response = problem(
+            request,
+            error.status_code,
+            known_type.type if known_type else "http-error",
+            known_type.title if known_type else str(error.detail),
+            f"{request.method} {request.url.path}: {error.detail}",
+        )
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def unknown(request: Request, error: Exception) -> Response:
+        _log.error("unhandled error", exc_info=error)
+        return problem(
+            request,
+            500,
+            PagePulseError.type,
+            PagePulseError.title,
+            "An unexpected error; the service's log has it under this request id.",
+        )

@@ -1,0 +1,83 @@
+"""HTTP clients of the services: a deadline on every call, and a peer's problem told in our words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from shared.errors import (
+    BadRequest,
+    Conflict,
+    DeadlineExceeded,
+    NotFound,
+    PagePulseError,
+    Unavailable,
+    Unprocessable,
+    UpstreamError,
+)
+
+_BY_STATUS: dict[int, type[PagePulseError]] = {
+    400: BadRequest,
+    404: NotFound,
+    409: Conflict,
+    422: Unprocessable,
+    503: Unavailable,
+}
+
+
+def create_client(
+    base_url: str,
+    *,
+    timeout: timedelta = timedelta(seconds=5),
+    token: SecretStr | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """A client for one server. ``transport`` is the seam for tests (httpx.MockTransport, ASGITransport)."""
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+    return httpx.AsyncClient(base_url=base_url, timeout=timeout.total_seconds(), headers=headers, transport=transport)
+
+
+async def call(client: httpx.AsyncClient, method: str, path: str, *, service: str, **options: Any) -> httpx.Response:
+    """One request to ``service`` (its name, for messages); ``options`` are httpx's.
+
+    Raises:
+        Unavailable: nobody listens there.
+        DeadlineExceeded: no answer in time.
+        PagePulseError: the peer answered 4xx or 5xx; see ``raise_for_problem``.
+    """
+    try:
+        response = await client.request(method, path, **options)
+    except httpx.TimeoutException as error:
+        raise DeadlineExceeded(
+            f"{service} at {client.base_url} did not answer {method} {path} in time", service=service
+        ) from error
+    except httpx.TransportError as error:
+        raise Unavailable(
+            f"{service} at {client.base_url} cannot be reached: {error or type(error).__name__}", service=service
+        ) from error
+    raise_for_problem(response, service=service)
+    return response
+
+
+def raise_for_problem(response: httpx.Response, *, service: str) -> None:
+    """Turns a 4xx or 5xx answer of ``service`` into our error of the same status (502 where we have none)."""
+    if response.is_success:
+        return
+    error_type = _BY_STATUS.get(response.status_code, UpstreamError)
+    raise error_type(f"{service}: {_detail(response)}", service=service, upstream_status=response.status_code)
+
+
+def _detail(response: httpx.Response) -> str:
+    """What the answer says went wrong: problem+json's detail, ksqlDB's and Connect's message, Pinot's error, or the text."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:500] or f"HTTP {response.status_code}"
+    if isinstance(body, dict):
+        for name in ("detail", "message", "error", "title"):
+            if isinstance(body.get(name), str) and body[name]:
+                return str(body[name])
+    return response.text[:500]

@@ -1,0 +1,17 @@
+"""JSON in one way: orjson, with text out where a text is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+
+def dumps(value: Any) -> bytes:
+    """UTF-8 JSON without spaces; dataclasses, datetimes, enums and numpy values included."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def loads(data: bytes | str) -> Any:
+    """The value of a JSON text. Raises ``orjson.JSONDecodeError`` (a ValueError)."""
+    return orjson.loads(data)
