@@ -1,0 +1,98 @@
+"""The local stack as tests see it: started once with the project's own command, on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+#: keeps clear of a demo that runs on the default ports, and below the ephemeral ports of clients
+PORT_OFFSET = 10_000
+
+_PORTS = {
+    "dashboard": 8501,
+    "generator": 8001,
+    "seeder": 8002,
+    "provisioner": 8003,
+    "ksql": 8088,
+    "connect": 8083,
+    "pinot_controller": 9000,
+    "pinot_broker": 8099,
+}
+_KAFKA_PORTS = (19092, 19292, 19392)
+_MYSQL_PORT = 13306
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack: where each part listens, and its state folder."""
+
+    directory: Path
+    offset: int
+
+    def url(self, name: str) -> str:
+        """The base URL of a part, e.g. ``url("generator")``."""
+        return f"http://127.0.0.1:{_PORTS[name] + self.offset}"
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return ",".join(f"127.0.0.1:{port + self.offset}" for port in _KAFKA_PORTS)
+
+    def environment(self) -> dict[str, str]:
+        """The settings of a service that is to use this stack."""
+        names = (
+            "generator",
+            "seeder",
+            "provisioner",
+            "ksql",
+            "connect",
+            "pinot_controller",
+            "pinot_broker",
+            "dashboard",
+        )
+        return {
+            "PAGEPULSE_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
+            "PAGEPULSE_MYSQL_PORT": str(_MYSQL_PORT + self.offset),
+            **{f"PAGEPULSE_{name.upper()}_URL": self.url(name) for name in names},
+        }
+
+    def status(self) -> dict[str, Any]:
+        """What ``pagepulse status --json`` says."""
+        done = pagepulse("status", "--json", "--dir", str(self.directory))
+        return dict(json.loads(done.stdout))
+
+
+def pagepulse(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Runs the CLI; does not raise on a non-zero exit."""
+    command = [sys.executable, "-m", "deploy.local", *arguments]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def start(directory: Path, offset: int = PORT_OFFSET) -> Stack:
+    """Starts a provisioned stack without load.
+
+    Raises:
+        RuntimeError: a component did not come up; the message is what the command said.
+    """
+    arguments = ("--detach", "--dir", str(directory), "--port-offset", str(offset), "--users", "1000")
+    done = pagepulse("up", *arguments, timeout=900)
+    if done.returncode != 0:
+        pagepulse("down", "--dir", str(directory), timeout=120)
+        raise RuntimeError(f"pagepulse up failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
+    return Stack(directory, offset)
+
+
+def stop(stack: Stack) -> None:
+    """Stops every process of the stack."""
+    done = pagepulse("down", "--dir", str(stack.directory), timeout=180)
+    if done.returncode != 0:
+        raise RuntimeError(f"pagepulse down failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
