@@ -1,0 +1,81 @@
+"""PagePulse's own services: plain Python processes that learn their addresses from the environment."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+from deploy.local import probes
+from deploy.local.component import Component
+from deploy.local.components import kafka
+from deploy.local.components.context import Context
+from deploy.local.components.mariadb import CDC_USER, DATABASE, USER
+from deploy.local.options import REPOSITORY
+from deploy.local.ports import HOST, PortName
+
+READY_WITHIN = timedelta(seconds=60)
+
+
+def services(context: Context) -> list[Component]:
+    """ksql, generator, seeder, provisioner and dashboard."""
+    brokers = kafka.names(context)
+    database = {"PAGEPULSE_MYSQL_USER": USER, "PAGEPULSE_MYSQL_PASSWORD": context.state.secret("mysql_password")}
+    capture = {"PAGEPULSE_CDC_USER": CDC_USER, "PAGEPULSE_CDC_PASSWORD": context.state.secret("cdc_password")}
+    return [
+        _service(context, "ksql", "ksql", depends_on=brokers, env={"PAGEPULSE_STATE_DIR": str(context.state.data / "ksql")}, ready="/healthcheck"),
+        _service(context, "generator", "Generator", depends_on=brokers),
+        _service(context, "seeder", "Seeder", depends_on=("mariadb",), env=database),
+        _service(context, "provisioner", "Provisioner", env=database | capture),
+        _service(context, "dashboard", "Dashboard", ready="/_stcore/health"),
+    ]
+
+
+def _service(
+    context: Context,
+    name: PortName,
+    title: str,
+    *,
+    ready: str = "/healthz",
+    env: dict[str, str] | None = None,
+    depends_on: tuple[str, ...] = (),
+) -> Component:
+    url = context.ports.url(name)
+    own = {"PAGEPULSE_HOST": HOST, "PAGEPULSE_PORT": str(context.ports[name])}
+    return Component(
+        name=name,
+        title=title,
+        command=(sys.executable, "-m", f"services.{name}"),
+        cwd=REPOSITORY,
+        env={**_addresses(context), **own, **(env or {})},
+        ports=(context.ports[name],),
+        url=url,
+        depends_on=depends_on,
+        health=probes.http(url + ready),
+        ready_within=READY_WITHIN,
+        stop_within=timedelta(seconds=10),
+    )
+
+
+def _addresses(context: Context) -> dict[str, str]:
+    """Where everybody is, under the names that the services' settings read."""
+    ports, options = context.ports, context.options
+    urls: dict[str, PortName] = {
+        "GENERATOR": "generator",
+        "SEEDER": "seeder",
+        "PROVISIONER": "provisioner",
+        "KSQL": "ksql",
+        "CONNECT": "connect",
+        "PINOT_CONTROLLER": "pinot_controller",
+        "PINOT_BROKER": "pinot_broker",
+        "DASHBOARD": "dashboard",
+    }
+    return {
+        "PYTHONUNBUFFERED": "1",
+        "PAGEPULSE_KAFKA_BOOTSTRAP": context.bootstrap,
+        "PAGEPULSE_REPLICATION_FACTOR": str(options.replication),
+        "PAGEPULSE_MIN_INSYNC_REPLICAS": str(options.min_insync),
+        "PAGEPULSE_MYSQL_HOST": HOST,
+        "PAGEPULSE_MYSQL_PORT": str(ports["mariadb"]),
+        "PAGEPULSE_MYSQL_DATABASE": DATABASE,
+        **{f"PAGEPULSE_{name}_URL": ports.url(port) for name, port in urls.items()},
+    }

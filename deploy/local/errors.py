@@ -1,0 +1,53 @@
+"""What can go wrong with the local stack, told to a person at a terminal.
+
+StackError
+├── SetupError          something that must be installed is missing or could not be fetched
+├── PortTaken           somebody else listens on a port of the stack
+├── AlreadyRunning      a supervisor of this state folder is alive
+├── NotRunning          a command that needs the stack found none
+├── ComponentFailed     a component did not become healthy
+└── ServiceRefused      a service answered a request with an error
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class StackError(Exception):
+    """The root. ``reason`` is one sentence; ``hint`` says what to do; ``log`` is the file that has the details."""
+
+    def __init__(self, reason: str, *, hint: str | None = None, log: Path | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+        self.log = log
+
+
+class SetupError(StackError):
+    """A package, a runtime or a jar is missing and could not be installed."""
+
+
+class PortTaken(StackError):
+    """A port of the stack is in use."""
+
+
+class AlreadyRunning(StackError):
+    """Another supervisor owns the state folder."""
+
+
+class NotRunning(StackError):
+    """No supervisor owns the state folder."""
+
+
+class ServiceRefused(StackError):
+    """A service answered with a problem document, or not at all."""
+
+
+class ComponentFailed(StackError):
+    """A component ended, or was not healthy in time. ``tail`` holds the last lines of its log."""
+
+    def __init__(self, component: str, reason: str, *, log: Path, tail: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{component}: {reason}", log=log)
+        self.component = component
+        self.tail = tail

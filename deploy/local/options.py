@@ -1,0 +1,45 @@
+"""What a person may choose about a stack."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""Where the services are started from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """``rate`` is in events per second; ``only`` limits the stack to these components and what they need (empty: everything)."""
+
+    dir: Path
+    brokers: int = 3
+    demo: bool = True
+    generate: bool = True
+    rate: int = 200
+    users: int = 1000
+    port_offset: int = 0
+    only: tuple[str, ...] = ()
+
+    @property
+    def replication(self) -> int:
+        """Copies of each partition: three, or as many as there are brokers."""
+        return min(3, self.brokers)
+
+    @property
+    def min_insync(self) -> int:
+        """Copies that must have a record before it is acknowledged."""
+        return min(2, self.brokers)
+
+    def publish(self) -> dict[str, Any]:
+        """JSON types only."""
+        return {**dataclasses.asdict(self), "dir": str(self.dir), "only": list(self.only)}
+
+    @classmethod
+    def read(cls, published: Mapping[str, Any]) -> Options:
+        """From the published form."""
+        return cls(**{**published, "dir": Path(published["dir"]), "only": tuple(published["only"])})

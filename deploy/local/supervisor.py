@@ -1,0 +1,185 @@
+"""Keeps components running: starts them in dependency order (in parallel where it may), restarts what ends, stops in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from deploy.local import order, process
+from deploy.local.board import Board, Health
+from deploy.local.component import Component
+from deploy.local.errors import ComponentFailed
+from deploy.local.state import Started, State
+
+TAIL_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient the supervisor is. The pause between restarts doubles up to ``longest`` and starts anew after ``calm`` of health."""
+
+    probe: timedelta = timedelta(milliseconds=150)
+    first: timedelta = timedelta(milliseconds=500)
+    longest: timedelta = timedelta(seconds=15)
+    calm: timedelta = timedelta(seconds=60)
+
+
+class Supervisor:
+    """Runs ``components``. ``start`` returns when all are healthy; from then on each is watched until ``stop``."""
+
+    def __init__(self, components: Sequence[Component], state: State, board: Board, pace: Pace = Pace()) -> None:
+        order.check(components)
+        self._components = {c.name: c for c in components}
+        self._state = state
+        self._board = board
+        self._pace = pace
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._started: dict[str, Started] = {}
+        self._healthy = {name: asyncio.Event() for name in self._components}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._myself = Started.of(os.getpid())
+
+    async def start(self) -> None:
+        """Starts everything. Raises ComponentFailed for the first component that does not get healthy; what runs keeps running."""
+        self._write_pids()
+        self._keepers = {name: asyncio.create_task(self._keep(c), name=f"keep {name}") for name, c in self._components.items()}
+        everybody = asyncio.ensure_future(asyncio.gather(*(event.wait() for event in self._healthy.values())))
+        try:
+            await asyncio.wait({everybody, *self._keepers.values()}, return_when=asyncio.FIRST_COMPLETED)
+            for keeper in self._keepers.values():
+                if keeper.done() and not keeper.cancelled():
+                    keeper.result()
+        finally:
+            everybody.cancel()
+            await asyncio.gather(everybody, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Stops everything in reverse order, in parallel where it may. Never raises for a component's sake."""
+        for keeper in self._keepers.values():
+            keeper.cancel()
+        await asyncio.gather(*self._keepers.values(), return_exceptions=True)
+        before = order.dependents(self._components.values())
+        stopped = {name: asyncio.Event() for name in self._components}
+
+        async def stop_one(component: Component) -> None:
+            for name in before[component.name]:
+                await stopped[name].wait()
+            await self._end(component)
+            stopped[component.name].set()
+
+        await asyncio.gather(*(stop_one(c) for c in self._components.values()))
+
+    async def _keep(self, component: Component) -> None:
+        """One component's life. Its first start may fail this task; later failures are retried."""
+        for name in component.depends_on:
+            await self._healthy[name].wait()
+        await self._launch(component)
+        line = self._board.lines[component.name]
+        loop = asyncio.get_running_loop()
+        pause = self._pace.first
+        while True:
+            healthy_since = loop.time()
+            code = await self._processes[component.name].wait()
+            if loop.time() - healthy_since > self._pace.calm.total_seconds():
+                pause = self._pace.first
+            reason = f"ended unexpectedly ({_ending(code)})"
+            while True:
+                self._healthy[component.name].clear()
+                await process.end_group(self._processes[component.name].pid, component.stop_within)
+                line.restarts += 1
+                note = f"{reason}, restart {line.restarts} in {pause.total_seconds():.3g} s"
+                self._tell(component, Health.RESTARTING, note=note)
+                await asyncio.sleep(pause.total_seconds())
+                pause = min(2 * pause, self._pace.longest)
+                try:
+                    await self._launch(component, note=f"{reason}, restarted ({line.restarts} in all)")
+                    break
+                except ComponentFailed as failed:
+                    reason = failed.reason.partition(": ")[2]
+
+    async def _launch(self, component: Component, note: str = "") -> None:
+        log = self._state.log(component.name)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(component.ready_within.total_seconds()):
+                self._tell(component, Health.PREPARING, note=self._board.lines[component.name].note)
+                await component.prepare()
+                begun = loop.time()
+                child = await process.start(component, self._state)
+                self._processes[component.name] = child
+                self._started[component.name] = Started.of(child.pid)
+                self._write_pids()
+                self._board.lines[component.name].pid = child.pid
+                self._tell(component, Health.STARTING, note=self._board.lines[component.name].note)
+                await self._until_healthy(component, child)
+        except TimeoutError:
+            reason = f"not healthy after {component.ready_within.total_seconds():.0f} s"
+            raise self._failed(component, reason, log) from None
+        except ComponentFailed as failed:
+            raise self._failed(component, failed.reason.partition(": ")[2], log) from failed
+        except OSError as error:
+            raise self._failed(component, f"cannot be started: {error}", log) from error
+        self._board.lines[component.name].seconds = round(loop.time() - begun, 2)
+        self._tell(component, Health.HEALTHY, note=note)
+        self._healthy[component.name].set()
+
+    async def _until_healthy(self, component: Component, child: asyncio.subprocess.Process) -> None:
+        last = "no answer yet"
+        try:
+            while True:
+                if child.returncode is not None:
+                    raise ComponentFailed(component.name, f"ended while starting ({_ending(child.returncode)})", log=self._state.log(component.name))
+                try:
+                    await component.health()
+                    return
+                except Exception as error:  # noqa: BLE001  (any failure of a probe means: not healthy yet)
+                    last = f"{type(error).__name__}: {error}".splitlines()[0]
+                await asyncio.sleep(self._pace.probe.total_seconds())
+        except asyncio.CancelledError:
+            self._board.lines[component.name].note = f"last answer: {last}"
+            raise
+
+    def _failed(self, component: Component, reason: str, log: Path) -> ComponentFailed:
+        detail = self._board.lines[component.name].note
+        self._tell(component, Health.FAILED, note=f"{reason}; {detail}" if detail.startswith("last answer") else reason)
+        return ComponentFailed(component.name, self._board.lines[component.name].note, log=log, tail=tail(log))
+
+    async def _end(self, component: Component) -> None:
+        child = self._processes.get(component.name)
+        if child is None:
+            self._tell(component, Health.STOPPED)
+            return
+        self._tell(component, Health.STOPPING)
+        gentle = await process.end_group(child.pid, component.stop_within)
+        await child.wait()
+        self._started.pop(component.name, None)
+        self._write_pids()
+        self._board.lines[component.name].pid = None
+        self._tell(component, Health.STOPPED, note="" if gentle else f"killed after {component.stop_within.total_seconds():.0f} s")
+
+    def _tell(self, component: Component, health: Health, note: str = "") -> None:
+        line = self._board.lines[component.name]
+        line.state, line.note = health, note
+        self._board.changed()
+
+    def _write_pids(self) -> None:
+        self._state.write_pids(self._myself, self._started)
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
+    """The last lines of a log; empty if there is none."""
+    try:
+        with log.open(errors="replace") as file:
+            return tuple(line.rstrip() for line in deque(file, maxlen=lines))
+    except FileNotFoundError:
+        return ()
+
+
+def _ending(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
