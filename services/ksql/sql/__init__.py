@@ -1,0 +1,1 @@
+"""Text to AST: lexer, grammar, builder, and the way back to text."""

@@ -1,0 +1,408 @@
+"""The AST: what a statement says, before any name is looked up.
+
+Locations take no part in equality, so that two spellings of one expression at two places compare equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from services.ksql.model.schema import SourceKind, WindowType
+from services.ksql.model.types import SqlType
+
+
+class Location(NamedTuple):
+    """1-based line and column of a node's first token in the text that was parsed."""
+
+    line: int
+    column: int
+
+
+NOWHERE = Location(0, 0)
+
+
+# --- expressions
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnName:
+    source: str | None
+    name: str
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """``kind`` is null, boolean, integer, bigint, decimal, double or string; ``text`` is how a number was written."""
+
+    value: None | bool | int | float | str
+    kind: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    op: str
+    left: Expression
+    right: Expression
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    op: str
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    op: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Logical:
+    op: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    operand: Expression
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    operand: Expression
+    low: Expression
+    high: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    operand: Expression
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    operand: Expression
+    pattern: Expression
+    escape: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    condition: Expression
+    result: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``operand`` is None for CASE WHEN condition."""
+
+    operand: Expression | None
+    whens: tuple[When, ...]
+    default: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    operand: Expression
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``COUNT(*)`` is a call without arguments."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+Expression = (
+    ColumnName
+    | Literal
+    | Arithmetic
+    | Signed
+    | Comparison
+    | Logical
+    | Not
+    | IsNull
+    | Between
+    | In
+    | Like
+    | Case
+    | Cast
+    | Call
+)
+
+
+# --- queries
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """``*`` or ``source.*``."""
+
+    source: str | None = None
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectItem:
+    expression: Expression
+    alias: str | None = None
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """``unit`` as ksqlDB prints it: the plural, upper-case."""
+
+    value: int
+    unit: str
+
+    @property
+    def milliseconds(self) -> int:
+        return self.value * UNIT_MS[self.unit]
+
+
+_DAY_MS = 86_400_000
+#: Months and years have no fixed length; ksqlDB refuses them in windows.
+UNIT_MS = {
+    "MILLISECONDS": 1,
+    "SECONDS": 1_000,
+    "MINUTES": 60_000,
+    "HOURS": 3_600_000,
+    "DAYS": _DAY_MS,
+    "MONTHS": 30 * _DAY_MS,
+    "YEARS": 365 * _DAY_MS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    name: str
+    alias: str
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    before: Interval
+    after: Interval
+    grace: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """``type`` is INNER, LEFT, RIGHT or FULL."""
+
+    type: str
+    right: Relation
+    criteria: Expression
+    within: Within | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``size`` is the gap of a SESSION window."""
+
+    type: WindowType
+    size: Interval
+    advance: Interval | None = None
+    retention: Interval | None = None
+    grace: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """``emit`` is CHANGES, FINAL or None (a pull query when it stands alone)."""
+
+    select: tuple[SelectItem | Star, ...]
+    source: Relation
+    joins: tuple[Join, ...] = ()
+    window: Window | None = None
+    where: Expression | None = None
+    group_by: tuple[Expression, ...] = ()
+    partition_by: tuple[Expression, ...] = ()
+    having: Expression | None = None
+    emit: str | None = None
+    limit: int | None = None
+
+
+# --- statements
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDef:
+    """``constraint`` is KEY, PRIMARY KEY, HEADERS, HEADER('x') or empty."""
+
+    name: str
+    type: SqlType
+    constraint: str = ""
+    header: str | None = None
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+#: A WITH clause: upper-case property names to literals, in the order written.
+Properties = tuple[tuple[str, Literal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSource:
+    name: str
+    kind: SourceKind
+    columns: tuple[ColumnDef, ...]
+    properties: Properties
+    or_replace: bool = False
+    if_not_exists: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAsSelect:
+    name: str
+    kind: SourceKind
+    query: Query
+    properties: Properties = ()
+    or_replace: bool = False
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InsertSelect:
+    target: str
+    query: Query
+    properties: Properties = ()
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InsertValues:
+    target: str
+    columns: tuple[str, ...]
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DropSource:
+    name: str
+    kind: SourceKind
+    if_exists: bool = False
+    delete_topic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueryControl:
+    """TERMINATE, PAUSE or RESUME (``action``); ``query_id`` None means ALL."""
+
+    action: str
+    query_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """``what`` is STREAMS, TABLES, TOPICS, ALL TOPICS, QUERIES, PROPERTIES, FUNCTIONS, VARIABLES, TYPES, CONNECTORS ..."""
+
+    what: str
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeSource:
+    name: str
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeAll:
+    """DESCRIBE STREAMS or DESCRIBE TABLES."""
+
+    kind: SourceKind
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeFunction:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Either ``query_id`` or ``statement``."""
+
+    query_id: str | None = None
+    statement: Statement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """``topic`` keeps its case even unquoted."""
+
+    topic: str
+    from_beginning: bool = False
+    interval: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperty:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetProperty:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undefine:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A statement of ksqlDB that this server knows but does not run; ``what`` names it."""
+
+    what: str
+
+
+Statement = (
+    Query
+    | CreateSource
+    | CreateAsSelect
+    | InsertSelect
+    | InsertValues
+    | DropSource
+    | QueryControl
+    | Show
+    | DescribeSource
+    | DescribeAll
+    | DescribeFunction
+    | Explain
+    | Print
+    | SetProperty
+    | UnsetProperty
+    | Define
+    | Undefine
+    | Refused
+)

@@ -1,0 +1,116 @@
+"""Text to statements: the one way into ``sql``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from lark import Lark, Token, Tree, UnexpectedToken
+from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from services.ksql.errors import ParseError
+from services.ksql.sql import ast
+from services.ksql.sql.build_statements import build_statement
+from services.ksql.sql.syntax_errors import describe, end_token
+from services.ksql.sql.tokens import NoLexer, split_statements, tokenize
+from services.ksql.sql.trees import trees
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedStatement:
+    """``text`` is the statement as written, from its first word to its semicolon, variables replaced."""
+
+    text: str
+    ast: ast.Statement
+
+
+def parse(text: str, variables: Mapping[str, str] | None = None) -> list[ParsedStatement]:
+    """All statements of ``text``. DEFINE and UNDEFINE act on the statements after them.
+
+    Raises ParseError; its ``statement`` is the whole text for a syntax error, else the statement at fault.
+    """
+    defined = dict(variables or {})
+    tokens = tokenize(text)
+    parsed: list[ParsedStatement] = []
+    pieces = list(split_statements(tokens))
+    syntax = [_syntax_tree(piece, text) if not _has_variable(piece) else None for piece in pieces]
+    for piece, tree in zip(pieces, syntax, strict=True):
+        statement_text = text[piece[0].start_pos : piece[-1].end_pos]
+        if tree is None:
+            statement_text, tree = _substituted(piece, text, defined)
+        statement = _build(tree, statement_text)
+        if isinstance(statement, ast.Define):
+            defined[statement.name.upper()] = statement.value
+        elif isinstance(statement, ast.Undefine):
+            defined.pop(statement.name.upper(), None)
+        parsed.append(ParsedStatement(statement_text, statement))
+    return parsed
+
+
+def parse_one(text: str, variables: Mapping[str, str] | None = None) -> ParsedStatement:
+    """The only statement of ``text``."""
+    parsed = parse(text, variables)
+    if len(parsed) != 1:
+        raise ParseError(f"Expected exactly one KSQL statement; found {len(parsed)} instead", statement=text)
+    return parsed[0]
+
+
+def _has_variable(piece: Sequence[Token]) -> bool:
+    return any("${" in token for token in piece)
+
+
+def _substituted(piece: Sequence[Token], text: str, defined: Mapping[str, str]) -> tuple[str, Tree[Token]]:
+    """A statement with its variables replaced; the unknown ones stay, and fail where a name is wanted."""
+    start, end = piece[0].start_pos or 0, piece[-1].end_pos
+    replaced = _VARIABLE.sub(lambda match: defined.get(match[1].upper(), match[0]), text[start:end])
+    before = text[:start]
+    padding = "\n" * before.count("\n") + " " * (start - (before.rfind("\n") + 1))
+    return replaced, _syntax_tree(tokenize(padding + replaced), padding + replaced, replaced)
+
+
+def _build(tree: Tree[Token], statement_text: str) -> ast.Statement:
+    try:
+        return build_statement(trees(tree)[0])
+    except ParseError as error:
+        if error.statement:
+            raise
+        raise ParseError(f"Failed to prepare statement: {error.message}", statement=statement_text) from error
+
+
+def _syntax_tree(piece: Sequence[Token], text: str, shown: str | None = None) -> Tree[Token]:
+    parser: InteractiveParser = _grammar().parse_interactive("")
+    for index, token in enumerate([*piece, None]):
+        current = token if token is not None else end_token(piece, text)
+        if token is None and piece[-1].type == "SEMICOLON":
+            break
+        before = parser.copy(deepcopy_values=False)
+        try:
+            parser.feed_token(current)
+        except UnexpectedToken:
+            error = describe(current, before.accepts(), lambda name: _repairs(before, name, current), first=index == 0)  # noqa: B023
+            error.statement = shown if shown is not None else text
+            raise error from None
+    tree: Tree[Token] = parser.feed_eof()
+    return tree
+
+
+def _repairs(parser: InteractiveParser, inserted: str, token: Token) -> bool:
+    """Whether the parse could go on at ``token`` after one more terminal before it."""
+    attempt = parser.copy(deepcopy_values=False)
+    try:
+        attempt.feed_token(Token(inserted, ""))
+        attempt.feed_token(token)
+    except UnexpectedToken:
+        return False
+    return True
+
+
+@cache
+def _grammar() -> Lark:
+    grammar = resources.files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", lexer=NoLexer, maybe_placeholders=False)

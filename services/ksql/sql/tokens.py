@@ -1,0 +1,158 @@
+"""The lexer: SQL text to tokens, with keywords told from names, and the split into statements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from lark import Token
+from lark.lexer import Lexer
+
+from services.ksql.errors import ParseError
+
+#: Words that have a meaning of their own and can name nothing unless quoted.
+RESERVED = frozenset(
+    """ALL AND AS BETWEEN BY CASE CAST CREATE CROSS DELETE DESCRIBE DISTINCT DROP ELSE END EXISTS FALSE FROM FULL GROUP
+    HAVING IN INNER INSERT INTO IS JOIN LEFT LIKE LIMIT LIST NOT NULL ON OR OUTER PRINT RIGHT SELECT STREAM TABLE TERMINATE THEN
+    TRUE UNSET VALUES WHEN WHERE WINDOW WITH WITHIN""".split()
+)
+#: Words that the grammar knows, but that may name a column or a source too.
+NON_RESERVED = frozenset(
+    """ADD ADVANCE ALTER ASSERT BEGINNING CHANGES COLUMN CONNECTOR CONNECTORS DAY DAYS DECIMAL DEFINE EMIT ESCAPE EXPLAIN
+    EXTENDED FINAL FUNCTION FUNCTIONS GRACE HEADER HEADERS HOPPING HOUR HOURS IF INTERVAL KEY MILLISECOND MILLISECONDS MINUTE
+    MINUTES MONTH MONTHS PARTITION PAUSE PERIOD PLUGINS PRIMARY PROPERTIES QUERIES REPLACE RESUME RETENTION RUN SAMPLE SCRIPT SECOND
+    SECONDS SESSION SET SHOW SINK SIZE SOURCE STREAMS STRING TABLES TOPIC TOPICS TUMBLING TYPE TYPES UNDEFINE VARCHAR VARIABLES
+    YEAR YEARS ARRAY MAP STRUCT""".split()
+)
+KEYWORDS = RESERVED | NON_RESERVED
+
+#: Non-reserved words that are keywords only before one of these; elsewhere they are names. Keeps the grammar LALR(1).
+_ONLY_BEFORE = {
+    "EMIT": {"CHANGES", "FINAL"},
+    "PARTITION": {"BY"},
+    "SOURCE": {"STREAM", "TABLE", "CONNECTOR", "CONNECTORS"},
+    "SINK": {"CONNECTOR", "CONNECTORS"},
+}
+
+_SYMBOLS = {
+    "<>": "NEQ",
+    "!=": "NEQ",
+    "<=": "LTE",
+    ">=": "GTE",
+    "||": "CONCAT",
+    "=>": "ARROW",
+    "=": "EQ",
+    "<": "LT",
+    ">": "GT",
+    "+": "PLUS",
+    "-": "MINUS",
+    "*": "ASTERISK",
+    "/": "SLASH",
+    "%": "PERCENT",
+    "(": "LPAR",
+    ")": "RPAR",
+    "[": "LSQB",
+    "]": "RSQB",
+    ",": "COMMA",
+    ".": "DOT",
+    ";": "SEMICOLON",
+}
+
+_TOKEN = re.compile(
+    r"""
+      (?P<SKIP>\s+|--[^\n\r]*|/\*.*?\*/)
+    | (?P<STRING_VALUE>'(?:[^']|'')*')
+    | (?P<QUOTED>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
+    | (?P<VARIABLE>\$\{[A-Za-z_][A-Za-z0-9_]*\})
+    | (?P<FLOAT_VALUE>(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d+)
+    | (?P<DECIMAL_VALUE>\d+\.\d*|\.\d+)
+    | (?P<DIGIT_IDENT>\d+[A-Za-z_@:][A-Za-z0-9_@:]*)
+    | (?P<INTEGER_VALUE>\d+)
+    | (?P<IDENT>[A-Za-z_][A-Za-z0-9_@:]*)
+    | (?P<SYMBOL><>|!=|<=|>=|\|\||=>|[-=<>+*/%()\[\],.;])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def tokenize(text: str) -> list[Token]:
+    """All tokens of ``text`` with 1-based line and column. A character that begins no token becomes an UNRECOGNIZED one."""
+    tokens: list[Token] = []
+    line, line_start, position = 1, 0, 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        kind = (match.lastgroup or "UNRECOGNIZED") if match else "UNRECOGNIZED"
+        value = match.group() if match else text[position]
+        if kind != "SKIP":
+            name = _SYMBOLS[value] if kind == "SYMBOL" else kind
+            end = position + len(value)
+            tokens.append(
+                Token(name, value, start_pos=position, line=line, column=position - line_start + 1, end_pos=end)
+            )
+        newlines = value.count("\n")
+        if newlines:
+            line += newlines
+            line_start = position + value.rindex("\n") + 1
+        position += len(value)
+    return _with_keywords(tokens)
+
+
+def _with_keywords(tokens: list[Token]) -> list[Token]:
+    for index, token in enumerate(tokens):
+        if token.type != "IDENT":
+            continue
+        word = token.value.upper()
+        if word not in KEYWORDS:
+            continue
+        needed = _ONLY_BEFORE.get(word)
+        if needed is not None:
+            following = tokens[index + 1].value.upper() if index + 1 < len(tokens) else ""
+            if following not in needed or (word == "SOURCE" and not _heads_source_kind(tokens, index)):
+                continue
+        token.type = word
+    return tokens
+
+
+def _heads_source_kind(tokens: list[Token], index: int) -> bool:
+    previous = tokens[index - 1].value.upper() if index else ""
+    return previous in {"CREATE", "REPLACE", "SHOW", "LIST"}
+
+
+def split_statements(tokens: Iterable[Token]) -> Iterator[list[Token]]:
+    """The tokens of each statement; each list but a last unfinished one ends with its semicolon."""
+    current: list[Token] = []
+    for token in tokens:
+        current.append(token)
+        if token.type == "SEMICOLON":
+            yield current
+            current = []
+    if current:
+        yield current
+
+
+class NoLexer(Lexer):
+    """Stands where lark wants a lexer: tokens are fed by hand, see ``parser``."""
+
+    def __init__(self, _conf: Any) -> None:
+        pass
+
+    def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[Token]:
+        return iter(())
+
+
+def unquote_string(value: str) -> str:
+    """The text of a string literal."""
+    return value[1:-1].replace("''", "'")
+
+
+def identifier_text(token: Token) -> str:
+    """The name that a token stands for: exact when quoted, else upper-cased."""
+    value = str(token)
+    if token.type == "QUOTED":
+        quote = value[0]
+        name = value[1:-1].replace(quote * 2, quote)
+        if not name:
+            raise ParseError("Identifiers may not be empty")
+        return name
+    return value.upper()
