@@ -1,0 +1,126 @@
+"""What the runtime needs of a broker. ``kafka.py`` is the real one, ``memory.py`` the one for tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from services.ksql.engine.records import InputRecord
+
+
+class Lane(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+class Outgoing(NamedTuple):
+    """A record to write; ``timestamp`` in ms, None for the time of sending."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Bounds(NamedTuple):
+    """Offsets of a partition: the first record, and the end of what can be read."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """A topic as the broker has it. ``replicas`` is the factor of its first partition; ``config`` only what differs from the default."""
+
+    name: str
+    partitions: int
+    replicas: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def retention_ms(self) -> int:
+        return int(self.config.get("retention.ms", 604_800_000))
+
+
+class BrokerError(Exception):
+    """The broker refused or could not be reached; the message is the broker's own."""
+
+
+class UnknownTopic(BrokerError):
+    """There is no such topic."""
+
+
+class Fenced(BrokerError):
+    """Another process has taken over this transactional id: this one must not write any more."""
+
+
+class FeedSource(Protocol):
+    """A consumer of some partitions of one topic, which sees committed records only."""
+
+    async def start(self) -> None: ...
+
+    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, list[InputRecord]]:
+        """The next records of these partitions, in order; nothing of the others is taken."""
+
+    def position(self, partition: int) -> int:
+        """The next offset; markers and aborted records are skipped."""
+
+    def end(self, partition: int) -> int:
+        """The end of what can be read, as far as is known: at ``position`` nothing more is there now."""
+
+    async def stop(self) -> None: ...
+
+
+class Writer(Protocol):
+    """A transactional producer: ``start`` fences every earlier one with the same id and settles what it left open."""
+
+    async def start(self) -> None: ...
+
+    async def write(self, records: Iterable[Outgoing]) -> dict[Lane, int]:
+        """Writes all or nothing; gives the offset of the first record of each lane.
+
+        Raises:
+            Fenced: see there.
+            BrokerError: the outcome is unknown or nothing was written: start a new writer and read what is there.
+        """
+
+    async def stop(self) -> None: ...
+
+
+class Broker(Protocol):
+    """A Kafka cluster. Calls raise ``BrokerError``."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def cluster_id(self) -> str: ...
+
+    async def topics(self) -> dict[str, TopicInfo]:
+        """All topics, without their configuration."""
+
+    async def topic(self, name: str) -> TopicInfo | None:
+        """One topic with its configuration, None if there is none."""
+
+    async def create_topic(self, info: TopicInfo) -> None:
+        """Creates and waits until every broker knows it. ``replicas`` -1 takes the cluster's default."""
+
+    async def delete_topic(self, name: str) -> None: ...
+
+    async def bounds(self, topic: str) -> dict[int, Bounds]: ...
+
+    def feed(self, topic: str, positions: Mapping[int, int]) -> FeedSource: ...
+
+    def writer(self, transactional_id: str) -> Writer: ...
+
+    async def send(self, record: Outgoing) -> None:
+        """One record outside the engine's transactions (INSERT VALUES); acknowledged when it returns."""
+
+    def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:
+        """Everything committed from the start to the present end, in batches."""

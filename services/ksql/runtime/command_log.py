@@ -1,0 +1,88 @@
+"""The durable log of what was asked for: one Kafka topic of one partition, kept for ever, read again at each start.
+
+As in ksqlDB every command is a transaction of its own, so its sequence number (its offset) grows by two with each command,
+and a query's number is the offset that follows the previous command: CTAS_PAGEVIEW_TUMBLING_11 has the sequence number 12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from services.ksql.runtime.broker import Broker, Lane, Outgoing, TopicInfo, Writer
+from shared.json import dumps, loads
+
+_CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One statement that changed something. ``id`` is ksqlDB's command id (``table/`X`/create``); ``query_id`` is set where
+    it starts a query; ``properties`` are the streams properties that came with it."""
+
+    id: str
+    statement: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    query_id: str | None = None
+    sequence: int = -1
+
+
+class CommandLog:
+    """Appends and reads commands. One writer: a second server with the same service id fences the first."""
+
+    def __init__(self, broker: Broker, topic: str, transactional_id: str) -> None:
+        self._broker = broker
+        self._transactional_id = transactional_id
+        self._writer: Writer | None = None
+        self.topic = topic
+        self.last_sequence = -1
+
+    @property
+    def next_query_number(self) -> int:
+        """The number that the next query's id ends with."""
+        return self.last_sequence + 1
+
+    async def open(self) -> list[Command]:
+        """Makes the topic if need be, takes it over, and gives all commands so far."""
+        if await self._broker.topic(self.topic) is None:
+            await self._broker.create_topic(TopicInfo(self.topic, 1, -1, _CONFIG))
+        await self._take_over()
+        commands = []
+        async for records in self._broker.read_all(self.topic):
+            for record in records:
+                if record.value is not None:
+                    commands.append(Command(**{**loads(record.value), "sequence": record.offset}))
+        if commands:
+            self.last_sequence = commands[-1].sequence
+        return commands
+
+    async def append(self, command: Command) -> Command:
+        """Writes ``command``; it is durable when this returns it with its sequence number.
+
+        Raises:
+            BrokerError: it was not written, as far as is known.
+        """
+        if self._writer is None:
+            await self._take_over()
+        writer, self._writer = self._writer, None
+        assert writer is not None
+        content = {k: v for k, v in asdict(command).items() if k != "sequence"}
+        try:
+            first = await writer.write([Outgoing(self.topic, 0, command.id.encode(), dumps(content))])
+        except BaseException:
+            await writer.stop()
+            raise
+        self._writer = writer
+        self.last_sequence = first[Lane(self.topic, 0)]
+        return Command(**{**content, "sequence": self.last_sequence})
+
+    async def _take_over(self) -> None:
+        writer = self._broker.writer(self._transactional_id)
+        await writer.start()
+        self._writer = writer
+
+    async def close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.stop()

@@ -1,0 +1,128 @@
+"""Commits: outputs, state and input positions of all queries in one Kafka transaction.
+
+While a transaction is on its way the queries go on; what they do meanwhile belongs to the next one. When a transaction
+fails nobody knows what became of it, so the whole engine starts anew from what the changelog says (``engine.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import cycle
+from time import monotonic
+
+from services.ksql.engine.records import OutputRecord
+from services.ksql.runtime.broker import BrokerError, Outgoing, Writer
+from services.ksql.runtime.running import RunningQuery
+from services.ksql.runtime.state_log import StateLog
+from shared.kafka import partition_for
+
+#: partitions of recent keys are remembered: murmur2 in Python costs more than the rest of a record
+_REMEMBERED_KEYS = 200_000
+
+
+class Partitioner:
+    """Chooses partitions as Java's producer does: by the key without its window; round robin where there is none."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[str, int] = {}
+        self._chosen: dict[tuple[int, bytes], int] = {}
+        self._turns: dict[str, Iterator[int]] = {}
+
+    def learn(self, topic: str, partitions: int) -> None:
+        """The number of partitions of a sink."""
+        self._partitions[topic] = partitions
+        self._turns[topic] = cycle(range(partitions))
+
+    def place(self, record: OutputRecord) -> Outgoing:
+        """The record with its partition."""
+        key = record.partition_key
+        if key is None:
+            partition = next(self._turns[record.topic])
+        else:
+            partition = self.partition(record.topic, key)
+        return Outgoing(record.topic, partition, record.key, record.value, record.timestamp, record.headers)
+
+    def partition(self, topic: str, key: bytes) -> int:
+        """The partition of ``key`` in ``topic``."""
+        count = self._partitions[topic]
+        partition = self._chosen.get((count, key))
+        if partition is None:
+            if len(self._chosen) >= _REMEMBERED_KEYS:
+                self._chosen.clear()
+            partition = self._chosen[count, key] = partition_for(key, count)
+        return partition
+
+
+class Committer:
+    """Writes at most once per interval, and only if some query has something to commit."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        state_log: StateLog,
+        partitioner: Partitioner,
+        queries: Mapping[str, RunningQuery],
+        *,
+        interval_s: float,
+    ) -> None:
+        self._writer = writer
+        self._state_log = state_log
+        self._partitioner = partitioner
+        self._queries = queries
+        self._interval = interval_s
+        self._wanted = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._failure: BrokerError | None = None
+        self.transactions = 0
+        self.records = 0
+        self.last_duration_s = 0.0
+
+    def want(self) -> None:
+        """Something is there to commit."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Commits until cancelled.
+
+        Raises:
+            BrokerError: a transaction failed.
+        """
+        last = -self._interval
+        while True:
+            await self._wanted.wait()
+            await asyncio.sleep(max(0.0, last + self._interval - monotonic()))
+            self._wanted.clear()
+            if self._failure is not None:
+                raise self._failure
+            last = monotonic()
+            await self.commit()
+
+    async def commit(self, also: Iterable[Outgoing] = ()) -> None:
+        """One transaction with everything pending, and ``also``; none at all if there is nothing."""
+        async with self._writing:
+            batch = [*self._collect(), *also]
+            if batch:
+                begun = monotonic()
+                try:
+                    await self._writer.write(batch)
+                except BrokerError as error:
+                    self._failure = error
+                    self.want()
+                    raise
+                self.transactions += 1
+                self.records += len(batch)
+                self.last_duration_s = monotonic() - begun
+
+    def _collect(self) -> Iterator[Outgoing]:
+        for query in list(self._queries.values()):
+            if not query.dirty:
+                continue
+            pending = query.drain()
+            if pending is None:
+                continue
+            for output in pending.outputs:
+                yield self._partitioner.place(output)
+            for store, key, value in pending.changes:
+                yield self._state_log.entry(query.id, store, key, value)
+            yield from self._state_log.offsets(query.id, pending.positions)

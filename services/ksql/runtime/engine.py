@@ -1,0 +1,250 @@
+"""The running engine: queries, feeds and commits, and how it gets back on its feet.
+
+A *session* is the time from one restore to the next failure. It starts by taking over the transactional id, which settles
+what an earlier process left open; then it reads the changelog and starts every query where the changelog says. When a
+transaction fails, its outcome is not known, so the session ends and the next one begins with what is really there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from enum import StrEnum
+
+import structlog
+
+from services.ksql.engine.query import Query
+from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Lane, UnknownTopic, Writer
+from services.ksql.runtime.committer import Committer, Partitioner
+from services.ksql.runtime.feeds import Feeds
+from services.ksql.runtime.persistent import PersistentQuery
+from services.ksql.runtime.pump import Pump
+from services.ksql.runtime.running import QueryState, RunningQuery
+from services.ksql.runtime.state_log import StateLog, StoredQuery
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 15.0
+#: how long a command waits for a running session
+_STEADY_S = 30.0
+
+
+class EngineState(StrEnum):
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    FENCED = "FENCED"
+    STOPPED = "STOPPED"
+
+
+class Engine:
+    """Runs persistent queries. All methods belong to one event loop."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        state_log: StateLog,
+        *,
+        transactional_id: str,
+        commit_interval_s: float,
+        max_ahead_ms: int | None = None,
+    ) -> None:
+        self._broker = broker
+        self._state_log = state_log
+        self._transactional_id = transactional_id
+        self._interval = commit_interval_s
+        self._max_ahead_ms = max_ahead_ms
+        self._wanted: dict[str, PersistentQuery] = {}
+        self._changing = asyncio.Lock()
+        self._up = asyncio.Event()
+        self.partitioner = Partitioner()
+        self.state = EngineState.STARTING
+        self.failures = 0
+        self.queries: dict[str, RunningQuery] = {}
+        #: queries that cannot be started, and why
+        self.broken: dict[str, str] = {}
+        self.committer: Committer | None = None
+        self.pump = Pump(self.queries, self._want_commit)
+        self.feeds = Feeds(broker, self.pump.wake)
+
+    async def run(self, initial: Iterable[PersistentQuery]) -> None:
+        """Runs session after session until cancelled, or until another server takes over."""
+        self._wanted = {query.id: query for query in initial}
+        backoff = _FIRST_BACKOFF_S
+        try:
+            while self.state is not EngineState.FENCED:
+                try:
+                    await self._session()
+                except Fenced as error:
+                    _log.error("another server has taken over; this one stands still", error=str(error))
+                    self.state = EngineState.FENCED
+                except BrokerError as error:
+                    self.failures += 1
+                    _log.warning("session lost, starting anew from the changelog", error=str(error), wait_s=backoff)
+                    backoff = min(backoff * 2, _LONGEST_BACKOFF_S) if self.state is EngineState.STARTING else 0.5
+                    self.state = EngineState.STARTING
+                    await asyncio.sleep(backoff)
+        finally:
+            self.state = EngineState.STOPPED if self.state is not EngineState.FENCED else self.state
+
+    async def _session(self) -> None:
+        writer = self._broker.writer(self._transactional_id)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            async with self._changing:
+                await writer.start()
+                stored = await self._state_log.load()
+                await self._forget_others(writer, stored)
+                committer = Committer(
+                    writer, self._state_log, self.partitioner, self.queries, interval_s=self._interval
+                )
+                self.committer = committer
+                self.broken.clear()
+                for query in self._wanted.values():
+                    try:
+                        await self._launch(query, stored.get(query.id))
+                    except UnknownTopic as error:
+                        _log.error("query cannot run", query=query.id, error=str(error))
+                        self.broken[query.id] = str(error)
+                self.state = EngineState.RUNNING
+                self._up.set()
+            tasks = [
+                asyncio.create_task(self.pump.run(), name="pump"),
+                asyncio.create_task(committer.run(), name="committer"),
+            ]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._up.clear()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            async with self._changing:
+                for running in self.queries.values():
+                    self.feeds.unsubscribe(running)
+                self.queries.clear()
+                self.committer = None
+            await writer.stop()
+
+    async def _forget_others(self, writer: Writer, stored: Mapping[str, StoredQuery]) -> None:
+        """Deletes what the changelog still holds of queries that are gone."""
+        gone = [s for query_id, s in stored.items() if query_id not in self._wanted]
+        tombstones = [
+            entry
+            for query_id, entries in stored.items()
+            if query_id not in self._wanted
+            for entry in self._state_log.forget(query_id, entries)
+        ]
+        if gone:
+            await writer.write(tombstones)
+
+    @asynccontextmanager
+    async def _steady(self) -> AsyncIterator[None]:
+        """Waits for a running session and keeps it from being torn down meanwhile.
+
+        Raises:
+            BrokerError: there is none, and none comes in time.
+        """
+        try:
+            async with asyncio.timeout(_STEADY_S):
+                while True:
+                    await self._up.wait()
+                    await self._changing.acquire()
+                    if self._up.is_set():
+                        break
+                    self._changing.release()
+        except TimeoutError:
+            raise BrokerError("the engine is not running: it waits for Kafka") from None
+        try:
+            yield
+        finally:
+            self._changing.release()
+
+    async def start(self, query: PersistentQuery) -> None:
+        """Starts a query. One of the same id is replaced: the new one goes on with its state and from its positions."""
+        async with self._steady():
+            stored = None
+            if query.id in self.queries:
+                await self._halt(query.id)
+                stored = (await self._state_log.load()).get(query.id)
+            self._wanted[query.id] = query
+            await self._launch(query, stored)
+
+    async def terminate(self, query_id: str) -> None:
+        """Commits what the query has done, and ends it. Its entries in the changelog go at the next session."""
+        async with self._steady():
+            self._wanted.pop(query_id, None)
+            if query_id in self.queries:
+                await self._halt(query_id)
+
+    async def pause(self, query_id: str) -> None:
+        """Stops reading; state and positions stay."""
+        async with self._steady():
+            self._wanted[query_id] = replace(self._wanted[query_id], paused=True)
+            running = self.queries[query_id]
+            if running.state is QueryState.RUNNING:
+                running.state = QueryState.PAUSED
+                self.feeds.unsubscribe(running)
+
+    async def resume(self, query_id: str) -> None:
+        """Goes on where ``pause`` stopped."""
+        async with self._steady():
+            self._wanted[query_id] = replace(self._wanted[query_id], paused=False)
+            running = self.queries[query_id]
+            if running.state is QueryState.PAUSED:
+                running.state = QueryState.RUNNING
+                self.feeds.subscribe(running, running.fetched)
+                self.pump.wake()
+
+    async def commit(self) -> None:
+        """Commits now what is pending, without waiting for the interval."""
+        if self.committer is not None:
+            await self.committer.commit()
+
+    async def aclose(self) -> None:
+        """After ``run`` was cancelled: ends what reads."""
+        await self.feeds.aclose()
+
+    async def _halt(self, query_id: str) -> None:
+        running = self.queries[query_id]
+        self.feeds.unsubscribe(running)
+        await self.commit()
+        self.queries.pop(query_id, None)
+
+    async def _launch(self, query: PersistentQuery, stored: StoredQuery | None) -> None:
+        sink = await self._broker.topic(query.sink.topic)
+        if sink is None:
+            raise UnknownTopic(f"the sink topic {query.sink.topic} of {query.id} is gone")
+        self.partitioner.learn(sink.name, sink.partitions)
+        running = await self._make(query, stored)
+        self.queries[query.id] = running
+        if query.paused:
+            running.state = QueryState.PAUSED
+        else:
+            self.feeds.subscribe(running, running.fetched)
+        self._want_commit()
+        self.pump.wake()
+
+    async def _make(self, query: PersistentQuery, stored: StoredQuery | None) -> RunningQuery:
+        positions: dict[Lane, int] = {}
+        partitions = 1
+        left = query.plan.sources[0].topic
+        for topic in query.input_topics:
+            for partition, bounds in sorted((await self._broker.bounds(topic)).items()):
+                lane = Lane(topic, partition)
+                known = stored.offsets.get(lane) if stored else None
+                start = bounds.start if query.from_earliest or (stored and stored.offsets) else bounds.end
+                positions[lane] = max(known, bounds.start) if known is not None else start
+                partitions = partition + 1 if topic == left else partitions
+        running = RunningQuery(
+            query.id, Query(query.plan, partitions=partitions, cached=True, max_ahead_ms=self._max_ahead_ms), positions
+        )
+        if stored is not None:
+            running.restore(stored)
+        return running
+
+    def _want_commit(self) -> None:
+        if self.committer is not None:
+            self.committer.want()

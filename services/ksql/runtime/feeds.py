@@ -1,0 +1,163 @@
+"""Shares fetches: queries that stand at the same position of a topic read it through one consumer.
+
+A query that starts elsewhere gets a feed of its own; partition by partition it is handed to the feed ahead of it as soon as
+it has caught up. So a topic that four queries read is fetched once, and each query still starts where it must.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from services.ksql.engine.records import InputRecord
+from services.ksql.runtime.broker import Broker, BrokerError, FeedSource, Lane
+from shared.tasks import TaskSet
+
+_log = structlog.get_logger(__name__)
+
+#: a subscriber with more records of a lane than this gets no more of it, unless it waits for it
+_BACKLOG = 10_000
+#: how long a poll waits for records: short while the end of a lane is not known yet
+_IDLE_POLL_MS, _SEEKING_POLL_MS = 500, 10
+#: after a poll that brought little, so that a trickle of events is fetched some 40 times a second, not once per event
+_PAUSE_S = 0.025
+_LITTLE = 100
+_RETRY_S = 1.0
+
+
+class Subscriber(Protocol):
+    """Who reads lanes: a running query."""
+
+    def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
+        """The next records; ``position`` is the offset after them, ``end`` the end of what can be read."""
+
+    def wants(self, lane: Lane, backlog: int) -> bool:
+        """Whether it has room (less than ``backlog`` records of the lane), or stands still for want of them."""
+
+
+@dataclass(slots=True)
+class _FeedLane:
+    position: int
+    end: int = -1
+    subscribers: list[Subscriber] = field(default_factory=list)
+
+
+class TopicFeed:
+    """One consumer of some partitions of a topic, with the subscribers of each."""
+
+    def __init__(self, feeds: Feeds, topic: str, positions: Mapping[int, int], subscriber: Subscriber) -> None:
+        self._feeds = feeds
+        self.topic = topic
+        self.lanes = {p: _FeedLane(position, subscribers=[subscriber]) for p, position in positions.items()}
+
+    async def run(self) -> None:
+        """Polls until it has no lanes left; a broker that fails is tried again from the same positions."""
+        while self.lanes:
+            source = self._feeds.broker.feed(self.topic, {p: lane.position for p, lane in self.lanes.items()})
+            try:
+                await source.start()
+                await self._poll(source)
+            except BrokerError as error:
+                _log.warning("feed failed, it will be opened again", topic=self.topic, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            finally:
+                await source.stop()
+
+    async def _poll(self, source: FeedSource) -> None:
+        while self.lanes:
+            wanted = [p for p, lane in self.lanes.items() if self._is_wanted(p, lane)]
+            if not wanted:
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            settled = all(lane.position >= lane.end >= 0 for lane in self.lanes.values())
+            polled = await source.poll(wanted, timeout_ms=_IDLE_POLL_MS if settled else _SEEKING_POLL_MS)
+            count = 0
+            for partition in list(self.lanes):
+                records = polled.get(partition, [])
+                count += len(records)
+                self._advance(partition, records, source)
+            await asyncio.sleep(_PAUSE_S if count < _LITTLE and settled else 0)
+
+    def _is_wanted(self, partition: int, lane: _FeedLane) -> bool:
+        name = Lane(self.topic, partition)
+        return any(s.wants(name, 0) for s in lane.subscribers) or all(s.wants(name, _BACKLOG) for s in lane.subscribers)
+
+    def _advance(self, partition: int, records: list[InputRecord], source: FeedSource) -> None:
+        lane = self.lanes[partition]
+        position, end = source.position(partition), source.end(partition)
+        ahead = self._feeds.ahead_of(self, partition)
+        if ahead is not None and position >= ahead.position:
+            records = [r for r in records if r.offset < ahead.position]
+            position, end = ahead.position, max(end, ahead.end)
+            ahead.subscribers.extend(lane.subscribers)
+            del self.lanes[partition]
+        if not records and (position, end) == (lane.position, lane.end):
+            return
+        lane.position, lane.end = position, end
+        for subscriber in lane.subscribers:
+            subscriber.deliver(Lane(self.topic, partition), records, position=position, end=end)
+        self._feeds.wake()
+
+
+class Feeds:
+    """All feeds of the engine."""
+
+    def __init__(self, broker: Broker, wake: Callable[[], None]) -> None:
+        self.broker = broker
+        self.wake = wake
+        self._feeds: list[TopicFeed] = []
+        self._tasks = TaskSet()
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    def subscribe(self, subscriber: Subscriber, positions: Mapping[Lane, int]) -> None:
+        """Delivers from ``positions`` on. Lanes at which a feed stands already join it."""
+        alone: dict[str, dict[int, int]] = {}
+        for lane, position in positions.items():
+            for feed in self._feeds:
+                shared = feed.lanes.get(lane.partition) if feed.topic == lane.topic else None
+                if shared is not None and shared.position == position:
+                    shared.subscribers.append(subscriber)
+                    subscriber.deliver(lane, [], position=position, end=shared.end)
+                    break
+            else:
+                alone.setdefault(lane.topic, {})[lane.partition] = position
+        for topic, own in alone.items():
+            feed = TopicFeed(self, topic, own, subscriber)
+            self._feeds.append(feed)
+            self._tasks.start(self._run(feed), f"feed of {topic}")
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Delivers nothing more to it; feeds without subscribers end."""
+        for feed in self._feeds:
+            for partition, lane in list(feed.lanes.items()):
+                lane.subscribers[:] = [s for s in lane.subscribers if s is not subscriber]
+                if not lane.subscribers:
+                    del feed.lanes[partition]
+
+    def ahead_of(self, feed: TopicFeed, partition: int) -> _FeedLane | None:
+        """The lane of another feed that is nearest ahead of ``feed`` there, or level with it."""
+        own = feed.lanes[partition]
+        others: Iterable[_FeedLane] = (
+            lane
+            for other in self._feeds
+            if other is not feed and other.topic == feed.topic
+            for p, lane in other.lanes.items()
+            if p == partition and lane.position >= own.position
+        )
+        return min(others, key=lambda lane: lane.position, default=None)
+
+    async def aclose(self) -> None:
+        await self._tasks.aclose()
+        self._feeds.clear()
+
+    async def _run(self, feed: TopicFeed) -> None:
+        try:
+            await feed.run()
+        finally:
+            self._feeds = [f for f in self._feeds if f is not feed]

@@ -1,0 +1,84 @@
+"""A consumer of one topic: assigned by hand (no group), committed records only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.ksql.engine.records import InputRecord
+from services.ksql.runtime.broker import BrokerError
+
+#: how long the broker keeps an empty fetch open: idle feeds cost two requests a second and broker
+_FETCH_WAIT_MS = 500
+#: what one poll hands over at most, so that no single step keeps the loop for long
+_POLL_RECORDS = 2_000
+
+
+def committed_consumer(bootstrap: str) -> AIOKafkaConsumer:
+    """A consumer without a group that sees only what committed transactions wrote."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
+        max_partition_fetch_bytes=1024 * 1024,
+    )
+
+
+class KafkaFeed:
+    """See ``broker.FeedSource``. A start position that retention has deleted becomes the first one there is."""
+
+    def __init__(self, bootstrap: str, topic: str, positions: Mapping[int, int]) -> None:
+        self._topic = topic
+        self._lanes = {p: TopicPartition(topic, p) for p in positions}
+        self._positions = dict(positions)
+        self._ends: dict[int, int] = {}
+        self._consumer = committed_consumer(bootstrap)
+
+    async def start(self) -> None:
+        try:
+            await self._consumer.start()
+            self._consumer.assign(list(self._lanes.values()))
+            for partition, lane in self._lanes.items():
+                self._consumer.seek(lane, self._positions[partition])
+            ends = await self._consumer.end_offsets(list(self._lanes.values()))
+        except KafkaError as error:
+            await self._consumer.stop()
+            raise BrokerError(f"topic {self._topic}: {error}") from error
+        self._ends = {lane.partition: end for lane, end in ends.items()}
+
+    async def stop(self) -> None:
+        await self._consumer.stop()
+
+    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, list[InputRecord]]:
+        lanes = [self._lanes[p] for p in partitions]
+        try:
+            polled = await self._consumer.getmany(*lanes, timeout_ms=timeout_ms, max_records=_POLL_RECORDS)
+        except KafkaError as error:
+            raise BrokerError(f"topic {self._topic}: {error}") from error
+        return {lane.partition: [_input(record) for record in records] for lane, records in polled.items()}
+
+    def position(self, partition: int) -> int:
+        state = self._state(partition)
+        if state is not None and state.has_valid_position:
+            self._positions[partition] = state.position
+        return self._positions[partition]
+
+    def end(self, partition: int) -> int:
+        state = self._state(partition)
+        stable = state.lso if state is not None else None
+        return self._ends[partition] if stable is None or stable < 0 else int(stable)
+
+    def _state(self, partition: int) -> Any:
+        """aiokafka's state of the partition: the last stable offset of the newest fetch is known there without a request."""
+        return self._consumer._subscription.subscription.assignment.state_value(self._lanes[partition])
+
+
+def _input(record: Any) -> InputRecord:
+    return InputRecord(
+        record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
+    )

@@ -1,0 +1,90 @@
+"""The transactional producer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    KafkaError,
+    ProducerFenced,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from services.ksql.runtime.broker import BrokerError, Fenced, Lane, Outgoing
+
+#: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
+_BATCH_BYTES = 512 * 1024
+#: an open transaction of a dead process holds its readers back no longer than this
+_TRANSACTION_MS = 60_000
+#: a write that takes longer is given up: the engine starts anew from what was committed
+_WRITE_S = 45.0
+
+
+class KafkaWriter:
+    """See ``broker.Writer``. After an error it is of no use any more: stop it and start a new one."""
+
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._id = transactional_id
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=_TRANSACTION_MS,
+            acks="all",
+            linger_ms=0,
+            max_batch_size=_BATCH_BYTES,
+            request_timeout_ms=30_000,
+        )
+
+    async def start(self) -> None:
+        try:
+            async with asyncio.timeout(_WRITE_S):
+                await self._producer.start()
+        except (TimeoutError, KafkaError, OSError) as error:
+            await self._producer.stop()
+            raise BrokerError(f"no transactional producer {self._id}: {error}") from error
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+    async def write(self, records: Iterable[Outgoing]) -> dict[Lane, int]:
+        try:
+            async with asyncio.timeout(_WRITE_S):
+                return await self._write(self._batches(records))
+        except (ProducerFenced, InvalidProducerEpoch) as error:
+            raise Fenced(f"another server has taken over {self._id}") from error
+        except TimeoutError:
+            raise BrokerError(f"a transaction of {self._id} did not end within {_WRITE_S:g} s") from None
+        except (KafkaError, AssertionError) as error:
+            # aiokafka asserts its state machine: after a failed transaction that is as fatal as an error of the broker
+            raise BrokerError(f"a transaction of {self._id} failed: {error}") from error
+
+    def _batches(self, records: Iterable[Outgoing]) -> dict[Lane, list[BatchBuilder]]:
+        batches: dict[Lane, list[BatchBuilder]] = {}
+        for topic, partition, key, value, timestamp, headers in records:
+            lane = Lane(topic, partition)
+            builders = batches.get(lane)
+            if builders is None:
+                builders = batches[lane] = [self._producer.create_batch()]
+            if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                builders.append(self._producer.create_batch())
+                if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                    raise BrokerError(f"a record for {topic} is larger than {_BATCH_BYTES} bytes")
+        return batches
+
+    async def _write(self, batches: dict[Lane, list[BatchBuilder]]) -> dict[Lane, int]:
+        await self._producer.begin_transaction()
+        results = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
+        await self._producer.commit_transaction()
+        return dict(zip(batches, results, strict=True))
+
+    async def _send(self, lane: Lane, builders: list[BatchBuilder]) -> int:
+        """The batches of one lane, in order; gives the offset of its first record."""
+        futures = []
+        for builder in builders:
+            builder.close()
+            futures.append(await self._producer.send_batch(builder, lane.topic, partition=lane.partition))
+        metadata = [await future for future in futures]
+        return int(metadata[0].offset)

@@ -1,0 +1,175 @@
+"""A broker in memory, for tests: topics, transactions with their markers, and failures on demand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from services.ksql.engine.records import InputRecord
+from services.ksql.runtime.broker import Bounds, BrokerError, Fenced, Lane, Outgoing, TopicInfo, UnknownTopic
+from shared.kafka import partition_for
+
+_POLL = 1000
+
+
+@dataclass
+class _Log:
+    """One partition. ``records`` may have gaps in their offsets: where transaction markers lie."""
+
+    records: list[InputRecord] = field(default_factory=list)
+    end: int = 0
+
+
+class MemoryBroker:
+    """Behaves like ``KafkaBroker`` for one process; ``fail_next_write`` makes a transaction fail before or after it took effect."""
+
+    def __init__(self, *, brokers: int = 1, default_config: Mapping[str, str] | None = None) -> None:
+        self.brokers = brokers
+        self.default_config = dict(default_config or {})
+        self.fail_next_write: str | None = None
+        self._topics: dict[str, TopicInfo] = {}
+        self._logs: dict[Lane, _Log] = {}
+        self._owners: dict[str, object] = {}
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self) -> None:
+        return None
+
+    async def cluster_id(self) -> str:
+        return "memory"
+
+    async def topics(self) -> dict[str, TopicInfo]:
+        return {name: TopicInfo(name, info.partitions, info.replicas) for name, info in self._topics.items()}
+
+    async def topic(self, name: str) -> TopicInfo | None:
+        return self._topics.get(name)
+
+    async def create_topic(self, info: TopicInfo) -> None:
+        replicas = info.replicas if info.replicas > 0 else min(3, self.brokers)
+        if replicas > self.brokers:
+            raise BrokerError(
+                f"Unable to replicate the partition {replicas} time(s): The target replication\n\tfactor of {replicas} "
+                f"cannot be reached because only {self.brokers} broker(s) are registered."
+            )
+        if info.name in self._topics:
+            raise BrokerError(f"Topic '{info.name}' already exists.")
+        config = {**self.default_config, **info.config}
+        self._topics[info.name] = TopicInfo(info.name, info.partitions, replicas, config)
+        for partition in range(info.partitions):
+            self._logs[Lane(info.name, partition)] = _Log()
+
+    async def delete_topic(self, name: str) -> None:
+        info = self._topics.pop(name, None)
+        for partition in range(info.partitions if info else 0):
+            del self._logs[Lane(name, partition)]
+
+    async def bounds(self, topic: str) -> dict[int, Bounds]:
+        if topic not in self._topics:
+            raise UnknownTopic(f"Topic '{topic}' does not exist.")
+        return {lane.partition: Bounds(0, log.end) for lane, log in self._logs.items() if lane.topic == topic}
+
+    def feed(self, topic: str, positions: Mapping[int, int]) -> MemoryFeed:
+        return MemoryFeed(self, topic, positions)
+
+    def writer(self, transactional_id: str) -> MemoryWriter:
+        return MemoryWriter(self, transactional_id)
+
+    async def send(self, record: Outgoing) -> None:
+        self.append(record)
+
+    async def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:
+        for partition in range(self._topics[topic].partitions):
+            yield list(self._logs[Lane(topic, partition)].records)
+
+    def produce(
+        self, topic: str, key: bytes | None, value: bytes | None, timestamp: int | None = None, partition: int | None = None
+    ) -> None:
+        """Appends a record as a client would, by its key where ``partition`` is not given."""
+        if partition is None:
+            partition = partition_for(key, self._topics[topic].partitions) if key is not None else 0
+        self.append(Outgoing(topic, partition, key, value, timestamp))
+
+    def append(self, record: Outgoing) -> int:
+        log = self.log(Lane(record.topic, record.partition))
+        timestamp = int(time.time() * 1000) if record.timestamp is None else record.timestamp
+        log.records.append(
+            InputRecord(
+                record.topic, record.partition, log.end, timestamp, record.key, record.value, tuple(record.headers)
+            )
+        )
+        log.end += 1
+        return log.end - 1
+
+    def log(self, lane: Lane) -> _Log:
+        try:
+            return self._logs[lane]
+        except KeyError:
+            raise BrokerError(f"unknown topic or partition: {lane.topic}-{lane.partition}") from None
+
+    def records(self, topic: str) -> list[InputRecord]:
+        """What a reader of committed records sees, partition by partition."""
+        return [r for lane, log in self._logs.items() if lane.topic == topic for r in log.records]
+
+
+class MemoryFeed:
+    def __init__(self, broker: MemoryBroker, topic: str, positions: Mapping[int, int]) -> None:
+        self._broker = broker
+        self._topic = topic
+        self._positions = dict(positions)
+
+    async def start(self) -> None:
+        return None
+
+    async def stop(self) -> None:
+        return None
+
+    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, list[InputRecord]]:
+        polled = {}
+        for partition in partitions:
+            log = self._broker.log(Lane(self._topic, partition))
+            position = self._positions[partition]
+            records = [r for r in log.records[max(0, position - len(log.records)) :] if r.offset >= position][:_POLL]
+            complete = not records or records[-1] is log.records[-1]
+            self._positions[partition] = log.end if complete else records[-1].offset + 1
+            if records:
+                polled[partition] = records
+        return polled
+
+    def position(self, partition: int) -> int:
+        return self._positions[partition]
+
+    def end(self, partition: int) -> int:
+        return self._broker.log(Lane(self._topic, partition)).end
+
+
+class MemoryWriter:
+    def __init__(self, broker: MemoryBroker, transactional_id: str) -> None:
+        self._broker = broker
+        self._id = transactional_id
+
+    async def start(self) -> None:
+        self._broker._owners[self._id] = self
+
+    async def stop(self) -> None:
+        return None
+
+    async def write(self, records: Iterable[Outgoing]) -> dict[Lane, int]:
+        if self._broker._owners.get(self._id) is not self:
+            raise Fenced(f"a newer writer owns {self._id}")
+        failure, self._broker.fail_next_write = self._broker.fail_next_write, None
+        if failure == "before":
+            raise BrokerError("failed before anything was written")
+        batch = list(records)
+        for record in batch:
+            self._broker.log(Lane(record.topic, record.partition))
+        first: dict[Lane, int] = {}
+        for record in batch:
+            first.setdefault(Lane(record.topic, record.partition), self._broker.append(record))
+        for lane in first:
+            self._broker.log(lane).end += 1
+        if failure == "after":
+            raise BrokerError("the answer to the commit was lost")
+        return first

@@ -1,0 +1,164 @@
+"""A query that runs: the engine's ``Query`` with its merged input, its positions, and what is not committed yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+
+from services.ksql.engine.query import Query
+from services.ksql.engine.records import InputRecord, OutputRecord
+from services.ksql.runtime.broker import Lane
+from services.ksql.runtime.merge import InStepMerger
+from services.ksql.runtime.state_log import StoredQuery
+
+_log = structlog.get_logger(__name__)
+
+
+class QueryState(StrEnum):
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    ERROR = "ERROR"
+
+
+@dataclass(slots=True)
+class Pending:
+    """What one query has done since the last commit."""
+
+    outputs: list[OutputRecord]
+    changes: list[tuple[str, bytes, bytes | None]]
+    positions: dict[Lane, int]
+
+
+@dataclass(slots=True)
+class LaneProgress:
+    """``position`` is the next offset to read, ``end`` the end of the lane as far as is known."""
+
+    position: int
+    end: int
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counters for people: DESCRIBE EXTENDED and /metrics."""
+
+    consumed: dict[str, int] = field(default_factory=dict)
+    consumed_bytes: dict[str, int] = field(default_factory=dict)
+    produced: int = 0
+    last_consumed_ms: int = 0
+    last_produced_ms: int = 0
+
+
+class RunningQuery:
+    """One query of the engine. Lanes must be given in the order that decides ties: tables before streams."""
+
+    def __init__(self, query_id: str, query: Query, positions: Mapping[Lane, int]) -> None:
+        self.id = query_id
+        self.query = query
+        self.state = QueryState.RUNNING
+        self.error: str | None = None
+        self.meter = Meter()
+        self.progress = {lane: LaneProgress(position, -1) for lane, position in positions.items()}
+        self._merger = InStepMerger(query.event_time)
+        for lane in positions:
+            self._merger.open(lane)
+        #: the next offset to be delivered, per lane
+        self.fetched = dict(positions)
+        self._outputs: list[OutputRecord] = []
+        #: whether there is something to commit; true at first, so that the start positions are durable
+        self.dirty = True
+
+    def restore(self, stored: StoredQuery) -> None:
+        """Puts back the state of the last commit."""
+        for (store, key), value in stored.entries.items():
+            self.query.restore(store, key, value)
+
+    @property
+    def positions(self) -> dict[Lane, int]:
+        """The next offset to read, per lane: exactly what has been processed, no more."""
+        return {lane: progress.position for lane, progress in self.progress.items()}
+
+    @property
+    def uncommitted(self) -> int:
+        """How many output records wait for the next commit."""
+        return len(self._outputs)
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``step`` would do something."""
+        return self.state is QueryState.RUNNING and self._merger.ready
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything that is known to be there has been processed."""
+        return self._merger.size == 0 and all(0 <= p.end <= p.position for p in self.progress.values())
+
+    def wants(self, lane: Lane, backlog: int) -> bool:
+        return self._merger.is_waiting_for(lane) or self._merger.backlog(lane) < backlog
+
+    def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
+        self._merger.add(lane, records, at_end=position >= end >= 0)
+        self.fetched[lane] = position
+        self.progress[lane].end = end
+        if not self._merger.backlog(lane):
+            self.progress[lane].position = position
+
+    def step(self, limit: int) -> int:
+        """Processes up to ``limit`` records; gives how many. An error of the engine stops this query alone: what it did
+        since the last commit is forgotten, the records are read again when it is started anew."""
+        records = self._merger.take(limit)
+        if not records:
+            return 0
+        try:
+            outputs = self.query.process_batch(records)
+        except Exception as error:
+            self.fail(f"{type(error).__name__}: {error}")
+            _log.exception("query failed", query=self.id)
+            return 0
+        self._outputs.extend(outputs)
+        self._count(records)
+        self.dirty = True
+        return len(records)
+
+    def fail(self, message: str) -> None:
+        """Stops the query for good, without what is not committed."""
+        self.state = QueryState.ERROR
+        self.error = message
+        self._outputs = []
+        self.dirty = False
+
+    def drain(self) -> Pending | None:
+        """Hands over what must be committed together, and begins anew. None if the query failed over it."""
+        outputs, self._outputs = self._outputs, []
+        try:
+            outputs.extend(self.query.flush())
+            changes = self.query.changes()
+        except Exception as error:
+            self.fail(f"{type(error).__name__}: {error}")
+            _log.exception("query failed", query=self.id)
+            return None
+        self.meter.produced += len(outputs)
+        if outputs:
+            self.meter.last_produced_ms = _now_ms()
+        self.dirty = False
+        return Pending(outputs, changes, self.positions)
+
+    def _count(self, records: list[InputRecord]) -> None:
+        consumed, consumed_bytes = self.meter.consumed, self.meter.consumed_bytes
+        progress = self.progress
+        for record in records:
+            topic = record.topic
+            consumed[topic] = consumed.get(topic, 0) + 1
+            consumed_bytes[topic] = consumed_bytes.get(topic, 0) + len(record.key or b"") + len(record.value or b"")
+            progress[Lane(topic, record.partition)].position = record.offset + 1
+        for lane, entry in progress.items():
+            if not self._merger.backlog(lane):
+                entry.position = self.fetched[lane]
+        self.meter.last_consumed_ms = _now_ms()
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,40 @@
+"""Settings of the embedded ksqlDB."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Read from ``PAGEPULSE_*`` variables."""
+
+    port: int = Field(default=8088, ge=1, le=65535)
+    #: names the internal topics and the transactional ids: a second server with the same id takes over from the first
+    service_id: str = "default_"
+    #: as ksqlDB's commit.interval.ms: state, offsets and results become visible together this often at most
+    commit_interval: timedelta = timedelta(milliseconds=200)
+    #: partitions and replicas of sinks that take them neither from WITH nor from their source
+    default_partitions: int = Field(default=5, ge=1)
+    #: an event further ahead of the clock than this is dropped and counted: it would make all others late
+    max_event_time_ahead: timedelta | None = timedelta(hours=1)
+    #: how long a command, or a wait for a command sequence number, may take (ksql.server.command.response.timeout.ms)
+    command_timeout: timedelta = timedelta(seconds=5)
+    #: rows of a push query that its client has not read yet; beyond this the query waits
+    push_backlog: int = Field(default=10_000, ge=1)
+
+    @property
+    def topic_prefix(self) -> str:
+        """How the names of the internal topics begin."""
+        return f"_pagepulse-ksql-{self.service_id}"
+
+    @property
+    def command_topic(self) -> str:
+        return f"{self.topic_prefix}_command_topic"
+
+    @property
+    def state_topic(self) -> str:
+        return f"{self.topic_prefix}_state"
