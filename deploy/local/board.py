@@ -31,6 +31,7 @@ class Health(StrEnum):
     PREPARING = "preparing"
     STARTING = "starting"
     HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
     RESTARTING = "restarting"
     FAILED = "failed"
     STOPPING = "stopping"
@@ -68,13 +69,22 @@ class Board:
     @classmethod
     def of(cls, components: Iterable[Component], log_of: Callable[[str], Any], options: Mapping[str, Any]) -> Board:
         """A board on which every component waits."""
-        lines = {c.name: Line(name=c.name, title=c.title or c.name, url=c.url, log=str(log_of(c.name))) for c in components}
+        lines = {
+            c.name: Line(name=c.name, title=c.title or c.name, url=c.url, log=str(log_of(c.name))) for c in components
+        }
         return cls(options=options, lines=lines)
+
+    @classmethod
+    def failed(cls, options: Mapping[str, Any], error: dict[str, Any]) -> Board:
+        """The board of a run that failed before anything was started."""
+        return cls(options=options, phase=Phase.FAILED, detail=error["reason"], error=error)
 
     @classmethod
     def read(cls, run: Mapping[str, Any]) -> Board:
         """The board from its published form."""
-        lines = {name: Line(**{**line, "state": Health(line["state"])}) for name, line in run.get("components", {}).items()}
+        lines = {
+            name: Line(**{**line, "state": Health(line["state"])}) for name, line in run.get("components", {}).items()
+        }
         return cls(
             options=run.get("options", {}),
             lines=lines,

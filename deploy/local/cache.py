@@ -29,6 +29,13 @@ def jars(server: str) -> Path:
 
 
 def archive(component: str, java: Path, *servers: str) -> Path:
-    """The class-data archive of a component: it fits one Java and one set of jars."""
-    digest = hashlib.sha256("\n".join([str(java.resolve()), *(str(jars(server)) for server in servers)]).encode()).hexdigest()
+    """The class-data archive of a component: it fits one build of Java and one set of jars."""
+    runtime = java.resolve()
+    parts = [str(runtime), str(runtime.stat().st_mtime_ns), *(str(jars(server)) for server in servers)]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return root() / "cds" / f"{component}-{digest[:DIGEST_LENGTH]}.jsa"
+
+
+def part(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.with_name(f"{path.name}.part")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,20 +9,21 @@ from typing import Any
 import httpx
 
 from deploy.local.errors import ServiceRefused
-from deploy.local.ports import Ports
+from deploy.local.ports import PortName, Ports
+from deploy.local.waiting import until
 
 REQUEST_WITHIN = timedelta(seconds=10)
 APPLY_WITHIN = timedelta(minutes=4)
 SEED_WITHIN = timedelta(minutes=2)
 POLL = timedelta(milliseconds=300)
-DONE_STATES = frozenset({"done", "succeeded", "completed", "finished", "success"})
-FAILED_STATES = frozenset({"failed", "error", "cancelled", "canceled"})
 
 
 class Services:
     """The services of one stack. Every method raises ServiceRefused with the service's own words."""
 
-    def __init__(self, ports: Ports, transport: httpx.AsyncBaseTransport | None = None, token: str | None = None) -> None:
+    def __init__(
+        self, ports: Ports, transport: httpx.AsyncBaseTransport | None = None, token: str | None = None
+    ) -> None:
         self._ports = ports
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.AsyncClient(
@@ -37,25 +37,15 @@ class Services:
         await self._http.aclose()
 
     async def seed(self, count: int, *, seed: int = 42, null_fraction: float = 0.05) -> dict[str, Any]:
-        """Makes users and waits until they are stored, if the seeder works in the background."""
+        """Makes users and waits until they are stored."""
         asked = {"count": count, "seed": seed, "null_fraction": null_fraction}
-        response = await self._send("seeder", "POST", "/seeder/seed", json=asked, within=SEED_WITHIN)
-        job: dict[str, Any] = response.json()
-        location = response.headers.get("location")
-        if response.status_code != 202 or not location:
-            return job
-        async with _deadline(SEED_WITHIN, "seeder: the users are not stored"):
-            while str(job.get("state", job.get("status", ""))).lower() not in DONE_STATES:
-                if str(job.get("state", job.get("status", ""))).lower() in FAILED_STATES:
-                    raise ServiceRefused(f"seeder: seeding failed: {job.get('detail') or job.get('error') or job}")
-                await asyncio.sleep(POLL.total_seconds())
-                job = (await self._send("seeder", "GET", location)).json()
-        return job
+        return await self._json(
+            "seeder", "POST", "/seeder/seed", json=asked, params={"wait": "true"}, within=SEED_WITHIN
+        )
 
-    async def users(self) -> int | None:
-        """How many users the database holds; None if the seeder does not say."""
-        status = await self._json("seeder", "GET", "/seeder/status")
-        return next((int(status[key]) for key in ("users", "user_count", "count") if isinstance(status.get(key), int)), None)
+    async def users(self) -> int:
+        """How many users the database holds."""
+        return int((await self._json("seeder", "GET", "/seeder/status"))["users"])
 
     async def plan(self) -> dict[str, Any]:
         """What ``apply`` would do."""
@@ -63,7 +53,9 @@ class Services:
 
     async def apply(self) -> dict[str, Any]:
         """Makes the pipeline and waits for the end of the work."""
-        return await self._json("provisioner", "POST", "/provisioner/apply", params={"wait": "true"}, within=APPLY_WITHIN)
+        return await self._json(
+            "provisioner", "POST", "/provisioner/apply", params={"wait": "true"}, within=APPLY_WITHIN
+        )
 
     async def pipeline(self) -> dict[str, Any]:
         """The state of every resource and the overall ``ready``."""
@@ -72,13 +64,16 @@ class Services:
     async def until_provisioned(self, within: timedelta = APPLY_WITHIN) -> dict[str, Any]:
         """Waits for ``ready``; the error names the resources that are not."""
         status: dict[str, Any] = {}
-        try:
-            async with asyncio.timeout(within.total_seconds()):
-                while not (status := await self.pipeline()).get("ready"):
-                    await asyncio.sleep(POLL.total_seconds())
-        except TimeoutError:
-            missing = [f"{r.get('name')}: {r.get('state')} {r.get('detail') or ''}".strip() for r in status.get("resources", []) if not _is_ready(r)]
-            raise ServiceRefused(f"provisioner: the pipeline is not ready ({'; '.join(missing) or 'no resource named'})") from None
+
+        async def ready() -> bool:
+            nonlocal status
+            status = await self.pipeline()
+            return bool(status.get("ready"))
+
+        if not await until(ready, within, POLL):
+            wrong = [r for r in status.get("resources", []) if r.get("state") != "ok"]
+            told = "; ".join(f"{r.get('name')}: {r.get('state')} {r.get('detail') or ''}".strip() for r in wrong)
+            raise ServiceRefused(f"provisioner: the pipeline is not ready ({told or 'no resource named'})")
         return status
 
     async def sample(self) -> dict[str, Any]:
@@ -91,7 +86,9 @@ class Services:
 
     async def teardown(self) -> dict[str, Any]:
         """Removes the pipeline."""
-        return await self._json("provisioner", "POST", "/provisioner/teardown", params={"wait": "true"}, within=APPLY_WITHIN)
+        return await self._json(
+            "provisioner", "POST", "/provisioner/teardown", params={"wait": "true"}, within=APPLY_WITHIN
+        )
 
     async def generate(self, rate: float) -> dict[str, Any]:
         """Starts generation at ``rate`` events/s."""
@@ -109,13 +106,13 @@ class Services:
         """What the generator does."""
         return await self._json("generator", "GET", "/generator/status")
 
-    async def _json(self, service: str, method: str, path: str, **request: Any) -> dict[str, Any]:
+    async def _json(self, service: PortName, method: str, path: str, **request: Any) -> dict[str, Any]:
         answer = (await self._send(service, method, path, **request)).json()
         return answer if isinstance(answer, dict) else {"items": answer}
 
     async def _send(
         self,
-        service: Any,
+        service: PortName,
         method: str,
         path: str,
         *,
@@ -128,7 +125,9 @@ class Services:
         try:
             response = await self._http.request(method, url, json=json, params=params, timeout=within.total_seconds())
         except httpx.HTTPError as error:
-            raise ServiceRefused(f"{service} at {base} does not answer ({type(error).__name__})", hint="pagepulse status") from error
+            raise ServiceRefused(
+                f"{service} at {base} does not answer ({type(error).__name__})", hint="pagepulse status"
+            ) from error
         if response.is_error:
             raise ServiceRefused(f"{service}: {_problem(response)}")
         return response
@@ -141,26 +140,3 @@ def _problem(response: httpx.Response) -> str:
         body = None
     detail = body.get("detail") if isinstance(body, dict) else None
     return f"{detail or response.text[:300] or response.reason_phrase} (HTTP {response.status_code})"
-
-
-def _is_ready(resource: Mapping[str, Any]) -> bool:
-    return bool(resource.get("ready")) or str(resource.get("state", "")).lower() in {"ready", "healthy", "running", "ok", "present", "applied"}
-
-
-def _deadline(within: timedelta, reason: str) -> Any:
-    return _Deadline(within, reason)
-
-
-class _Deadline:
-    def __init__(self, within: timedelta, reason: str) -> None:
-        self._timeout = asyncio.timeout(within.total_seconds())
-        self._reason = f"{reason} after {within.total_seconds():.0f} s"
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise ServiceRefused(self._reason) from None

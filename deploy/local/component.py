@@ -40,14 +40,24 @@ class Component:
 
 
 async def run_to_end(
-    command: tuple[str, ...], *, log: Path, deadline: timedelta, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: tuple[str, ...],
+    *,
+    log: Path,
+    deadline: timedelta,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> int:
     """Runs a helper program, appends its output to ``log`` and returns its exit code.
 
     Raises TimeoutError after ``deadline``; the program is killed in that case and when the caller is cancelled.
     """
     with log.open("ab") as output:
-        options: dict[str, Any] = {"stdout": output, "stderr": output, "stdin": asyncio.subprocess.DEVNULL, "start_new_session": True}
+        options: dict[str, Any] = {
+            "stdout": output,
+            "stderr": output,
+            "stdin": asyncio.subprocess.DEVNULL,
+            "start_new_session": True,
+        }
         process = await asyncio.create_subprocess_exec(*command, env=env, cwd=cwd, **options)
     try:
         async with asyncio.timeout(deadline.total_seconds()):

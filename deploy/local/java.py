@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local import cache
 from deploy.local.errors import SetupError
 
 OLDEST = 17
@@ -26,11 +27,13 @@ class Jvm:
     archive: Path | None = None
     record: bool = False
 
-    def command(self, main: str, *arguments: str, heap: str, properties: dict[str, str] | None = None) -> tuple[str, ...]:
+    def command(
+        self, main: str, *arguments: str, heap: str, properties: dict[str, str] | None = None
+    ) -> tuple[str, ...]:
         """The command line. C1 only and the serial collector: these servers start in a third of the time and idle small."""
         flags = [f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"]
         if self.archive is not None and self.record:
-            flags.append(f"-XX:ArchiveClassesAtExit={self.archive}")
+            flags.append(f"-XX:ArchiveClassesAtExit={cache.part(self.archive)}")
         elif self.archive is not None and self.archive.exists():
             flags += [f"-XX:SharedArchiveFile={self.archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
         flags += [f"-D{name}={value}" for name, value in (properties or {}).items()]

@@ -88,8 +88,12 @@ def check_free(ports: Iterable[tuple[str, int]]) -> None:
     if not taken:
         return
     owners = _owners({port for _, port in taken})
-    told = "; ".join(f"port {port} (for {component}) is taken by {owners.get(port, 'another process')}" for component, port in taken)
-    raise PortTaken(told, hint="stop that process, or move the whole stack with --port-offset N (for example --port-offset 1000)")
+    told = "; ".join(
+        f"port {port} (for {component}) is taken by {owners.get(port, 'another process')}" for component, port in taken
+    )
+    raise PortTaken(
+        told, hint="stop that process, or move the whole stack with --port-offset N (for example --port-offset 1000)"
+    )
 
 
 def _is_free(port: int) -> bool:
@@ -111,9 +115,10 @@ def _owners(ports: set[int]) -> dict[int, str]:
         return {}
     owners: dict[int, str] = {}
     for connection in listening:
-        if connection.laddr.port in ports:
+        port = connection.laddr[1] if connection.laddr else None
+        if port in ports:
             try:
-                owners[connection.laddr.port] = f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                owners[port] = f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
             except psutil.Error:
                 continue
     return owners

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import psutil
 
 from deploy.local.component import Component
-from deploy.local.state import Started, State
+from deploy.local.state import State
+from deploy.local.waiting import until
 
-POLL_SECONDS = 0.05
 KILL_WITHIN = timedelta(seconds=5)
 MARK = "PAGEPULSE_STATE"
 """Set in the environment of every process that is started: whose child it is, even if nobody wrote it down in time."""
@@ -75,7 +75,7 @@ async def _end_one(pid: int, within: timedelta) -> None:
     try:
         process = psutil.Process(pid)
         process.terminate()
-        if not await _until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, within):
+        if not await until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, within):
             process.kill()
     except psutil.NoSuchProcess:
         return
@@ -99,7 +99,7 @@ def _signal_group(leader: int, number: signal.Signals) -> bool:
 
 
 async def _gone(leader: int, within: timedelta) -> bool:
-    return await _until(lambda: not _group_lives(leader), within)
+    return await until(lambda: not _group_lives(leader), within)
 
 
 def _group_lives(leader: int) -> bool:
@@ -115,13 +115,3 @@ def _group_lives(leader: int) -> bool:
         except (ProcessLookupError, psutil.NoSuchProcess):
             continue
     return False
-
-
-async def _until(condition: Callable[[], bool], within: timedelta) -> bool:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + within.total_seconds()
-    while not condition():
-        if loop.time() >= deadline:
-            return False
-        await asyncio.sleep(POLL_SECONDS)
-    return True

@@ -28,7 +28,7 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
 
     for name in await process.end_leftovers(state, LEFTOVERS_WITHIN):
@@ -47,12 +47,14 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
         await _unless(stop, _bring_up(supervisor, options, board))
         await stop.wait()
     except StackError as error:
-        board.error = _published(error)
+        board.error = published(error)
         board.enter(Phase.FAILED, error.reason)
     finally:
         if board.phase is not Phase.FAILED:
             board.enter(Phase.STOPPING)
         await supervisor.stop()
+        # Nothing should be left now; a process that was cancelled in the moment of its start could be.
+        await process.end_leftovers(state, LEFTOVERS_WITHIN)
         state.clear_pids()
         if board.phase is not Phase.FAILED:
             board.enter(Phase.STOPPED)
@@ -83,7 +85,8 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> Non
                 await pending
 
 
-def _published(error: StackError) -> dict[str, object]:
+def published(error: StackError) -> dict[str, object]:
+    """An error as it is kept on the board."""
     failed = error if isinstance(error, ComponentFailed) else None
     return {
         "component": failed.component if failed else None,

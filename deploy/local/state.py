@@ -1,12 +1,12 @@
 """The state folder (``.pagepulse/``): what is where, who runs, and what an earlier run left behind.
 
-    lock            held (flock) by the supervisor as long as it lives, so a dead one is told from a live one
-    pids.json       every process the supervisor started: pid and start time
-    run.json        options, phase and the state of each component, for ``status`` and ``up --detach``
-    secrets.json    passwords made at the first start, mode 600
-    logs/           one file per component
-    conf/           the rendered server configurations
-    data/           Kafka's logs, MariaDB's tables, ZooKeeper, Pinot's segments
+lock            held (flock) by the supervisor as long as it lives, so a dead one is told from a live one
+pids.json       every process the supervisor started: pid and start time
+run.json        options, phase and the state of each component, for ``status`` and ``up --detach``
+secrets.json    passwords made at the first start, mode 600
+logs/           one file per component
+conf/           the rendered server configurations
+data/           Kafka's logs, MariaDB's tables, ZooKeeper, Pinot's segments
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class State:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise AlreadyRunning(f"a stack already runs in {self.root}", hint="pagepulse status, or pagepulse down") from None
+            raise AlreadyRunning(
+                f"a stack already runs in {self.root}", hint="pagepulse status, or pagepulse down"
+            ) from None
         self._lock = descriptor
 
     def release(self) -> None:
@@ -117,7 +119,9 @@ class State:
     def write_pids(self, supervisor: Started, components: Mapping[str, Started]) -> None:
         """Records every process, so that it can be found if the supervisor dies."""
         everyone = {"supervisor": supervisor, **components}
-        write_atomically(self.root / "pids.json", json.dumps({name: [p.pid, p.created] for name, p in everyone.items()}, indent=1))
+        write_atomically(
+            self.root / "pids.json", json.dumps({name: [p.pid, p.created] for name, p in everyone.items()}, indent=1)
+        )
 
     def read_pids(self) -> dict[str, Started]:
         """What was recorded last; empty if nothing was."""

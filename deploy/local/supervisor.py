@@ -48,16 +48,22 @@ class Supervisor:
     async def start(self) -> None:
         """Starts everything. Raises ComponentFailed for the first component that does not get healthy; what runs keeps running."""
         self._write_pids()
-        self._keepers = {name: asyncio.create_task(self._keep(c), name=f"keep {name}") for name, c in self._components.items()}
-        everybody = asyncio.ensure_future(asyncio.gather(*(event.wait() for event in self._healthy.values())))
+        self._keepers = {
+            name: asyncio.create_task(self._keep(c), name=f"keep {name}") for name, c in self._components.items()
+        }
+        everybody = asyncio.create_task(self._all_healthy(), name="wait for all")
         try:
-            await asyncio.wait({everybody, *self._keepers.values()}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([everybody, *self._keepers.values()], return_when=asyncio.FIRST_COMPLETED)
             for keeper in self._keepers.values():
-                if keeper.done() and not keeper.cancelled():
+                if keeper.done():
                     keeper.result()
         finally:
             everybody.cancel()
             await asyncio.gather(everybody, return_exceptions=True)
+
+    async def _all_healthy(self) -> None:
+        for event in self._healthy.values():
+            await event.wait()
 
     async def stop(self) -> None:
         """Stops everything in reverse order, in parallel where it may. Never raises for a component's sake."""
@@ -123,8 +129,8 @@ class Supervisor:
             raise self._failed(component, reason, log) from None
         except ComponentFailed as failed:
             raise self._failed(component, failed.reason.partition(": ")[2], log) from failed
-        except OSError as error:
-            raise self._failed(component, f"cannot be started: {error}", log) from error
+        except Exception as error:
+            raise self._failed(component, f"cannot be started: {type(error).__name__}: {error}", log) from error
         self._board.lines[component.name].seconds = round(loop.time() - begun, 2)
         self._tell(component, Health.HEALTHY, note=note)
         self._healthy[component.name].set()
@@ -134,11 +140,16 @@ class Supervisor:
         try:
             while True:
                 if child.returncode is not None:
-                    raise ComponentFailed(component.name, f"ended while starting ({_ending(child.returncode)})", log=self._state.log(component.name))
+                    raise ComponentFailed(
+                        component.name,
+                        f"ended while starting ({_ending(child.returncode)})",
+                        log=self._state.log(component.name),
+                    )
                 try:
                     await component.health()
-                    return
-                except Exception as error:  # noqa: BLE001  (any failure of a probe means: not healthy yet)
+                    break
+                except Exception as error:
+                    # Whatever a probe raises means the same: not healthy yet.
                     last = f"{type(error).__name__}: {error}".splitlines()[0]
                 await asyncio.sleep(self._pace.probe.total_seconds())
         except asyncio.CancelledError:
@@ -161,7 +172,11 @@ class Supervisor:
         self._started.pop(component.name, None)
         self._write_pids()
         self._board.lines[component.name].pid = None
-        self._tell(component, Health.STOPPED, note="" if gentle else f"killed after {component.stop_within.total_seconds():.0f} s")
+        self._tell(
+            component,
+            Health.STOPPED,
+            note="" if gentle else f"killed after {component.stop_within.total_seconds():.0f} s",
+        )
 
     def _tell(self, component: Component, health: Health, note: str = "") -> None:
         line = self._board.lines[component.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import uuid
 from datetime import timedelta
 from functools import partial
@@ -37,7 +38,9 @@ def _broker(context: Context, node: int) -> Component:
     return Component(
         name=name,
         title=f"Kafka broker {node}",
-        command=jvm.command("kafka.Kafka", str(properties), heap="256m", properties={"log4j2.configurationFile": str(logging)}),
+        command=jvm.command(
+            "kafka.Kafka", str(properties), heap="256m", properties={"log4j2.configurationFile": str(logging)}
+        ),
         ports=(ports.kafka(node), ports.kafka_controller(node)),
         prepare=partial(_prepare, context, node, properties, logging),
         health=probes.kafka(f"{HOST}:{ports.kafka(node)}", node),
@@ -64,8 +67,15 @@ async def _prepare(context: Context, node: int, properties: Path, logging: Path)
     if (data / "meta.properties").exists():
         return
     log = context.state.log(f"kafka{node}")
-    format_data = context.jvm("kafka", "kafka").command(
-        "kafka.tools.StorageTool", "format", "-t", _cluster_id(context), "-c", str(properties), "--ignore-formatted", heap="128m"
+    format_data = dataclasses.replace(context.jvm("kafka", "kafka"), record=False).command(
+        "kafka.tools.StorageTool",
+        "format",
+        "-t",
+        _cluster_id(context),
+        "-c",
+        str(properties),
+        "--ignore-formatted",
+        heap="128m",
     )
     code = await run_to_end(format_data, log=log, deadline=FORMAT_WITHIN)
     if code != 0:

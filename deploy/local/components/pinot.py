@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from deploy.local import probes
 from deploy.local.component import Component
@@ -36,14 +37,19 @@ def zookeeper(context: Context) -> Component:
 
 
 def server(context: Context) -> Component:
-    """The three roles of Pinot. Stopping is slow (each consuming segment is closed), and killing it loses nothing: it reads again from Kafka."""
+    """The three roles of Pinot.
+
+    Its own way of stopping is slow (each consuming segment is closed), and killing it loses nothing: it reads again from Kafka.
+    """
     ports, conf, data = context.ports, context.state.conf, context.state.data / "pinot"
     roles = {role: conf / f"pinot-{role}.conf" for role in ("controller", "broker", "server")}
     logging = conf / "pinot-log4j2.xml"
 
     async def prepare() -> None:
-        common = {"host": HOST, "zookeeper": context.zookeeper}
-        render("controller.conf", roles["controller"], port=ports["pinot_controller"], data=data / "controller", **common)
+        common: dict[str, Any] = {"host": HOST, "zookeeper": context.zookeeper}
+        render(
+            "controller.conf", roles["controller"], port=ports["pinot_controller"], data=data / "controller", **common
+        )
         render("broker.conf", roles["broker"], port=ports["pinot_broker"], **common)
         render(
             "server.conf",
@@ -77,6 +83,11 @@ def server(context: Context) -> Component:
         url=ports.url("pinot_controller"),
         depends_on=("zookeeper",),
         prepare=prepare,
-        health=probes.every(*(probes.http(f"{ports.url(name)}/health") for name in ("pinot_controller", "pinot_broker", "pinot_server_admin"))),
+        health=probes.every(
+            *(
+                probes.http(f"{ports.url(name)}/health")
+                for name in ("pinot_controller", "pinot_broker", "pinot_server_admin")
+            )
+        ),
         stop_within=timedelta(seconds=10),
     )

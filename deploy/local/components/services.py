@@ -22,7 +22,14 @@ def services(context: Context) -> list[Component]:
     database = {"PAGEPULSE_MYSQL_USER": USER, "PAGEPULSE_MYSQL_PASSWORD": context.state.secret("mysql_password")}
     capture = {"PAGEPULSE_CDC_USER": CDC_USER, "PAGEPULSE_CDC_PASSWORD": context.state.secret("cdc_password")}
     return [
-        _service(context, "ksql", "ksql", depends_on=brokers, env={"PAGEPULSE_STATE_DIR": str(context.state.data / "ksql")}, ready="/healthcheck"),
+        _service(
+            context,
+            "ksql",
+            "ksql",
+            depends_on=brokers,
+            env={"PAGEPULSE_STATE_DIR": str(context.state.data / "ksql")},
+            ready="/healthcheck",
+        ),
         _service(context, "generator", "Generator", depends_on=brokers),
         _service(context, "seeder", "Seeder", depends_on=("mariadb",), env=database),
         _service(context, "provisioner", "Provisioner", env=database | capture),

@@ -1,0 +1,63 @@
+# Thin: every target is one or two commands. `make demo` and `make test` need nothing but make, Python 3.11 and (for packages) root or sudo.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status logs reset clean test lint types lock
+
+BIN := .venv/bin
+PAGEPULSE := $(BIN)/pagepulse
+# For example: make up ARGS="--port-offset 1000"; make logs NAME=pinot
+ARGS ?=
+NAME ?= supervisor
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: Python packages, Debian packages, jars
+	@deploy/local/bootstrap.sh
+	@$(PAGEPULSE) setup $(ARGS)
+
+demo: ## everything, with live status; Ctrl-C ends it
+	@deploy/local/bootstrap.sh
+	@$(PAGEPULSE) up $(ARGS)
+
+up: ## everything in the background, provisioned, without load
+	@deploy/local/bootstrap.sh
+	@$(PAGEPULSE) up --detach $(ARGS)
+
+down: ## stop everything
+	@$(PAGEPULSE) down $(ARGS)
+
+status: ## how every component is
+	@$(PAGEPULSE) status $(ARGS)
+
+logs: ## a component's log: make logs NAME=pinot ARGS=-f
+	@$(PAGEPULSE) logs $(NAME) $(ARGS)
+
+reset: ## stop everything and forget all data
+	@$(PAGEPULSE) reset $(ARGS)
+
+clean: ## as reset, and remove the Python environment and what tools have cached here
+	@if [ -x $(PAGEPULSE) ]; then $(PAGEPULSE) reset; fi
+	@rm -rf .venv .pagepulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .import-linter-cache dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lint: ## ruff and the import contracts
+	@deploy/local/bootstrap.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: ## mypy --strict
+	@deploy/local/bootstrap.sh
+	$(BIN)/mypy
+
+test: ## set-up, lint, types, and every test on the real stack
+	@deploy/local/bootstrap.sh
+	@$(PAGEPULSE) setup --tests
+	$(MAKE) lint types
+	$(BIN)/python -m pytest $(ARGS)
+
+# The lock names no registry's host, so that each user's own index (or mirror) serves it.
+lock: ## renew requirements.lock from pyproject.toml
+	@deploy/local/bootstrap.sh
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url \
+		--no-annotate --no-header --upgrade pyproject.toml -o requirements.lock

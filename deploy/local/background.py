@@ -1,0 +1,82 @@
+"""The supervisor as a process of its own: ``up --detach`` starts it and follows it, ``down`` ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+
+from rich.console import Console
+
+from deploy.local import display, process
+from deploy.local.board import Board, Phase
+from deploy.local.errors import AlreadyRunning, StackError
+from deploy.local.options import REPOSITORY, Options
+from deploy.local.session import LEFTOVERS_WITHIN
+from deploy.local.state import State
+from deploy.local.waiting import until
+
+UP_WITHIN = timedelta(minutes=8)
+DOWN_WITHIN = timedelta(seconds=90)
+LOOK = timedelta(milliseconds=100)
+
+
+async def up(options: Options, state: State, console: Console) -> Board:
+    """Starts the supervisor and returns when it is ready or has failed. Raises StackError if it is gone without a word."""
+    state.make()
+    state.clear_run()
+    child = _spawn(options, state)
+
+    def board() -> Board | None:
+        run = state.read_run()
+        return Board.read(run) if run else None
+
+    def settled() -> bool:
+        now = board()
+        return child.poll() is not None or (now is not None and now.phase is Phase.READY)
+
+    # A failure is on the board before the rest is stopped; waiting for the end means that nothing runs when this returns.
+    async with display.shown(console, board):
+        in_time = await until(settled, UP_WITHIN, LOOK)
+    final = board()
+    if not in_time:
+        await down(state)
+        raise StackError(f"not ready after {UP_WITHIN.total_seconds():.0f} s, stopped", log=state.log("supervisor"))
+    if final is None:
+        raise StackError("the supervisor ended before it started anything", log=state.log("supervisor"))
+    return final
+
+
+def _spawn(options: Options, state: State) -> subprocess.Popen[bytes]:
+    """Not asyncio's way of starting a process: that one kills its child when the loop of this short command ends."""
+    with state.log("supervisor").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+            (sys.executable, "-m", "deploy.local.supervise", json.dumps(options.publish())),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=REPOSITORY,
+            start_new_session=True,
+        )
+
+
+async def down(state: State) -> list[str]:
+    """Ends the supervisor, which stops everything, and then whatever an earlier one left. Returns what was stopped."""
+    stopped = []
+    recorded = state.read_pids().get("supervisor")
+    if state.supervised() and recorded is not None and recorded.alive():
+        stopped = [name for name, line in Board.read(state.read_run()).lines.items() if line.pid is not None]
+        os.kill(recorded.pid, signal.SIGTERM)
+        if not await until(lambda: not recorded.alive(), DOWN_WITHIN):
+            os.kill(recorded.pid, signal.SIGKILL)
+            await until(lambda: not recorded.alive(), LEFTOVERS_WITHIN)
+    if state.supervised():
+        raise AlreadyRunning(
+            f"a supervisor holds {state.root} and cannot be found; is it just starting?", hint="try again"
+        )
+    stopped += await process.end_leftovers(state, LEFTOVERS_WITHIN)
+    state.clear_pids()
+    return stopped

@@ -1,0 +1,94 @@
+"""Tables of what the services answer. They show the members they know and leave the rest to ``--json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+Answer = Mapping[str, Any]
+LISTS = ("resources", "steps", "tables", "items", "changes")
+COLUMNS = (
+    "kind",
+    "name",
+    "action",
+    "state",
+    "rows",
+    "compared",
+    "equal",
+    "missing",
+    "extra",
+    "different",
+    "seconds",
+    "duration_s",
+    "detail",
+    "error",
+)
+
+
+def load(answer: Answer) -> RenderableType:
+    """The generator's status."""
+    rate = answer.get("achieved_rate") or {}
+    known = {
+        "state": answer.get("state"),
+        "asked": f"{answer.get('target_rate') or 0:,.1f} events/s",
+        "achieved": f"{rate.get('last_1s') or 0:,.1f} events/s now, {rate.get('overall') or 0:,.1f} over the run",
+        "acknowledged": f"{answer.get('acknowledged', 0):,}",
+        "failed": answer.get("failed") or "none",
+    }
+    return _pairs(known)
+
+
+def resources(answer: Answer) -> RenderableType:
+    """One line per resource, step or table, then the single values."""
+    parts: list[RenderableType] = [_rows(answer[key], COLUMNS) for key in LISTS if isinstance(answer.get(key), list)]
+    single = {key: value for key, value in answer.items() if not isinstance(value, list | dict) and value is not None}
+    return Group(*parts, _pairs(single))
+
+
+def sample(answer: Answer) -> RenderableType:
+    """One table per sampled thing."""
+    parts: list[RenderableType] = []
+    for kind, things in answer.items():
+        entries = (
+            things.items()
+            if isinstance(things, dict)
+            else ((t.get("name", "?"), t) for t in things if isinstance(t, dict))
+            if isinstance(things, list)
+            else ()
+        )
+        for name, found in entries:
+            rows = found.get("rows") if isinstance(found, dict) else found
+            parts.append(Text(f"\n{kind}: {name}", "bold"))
+            parts.append(
+                _rows(rows, None)
+                if rows
+                else Text(
+                    str((found.get("detail") or found.get("error")) if isinstance(found, dict) else "") or "no rows",
+                    "dim",
+                )
+            )
+    return Group(*parts) if parts else Text("nothing to sample")
+
+
+def _rows(rows: Iterable[Any], wanted: Iterable[str] | None) -> RenderableType:
+    rows = [row if isinstance(row, dict) else {"value": row} for row in rows]
+    present = list(dict.fromkeys(key for row in rows for key in row))
+    columns = present if wanted is None else [column for column in wanted if column in present]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+    return table
+
+
+def _pairs(values: Mapping[str, Any]) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for key, value in values.items():
+        table.add_row(Text(key, "dim"), str(value))
+    return table
