@@ -1,0 +1,1 @@
+"""The seeder: makes the users of the pipeline in the relational database, and keeps them changing when asked to."""

@@ -1,0 +1,35 @@
+"""The seeder's Prometheus metrics, read from its jobs when they are scraped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.seeder.service import Seeder
+
+
+class SeederCollector(Collector):
+    def __init__(self, seeder: Seeder) -> None:
+        self._seeder = seeder
+
+    def collect(self) -> Iterator[Metric]:
+        jobs, mutations = self._seeder.jobs, self._seeder.mutations
+        finished = CounterMetricFamily("pagepulse_seeder_jobs", "Jobs that ended, by how", labels=["state"])
+        for state, count in jobs.finished_by_state.items():
+            if state != "running":
+                finished.add_metric([state], count)
+        yield finished
+        current = jobs.current
+        running = current is not None and current.running
+        yield GaugeMetricFamily("pagepulse_seeder_job_running", "1 while a write job runs", value=float(running))
+        yield GaugeMetricFamily(
+            "pagepulse_seeder_job_rows", "Rows written by the present or last job", value=current.done if current else 0
+        )
+        changes = GaugeMetricFamily(
+            "pagepulse_seeder_mutation_rows", "Rows changed by the last mutations", labels=["kind"]
+        )
+        for kind in ("updates", "deletes", "inserts"):
+            changes.add_metric([kind], getattr(mutations, kind) if mutations else 0)
+        yield changes

@@ -1,0 +1,127 @@
+"""What the API asks for, put together from the store and the jobs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from services.seeder.jobs import Job, JobKind, Jobs, JobState
+from services.seeder.mutations import Mutations, Pace
+from services.seeder.schemas import (
+    Age,
+    JobStatus,
+    MutationsRequest,
+    MutationsStatus,
+    SeedRequest,
+    Stats,
+    Status,
+    User,
+    UserPage,
+    UserQuery,
+)
+from services.seeder.seeding import Seeding, delete_everyone
+from services.seeder.settings import Settings
+from services.seeder.store import Store
+from shared.errors import Conflict, NotFound
+
+
+class Seeder:
+    """The seeder's one object: owns the jobs, uses the store."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self.store = store
+        self.jobs = Jobs()
+        self.mutations: Mutations | None = None
+
+    async def aclose(self) -> None:
+        await self.jobs.aclose()
+        await self.store.aclose()
+
+    def seed(self, request: SeedRequest) -> Job:
+        """Starts a seed job. Raises ``Conflict`` while another write job runs."""
+        seeding = Seeding(
+            count=request.count,
+            seed=request.seed,
+            null_fraction=request.null_fraction,
+            mode=request.mode,
+            chunk=self._settings.seed_chunk,
+        )
+        return self.jobs.start(Job(JobKind.SEED, total=request.count), partial(seeding.run, store=self.store))
+
+    async def delete_all(self) -> Job:
+        """Deletes every user and answers the finished job. Raises what made it fail, or ``Conflict``."""
+        work = partial(delete_everyone, store=self.store, chunk=self._settings.seed_chunk)
+        return await self.finished(self.jobs.start(Job(JobKind.DELETE), work))
+
+    def mutate(self, request: MutationsRequest) -> Job:
+        """Starts changing the table. Raises ``Conflict`` while another write job runs."""
+        pace = Pace(request.updates_per_s, request.deletes_per_s, request.inserts_per_s, request.duration_s)
+        mutations = Mutations(pace, seed=request.seed, null_fraction=request.null_fraction)
+        job = self.jobs.start(Job(JobKind.MUTATIONS), partial(mutations.run, store=self.store))
+        self.mutations = mutations
+        return job
+
+    async def stop_mutations(self) -> Job:
+        """Stops the changes. Raises ``NotFound`` if none are being made."""
+        job = self.jobs.current
+        if job is None or job.kind is not JobKind.MUTATIONS or not job.running:
+            raise NotFound("No mutations are running; start some with POST /seeder/mutations.")
+        return await self.jobs.cancel(job)
+
+    async def finished(self, job: Job) -> Job:
+        """Waits for a job. Raises the error that made it fail, ``Conflict`` if someone cancelled it."""
+        await job.finished.wait()
+        if job.error is not None:
+            raise job.error
+        if job.state is JobState.CANCELLED:
+            raise Conflict(f"The job {job.id} was cancelled; nothing was changed.", job_id=job.id)
+        return job
+
+    async def status(self) -> Status:
+        row = await self.store.fetch_one("status")
+        current = self.jobs.current
+        return Status(
+            **row,
+            job=JobStatus.of(current) if current else None,
+            mutations=self._mutations_status() if self.mutations else None,
+        )
+
+    async def users(self, query: UserQuery) -> UserPage:
+        """One page in order of ``user_id``; ``next`` is the ``after`` of the page behind it."""
+        parameters = query.model_dump()
+        rows = await self.store.fetch_all("page", parameters | {"limit": query.limit + 1})
+        total = await self.store.fetch_one("page_total", parameters)
+        users = [User(**row) for row in rows[: query.limit]]
+        more = len(rows) > query.limit
+        return UserPage(users=users, next=users[-1].user_id if more else None, total=total["users"])
+
+    async def stats(self) -> Stats:
+        totals = await self.store.fetch_one("stats_totals")
+        by = {
+            column: {row["name"]: row["users"] for row in await self.store.fetch_all(f"stats_by_{column}")}
+            for column in ("country", "subscription", "gender")
+        }
+        return Stats(
+            users=totals["users"],
+            with_nulls=totals["with_nulls"],
+            by_country=by["country"],
+            by_subscription=by["subscription"],
+            by_gender=by["gender"],
+            nulls={column: totals[f"null_{column}"] for column in ("age", "gender", "country", "subscription")},
+            age=Age(min=totals["min_age"], max=totals["max_age"], mean=totals["mean_age"]),
+        )
+
+    def _mutations_status(self) -> MutationsStatus:
+        mutations, job = self.mutations, self.jobs.current
+        assert mutations is not None  # noqa: S101 - the caller has looked
+        return MutationsStatus(
+            running=job is not None and job.kind is JobKind.MUTATIONS and job.running,
+            updates_per_s=mutations.pace.updates_per_s,
+            deletes_per_s=mutations.pace.deletes_per_s,
+            inserts_per_s=mutations.pace.inserts_per_s,
+            updates=mutations.updates,
+            deletes=mutations.deletes,
+            inserts=mutations.inserts,
+            started_at=mutations.started_at,
+            ends_at=mutations.ends_at,
+        )
