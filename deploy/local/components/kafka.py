@@ -71,7 +71,7 @@ async def _prepare(context: Context, node: int, properties: Path, logging: Path)
         "kafka.tools.StorageTool",
         "format",
         "-t",
-        _cluster_id(context),
+        cluster_id(context),
         "-c",
         str(properties),
         "--ignore-formatted",
@@ -82,7 +82,7 @@ async def _prepare(context: Context, node: int, properties: Path, logging: Path)
         raise ComponentFailed(f"kafka{node}", f"its data folder cannot be formatted (exit code {code})", log=log)
 
 
-def _cluster_id(context: Context) -> str:
+def cluster_id(context: Context) -> str:
     """One for all brokers, made at the first start: a random UUID in Kafka's URL-safe base 64."""
     path = context.state.data / "cluster.id"
     if not path.exists():

@@ -17,6 +17,7 @@ from deploy.local.setup import commands
 
 FETCH_WITHIN = timedelta(minutes=15)
 ATTEMPTS = 3
+PAUSE_SECONDS = 3.0
 FOLDER_IN_CACHE = {"connect": "debezium-connector-mariadb"}
 """Connect's plugin path holds one folder per plugin; the other servers' jars lie in their cache folder directly."""
 
@@ -49,7 +50,7 @@ async def _fetch(server: str, progress: Progress) -> None:
                 if attempt == ATTEMPTS:
                     raise
                 step(f"attempt {attempt} failed, once more")
-                await asyncio.sleep(2**attempt)
+                await asyncio.sleep(PAUSE_SECONDS * attempt)
 
 
 async def _copy(server: str, step: Step) -> None:

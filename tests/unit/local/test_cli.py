@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.local.board import Board, Health, Line, Phase
+from deploy.local.cli import EXIT_NOT_RUNNING, app
+from deploy.local.options import Options
+from deploy.local.state import State
+
+run = CliRunner().invoke
+
+
+def test_status_of_nothing(tmp_path: Path) -> None:
+    done = run(app, ["status", "--json", "--dir", str(tmp_path)])
+    assert done.exit_code == EXIT_NOT_RUNNING
+    assert json.loads(done.stdout)["running"] is False
+    assert list(tmp_path.iterdir()) == [], "asking changes nothing"
+
+
+def test_down_of_nothing(tmp_path: Path) -> None:
+    done = run(app, ["down", "--dir", str(tmp_path / "none")])
+    assert done.exit_code == 0
+    assert "nothing was running" in done.stdout
+
+
+def test_logs_of_an_unknown_component_name_the_known(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.make()
+    state.log("kafka1").write_text("one\ntwo\nthree\n")
+    assert run(app, ["logs", "kafka1", "-n", "2", "--dir", str(tmp_path)]).stdout == "two\nthree\n"
+    unknown = run(app, ["logs", "kafka9", "--dir", str(tmp_path)])
+    assert unknown.exit_code == 1
+    assert "there are: kafka1" in unknown.stdout
+
+
+def test_an_offset_beyond_the_last_port_is_refused(tmp_path: Path) -> None:
+    done = run(app, ["up", "--port-offset", "60000", "--dir", str(tmp_path)])
+    assert done.exit_code == 2
+
+
+@pytest.mark.parametrize(("state_of_kafka", "expected"), [(Health.HEALTHY, 0), (Health.RESTARTING, 1)])
+def test_a_second_up_says_that_one_runs(tmp_path: Path, state_of_kafka: Health, expected: int) -> None:
+    state = State(tmp_path)
+    state.acquire()
+    board = Board(Options(dir=tmp_path).publish(), {"kafka1": Line(name="kafka1", title="Kafka", state=state_of_kafka)})
+    board.enter(Phase.READY)
+    state.write_run(board.publish())
+    done = run(app, ["up", "--detach", "--dir", str(tmp_path)])
+    state.release()
+    assert "A stack already runs in" in done.stdout
+    assert done.exit_code == expected
+
+
+def test_reset_forgets_the_data(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.make()
+    (state.data / "kafka1").mkdir()
+    assert run(app, ["reset", "--dir", str(tmp_path)]).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_pipeline_command_without_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
+    done = run(app, ["plan", "--dir", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "pagepulse up --detach" in done.stdout

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local.board import Health
+from deploy.local.errors import ComponentFailed
+from tests.unit.local.fakes import STUBBORN, WITH_CHILD, eventually, fake, journal, supervise
+
+
+async def test_starts_in_dependency_order_and_stops_in_reverse(tmp_path: Path) -> None:
+    supervisor, board, state = supervise(
+        tmp_path, fake(tmp_path, "c", needs=("b",)), fake(tmp_path, "b", needs=("a",)), fake(tmp_path, "a")
+    )
+    await supervisor.start()
+    assert board.all_healthy()
+    assert {name for name, started in state.read_pids().items() if started.alive()} == {"supervisor", "a", "b", "c"}
+    await supervisor.stop()
+    assert journal(tmp_path) == ["start a", "start b", "start c", "stop c", "stop b", "stop a"]
+    assert [line.state for line in board.lines.values()] == [Health.STOPPED] * 3
+
+
+async def test_starts_in_parallel_what_may(tmp_path: Path) -> None:
+    both = asyncio.Barrier(2)
+
+    async def together() -> None:
+        async with asyncio.timeout(5):
+            await both.wait()
+
+    supervisor, board, _ = supervise(
+        tmp_path, fake(tmp_path, "a", health=together), fake(tmp_path, "b", health=together)
+    )
+    await supervisor.start()
+    assert board.all_healthy()
+    await supervisor.stop()
+
+
+async def test_restarts_what_ends_and_says_so(tmp_path: Path) -> None:
+    supervisor, board, state = supervise(tmp_path, fake(tmp_path, "a"))
+    await supervisor.start()
+    first = board.lines["a"].pid
+    assert first is not None
+    notes: list[str] = []
+    board.listeners.append(lambda: notes.append(board.lines["a"].note))
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: board.lines["a"].restarts == 1 and board.lines["a"].state is Health.HEALTHY)
+    assert board.lines["a"].pid != first
+    assert state.read_pids()["a"].pid == board.lines["a"].pid
+    assert any("ended unexpectedly (killed by SIGKILL), restart 1 in 0.02 s" in note for note in notes)
+    assert "restarted (1 in all)" in board.lines["a"].note
+    await supervisor.stop()
+
+
+async def test_goes_on_trying_with_growing_pauses(tmp_path: Path) -> None:
+    code = "import os, sys, time\nsys.exit(3) if os.path.exists(sys.argv[2] + '/broken') else None\n"
+    code += "open(sys.argv[2] + '/a.up', 'w').close()\ntime.sleep(300)"
+    supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a", code=code))
+    await supervisor.start()
+    notes: list[str] = []
+    board.listeners.append(lambda: notes.append(board.lines["a"].note))
+    (tmp_path / "broken").touch()
+    pid = board.lines["a"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await eventually(lambda: board.lines["a"].restarts >= 3)
+    assert any("restart 2 in 0.04 s" in note for note in notes)
+    assert any("ended while starting (exit code 3)" in note for note in notes)
+    (tmp_path / "broken").unlink()
+    await eventually(lambda: board.lines["a"].state is Health.HEALTHY)
+    await supervisor.stop()
+
+
+async def test_a_first_start_that_fails_names_component_reason_and_log(tmp_path: Path) -> None:
+    bad = fake(tmp_path, "bad", code="import sys; print('the disk is full'); sys.exit(7)")
+    supervisor, board, state = supervise(tmp_path, fake(tmp_path, "good"), bad)
+    with pytest.raises(ComponentFailed) as failed:
+        await supervisor.start()
+    assert failed.value.component == "bad"
+    assert "exit code 7" in failed.value.reason
+    assert failed.value.log == state.log("bad")
+    assert failed.value.tail[-1] == "the disk is full"
+    assert board.lines["bad"].state is Health.FAILED
+    await supervisor.stop()
+    assert not [name for name, started in state.read_pids().items() if started.alive() and name != "supervisor"]
+
+
+async def test_a_component_that_never_gets_healthy_tells_its_last_answer(tmp_path: Path) -> None:
+    async def never() -> None:
+        raise RuntimeError("still loading")
+
+    supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", health=never, ready_within=0.5))
+    with pytest.raises(ComponentFailed, match=r"not healthy after .* still loading"):
+        await supervisor.start()
+    await supervisor.stop()
+
+
+async def test_a_program_that_does_not_exist(tmp_path: Path) -> None:
+    component = fake(tmp_path, "a")
+    object.__setattr__(component, "command", ("/does/not/exist",))
+    supervisor, _, _ = supervise(tmp_path, component)
+    with pytest.raises(ComponentFailed, match="cannot be started"):
+        await supervisor.start()
+    await supervisor.stop()
+
+
+async def test_kills_what_ignores_sigterm(tmp_path: Path) -> None:
+    supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a", code=STUBBORN, stop_within=0.3))
+    await supervisor.start()
+    pid = board.lines["a"].pid
+    await supervisor.stop()
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+    assert "killed after" in board.lines["a"].note
+
+
+async def test_ends_the_children_of_a_component_too(tmp_path: Path) -> None:
+    supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", code=WITH_CHILD))
+    await supervisor.start()
+    child = int((tmp_path / "child.pid").read_text())
+    assert psutil.pid_exists(child)
+    await supervisor.stop()
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+async def test_stopping_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path) -> None:
+    async def never() -> None:
+        raise RuntimeError("not yet")
+
+    supervisor, board, state = supervise(tmp_path, fake(tmp_path, "a", health=never), fake(tmp_path, "b", needs=("a",)))
+    starting = asyncio.create_task(supervisor.start())
+    await eventually(lambda: board.lines["a"].pid is not None)
+    started = state.read_pids()["a"]
+    starting.cancel()
+    await supervisor.stop()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not started.alive()
+    assert board.lines["b"].state is Health.STOPPED
+
+
+async def test_the_log_has_the_components_output(tmp_path: Path) -> None:
+    code = "import sys, time; print('hello', file=sys.stderr, flush=True); open(sys.argv[2] + '/a.up', 'w'); time.sleep(300)"
+    supervisor, _, state = supervise(tmp_path, fake(tmp_path, "a", code=code))
+    await supervisor.start()
+    assert "hello" in state.log("a").read_text()
+    await supervisor.stop()
