@@ -1,0 +1,125 @@
+"""Makes the pipeline what it should be: looks, removes what must be replaced, then makes, changes and mends in dependency order.
+
+Nothing is remembered between runs: each looks at the servers first. A run that was cut off at any step is therefore finished by
+the next one, and what is right is never touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import partial
+
+import stamina
+import structlog
+
+from services.provisioner.errors import TRANSIENT, StepFailed
+from services.provisioner.plan import Plan, Step, make_plan
+from services.provisioner.resource import Action, Resource
+from services.provisioner.runs import Run, StepRecord
+from shared.errors import PagePulseError
+
+_log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 4
+
+
+class Applier:
+    """Applies one pipeline; ``step_timeout`` bounds one attempt's wait for a server, so a step may take a few of them."""
+
+    def __init__(self, resources: Sequence[Resource], *, observe_timeout: timedelta, step_timeout: timedelta) -> None:
+        self._resources = resources
+        self._observe_timeout = observe_timeout
+        self._step_timeout = step_timeout
+
+    async def plan(self) -> Plan:
+        """What ``apply`` would do now."""
+        return await make_plan(self._resources, self._observe_timeout)
+
+    async def apply(self, run: Run) -> None:
+        """Does it, writing each step into ``run``.
+
+        Raises:
+            PagePulseError: the first failure; what depends on the failed step is skipped, the rest is done.
+        """
+        plan = await self._seen_plan()
+        removals = [(step, StepRecord(step.resource.id, "remove")) for step in plan.replaced]
+        makings = [(step, StepRecord(step.resource.id, step.action.value)) for step in plan.steps]
+        run.steps = [record for _, record in removals + makings]
+        try:
+            for step, record in removals:
+                await self.attempt(record, partial(step.resource.delete, data=True))
+        except PagePulseError:
+            for record in run.steps:
+                if record.state == "pending":
+                    record.state = "skipped"
+            raise
+        await self._make_all(makings)
+
+    async def _seen_plan(self) -> Plan:
+        """A plan without unknowns: a server that starts up at the same time is given a moment.
+
+        Raises:
+            StepFailed: one stays away.
+        """
+        async for attempt in stamina.retry_context(
+            on=StepFailed, attempts=None, timeout=self._step_timeout, wait_initial=0.2, wait_max=2.0
+        ):
+            with attempt:
+                plan = await self.plan()
+                unseen = [step for step in plan.steps if step.action is Action.UNKNOWN]
+                if unseen:
+                    names = ", ".join(step.resource.id for step in unseen)
+                    raise StepFailed(f"cannot look at {names}: {unseen[0].reason}", step="observe")
+                return plan
+        raise StepFailed("nothing could be looked at", step="observe")
+
+    async def _make_all(self, makings: Sequence[tuple[Step, StepRecord]]) -> None:
+        """Every step as soon as those below it are done."""
+        done = {step.resource.id: asyncio.get_running_loop().create_future() for step, _ in makings}
+
+        async def make(step: Step, record: StepRecord) -> PagePulseError | None:
+            below = [done[upstream] for upstream in step.resource.depends_on if upstream in done]
+            if not all([await upstream for upstream in below]):
+                record.state, record.detail = "skipped", "something that it depends on failed"
+                done[step.resource.id].set_result(False)
+                return None
+            try:
+                await self._make(step, record)
+            except PagePulseError as error:
+                done[step.resource.id].set_result(False)
+                return error
+            done[step.resource.id].set_result(True)
+            return None
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(make(step, record)) for step, record in makings]
+        failures = [error for task in tasks if (error := task.result()) is not None]
+        if failures:
+            raise failures[0]
+
+    async def _make(self, step: Step, record: StepRecord) -> None:
+        resource, observation = step.resource, step.observation
+        match step.action:
+            case Action.UNCHANGED:
+                record.state, record.detail, record.took_ms = "done", step.reason, 0
+            case Action.UPDATE:
+                await self.attempt(record, lambda: resource.update(observation))
+            case Action.DRIFTED:
+                await self.attempt(record, lambda: resource.mend(observation))
+            case _:
+                await self.attempt(record, resource.create)
+
+    async def attempt(self, record: StepRecord, work: Callable[[], Awaitable[str]]) -> None:
+        """One step, tried again when a server was away or busy."""
+        async with record.timed():
+            async for attempt in stamina.retry_context(
+                on=TRANSIENT, attempts=_ATTEMPTS, timeout=self._step_timeout, wait_initial=0.2, wait_max=3.0
+            ):
+                with attempt:
+                    record.attempts = attempt.num
+                    record.detail = await work()
+        _log.info(
+            "step done", resource=record.resource, action=record.action, took_ms=record.took_ms, detail=record.detail
+        )

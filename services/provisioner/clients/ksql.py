@@ -1,0 +1,214 @@
+"""ksqlDB's REST API, one statement at a time (observed on ksqlDB 8.1).
+
+``SET`` does not outlive a call, so every request carries its properties. DDL is answered before it is done: its command is polled at
+``/status/...`` and its sequence number goes with the next request, so that the server has caught up before it looks at that. DDL is
+serialised here, because two at once make the server answer "Another command with the same id".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import stamina
+
+from services.provisioner.clients.polling import wait_until
+from services.provisioner.errors import AlreadyThere, StatementRejected, TransientUpstreamError
+from shared.errors import DeadlineExceeded, NotFound, Unavailable, UpstreamError
+
+_SERVICE = "ksqlDB"
+
+EARLIEST = {"ksql.streams.auto.offset.reset": "earliest"}
+
+#: error codes that pass by themselves: catch-up time-out, server not ready
+_PASSING_CODES = frozenset({50301, 50302})
+
+#: causes under "Could not write the statement into the command topic" that pass; any other is a refusal
+_PASSING_CAUSES = ("timeout", "timed out", "not available", "notleader", "not enough replicas", "disconnect", "fenced")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a statement; ``query_id`` if it started a query."""
+
+    message: str
+    query_id: str | None
+    sequence: int | None
+
+
+class KsqlClient:
+    """Talks to one ksqlDB server."""
+
+    def __init__(self, http: httpx.AsyncClient, *, patience: timedelta, poll_interval: timedelta) -> None:
+        self._http = http
+        self._patience = patience
+        self._poll = poll_interval
+        self._one_at_a_time = asyncio.Lock()
+        self._sequence: int | None = None
+
+    async def ping(self) -> None:
+        """Raises if the server is away or not ready."""
+        body = (await self._request("GET", "/healthcheck")).json()
+        if not body.get("isHealthy"):
+            raise Unavailable(f"{_SERVICE} says that it is not healthy: {body.get('details')}", service="ksql")
+
+    async def execute(self, statement: str) -> Outcome:
+        """Runs one DDL statement to its end, with ``auto.offset.reset=earliest``.
+
+        Raises:
+            AlreadyThere: a source of that name exists (whatever its definition).
+            StatementRejected: the statement is wrong here and now.
+            TransientUpstreamError: ksqlDB stayed busy beyond the retries.
+            NotReadyInTime: the command was accepted and not carried out in time.
+        """
+        async with self._one_at_a_time:
+            entities = await self._post(statement, EARLIEST, self._sequence)
+            outcome = Outcome("nothing to do", None, None)
+            for entity in entities:
+                if entity.get("@type") == "warning_entity":
+                    raise AlreadyThere(f"{_SERVICE}: {entity.get('message')}")
+                if entity.get("@type") == "currentStatus":
+                    outcome = await self._finish(entity)
+            return outcome
+
+    async def ask(self, statement: str) -> Json:
+        """The one entity of a statement that only looks (SHOW, DESCRIBE).
+
+        Raises:
+            StatementRejected: e.g. an unknown name.
+        """
+        entities = await self._post(statement, {}, None)
+        if not entities:
+            raise UpstreamError(f"{_SERVICE} answered {statement} with nothing")
+        return entities[0]
+
+    async def describe(self, name: str) -> Json | None:
+        """``DESCRIBE ... EXTENDED`` of a stream or table, or None if there is none of that name."""
+        try:
+            entity = await self.ask(f"DESCRIBE {name} EXTENDED;")
+        except StatementRejected as error:
+            if "could not find" in error.detail.lower():
+                return None
+            raise
+        description: Json = entity["sourceDescription"]
+        return description
+
+    async def rows(self, sql: str) -> tuple[list[str], list[list[Any]]]:
+        """Column names and rows of a pull query, read as the newline-delimited arrays of ``/query-stream``."""
+        response = await self._request("POST", "/query-stream", json={"sql": sql, "properties": {}})
+        lines = [httpx.Response(200, text=line).json() for line in response.text.splitlines() if line.strip()]
+        if not lines or "columnNames" not in lines[0]:
+            raise UpstreamError(f"{_SERVICE} answered a pull query in an unknown form")
+        return lines[0]["columnNames"], [line for line in lines[1:] if isinstance(line, list)]
+
+    async def _finish(self, entity: Json) -> Outcome:
+        """Follows a command to its end and remembers its number for the next request."""
+        command, status = entity["commandId"], entity["commandStatus"]
+        sequence = entity.get("commandSequenceNumber")
+        if isinstance(sequence, int) and sequence >= 0:
+            self._sequence = sequence
+
+        async def look() -> str | None:
+            nonlocal status
+            if status["status"] in ("SUCCESS", "ERROR", "TERMINATED"):
+                return None
+            status = (await self._request("GET", f"/status/{quote(command, safe='/')}")).json()
+            return None if status["status"] in ("SUCCESS", "ERROR", "TERMINATED") else f"it is {status['status']}"
+
+        await wait_until(look, what=f"{_SERVICE}: {command} is not done", within=self._patience, every=self._poll)
+        if status["status"] == "ERROR":
+            raise _refusal(str(status.get("message")), entity.get("statementText"))
+        return Outcome(str(status.get("message")), status.get("queryId"), self._sequence)
+
+    async def _post(self, statement: str, properties: dict[str, str], sequence: int | None) -> list[Json]:
+        body: Json = {"ksql": statement, "streamsProperties": properties}
+        if sequence is not None:
+            body["commandSequenceNumber"] = sequence
+        try:
+            entities: list[Json] = (await self._request("POST", "/ksql", json=body)).json()
+        except (UpstreamError, AlreadyThere) as error:
+            self._remember(error.extra.get("entities") or [])
+            raise
+        return entities
+
+    def _remember(self, entities: list[Json]) -> None:
+        """After a failure: what of the request was done nevertheless counts for the next sequence number."""
+        for entity in entities:
+            if isinstance(entity.get("commandSequenceNumber"), int):
+                self._sequence = entity["commandSequenceNumber"]
+
+    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async for attempt in stamina.retry_context(
+            on=_BusyError, attempts=10, timeout=self._patience, wait_initial=0.2, wait_max=2.0
+        ):
+            with attempt:
+                response = await self._send(method, path, **options)
+                if response.is_success:
+                    return response
+                if response.status_code == 404:
+                    raise NotFound(f"{_SERVICE}: {_text(response)}")
+                await self._raise(response)
+        raise UpstreamError(f"{_SERVICE}: {method} {path} was not tried")
+
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **options)
+        except httpx.TimeoutException as error:
+            raise DeadlineExceeded(f"{_SERVICE} did not answer {method} {path} in time", service="ksql") from error
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(
+                f"{_SERVICE} at {self._http.base_url} cannot be reached: {reason}", service="ksql"
+            ) from error
+
+    async def _raise(self, response: httpx.Response) -> None:
+        try:
+            body = response.json()
+        except ValueError:
+            body = {}
+        body = body if isinstance(body, dict) else {}
+        message, code = _text(response), body.get("error_code")
+        if response.status_code == 429 or code in _PASSING_CODES:
+            await asyncio.sleep(_retry_after(response))
+            raise _BusyError(f"{_SERVICE}: {message}", error_code=code)
+        error = _refusal(message, body.get("statementText"), code)
+        error.extra["entities"] = body.get("entities") or []
+        raise error
+
+
+class _BusyError(TransientUpstreamError):
+    """Try the same request again."""
+
+
+def _refusal(message: str, statement: str | None, code: int | None = None) -> UpstreamError | AlreadyThere:
+    """The right error for ksqlDB's words: exists, try again, or no."""
+    extra: Json = {"error_code": code, "statement": statement}
+    lowered = message.lower()
+    if "already exists" in lowered and "kafka topic" not in lowered:
+        return AlreadyThere(f"{_SERVICE}: {message}", **extra)
+    if "another command with the same id" in lowered:
+        return _BusyError(f"{_SERVICE}: {message}", **extra)
+    if "could not write the statement" in lowered and any(cause in lowered for cause in _PASSING_CAUSES):
+        return _BusyError(f"{_SERVICE}: {message}", **extra)
+    return StatementRejected(f"{_SERVICE}: {message}", **extra)
+
+
+def _text(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:300] or f"HTTP {response.status_code}"
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Seconds, bounded: a server in trouble may name any."""
+    try:
+        return min(float(response.headers.get("Retry-After", 0)), 5.0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,50 @@
+"""What can go wrong here, beyond ``shared.errors``.
+
+PagePulseError
+├── BrokenResource 500           a file of ours is wrong
+├── UpstreamError 502
+│   ├── StatementRejected        ksqlDB will not take the statement, and will not later either
+│   ├── StepFailed               a step of a run; the run is in the problem document
+│   └── TransientUpstreamError   refused now, likely to work in a moment
+├── Conflict 409
+│   ├── AlreadyThere             somebody was quicker
+│   └── RunInProgress            one apply or teardown at a time
+└── DeadlineExceeded 504
+    └── NotReadyInTime           accepted, but not working before the deadline
+"""
+
+from __future__ import annotations
+
+from shared.errors import Conflict, DeadlineExceeded, PagePulseError, Unavailable, UpstreamError
+
+
+class BrokenResource(PagePulseError):
+    status, type, title = 500, "broken-resource", "A resource file of the provisioner is wrong"
+
+
+class StatementRejected(UpstreamError):
+    type, title = "statement-rejected", "ksqlDB refused a statement"
+
+
+class TransientUpstreamError(UpstreamError):
+    type, title = "upstream-busy", "A server that is needed refused for now"
+
+
+class StepFailed(UpstreamError):
+    type, title = "step-failed", "A step of the run failed"
+
+
+class AlreadyThere(Conflict):
+    type, title = "already-there", "It exists already"
+
+
+class RunInProgress(Conflict):
+    type, title = "run-in-progress", "Another run is in progress"
+
+
+class NotReadyInTime(DeadlineExceeded):
+    type, title = "not-ready-in-time", "It did not become ready in time"
+
+
+#: a step that fails so is worth another attempt
+TRANSIENT = (TransientUpstreamError, Unavailable, DeadlineExceeded)

@@ -1,0 +1,189 @@
+"""Streams, tables and persistent queries: everything that a KSQL statement makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.provisioner.clients.kafka import KafkaClient, TopicState
+from services.provisioner.clients.ksql import KsqlClient, Outcome
+from services.provisioner.errors import AlreadyThere, StatementRejected, TransientUpstreamError
+from services.provisioner.resource import Action, Difference, Kind, Observation, Resource, State, missing, unchanged
+from services.provisioner.statements import Canonical, canonical, describe_difference
+
+#: states of a query that works or is on its way
+_WORKING = frozenset({"RUNNING", "REBALANCING", "CREATED", "UNRESPONSIVE"})
+
+
+class _Statement(Resource):
+    """What the two have in common: looking by DESCRIBE, making by the statement, removing by DROP."""
+
+    def __init__(self, kind: Kind, ksql: KsqlClient, statement: str, depends_on: tuple[str, ...]) -> None:
+        self.canonical: Canonical = canonical(statement)
+        super().__init__(kind, self.canonical.name.lower(), depends_on)
+        self._ksql = ksql
+        self._statement = statement
+
+    async def create(self) -> str:
+        """``IF NOT EXISTS`` would hide another definition, so it is not used: what is there already is looked at instead."""
+        try:
+            outcome = await self._ksql.execute(self._statement)
+        except AlreadyThere as error:
+            observation = await self.observe()
+            if observation.action is Action.UNCHANGED:
+                return "was there already"
+            raise TransientUpstreamError(f"{error.detail}; but {observation.detail}") from error
+        return outcome.message
+
+    async def _definition_differences(self, description: dict[str, Any]) -> tuple[Difference, ...]:
+        text = description.get("statement") or ""
+        found = describe_difference(self.canonical, canonical(text))
+        return tuple(Difference(*difference) for difference in found)
+
+    async def _drop(self, kind: str, *, delete_topic: bool) -> Outcome | None:
+        """Ends what writes to it first: older servers do not do that by themselves. Nothing there is fine."""
+        description = await self._ksql.describe(self.name)
+        if description is None:
+            return None
+        for query in description.get("writeQueries") or ():
+            try:
+                await self._ksql.execute(f"TERMINATE {query['id']};")
+            except StatementRejected as error:
+                if "unknown query" not in error.detail.lower():
+                    raise
+        suffix = " DELETE TOPIC" if delete_topic else ""
+        return await self._ksql.execute(f"DROP {kind.upper()} IF EXISTS {self.name}{suffix};")
+
+
+class Source(_Statement):
+    """A stream or table declared over a topic that is there."""
+
+    def __init__(self, ksql: KsqlClient, statement: str, depends_on: tuple[str, ...]) -> None:
+        kind = Kind.STREAM if canonical(statement).kind == "stream" else Kind.TABLE
+        super().__init__(kind, ksql, statement, depends_on)
+
+    async def observe(self) -> Observation:
+        description = await self._ksql.describe(self.name)
+        if description is None:
+            return missing(f"there is no such {self.canonical.kind}")
+        facts = {"topic": description.get("topic")}
+        differences = await self._definition_differences(description)
+        if differences:
+            detail = "; ".join(map(str, differences))
+            return Observation(State.DRIFTED, Action.REPLACE, detail, differences, rebuilds=True, facts=facts)
+        return unchanged(f"over {description.get('topic')}", **facts)
+
+    async def delete(self, *, data: bool) -> str:
+        """Its topic is a resource of its own."""
+        outcome = await self._drop(self.canonical.kind, delete_topic=False)
+        return outcome.message if outcome else "was not there"
+
+
+class Query(_Statement):
+    """A persistent query with the table or stream that it writes.
+
+    ``has_readers``: other queries read it, so it cannot be dropped alone.
+    """
+
+    def __init__(
+        self,
+        ksql: KsqlClient,
+        kafka: KafkaClient,
+        statement: str,
+        depends_on: tuple[str, ...],
+        *,
+        has_readers: bool,
+    ) -> None:
+        super().__init__(Kind.QUERY, ksql, statement, depends_on)
+        self._kafka = kafka
+        self._has_readers = has_readers
+
+    async def observe(self) -> Observation:
+        description = await self._ksql.describe(self.name)
+        topic = await self._kafka.describe(self.canonical.topic)
+        if description is None:
+            return self._missing(topic_exists=topic is not None)
+        queries = description.get("writeQueries") or []
+        facts = _facts(description, queries)
+        differences = await self._definition_differences(description)
+        if differences:
+            detail = "; ".join(map(str, differences))
+            return Observation(State.DRIFTED, Action.REPLACE, detail, differences, rebuilds=True, facts=facts)
+        if (fault := self._topic_fault(topic)) is not None:
+            return self._broken(fault, facts, rebuild=True)
+        return self._running(queries, facts)
+
+    def _topic_fault(self, topic: TopicState | None) -> str | None:
+        if topic is None:
+            return f"its topic {self.canonical.topic} is gone"
+        wanted = self.canonical.properties.get("PARTITIONS", str(topic.partitions))
+        return None if str(topic.partitions) == wanted else f"its topic has {topic.partitions} partitions, not {wanted}"
+
+    def _running(self, queries: list[dict[str, Any]], facts: dict[str, Any]) -> Observation:
+        rebuild = self._has_readers or self._appends
+        if not queries:
+            return self._broken("its query was terminated", facts, rebuild=rebuild)
+        name, state = queries[0]["id"], str(queries[0].get("state"))
+        if state == "PAUSED":
+            return Observation(State.DRIFTED, Action.DRIFTED, "its query is paused", facts=facts)
+        if state not in _WORKING:
+            return self._broken(f"its query {name} is {state}", facts, rebuild=rebuild, failed=True)
+        return unchanged(f"{name} is {state}", **facts)
+
+    @property
+    def _appends(self) -> bool:
+        """A stream's topic is a log: a query that starts over would write everything a second time."""
+        return self.canonical.kind == "stream"
+
+    def _missing(self, *, topic_exists: bool) -> Observation:
+        """A table made anew over its topic writes the same rows under the same keys; without the topic, or for a stream, what
+        stands on it has to start over as well."""
+        detail = f"there is no such {self.canonical.kind}"
+        if topic_exists and self._appends:
+            return Observation(
+                State.MISSING, Action.REPLACE, f"{detail}, but its topic has records of an earlier one", rebuilds=True
+            )
+        return missing(detail, rebuilds=not topic_exists)
+
+    @staticmethod
+    def _broken(detail: str, facts: dict[str, Any], *, rebuild: bool, failed: bool = False) -> Observation:
+        state = State.FAILED if failed else State.DRIFTED
+        action = Action.REPLACE if rebuild else Action.DRIFTED
+        return Observation(state, action, detail, rebuilds=rebuild, facts=facts)
+
+    async def mend(self, observation: Observation) -> str:
+        """Resumes a paused query; otherwise makes it anew over its topic, which upserts the same rows again."""
+        description = await self._ksql.describe(self.name)
+        queries = (description or {}).get("writeQueries") or []
+        if queries and queries[0].get("state") == "PAUSED":
+            await self._ksql.execute(f"RESUME {queries[0]['id']};")
+            return "resumed"
+        await self._drop(self.canonical.kind, delete_topic=False)
+        return await self.create()
+
+    async def delete(self, *, data: bool) -> str:
+        outcome = await self._drop(self.canonical.kind, delete_topic=data)
+        if data:
+            await self._kafka.delete([self.canonical.topic])
+        return outcome.message if outcome else "was not there"
+
+
+def _facts(description: dict[str, Any], queries: list[dict[str, Any]]) -> dict[str, Any]:
+    """State, lag and dropped records, as far as the server tells."""
+    facts: dict[str, Any] = {"topic": description.get("topic")}
+    if queries:
+        facts |= {"query_id": queries[0]["id"], "state": queries[0].get("state")}
+    offsets = [
+        offset
+        for summary in description.get("queryOffsetSummaries") or ()
+        for topic in summary.get("topicSummaries") or ()
+        for offset in topic.get("offsets") or ()
+    ]
+    if offsets:
+        facts["lag"] = sum(max(0, o["logEndOffset"] - max(0, o["consumerOffset"])) for o in offsets)
+    dropped = [
+        entry["value"]
+        for entry in description.get("clusterErrorStats") or ()
+        if str(entry.get("name", "")).endswith(("failed-messages", "dropped-messages"))
+    ]
+    facts["dropped"] = int(sum(dropped))
+    return facts

@@ -1,0 +1,11 @@
+-- Users without a NULL in any column; a user that stops qualifying is removed by a tombstone.
+CREATE TABLE cleaned_users WITH (KAFKA_TOPIC='$cleaned_users', PARTITIONS=$partitions, REPLICAS=$replicas) AS
+SELECT
+  user_id,
+  age AS `age`,
+  gender AS `gender`,
+  country AS `country`,
+  subscription AS `subscription`
+FROM users
+WHERE age IS NOT NULL AND gender IS NOT NULL AND country IS NOT NULL AND subscription IS NOT NULL
+EMIT CHANGES;

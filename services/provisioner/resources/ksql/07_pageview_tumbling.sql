@@ -1,0 +1,14 @@
+-- Views and distinct users by source and window.
+CREATE TABLE pageview_tumbling WITH (KAFKA_TOPIC='$page_view_tumbling', PARTITIONS=$partitions, REPLICAS=$replicas) AS
+SELECT
+  source,
+  AS_VALUE(source) AS `source`,
+  WINDOWSTART AS `window_start`,
+  WINDOWEND AS `window_end`,
+  COUNT(*) AS `view_count`,
+  COUNT_DISTINCT(user_id) AS `user_count`,
+  MAX(ROWTIME) AS `updated_at`
+FROM pageview
+WINDOW TUMBLING (SIZE $tumbling_window, RETENTION $retention, GRACE PERIOD $grace)
+GROUP BY source
+EMIT CHANGES;

@@ -1,0 +1,14 @@
+-- Views and distinct users by source and burst of traffic: a session ends after a pause of more than the gap.
+CREATE TABLE pageview_session WITH (KAFKA_TOPIC='$page_view_session', PARTITIONS=$partitions, REPLICAS=$replicas) AS
+SELECT
+  source,
+  AS_VALUE(source) AS `source`,
+  WINDOWSTART AS `window_start`,
+  WINDOWEND AS `window_end`,
+  COUNT(*) AS `view_count`,
+  COUNT_DISTINCT(user_id) AS `user_count`,
+  MAX(ROWTIME) AS `updated_at`
+FROM pageview
+WINDOW SESSION ($session_gap, RETENTION $retention, GRACE PERIOD $grace)
+GROUP BY source
+EMIT CHANGES;

@@ -1,0 +1,173 @@
+"""What the provisioner answers and accepts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.provisioner.plan import Plan
+from services.provisioner.resource import Action, Kind, Observation, Resource, State
+from services.provisioner.runs import RunKind
+from services.provisioner.status import Overall, PipelineStatus
+
+
+class _FromAttributes(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class DifferenceOut(_FromAttributes):
+    """A field that is not as desired. Secrets are masked."""
+
+    field: str = Field(examples=["config.retention.ms"])
+    desired: str | None = Field(examples=["604800000"])
+    actual: str | None = Field(examples=["3600000"])
+
+
+class ResourceStatus(BaseModel):
+    """One resource as it is now."""
+
+    kind: Kind
+    name: str = Field(examples=["pageview_tumbling"])
+    state: State = Field(
+        description="drifted: there, but not as desired; failed: not working; unknown: its server could not be asked"
+    )
+    detail: str = Field(examples=["CTAS_PAGEVIEW_TUMBLING_11 is RUNNING"])
+    differences: list[DifferenceOut] = Field(default_factory=list)
+    facts: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What is known beyond that: partitions, replicas, task states, lag, dropped records, offsets",
+        examples=[{"query_id": "CTAS_PAGEVIEW_TUMBLING_11", "state": "RUNNING", "lag": 0, "dropped": 0}],
+    )
+
+    @classmethod
+    def of(cls, resource: Resource, observation: Observation) -> ResourceStatus:
+        return cls(
+            kind=resource.kind,
+            name=resource.name,
+            state=observation.state,
+            detail=observation.detail,
+            differences=[DifferenceOut.model_validate(difference) for difference in observation.differences],
+            facts=dict(observation.facts),
+        )
+
+
+class StatusOut(BaseModel):
+    """The pipeline's state. It is always an answer: a server that is away makes its resources ``unknown``."""
+
+    ready: bool = Field(description="Every resource is ok")
+    state: Overall
+    freshness_ms: int | None = Field(
+        description="Age of the newest event that a query on Pinot can see; null if there is none. Grows while no events are made",
+        examples=[420],
+    )
+    resources: list[ResourceStatus]
+
+    @classmethod
+    def of(cls, status: PipelineStatus) -> StatusOut:
+        return cls(
+            ready=status.overall is Overall.READY,
+            state=status.overall,
+            freshness_ms=status.freshness_ms,
+            resources=[ResourceStatus.of(resource, observation) for resource, observation in status.entries],
+        )
+
+
+class PlannedStep(BaseModel):
+    """What an apply would do about one resource."""
+
+    resource: str = Field(examples=["query:pageview_tumbling"])
+    kind: Kind
+    name: str
+    action: Action = Field(
+        description="update: in place; replace: remove and make anew; drifted: the definition is right, what runs is mended; "
+        "unknown: its server could not be asked"
+    )
+    reason: str = Field(examples=["its query was terminated"])
+    depends_on: list[str]
+    differences: list[DifferenceOut]
+
+
+class PlanOut(BaseModel):
+    """Steps in the order of an apply."""
+
+    changes: int = Field(description="Steps whose action is not 'unchanged'", examples=[0])
+    steps: list[PlannedStep]
+
+    @classmethod
+    def of(cls, plan: Plan) -> PlanOut:
+        return cls(
+            changes=plan.changes,
+            steps=[
+                PlannedStep(
+                    resource=step.resource.id,
+                    kind=step.resource.kind,
+                    name=step.resource.name,
+                    action=step.action,
+                    reason=step.reason,
+                    depends_on=list(step.resource.depends_on),
+                    differences=[DifferenceOut.model_validate(d) for d in step.observation.differences],
+                )
+                for step in plan.steps
+            ],
+        )
+
+
+class RunStep(_FromAttributes):
+    """One step of a run."""
+
+    resource: str = Field(examples=["connector:users-source"])
+    action: str = Field(examples=["create"])
+    state: Literal["pending", "running", "done", "failed", "skipped"]
+    attempts: int = Field(description="Tries so far; 0 if there was nothing to do", examples=[1])
+    started_at: datetime | None
+    took_ms: int | None = Field(examples=[1830])
+    detail: str = Field(description="What was done", examples=["running"])
+    error: str | None = Field(description="Why it failed")
+
+
+class RunOut(_FromAttributes):
+    """One apply or teardown."""
+
+    id: str = Field(examples=["3f9c2a7be010"])
+    kind: RunKind
+    state: Literal["running", "succeeded", "failed"]
+    started_at: datetime
+    finished_at: datetime | None
+    error: str | None = Field(description="Of the first step that failed")
+    steps: list[RunStep]
+
+
+class RunsOut(BaseModel):
+    """Runs since the service started, newest first."""
+
+    runs: list[RunOut]
+
+
+class SampleOut(_FromAttributes):
+    """A few rows of one topic, ksqlDB table or Pinot table."""
+
+    name: str = Field(examples=["topic6_PageView_Tumbling"])
+    read_by: str = Field(description="How the rows were had", examples=["topic"])
+    rows: list[dict[str, Any]]
+    error: str | None = Field(description="Why there are no rows")
+
+
+class SamplesOut(_FromAttributes):
+    """Rows of everything, keys and windows decoded; times in milliseconds since the epoch."""
+
+    topics: list[SampleOut]
+    ksql: list[SampleOut]
+    pinot_tables: list[SampleOut]
+
+
+class TeardownIn(BaseModel):
+    """How much to take away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delete_topics: bool = Field(
+        default=False,
+        description="Also delete all records and the connector's position, so that the next apply starts from nothing",
+    )

@@ -1,0 +1,77 @@
+"""The provisioner: everything that its API offers, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from services.provisioner.apply import Applier
+from services.provisioner.decoding import key_decoders
+from services.provisioner.errors import StepFailed
+from services.provisioner.pipeline import Servers, build
+from services.provisioner.plan import Plan
+from services.provisioner.render import load
+from services.provisioner.runs import Run, Runs
+from services.provisioner.sample import Samples, take_samples
+from services.provisioner.settings import Settings
+from services.provisioner.status import PipelineStatus, read_status
+from services.provisioner.teardown import tear_down
+from shared.tasks import TaskSet
+
+#: for one look at one resource while planning; longer than for a status, because an apply rather waits than fails
+_OBSERVE_TIMEOUT = timedelta(seconds=15)
+
+
+class Provisioner:
+    """One pipeline on one set of servers."""
+
+    def __init__(self, settings: Settings, servers: Servers, tasks: TaskSet) -> None:
+        self.settings = settings
+        self.servers = servers
+        self.resources = build(load(settings), servers, settings)
+        self.runs = Runs(tasks)
+        self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
+
+    async def plan(self) -> Plan:
+        return await self._applier.plan()
+
+    async def status(self) -> PipelineStatus:
+        return await read_status(self.resources, self.servers.pinot, self.settings.status_timeout)
+
+    async def sample(self, rows: int) -> Samples:
+        return await take_samples(self.resources, self.servers, key_decoders(self.settings), rows)
+
+    def apply(self) -> Run:
+        """Begins an apply. Raises RunInProgress."""
+        return self.runs.start("apply", self._applier.apply)
+
+    def tear_down(self, *, delete_topics: bool) -> Run:
+        """Begins a teardown. Raises RunInProgress."""
+
+        async def work(run: Run) -> None:
+            await tear_down(self.resources, run, delete_topics=delete_topics, attempt=self._applier.attempt)
+
+        return self.runs.start("teardown", work)
+
+    async def finish(self, run: Run) -> Run:
+        """Waits for the run's end.
+
+        Raises:
+            StepFailed: it failed; the problem names the step and the run.
+        """
+        await self.runs.wait(run)
+        if run.state == "failed":
+            step = run.failed_step
+            name = step.resource if step else "observe"
+            raise StepFailed(f"{name}: {run.error}", step=name, run_id=run.id)
+        return run
+
+    def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """For ``/readyz``."""
+        servers = self.servers
+        return {
+            "kafka": servers.kafka.ping,
+            "connect": servers.connect.ping,
+            "ksql": servers.ksql.ping,
+            "pinot": servers.pinot.ping,
+        }
