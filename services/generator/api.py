@@ -1,0 +1,88 @@
+"""The generator's routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from services.generator.catalogue import describe_profiles
+from services.generator.runner import Runner
+from services.generator.schemas import ProfileRequest, Profiles, RateRequest, StartRequest, Status
+from shared.errors import problem_responses
+
+router = APIRouter(prefix="/generator", tags=["generator"])
+
+
+def _runner(request: Request) -> Runner:
+    runner: Runner = request.app.state.runner
+    return runner
+
+
+Service = Annotated[Runner, Depends(_runner)]
+
+
+@router.post("/start", summary="Start generating", responses=problem_responses(401, 404, 409, 502, 503, 504))
+async def start(body: StartRequest, runner: Service) -> Status:
+    return await runner.start(body)
+
+
+@router.post("/stop", summary="Stop, and wait until every event is accounted for", responses=problem_responses(401))
+async def stop(runner: Service) -> Status:
+    return await runner.stop()
+
+
+@router.put("/rate", summary="Change the rate while running", responses=problem_responses(401, 409))
+async def rate(body: RateRequest, runner: Service) -> Status:
+    return runner.set_rate(body.rate)
+
+
+@router.put("/profile", summary="Change the profile while running", responses=problem_responses(401, 409))
+async def profile(body: ProfileRequest, runner: Service) -> Status:
+    return runner.set_profile(body.profile)
+
+
+@router.post("/pause", summary="Make no events until resumed", responses=problem_responses(401, 409))
+async def pause(runner: Service) -> Status:
+    return runner.pause()
+
+
+@router.post("/resume", summary="Go on after a pause", responses=problem_responses(401, 409))
+async def resume(runner: Service) -> Status:
+    return runner.resume()
+
+
+@router.get("/status", summary="State, rates and counts", responses=problem_responses(401))
+async def status(runner: Service) -> Status:
+    return runner.status()
+
+
+@router.get("/profiles", summary="The profiles and their fields", responses=problem_responses(401))
+async def profiles() -> Profiles:
+    return describe_profiles()
+
+
+@router.get(
+    "/events",
+    summary="The status as server-sent events",
+    response_class=EventSourceResponse,
+    responses=problem_responses(401) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def events(
+    runner: Service,
+    interval_s: Annotated[float, Query(ge=0.1, le=60, description="Seconds between two events")] = 1.0,
+    count: Annotated[int | None, Query(ge=1, le=100_000, description="End after this many; without it never")] = None,
+) -> EventSourceResponse:
+    async def stream() -> AsyncIterator[ServerSentEvent]:
+        sent = 0
+        while True:
+            yield ServerSentEvent(data=runner.status().model_dump_json(), event="status")
+            sent += 1
+            if count is not None and sent >= count:
+                return
+            await asyncio.sleep(interval_s)
+
+    return EventSourceResponse(stream())

@@ -1,0 +1,64 @@
+"""Puts the generator together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from services.generator.api import router
+from services.generator.metrics import GeneratorCollector
+from services.generator.producer import Broker, Kafka
+from services.generator.runner import Runner
+from services.generator.settings import Settings
+from shared.http import call, create_client
+from shared.kafka import admin_client
+from shared.web import create_service_app
+
+#: a probe must answer within the deadline of /readyz
+_PROBE_TIMEOUT_MS = 1_500
+
+
+def create_app(
+    settings: Settings | None = None,
+    broker: Broker | None = None,
+    seeder_transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """The application. ``broker`` and ``seeder_transport`` are the seams for tests."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with create_client(settings.seeder_url, token=settings.api_token, transport=seeder_transport) as seeder:
+            runner = Runner(settings, seeder, broker or Kafka(settings))
+            app.state.runner, app.state.seeder = runner, seeder
+            app.state.registry.register(GeneratorCollector(runner))
+            try:
+                yield
+            finally:
+                await runner.aclose()
+
+    return create_service_app(
+        name="generator",
+        title="PagePulse generator",
+        summary="Lifelike sessions and page views, at a rate that you can change while it runs.",
+        settings=settings,
+        routers=[router],
+        lifespan=lifespan,
+        checks=_checks,
+    )
+
+
+def _checks(app: FastAPI) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    settings: Settings = app.state.settings
+
+    async def kafka() -> None:
+        async with admin_client(settings.kafka_bootstrap, request_timeout_ms=_PROBE_TIMEOUT_MS):
+            pass
+
+    async def seeder() -> None:
+        await call(app.state.seeder, "GET", "/healthz", service="seeder")
+
+    return {"kafka": kafka, "seeder": seeder}

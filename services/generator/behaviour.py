@@ -1,0 +1,222 @@
+"""What people do: log in, view pages with pauses for thought, leave, come back another day.
+
+Pure and synchronous. Time is the run's own time in seconds (``times``), given by the pacer, so that a seed gives the same
+events whatever the load of the machine; only the wall-clock stamps differ. Who is due for a view views; if nobody is,
+somebody logs in. So the number of people online follows the rate, and pauses keep their distribution.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.generator.population import Population, user_name
+from services.generator.session_ids import session_ids
+from services.generator.waves import Waves
+from shared.events import Device, Source
+from shared.json import dumps
+
+#: (lane, key, value). Lanes 0..P-1 are the partitions of the page views' topic, P..2P-1 those of the sessions' topic.
+Event = tuple[int, bytes, bytes]
+
+#: page views per session: geometric
+MEAN_VIEWS: Final = 8.0
+#: seconds between two views: log-normal, a few seconds with a long tail
+THINK_MEDIAN_S: Final = 3.0
+THINK_SIGMA: Final = 0.8
+#: the first page shows this soon after the login
+LANDING_S: Final = 0.4
+#: logins while others are due: a little below the share that keeps the number of people online steady
+_LOGIN_SHARE: Final = 0.8 / (1.0 + MEAN_VIEWS)
+_BLOCK: Final = 8192
+#: a duplicate repeats one of this many last events
+_RECENT: Final = 256
+
+
+class EventSource(Protocol):
+    """Makes events for the times that the pacer gives."""
+
+    made: Made
+
+    def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
+        """One event per entry of ``times`` (rising, seconds of the run), stamped ``now_ms`` (milliseconds since the epoch)."""
+
+
+@dataclass(slots=True)
+class Made:
+    """How many events of each kind were made. Late, duplicate and malformed ones are among the others."""
+
+    page_views: int = 0
+    user_sessions: int = 0
+    late: int = 0
+    duplicate: int = 0
+    malformed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Shares of events that are late (by up to ``late_max_s`` seconds), sent twice, or not readable."""
+
+    late: float = 0.0
+    late_max_s: float = 60.0
+    duplicate: float = 0.0
+    malformed: float = 0.0
+
+    @property
+    def any(self) -> bool:
+        return self.late + self.duplicate + self.malformed > 0
+
+
+@dataclass(slots=True)
+class _Visit:
+    key: bytes
+    partition: int
+    #: the value up to the source
+    head: bytes
+    views_left: int
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Everybody who is online. ``seed`` fixes the sequence of events."""
+
+    population: Population
+    waves: Waves
+    devices: Mapping[Device, float]
+    partitions: int
+    rng: np.random.Generator
+    faults: Faults = field(default_factory=Faults)
+    max_active: int = 20_000
+    made: Made = field(default_factory=Made)
+
+    _online: list[tuple[float, int, _Visit]] = field(default_factory=list)
+    _recent: deque[Event] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    _logins: int = 0
+    _users: Iterator[int] = field(init=False)
+    _ids: Iterator[tuple[bytes, int]] = field(init=False)
+    _device: Iterator[bytes] = field(init=False)
+    _uniform: Iterator[float] = field(init=False)
+    _think: Iterator[float] = field(init=False)
+    _length: Iterator[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        streams = self.rng.spawn(6)
+        self._users = self.population.draws()
+        self._ids = session_ids(streams[0], self.partitions)
+        self._device = _choices(streams[1], self.devices)
+        self._uniform = _floats(streams[2].random)
+        self._think = _floats(partial(_log_normal, streams[3]))
+        self._length = _lengths(streams[4])
+        self.rng = streams[5]
+
+    def replace_population(self, user_ids: NDArray[np.int64]) -> None:
+        """From the next login on these people come; who is online stays."""
+        self.population = self.population.renewed(user_ids)
+        self._users = self.population.draws()
+
+    def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
+        if self.faults.any:
+            return [self._with_faults(t, now_ms) for t in times]
+        stamp = b"%d}" % now_ms
+        return [self._next(t, now_ms, stamp) for t in times]
+
+    def _next(self, t: float, now_ms: int, stamp: bytes) -> Event:
+        online = self._online
+        if online:
+            crowded = len(online) >= self.max_active
+            if (online[0][0] <= t or crowded) and next(self._uniform) >= _LOGIN_SHARE:
+                return self._view(t, stamp)
+        return self._login(t, now_ms)
+
+    def _view(self, t: float, stamp: bytes) -> Event:
+        _, number, visit = self._online[0]
+        visit.views_left -= 1
+        if visit.views_left:
+            heapq.heapreplace(self._online, (t + next(self._think), number, visit))
+        else:
+            heapq.heappop(self._online)
+        self.made.page_views += 1
+        tail = _TAILS[self.waves.at(t).pick(next(self._uniform))]
+        return visit.partition, visit.key, visit.head + tail + stamp
+
+    def _login(self, t: float, now_ms: int) -> Event:
+        key, partition = next(self._ids)
+        user_id = next(self._users)
+        head = b'{"session_id":"%b","user_id":%d,' % (key, user_id)
+        visit = _Visit(key, partition, head + b'"source":"', next(self._length))
+        self._logins += 1
+        heapq.heappush(self._online, (t + LANDING_S * next(self._think) / THINK_MEDIAN_S, self._logins, visit))
+        self.made.user_sessions += 1
+        value = b'%b"user_name":%b,"login_timestamp":%d,"device":"%b"}' % (
+            head,
+            dumps(user_name(user_id)),
+            now_ms,
+            next(self._device),
+        )
+        return self.partitions + partition, key, value
+
+    def _with_faults(self, t: float, now_ms: int) -> Event:
+        faults, made, draw = self.faults, self.made, next(self._uniform)
+        if draw < faults.duplicate and self._recent:
+            event = self._recent[int(next(self._uniform) * len(self._recent))]
+            made.duplicate += 1
+            if event[0] < self.partitions:
+                made.page_views += 1
+            else:
+                made.user_sessions += 1
+            return event
+        draw -= faults.duplicate
+        late = 0 <= draw - faults.malformed < faults.late
+        delay_ms = int(next(self._uniform) * faults.late_max_s * 1000) if late else 0
+        event = self._next(t, now_ms, b"%d}" % (now_ms - delay_ms))
+        if event[0] >= self.partitions:
+            # Logins stay whole and in time: a view whose login is lost would have no session.
+            self._recent.append(event)
+            return event
+        if 0 <= draw < faults.malformed:
+            made.malformed += 1
+            return event[0], event[1], _damaged(event[2], next(self._uniform))
+        made.late += late
+        self._recent.append(event)
+        return event
+
+
+def _damaged(value: bytes, how: float) -> bytes:
+    """A value that no reader of the topic can take: cut off, no JSON at all, or a text where a number must be."""
+    if how < 1 / 3:
+        return value[: len(value) // 2]
+    if how < 2 / 3:
+        return b"not a page view"
+    return value.replace(b'"user_id":', b'"user_id":"unknown ', 1).replace(b',"source"', b'","source"', 1)
+
+
+_TAILS: Final = {source: b'%b","event_timestamp":' % source.value.encode() for source in Source}
+
+
+def _log_normal(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    return rng.lognormal(np.log(THINK_MEDIAN_S), THINK_SIGMA, count)
+
+
+def _floats(draw: Callable[[int], NDArray[np.float64]]) -> Iterator[float]:
+    while True:
+        yield from draw(_BLOCK).tolist()
+
+
+def _lengths(rng: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from rng.geometric(1 / MEAN_VIEWS, _BLOCK).tolist()
+
+
+def _choices(rng: np.random.Generator, weights: Mapping[Device, float]) -> Iterator[bytes]:
+    names = [device.value.encode() for device in weights]
+    shares = np.array(list(weights.values()), dtype=np.float64)
+    while True:
+        for position in rng.choice(len(names), size=_BLOCK, p=shares / shares.sum()).tolist():
+            yield names[position]

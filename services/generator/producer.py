@@ -1,0 +1,269 @@
+"""Events into Kafka: batches per partition, acks from all replicas, idempotent, a bounded number in flight.
+
+Each partition of a topic is a lane with a task of its own. While a batch of the lane is on its way the next events pile
+up and become the next batch: small batches at low rates, full ones at high rates, and no waiting for company.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from services.generator.behaviour import Event
+from services.generator.settings import Settings
+from services.generator.statistics import Statistics
+from shared.errors import Conflict, Unavailable
+from shared.tasks import TaskSet
+
+_log = structlog.get_logger(__name__)
+
+#: how long closing a producer may take that may have lost its brokers
+_CLOSE_DEADLINE_S: Final = 2.0
+#: pause between attempts to replace a broken producer
+_RENEW_PAUSE_S: Final = 1.0
+_NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
+
+
+class MissingTopics(Conflict):
+    type = "missing-topics"
+    title = "The topics are not there yet"
+
+
+class Producer(Protocol):
+    """What is used of aiokafka's producer: the seam for tests."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def create_batch(self) -> Any: ...
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]: ...
+
+
+class Broker(Protocol):
+    """Makes producers and knows topics."""
+
+    def producer(self) -> Producer: ...
+    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
+        """Partitions per topic; 0 for a topic that does not exist."""
+
+
+class Kafka:
+    """The real ``Broker``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def producer(self) -> Producer:
+        producer: Producer = AIOKafkaProducer(
+            bootstrap_servers=self._settings.kafka_bootstrap,
+            client_id="pagepulse-generator",
+            acks="all",
+            enable_idempotence=True,
+            compression_type=self._settings.compression,
+            max_batch_size=self._settings.batch_bytes,
+            linger_ms=0,
+        )
+        return producer
+
+    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
+        assert isinstance(producer, AIOKafkaProducer)  # noqa: S101 - made above
+        cluster = await producer.client.fetch_all_metadata()
+        return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+
+
+class _Lane:
+    """One partition of one topic."""
+
+    __slots__ = ("filled", "partition", "records", "since", "topic")
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.records: list[tuple[int, bytes, bytes]] = []
+        #: when the oldest of ``records`` was made
+        self.since = 0.0
+        self.filled = asyncio.Event()
+
+
+class Publisher:
+    """Takes events and sees each through to its acknowledgement or failure. Owns the producer."""
+
+    def __init__(self, settings: Settings, broker: Broker, statistics: Statistics) -> None:
+        self._settings = settings
+        self._broker = broker
+        self._statistics = statistics
+        self._topics = (settings.page_view_topic, settings.user_session_topic)
+        self._producer: Producer | None = None
+        self._renewing = asyncio.Lock()
+        self._tasks = TaskSet()
+        self._lanes: list[_Lane] = []
+        self._settled = asyncio.Event()
+        self.partitions = 0
+
+    async def start(self) -> None:
+        """Connects.
+
+        Raises:
+            Unavailable: no broker answers in time.
+            MissingTopics: the topics were not made yet, or do not have the same number of partitions.
+        """
+        producer = self._broker.producer()
+        deadline = self._settings.kafka_deadline.total_seconds()
+        try:
+            async with asyncio.timeout(deadline):
+                await producer.start()
+                found = await self._broker.partitions(producer, self._topics)
+            self.partitions = self._checked(found)
+        except (KafkaError, TimeoutError) as error:
+            await self._close(producer)
+            why = str(error) or f"no answer within {deadline:g} s"
+            raise Unavailable(f"Kafka at {self._settings.kafka_bootstrap}: {why}", service="kafka") from error
+        except BaseException:
+            await self._close(producer)
+            raise
+        self._producer = producer
+        self._lanes = [_Lane(topic, p) for topic in self._topics for p in range(self.partitions)]
+        for lane in self._lanes:
+            self._tasks.start(self._drive(lane), f"{lane.topic}-{lane.partition}")
+
+    def put(self, events: Sequence[Event], now_ms: int) -> None:
+        """Queues events; ``now_ms`` is their records' timestamp."""
+        lanes, since = self._lanes, time.monotonic()
+        for index, key, value in events:
+            lane = lanes[index]
+            if not lane.records:
+                lane.since = since
+                lane.filled.set()
+            lane.records.append((now_ms, key, value))
+            self._statistics.sent_by_topic[lane.topic] += 1
+        self._statistics.sent += len(events)
+
+    @property
+    def full(self) -> bool:
+        return self._statistics.in_flight >= self._settings.max_in_flight
+
+    async def room(self, patience_s: float) -> None:
+        """Waits until the next events may be queued, at most ``patience_s``; the time spent counts as back-pressure."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(patience_s):
+                while self.full:
+                    await self._next_settled()
+        except TimeoutError:
+            pass
+        self._statistics.backpressured_s += time.monotonic() - began
+
+    async def flush(self) -> None:
+        """Waits until nothing is in flight, or the deadline has come."""
+        try:
+            async with asyncio.timeout(self._settings.flush_deadline.total_seconds()):
+                while self._statistics.in_flight > 0:
+                    await self._next_settled()
+        except TimeoutError:
+            _log.warning("events were not acknowledged in time", events=self._statistics.in_flight)
+
+    async def aclose(self) -> None:
+        """Ends the lanes and the producer; what is still in flight counts as failed."""
+        await self._tasks.aclose()
+        if self._producer is not None:
+            await self._close(self._producer)
+        await asyncio.sleep(0)
+        if left := self._statistics.in_flight:
+            self._statistics.fail(_NOT_ACKNOWLEDGED, left)
+        self._lanes = []
+
+    def _checked(self, found: dict[str, int]) -> int:
+        missing = [topic for topic, partitions in found.items() if partitions == 0]
+        if missing:
+            raise MissingTopics(
+                f"Kafka has no topic {' and no topic '.join(missing)}. Apply the provisioner first: "
+                "POST /provisioner/apply.",
+                topics=missing,
+            )
+        if len(set(found.values())) > 1:
+            raise MissingTopics(f"The topics must have the same number of partitions, but have {found}.")
+        return next(iter(found.values()))
+
+    async def _next_settled(self) -> None:
+        self._settled.clear()
+        await self._settled.wait()
+
+    async def _drive(self, lane: _Lane) -> None:
+        while True:
+            await lane.filled.wait()
+            producer = await self._current()
+            batch, count = producer.create_batch(), 0
+            for timestamp, key, value in lane.records:
+                if batch.append(timestamp=timestamp, key=key, value=value) is None:
+                    break
+                count += 1
+            batch.close()
+            since = lane.since
+            del lane.records[:count]
+            if not lane.records:
+                lane.filled.clear()
+            await self._send(lane, producer, batch, count, since)
+
+    async def _send(self, lane: _Lane, producer: Producer, batch: Any, count: int, since: float) -> None:
+        while True:
+            try:
+                delivery = await producer.send_batch(batch, lane.topic, partition=lane.partition)
+            except KafkaTimeoutError:
+                # The batch before is still waiting for its broker: nothing is lost by waiting on.
+                self._statistics.last_error = f"{lane.topic}-{lane.partition}: Kafka takes no more events for now"
+                continue
+            except KafkaError as error:
+                self._failed(producer, error, count)
+                return
+            break
+        delivery.add_done_callback(lambda done: self._settle(lane, producer, done, count, since))
+
+    def _settle(self, lane: _Lane, producer: Producer, delivery: asyncio.Future[Any], count: int, since: float) -> None:
+        if delivery.cancelled():
+            self._statistics.fail(_NOT_ACKNOWLEDGED, count)
+        elif (error := delivery.exception()) is not None:
+            self._failed(producer, error, count)
+        else:
+            self._statistics.acknowledge(lane.topic, count, since)
+        self._settled.set()
+
+    def _failed(self, producer: Producer, error: BaseException, count: int) -> None:
+        self._statistics.fail(type(error).__name__, count)
+        self._statistics.last_error = str(error) or type(error).__name__
+        self._settled.set()
+        # An idempotent producer that lost a batch has a gap in its sequence: the broker refuses all that follows.
+        if producer is self._producer:
+            _log.warning("the producer is replaced", error=str(error), events=count)
+            self._producer = None
+            self._tasks.start(self._close(producer), "close producer")
+
+    async def _current(self) -> Producer:
+        """The producer in use; a new one after a failure."""
+        async with self._renewing:
+            while self._producer is None:
+                producer = self._broker.producer()
+                try:
+                    await producer.start()
+                except KafkaError as error:
+                    self._statistics.last_error = str(error) or type(error).__name__
+                    await self._close(producer)
+                    await asyncio.sleep(_RENEW_PAUSE_S)
+                else:
+                    self._producer = producer
+            return self._producer
+
+    @staticmethod
+    async def _close(producer: Producer) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_DEADLINE_S):
+                await producer.stop()
+        except (TimeoutError, KafkaError) as error:
+            _log.warning("the producer did not close in order", error=str(error) or type(error).__name__)
+            client = getattr(producer, "client", None)
+            if client is not None:
+                await client.close()

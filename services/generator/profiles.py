@@ -1,0 +1,123 @@
+"""How the rate changes over time. A profile answers the rate at a moment; the pacer adds it up.
+
+``rate`` is what start or PUT /generator/rate asked for, ``t`` the seconds since the profile began.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.generator.waves import WaveLengths
+
+MAX_RATE = 1_000_000.0
+
+EventsPerSecond = Annotated[float, Field(ge=0, le=MAX_RATE, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False)]
+
+
+class _Profile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def rate_at(self, t: float, rate: float) -> float:
+        """Events per second at ``t``."""
+        return rate
+
+    def waves(self) -> WaveLengths | None:
+        """The waves of the sources, where the profile sets them and the rate follows them."""
+        return None
+
+
+class Constant(_Profile):
+    """The rate as it is."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class Ramp(_Profile):
+    """From the rate to another one in a straight line; then it stays there."""
+
+    kind: Literal["ramp"]
+    to_rate: EventsPerSecond = Field(examples=[2000])
+    over_s: Seconds = Field(examples=[60])
+
+    def rate_at(self, t: float, rate: float) -> float:
+        return rate + (self.to_rate - rate) * min(t / self.over_s, 1.0)
+
+
+class Step(_Profile):
+    """Up (or down) by the same amount at fixed intervals; then it stays there."""
+
+    kind: Literal["step"]
+    by: float = Field(ge=-MAX_RATE, le=MAX_RATE, allow_inf_nan=False, examples=[100], description="Events/s per step")
+    every_s: Seconds = Field(examples=[30])
+    steps: int = Field(ge=1, le=10_000, examples=[5])
+
+    def rate_at(self, t: float, rate: float) -> float:
+        return rate + self.by * min(int(t / self.every_s), self.steps)
+
+
+class Sine(_Profile):
+    """A day, compressed: a wave around the rate, lowest at the start."""
+
+    kind: Literal["sine"]
+    period_s: Seconds = Field(default=600.0, examples=[600])
+    amplitude: float = Field(default=0.8, ge=0, le=1, description="Share of the rate")
+
+    def rate_at(self, t: float, rate: float) -> float:
+        return rate * (1.0 - self.amplitude * math.cos(2 * math.pi * t / self.period_s))
+
+
+class Spike(_Profile):
+    """A peak that comes and goes; with ``every_s`` again and again."""
+
+    kind: Literal["spike"]
+    factor: float = Field(default=10.0, ge=0, le=1_000, allow_inf_nan=False, description="Rate during the peak / rate")
+    after_s: float = Field(default=10.0, ge=0, le=604_800, description="Seconds until it comes")
+    for_s: Seconds = Field(default=10.0, description="Seconds that it lasts")
+    every_s: Seconds | None = Field(default=None, description="Seconds from one peak to the next")
+
+    def rate_at(self, t: float, rate: float) -> float:
+        since = t - self.after_s
+        if since >= 0 and self.every_s is not None:
+            since %= self.every_s
+        return rate * self.factor if 0 <= since < self.for_s else rate
+
+
+class Poisson(_Profile):
+    """The rate on average, with the irregular gaps of independent people (exponential)."""
+
+    kind: Literal["poisson"]
+
+
+class Bursts(_Profile):
+    """Campaign waves: each source comes in bursts with pauses of its own, and the rate is that of those that are active."""
+
+    kind: Literal["bursts"]
+    burst_s: Seconds = Field(default=20.0, description="Length of a burst, give or take a quarter")
+    pause_s: Seconds = Field(default=40.0, description="Length of a pause, give or take a quarter")
+
+    def waves(self) -> WaveLengths:
+        return WaveLengths(
+            active_s=(self.burst_s * 0.75, self.burst_s * 1.25),
+            pause_s=(self.pause_s * 0.75, self.pause_s * 1.25),
+            always_one=False,
+        )
+
+
+class Replay(_Profile):
+    """A recorded file (NDJSON, one event's value per line) from the recordings folder, at its own or a scaled pace."""
+
+    kind: Literal["replay"]
+    file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$", examples=["launch-day.ndjson"])
+    speed: float = Field(default=1.0, gt=0, le=1_000, allow_inf_nan=False, description="2: twice as fast")
+    loop: bool = Field(default=False, description="Begin again at the end, with new session ids")
+
+
+Profile = Annotated[
+    Constant | Ramp | Step | Sine | Spike | Poisson | Bursts | Replay,
+    Field(discriminator="kind"),
+]
+ALL: tuple[type[_Profile], ...] = (Constant, Ramp, Step, Sine, Spike, Poisson, Bursts, Replay)

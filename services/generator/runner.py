@@ -1,0 +1,239 @@
+"""The generator's state: stopped, running, paused, stopping. One run at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from services.generator import replay
+from services.generator.behaviour import Crowd, EventSource, Faults
+from services.generator.pacing import Pacer, Timetable, TokenBucket
+from services.generator.population import Population, fetch_user_ids, user_names
+from services.generator.producer import Broker, Publisher
+from services.generator.profiles import Constant, Poisson, Profile, Replay
+from services.generator.run import Run, Shape, exponential
+from services.generator.schemas import StartRequest, State, Status
+from services.generator.settings import Settings
+from services.generator.statistics import Statistics
+from services.generator.status import status_of
+from services.generator.waves import NATURAL, Waves
+from shared.errors import Conflict, PagePulseError
+from shared.tasks import TaskSet
+
+_log = structlog.get_logger(__name__)
+
+_STOPPED_HINT: Final = "The generator is stopped: start it with POST /generator/start."
+
+
+@dataclass(slots=True)
+class _Streams:
+    """Independent random numbers for each purpose, so that one more draw here changes nothing there."""
+
+    people: np.random.Generator
+    behaviour: np.random.Generator
+    waves: np.random.Generator
+    gaps: np.random.Generator
+
+    @classmethod
+    def of(cls, seed: int | None) -> _Streams:
+        return cls(*np.random.default_rng(seed).spawn(4))
+
+
+class Runner:
+    """What the API steers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        seeder: httpx.AsyncClient,
+        broker: Broker,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._seeder = seeder
+        self._broker = broker
+        self._clock = clock
+        self._tasks = TaskSet()
+        self._changing = asyncio.Lock()
+        self._state = State.STOPPED
+        self._ended = asyncio.Event()
+        self._ended.set()
+        self.run: Run | None = None
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def status(self) -> Status:
+        return status_of(self._state, self.run)
+
+    async def start(self, request: StartRequest) -> Status:
+        """Starts a run.
+
+        Raises:
+            Conflict: one is there already (``current_status`` has its state), there are no users, or the topics are missing.
+            Unavailable: the seeder or Kafka is away.
+        """
+        async with self._changing:
+            if self._state is not State.STOPPED:
+                raise Conflict(
+                    f"The generator is {self._state}: change its rate with PUT /generator/rate, or stop it first.",
+                    current_status=self.status().model_dump(mode="json"),
+                )
+            run = await self._prepare(request)
+            self.run = run
+            self._state = State.RUNNING
+            self._ended.clear()
+            self._tasks.start(self._drive(run), "run")
+            if isinstance(run.source, Crowd) and request.seed is None:
+                self._tasks.start(self._refresh(run, run.source, request), "population")
+            _log.info("started", rate=request.rate, users=run.population)
+            return self.status()
+
+    async def stop(self) -> Status:
+        """Ends the run, waits for what is in flight, and answers the final counts. While stopped: the last ones."""
+        if self.run is not None and self._state is not State.STOPPED:
+            self.run.stop()
+            await self._ended.wait()
+        return self.status()
+
+    def pause(self) -> Status:
+        """Raises ``Conflict`` if nothing runs; a paused run stays paused."""
+        run = self._running()
+        if self._state is State.RUNNING:
+            run.pause()
+            self._state = State.PAUSED
+        return self.status()
+
+    def resume(self) -> Status:
+        run = self._running()
+        if self._state is State.PAUSED:
+            run.resume()
+            self._state = State.RUNNING
+        return self.status()
+
+    def set_rate(self, rate: float) -> Status:
+        """Raises ``Conflict`` if nothing runs, or a recording sets the pace."""
+        run = self._running()
+        if isinstance(run.shape.profile, Replay):
+            raise Conflict("A recording is replayed: it sets the pace.")
+        if rate == 0 and not isinstance(run.shape.profile, Constant):
+            raise Conflict(f"The profile {run.shape.profile.kind!r} needs a rate above 0.")
+        run.set_rate(rate)
+        return self.status()
+
+    def set_profile(self, profile: Profile) -> Status:
+        run = self._running()
+        if isinstance(run.shape.profile, Replay):
+            raise Conflict("A recording is replayed: stop, then start with another profile.")
+        if run.shape.rate == 0 and not isinstance(profile, Constant):
+            raise Conflict(f"The profile {profile.kind!r} needs a rate above 0: set one with PUT /generator/rate.")
+        run.set_profile(profile)
+        return self.status()
+
+    async def aclose(self) -> None:
+        """Flushes what is in flight, then ends."""
+        async with self._changing:
+            await self.stop()
+        await self._tasks.aclose()
+
+    def _running(self) -> Run:
+        if self.run is None or self._state not in (State.RUNNING, State.PAUSED):
+            raise Conflict(_STOPPED_HINT if self._state is State.STOPPED else "The generator is stopping.")
+        return self.run
+
+    async def _drive(self, run: Run) -> None:
+        try:
+            await run.work()
+        except Exception as error:
+            run.statistics.last_error = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self._state = State.STOPPING
+            await run.publisher.flush()
+            await run.publisher.aclose()
+            run.statistics.end()
+            self._state = State.STOPPED
+            self._ended.set()
+            _log.info("stopped", sent=run.statistics.sent, acknowledged=run.statistics.acknowledged)
+
+    async def _refresh(self, run: Run, crowd: Crowd, request: StartRequest) -> None:
+        """Follows users that come and go; if the seeder is away the known ones go on."""
+        while run is self.run and self._state is not State.STOPPED:
+            try:
+                async with asyncio.timeout(self._settings.population_refresh.total_seconds()):
+                    await self._ended.wait()
+            except TimeoutError:
+                pass
+            else:
+                return
+            try:
+                ids = await fetch_user_ids(self._seeder, request.users)
+            except PagePulseError as error:
+                _log.warning("the population stays as it was", reason=error.detail)
+                continue
+            crowd.replace_population(ids)
+            run.population = len(ids)
+
+    async def _prepare(self, request: StartRequest) -> Run:
+        profile = request.profile or Constant()
+        streams = _Streams.of(request.seed)
+        recording = await replay.load(self._settings.recordings, profile) if isinstance(profile, Replay) else None
+        ids = None if recording else await fetch_user_ids(self._seeder, request.users)
+        await asyncio.to_thread(user_names)
+        statistics = Statistics(self._clock)
+        publisher = Publisher(self._settings, self._broker, statistics)
+        await publisher.start()
+
+        waves = Waves(request.sources, streams.waves, profile.waves() or (NATURAL if request.waves else None))
+        shape = Shape(request.rate, profile, waves)
+        now = self._clock()
+        pacer: Pacer
+        source: EventSource
+        if recording is not None and isinstance(profile, Replay):
+            pacer = Timetable(recording.times, now, speed=profile.speed, loop=profile.loop)
+            source = replay.Player(recording, publisher.partitions)
+        else:
+            assert ids is not None  # noqa: S101 - read above
+            gaps = exponential(streams.gaps) if isinstance(profile, Poisson) else None
+            bucket = TokenBucket(shape.at, now, gaps)
+            bucket.full_speed = request.rate == 0
+            pacer, source = bucket, self._crowd(request, streams, ids, waves, publisher.partitions)
+        return Run(
+            shape=shape,
+            pacer=pacer,
+            source=source,
+            publisher=publisher,
+            statistics=statistics,
+            population=0 if ids is None else len(ids),
+            duration_s=request.duration_s,
+            max_events=request.max_events,
+            rng=streams.gaps,
+            clock=self._clock,
+        )
+
+    def _crowd(
+        self, request: StartRequest, streams: _Streams, ids: NDArray[np.int64], waves: Waves, partitions: int
+    ) -> Crowd:
+        return Crowd(
+            population=Population(ids, skew=request.skew, rng=streams.people),
+            waves=waves,
+            devices=request.devices,
+            partitions=partitions,
+            rng=streams.behaviour,
+            faults=Faults(
+                late=request.late_fraction,
+                late_max_s=request.late_max_s,
+                duplicate=request.duplicate_fraction,
+                malformed=request.malformed_fraction,
+            ),
+            max_active=self._settings.max_active_sessions,
+        )
