@@ -246,7 +246,7 @@ def parser(pattern: str) -> Callable[[str, tzinfo], datetime]:
     )
     letters = [(letter, width) for letter, width, _ in parts if letter]
 
-    def read(text: str, zone: tzinfo = UTC) -> datetime:
+    def read(text: str, zone: tzinfo = UTC, /) -> datetime:
         found = regex.fullmatch(text)
         if found is None:
             raise ValueError(f"Text '{text}' could not be parsed with the pattern {pattern}")

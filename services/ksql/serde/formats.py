@@ -1,0 +1,57 @@
+"""One way to a reader or writer, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from services.ksql.model.schema import Column, Format
+from services.ksql.serde import delimited, json, json_writer, kafka
+
+Decode = Callable[[bytes], tuple[Any, ...]]
+Encode = Callable[[Sequence[Any]], bytes | None]
+
+
+def _is_bare(form: Format, columns: Sequence[Column], *, is_key: bool) -> bool:
+    return len(columns) == 1 and (is_key or form.wrap_single is False)
+
+
+def decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) -> Decode:
+    """Reads bytes into a tuple in the order of ``columns``; the function raises DecodeError. Absent bytes are not its business."""
+    match form.name.upper():
+        case "JSON":
+            return (
+                json.bare_decoder(columns[0])
+                if _is_bare(form, columns, is_key=is_key)
+                else json.object_decoder(columns)
+            )
+        case "DELIMITED":
+            return delimited.decoder(columns, form.delimiter)
+        case "KAFKA":
+            return kafka.decoder(columns)
+    nothing = (None,) * len(columns)
+    return lambda data: nothing
+
+
+def encoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) -> Encode:
+    """Writes values in the order of ``columns``; None where the record has no key or value."""
+    if not columns:
+        return (lambda row: None) if is_key or form.name.upper() == "NONE" else _empty(form)
+    match form.name.upper():
+        case "JSON":
+            bare = _is_bare(form, columns, is_key=is_key)
+            return json_writer.bare_encoder(columns[0]) if bare else json_writer.object_encoder(columns)
+        case "DELIMITED":
+            encode = delimited.encoder(columns, form.delimiter)
+            return _unless_all_null(encode) if is_key else encode
+        case "KAFKA":
+            return kafka.encoder(columns)
+    return lambda row: None
+
+
+def _empty(form: Format) -> Encode:
+    return (lambda row: b"{}") if form.name.upper() == "JSON" else lambda row: b""
+
+
+def _unless_all_null(encode: Encode) -> Encode:
+    return lambda row: None if all(v is None for v in row) else encode(row)

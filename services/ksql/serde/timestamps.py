@@ -1,0 +1,20 @@
+"""The event time of a row from its TIMESTAMP column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+from services.ksql.functions.time_patterns import parser, to_millis
+from services.ksql.model.schema import TimestampColumn
+
+_NO_TIME = -1
+
+
+def extractor(column: TimestampColumn) -> Callable[[Any], int]:
+    """Milliseconds of a column's value; -1 where there is none. A text is read by the column's pattern (ValueError if it does not fit)."""
+    if column.pattern is None:
+        return lambda value: _NO_TIME if value is None else int(value)
+    read = parser(column.pattern)
+    return lambda value: _NO_TIME if value is None else to_millis(read(value, UTC))
