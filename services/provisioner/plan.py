@@ -60,7 +60,7 @@ def decide(resources: Sequence[Resource], observations: Sequence[Observation]) -
         cause = next((shaken[upstream] for upstream in resource.depends_on if upstream in shaken), None)
         if cause is not None:
             shaken[resource.id] = cause
-            if observation.exists and action is not Action.UNKNOWN and action is not Action.REPLACE:
+            if observation.removable and action is not Action.UNKNOWN and action is not Action.REPLACE:
                 action, reason = Action.REPLACE, f"{cause} is made anew"
         elif observation.rebuilds:
             shaken[resource.id] = resource.id

@@ -62,7 +62,7 @@ class Observation:
     """A resource as it is now.
 
     ``rebuilds`` says that acting on it takes away what its dependents stand on (a topic that is made anew, a stream whose records
-    would come twice), so that those of them that exist must be replaced too. ``facts`` are for people: offsets, lag, states.
+    would come twice), so that those of them that exist must be replaced too. ``leftovers``: it is missing, but its records are there. ``facts`` are for people: offsets, lag, states.
     """
 
     state: State
@@ -70,11 +70,13 @@ class Observation:
     detail: str
     differences: tuple[Difference, ...] = ()
     rebuilds: bool = False
+    leftovers: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def exists(self) -> bool:
-        return self.state is not State.MISSING
+    def removable(self) -> bool:
+        """Whether there is something that would have to go first, if it had to start over."""
+        return self.state is not State.MISSING or self.leftovers
 
 
 class Resource(ABC):
@@ -120,9 +122,9 @@ def unchanged(detail: str, **facts: Any) -> Observation:
     return Observation(State.OK, Action.UNCHANGED, detail, facts=facts)
 
 
-def missing(detail: str, *, rebuilds: bool = False, **facts: Any) -> Observation:
+def missing(detail: str, *, rebuilds: bool = False, leftovers: bool = False) -> Observation:
     """There is none; it would be created."""
-    return Observation(State.MISSING, Action.CREATE, detail, rebuilds=rebuilds, facts=facts)
+    return Observation(State.MISSING, Action.CREATE, detail, rebuilds=rebuilds, leftovers=leftovers)
 
 
 def unknown(detail: str) -> Observation:

@@ -49,7 +49,7 @@ class PinotTable(Resource):
         table = await self._pinot.table(self.name)
         if table is None:
             return missing("there is no such table" if schema is None else "there is its schema, but no table")
-        differences = self._schema_differences(schema or {}) + compare(self.definition.table, table, "table.")
+        differences = self._schema_differences(schema or {}) + self._table_differences(table)
         if differences:
             fixed = any(difference.field.startswith(_FIXED) or _retyped(difference) for difference in differences)
             fields = ", ".join(difference.field for difference in differences)
@@ -113,6 +113,11 @@ class PinotTable(Resource):
         """Rows are always lost: Pinot keeps none without its table; the topic has them."""
         await self._pinot.delete(self.name)
         return "deleted"
+
+    def _table_differences(self, actual: dict[str, object]) -> tuple[Difference, ...]:
+        """The name is left out: Pinot answers it with the table's type appended."""
+        wanted = {key: value for key, value in self.definition.table.items() if key != "tableName"}
+        return compare(wanted, actual, "table.")
 
     def _schema_differences(self, actual: dict[str, object]) -> tuple[Difference, ...]:
         wanted, have = _columns(self.definition.schema), _columns(actual)

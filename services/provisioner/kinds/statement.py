@@ -142,7 +142,7 @@ class Query(_Statement):
             return Observation(
                 State.MISSING, Action.REPLACE, f"{detail}, but its topic has records of an earlier one", rebuilds=True
             )
-        return missing(detail, rebuilds=not topic_exists)
+        return missing(detail, rebuilds=not topic_exists, leftovers=topic_exists)
 
     @staticmethod
     def _broken(detail: str, facts: dict[str, Any], *, rebuild: bool, failed: bool = False) -> Observation:
