@@ -1,0 +1,5 @@
+"""The dashboard: live charts over Pinot, and the controls of the generator, the seeder and the provisioner.
+
+settings -> server (starts Streamlit) -> app (navigation, sidebar) -> pages
+pages: queries (Pinot) and client (REST) -> board (keeps the last good answer) -> charts (frame in, figure out)
+"""

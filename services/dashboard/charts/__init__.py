@@ -1,0 +1,1 @@
+"""Pure functions: frame in, figure out. Nothing here asks anyone anything."""

@@ -1,0 +1,191 @@
+"""Users by country. A frame has country, window_start, window_end, view_count, user_count, average_age, open."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import plotly.graph_objects as go
+import pycountry
+
+from services.dashboard import palette
+from services.dashboard.charts.base import Look, figure
+
+#: where the browser finds the outlines (served by Streamlit beside the page)
+OUTLINES_URL: Final = "app/static/countries.geojson"
+_OUTLINES: Final = Path(__file__).parent.parent / "static" / "countries.geojson"
+
+
+@cache
+def iso3(country: str) -> str | None:
+    """The ISO 3166 alpha-3 code of a country's English name, or None where nobody knows it."""
+    try:
+        return str(pycountry.countries.lookup(country).alpha_3)
+    except LookupError:
+        pass
+    try:
+        return str(pycountry.countries.search_fuzzy(country)[0].alpha_3)
+    except LookupError:
+        return None
+
+
+@cache
+def outlined() -> tuple[str, ...]:
+    """The codes of every country on the map."""
+    return tuple(feature["id"] for feature in json.loads(_OUTLINES.read_text())["features"])
+
+
+def of_window(frame: pd.DataFrame, *, complete: bool) -> pd.DataFrame:
+    """The rows of one window: the newest complete one, or the newest that is still open; most users first."""
+    chosen: pd.DataFrame = frame[frame["open"] != complete]
+    if chosen.empty:
+        return chosen
+    newest: pd.DataFrame = chosen[chosen["window_start"] == chosen["window_start"].max()]
+    return newest.sort_values(["user_count", "country"], ascending=[False, True], ignore_index=True)
+
+
+def world(window: pd.DataFrame, look: Look) -> go.Figure:
+    """A choropleth of distinct users in one window."""
+    fig = figure(look, name="world", height=420, legend=False)
+    codes = window["country"].map(iso3)
+    known = window[codes.notna()]
+    quiet = {"color": look.paper, "width": 0.4}
+    fig.add_choropleth(
+        geojson=OUTLINES_URL,
+        locations=list(outlined()),
+        z=[0] * len(outlined()),
+        colorscale=[[0, palette.no_data(look.dark)], [1, palette.no_data(look.dark)]],
+        marker_line=quiet,
+        showscale=False,
+        hoverinfo="skip",
+    )
+    fig.add_choropleth(
+        geojson=OUTLINES_URL,
+        locations=codes.dropna().tolist(),
+        z=known["user_count"].tolist(),
+        zmin=0,
+        customdata=known[["country", "view_count", "average_age"]].to_numpy(),
+        colorscale=palette.scale(look.dark),
+        marker_line=quiet,
+        colorbar={
+            "orientation": "h",
+            "thickness": 8,
+            "len": 0.4,
+            "y": -0.02,
+            "yanchor": "top",
+            "x": 0.02,
+            "xanchor": "left",
+            "title": {"text": "distinct users", "side": "top", "font": {"size": 12, "color": look.muted}},
+            "tickfont": {"color": look.muted},
+            "outlinewidth": 0,
+            "nticks": 5,
+        },
+        hovertemplate="<b>%{customdata[0]}</b><br>%{z:,} users<br>%{customdata[1]:,} views"
+        "<br>average age %{customdata[2]:.1f}<extra></extra>",
+    )
+    # every layer off: plotly would fetch a world map from its own server for any of them
+    fig.update_geos(
+        projection_type="natural earth",
+        showland=False,
+        showcoastlines=False,
+        showcountries=False,
+        showocean=False,
+        showlakes=False,
+        showrivers=False,
+        showsubunits=False,
+        showframe=False,
+        bgcolor="rgba(0,0,0,0)",
+        lataxis_range=[-58, 84],
+        uirevision="world",
+    )
+    fig.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 44}, hovermode="closest", dragmode="pan")
+    return fig
+
+
+def ranked(window: pd.DataFrame, look: Look, top: int = 15) -> go.Figure:
+    """The countries with most distinct users in one window, as bars."""
+    shown = window.head(top).iloc[::-1]
+    fig = figure(look, name="ranked", height=_height(len(shown)), legend=False)
+    hatched = bool(window["open"].any())
+    fig.add_bar(
+        x=shown["user_count"],
+        y=shown["country"],
+        orientation="h",
+        marker={
+            "color": palette.ACCENT,
+            "pattern": {"shape": "/" if hatched else "", "solidity": 0.3, "fgcolor": "rgba(255,255,255,0.7)"},
+        },
+        text=[f"{value:,}" for value in shown["user_count"]],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=shown["view_count"],
+        hovertemplate="<b>%{y}</b><br>%{x:,} users<br>%{customdata:,} views<extra></extra>",
+    )
+    _flat(fig)
+    return fig
+
+
+def ages(window: pd.DataFrame, look: Look, top: int = 15) -> go.Figure:
+    """Average age by country for the countries with most users: the mean over page views, not over users."""
+    shown = window.head(top).iloc[::-1]
+    fig = figure(look, name="ages", height=_height(len(shown)), legend=False)
+    fig.add_scatter(
+        x=shown["average_age"],
+        y=shown["country"],
+        mode="markers+text",
+        marker={"color": palette.ACCENT, "size": 10},
+        text=[f"{value:.1f}" for value in shown["average_age"]],
+        textposition="middle right",
+        cliponaxis=False,
+        customdata=shown["user_count"],
+        hovertemplate="<b>%{y}</b><br>average age %{x:.1f}<br>%{customdata:,} users<extra></extra>",
+    )
+    _flat(fig)
+    if len(shown):
+        low, high = shown["average_age"].min(), shown["average_age"].max()
+        pad = max(2.0, (high - low) * 0.18)
+        fig.update_xaxes(range=[low - pad, high + pad], showgrid=True, visible=True, tickformat=".0f")
+        fig.update_yaxes(showgrid=True)
+    return fig
+
+
+def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
+    """Distinct users per window of the countries that lead in the newest complete one."""
+    fig = figure(look, name="countries-over-time", height=300, y_title="distinct users")
+    leaders = of_window(frame, complete=True).head(top)["country"].tolist()
+    shades = ("#2f74c0", "#e69f00", "#1aa584", "#8a5fbf", "#d9775f")
+    for country, colour in zip(leaders, shades, strict=False):
+        rows = frame[frame["country"] == country]
+        for part, dash, legend in ((rows[~rows["open"]], "solid", True), (_tail(rows), "dot", False)):
+            fig.add_scatter(
+                x=look.times(part["window_start"]),
+                y=part["user_count"],
+                name=country,
+                legendgroup=country,
+                showlegend=legend,
+                mode="lines+markers",
+                line={"color": colour, "dash": dash, "width": 2},
+                marker={"size": 5, "symbol": "circle" if legend else "circle-open"},
+                hovertemplate="%{y:,}" + ("" if legend else " (open)"),
+            )
+    return fig
+
+
+def _tail(rows: pd.DataFrame) -> pd.DataFrame:
+    """The last complete row and the open ones: the dotted end of a line."""
+    if not rows["open"].any():
+        return rows.iloc[:0]
+    return pd.concat([rows[~rows["open"]].tail(1), rows[rows["open"]]])
+
+
+def _height(bars: int) -> int:
+    return max(160, 26 * bars + 30)
+
+
+def _flat(fig: go.Figure) -> None:
+    fig.update_xaxes(visible=False, rangemode="tozero", fixedrange=True)
+    fig.update_yaxes(type="category", showgrid=False, fixedrange=True, tickformat=None, nticks=None, dtick=1)
+    fig.update_layout(hovermode="closest", margin={"l": 8, "r": 40, "t": 8, "b": 8}, dragmode=False, bargap=0.3)

@@ -1,0 +1,103 @@
+"""What all charts have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+
+#: how an open window is drawn, on every chart
+OPEN_PATTERN: Final = "/"
+#: what st.plotly_chart passes to plotly: zoom stays, no logo, nothing to click away
+CONFIG: Final[dict[str, Any]] = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "toImage"],
+    "scrollZoom": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How this viewer sees: their time zone, and the theme."""
+
+    zone: str = "UTC"
+    dark: bool = False
+
+    @property
+    def ink(self) -> str:
+        return "#e6e9ee" if self.dark else "#1d2530"
+
+    @property
+    def muted(self) -> str:
+        return "#97a1af" if self.dark else "#66707e"
+
+    @property
+    def grid(self) -> str:
+        return "#252c36" if self.dark else "#e8ebef"
+
+    @property
+    def paper(self) -> str:
+        return "#12161c" if self.dark else "#fbfbfc"
+
+    def times(self, column: pd.Series[Any]) -> pd.Series[Any]:
+        """UTC times as the viewer's wall clock; without a zone, since plotly shows times as they are."""
+        local: pd.Series[Any] = column.dt.tz_convert(self.zone).dt.tz_localize(None)
+        return local
+
+    def time(self, epoch_ms: float) -> pd.Timestamp:
+        return pd.Timestamp(epoch_ms, unit="ms", tz="UTC").tz_convert(self.zone).tz_localize(None)
+
+
+def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legend: bool = True) -> go.Figure:
+    """An empty figure in our manner. ``name`` is stable, so that a refresh keeps the zoom of the viewer."""
+    fig = go.Figure()
+    axis = {"gridcolor": look.grid, "zeroline": False, "fixedrange": False, "tickfont": {"color": look.muted}}
+    fig.update_layout(
+        height=height,
+        uirevision=name,
+        margin={"l": 8, "r": 8, "t": 34 if legend else 12, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": look.ink, "size": 13},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": None, "traceorder": "normal"},
+        hovermode="x unified",
+        hoverlabel={"namelength": -1},
+        bargap=0.18,
+        dragmode="zoom",
+        separators=".,",
+        xaxis={**axis, "showgrid": False, "automargin": True, "title": None},
+        yaxis={
+            **axis,
+            "rangemode": "tozero",
+            "automargin": True,
+            "tickformat": ",~d",
+            "nticks": 6,
+            "title": {"text": y_title, "font": {"size": 12, "color": look.muted}, "standoff": 8},
+        },
+    )
+    return fig
+
+
+def patterns(open_flags: pd.Series[Any]) -> dict[str, Any]:
+    """The marker pattern of bars: hatched where the window is open."""
+    shapes = [OPEN_PATTERN if flag else "" for flag in open_flags]
+    return {"shape": shapes, "size": 6, "solidity": 0.35, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)"}
+
+
+def mark_open(fig: go.Figure, look: Look, start: pd.Timestamp, end: pd.Timestamp) -> None:
+    """A quiet band behind the windows that are still open."""
+    fig.add_vrect(
+        x0=start,
+        x1=end,
+        fillcolor=look.muted,
+        opacity=0.10,
+        line_width=0,
+        layer="below",
+        annotation_text="still open",
+        annotation_position="top left",
+        annotation_font={"size": 11, "color": look.muted},
+    )

@@ -1,0 +1,53 @@
+"""Sessions by device and views per session. A frame has device, window_start, window_end, session_count, open."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from services.dashboard import palette
+from services.dashboard.charts.base import Look, figure, patterns
+
+
+def devices(frame: pd.DataFrame, look: Look) -> go.Figure:
+    """Sessions that began in each window, stacked by device. A session has one device, so the heights add up."""
+    fig = figure(look, name="devices", y_title="sessions begun")
+    fig.update_layout(barmode="stack")
+    present = list(frame["device"].unique())
+    order = [name for name in palette.DEVICES if name in present]
+    for name in order + sorted(set(present) - set(order)):
+        rows = frame[frame["device"] == name]
+        fig.add_bar(
+            x=look.times(rows["window_start"]),
+            y=rows["session_count"],
+            name=name,
+            marker={"color": palette.device(name), "pattern": patterns(rows["open"]), "line_width": 0},
+            customdata=[" (open)" if flag else "" for flag in rows["open"]],
+            hovertemplate="%{y:,}%{customdata}",
+        )
+    return fig
+
+
+def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Views per session for each complete window: window_start, views, sessions, per_session."""
+    complete_views = views[~views["open"]].groupby("window_start")["view_count"].sum()
+    complete_sessions = sessions[~sessions["open"]].groupby("window_start")["session_count"].sum()
+    joined = pd.concat([complete_views.rename("views"), complete_sessions.rename("sessions")], axis=1, join="inner")
+    joined = joined[joined["sessions"] > 0].sort_index().rename_axis("window_start").reset_index()
+    return joined.assign(per_session=joined["views"] / joined["sessions"])
+
+
+def views_per_session(rows: pd.DataFrame, look: Look) -> go.Figure:
+    """Page views divided by the sessions that began in the same window; ``rows`` as ``ratio`` makes them."""
+    fig = figure(look, name="views-per-session", y_title="views per session", legend=False)
+    fig.add_scatter(
+        x=look.times(rows["window_start"]),
+        y=rows["per_session"],
+        mode="lines+markers",
+        line={"color": palette.ACCENT, "width": 2.5},
+        marker={"size": 5},
+        customdata=rows[["views", "sessions"]].to_numpy(),
+        hovertemplate="%{y:.1f} (%{customdata[0]:,} views, %{customdata[1]:,} sessions)<extra></extra>",
+    )
+    fig.update_yaxes(tickformat=",.1f")
+    return fig

@@ -1,0 +1,139 @@
+"""The REST calls of the dashboard. Synchronous on purpose: Streamlit runs each script in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from services.dashboard.settings import Settings
+from shared.errors import DeadlineExceeded, Unavailable
+from shared.http import raise_for_problem
+
+
+class Peer:
+    """One service behind its REST API.
+
+    Every method raises a ``PagePulseError`` whose detail can be shown to a person as it is.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        base_url: str,
+        *,
+        timeout: timedelta,
+        action_timeout: timedelta,
+        token: SecretStr | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.service = service
+        self.base_url = base_url
+        self._action_timeout = action_timeout.total_seconds()
+        headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+        self._http = httpx.Client(
+            base_url=base_url, timeout=timeout.total_seconds(), headers=headers, transport=transport
+        )
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        """Reads; ``params`` become the query string."""
+        return self._call("GET", path, params=params)
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Acts: waits longer than a read does."""
+        options: dict[str, Any] = {"timeout": self._action_timeout}
+        if body is not None:
+            options["json"] = dict(body)
+        return self._call(method, path, **options)
+
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, **options)
+        except httpx.TimeoutException as error:
+            raise DeadlineExceeded(f"The {self.service} did not answer in time.") from error
+        except httpx.TransportError as error:
+            raise Unavailable(f"The {self.service} at {self.base_url} cannot be reached.") from error
+        raise_for_problem(response, service=self.service)
+        body = response.json() if response.content else {}
+        return body if isinstance(body, dict) else {"items": body}
+
+    def close(self) -> None:
+        self._http.close()
+
+
+class ControlPlane:
+    """Generator, seeder and provisioner, each call named for what it does."""
+
+    def __init__(self, generator: Peer, seeder: Peer, provisioner: Peer) -> None:
+        self.generator, self.seeder, self.provisioner = generator, seeder, provisioner
+
+    @classmethod
+    def connect(cls, settings: Settings) -> ControlPlane:
+        def peer(service: str, url: str) -> Peer:
+            return Peer(
+                service,
+                url,
+                timeout=settings.rest_timeout,
+                action_timeout=settings.action_timeout,
+                token=settings.api_token,
+            )
+
+        return cls(
+            peer("generator", settings.generator_url),
+            peer("seeder", settings.seeder_url),
+            peer("provisioner", settings.provisioner_url),
+        )
+
+    def generator_status(self) -> dict[str, Any]:
+        return self.generator.get("/generator/status")
+
+    def profiles(self) -> dict[str, Any]:
+        return self.generator.get("/generator/profiles")
+
+    def start(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return self.generator.send("POST", "/generator/start", options)
+
+    def stop(self) -> dict[str, Any]:
+        return self.generator.send("POST", "/generator/stop")
+
+    def pause(self) -> dict[str, Any]:
+        return self.generator.send("POST", "/generator/pause")
+
+    def resume(self) -> dict[str, Any]:
+        return self.generator.send("POST", "/generator/resume")
+
+    def set_rate(self, rate: float) -> dict[str, Any]:
+        return self.generator.send("PUT", "/generator/rate", {"rate": rate})
+
+    def set_profile(self, profile: Mapping[str, Any]) -> dict[str, Any]:
+        return self.generator.send("PUT", "/generator/profile", profile)
+
+    def seeder_status(self) -> dict[str, Any]:
+        return self.seeder.get("/seeder/status")
+
+    def seed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return self.seeder.send("POST", "/seeder/seed", options)
+
+    def start_mutations(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return self.seeder.send("POST", "/seeder/mutations", options)
+
+    def stop_mutations(self) -> dict[str, Any]:
+        return self.seeder.send("DELETE", "/seeder/mutations")
+
+    def pipeline_status(self) -> dict[str, Any]:
+        return self.provisioner.get("/provisioner/status")
+
+    def apply(self) -> dict[str, Any]:
+        return self.provisioner.send("POST", "/provisioner/apply")
+
+    def verify(self) -> dict[str, Any]:
+        return self.provisioner.send("POST", "/provisioner/verify")
+
+    def teardown(self, *, delete_topics: bool) -> dict[str, Any]:
+        return self.provisioner.send("POST", "/provisioner/teardown", {"delete_topics": delete_topics})
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        return self.provisioner.get(f"/provisioner/runs/{run_id}")

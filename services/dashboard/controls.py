@@ -1,0 +1,160 @@
+"""Buttons and sliders that act. They draw themselves disabled while an action is under way, then run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import streamlit as st
+
+from services.dashboard.backend import Backend
+from services.dashboard.desk import Action, Desk, desk_of
+from services.dashboard.format import clock, number
+from services.dashboard.view import View
+
+#: events/s that can be chosen by sliding; any other rate can be typed on the page Controls
+RATES: Final = (1, 5, 10, 25, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
+
+Call = Callable[[], Mapping[str, Any]]
+Words = Callable[[Mapping[str, Any]], str]
+
+
+def button(
+    label: str,
+    action: Action,
+    *,
+    icon: str | None = None,
+    kind: Literal["primary", "secondary", "tertiary"] = "secondary",
+    disabled: bool = False,
+    about: str | None = None,
+) -> None:
+    """A button that performs ``action`` once per click."""
+    desk = desk_of(st.session_state)
+    st.button(
+        label,
+        key=f"{action.place}-{label}-{desk.ticket}",
+        icon=icon,
+        type=kind,
+        disabled=disabled or desk.busy,
+        help=about,
+        width="stretch",
+        on_click=_submit,
+        args=(desk, desk.ticket, action),
+    )
+
+
+def settle(backend: Backend, place: str, view: View) -> None:
+    """Comes last in a fragment: runs the queued action, redraws the fragment, and tells the outcome."""
+    desk = desk_of(st.session_state)
+    if desk.busy:
+        with st.spinner(f"{desk.doing}…"):
+            done = desk.settle()
+        if done is not None:
+            backend.acted()
+            st.rerun(scope="fragment" if _in_fragment() else "app")
+    outcome = desk.outcomes.get(place)
+    if outcome is None:
+        return
+    at = clock(outcome.at, view.zone)
+    if outcome.ok:
+        st.success(f"{outcome.text} :small[{at}]", icon=":material/check:")
+    else:
+        st.error(f"{outcome.text} :small[{at}]", icon=":material/block:")
+
+
+def generator_buttons(backend: Backend, state: str, options: Mapping[str, Any], place: str) -> None:
+    """Start, or stop and pause, as the state of the generator allows."""
+    control = backend.control
+    if state == "running":
+        left, right = st.columns(2)
+        with left:
+            button("Stop", Action(place, "Stopping", control.stop, stopped), icon=":material/stop:", kind="primary")
+        with right:
+            button(
+                "Pause",
+                Action(place, "Pausing", control.pause, lambda _: "Paused: nothing new is generated."),
+                icon=":material/pause:",
+            )
+    elif state == "paused":
+        left, right = st.columns(2)
+        with left:
+            button(
+                "Resume",
+                Action(place, "Resuming", control.resume, lambda _: "Running again."),
+                icon=":material/play_arrow:",
+                kind="primary",
+            )
+        with right:
+            button("Stop", Action(place, "Stopping", control.stop, stopped), icon=":material/stop:")
+    else:
+        button(
+            "Start",
+            Action(place, "Starting", lambda: control.start(options), started),
+            icon=":material/play_arrow:",
+            kind="primary",
+            disabled=state == "stopping",
+        )
+
+
+def rate_slider(backend: Backend, status: Mapping[str, Any], place: str) -> float:
+    """Acts when the dragging ends, if the generator runs; returns the rate that is chosen."""
+    desk = desk_of(st.session_state)
+    key = f"{place}-rate"
+    target = status.get("target_rate") if status.get("state") in ("running", "paused") else None
+    options = sorted({*map(float, RATES), *([float(target)] if target else [])})
+    shown = f"{place}-rate-shown"
+    # somebody else may have changed the rate: follow, unless this viewer is just choosing
+    if target is not None and st.session_state.get(shown) != target and not desk.busy:
+        st.session_state[key] = float(target)
+    st.session_state[shown] = target
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = 200.0
+    return float(
+        st.select_slider(
+            "Rate",
+            options,
+            key=key,
+            format_func=lambda rate: f"{number(rate)}/s",
+            disabled=desk.busy,
+            on_change=_rate_changed,
+            args=(backend, key, place, target is not None),
+            help="Events per second, page views and sessions together. While it runs, a change acts at once.",
+        )
+    )
+
+
+def started(status: Mapping[str, Any]) -> str:
+    target = status.get("target_rate")
+    return f"Started at {number(target)} events/s." if target else "Started at full speed."
+
+
+def stopped(status: Mapping[str, Any]) -> str:
+    failed = sum((status.get("failed") or {}).values())
+    words = f"Stopped: {number(status.get('acknowledged'))} events acknowledged"
+    return f"{words}, {number(failed)} failed." if failed else f"{words}."
+
+
+def _rate_changed(backend: Backend, key: str, place: str, running: bool) -> None:
+    if not running:
+        return
+    desk = desk_of(st.session_state)
+    rate = float(st.session_state[key])
+    action = Action(
+        place, f"Changing to {number(rate)}/s", lambda: backend.control.set_rate(rate), lambda _: _rate_words(rate)
+    )
+    desk.submit(desk.ticket, action)
+
+
+def _rate_words(rate: float) -> str:
+    return f"Rate is {number(rate)} events/s."
+
+
+def _submit(desk: Desk, ticket: int, action: Action) -> None:
+    desk.submit(ticket, action)
+
+
+def _in_fragment() -> bool:
+    from streamlit.runtime.scriptrunner import get_script_run_ctx  # noqa: PLC0415
+
+    context = get_script_run_ctx()
+    return bool(context and context.fragment_ids_this_run)

@@ -1,0 +1,132 @@
+"""The pipeline as a diagram: stages from left to right (on a phone from top to bottom), each part with its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+from services.dashboard.format import duration, number
+from shared import topics
+
+_STYLE: Final = Path(__file__).parent / "flow.css"
+
+#: state of a resource -> (class of its colour, its sign, words)
+STATES: Final = {
+    "ok": ("good", "●", "right"),
+    "running": ("good", "●", "running"),
+    "drifted": ("warn", "▲", "differs from its definition"),
+    "missing": ("idle", "○", "missing"),
+    "failed": ("bad", "■", "failed"),
+    "paused": ("warn", "▲", "paused"),
+    "stopped": ("idle", "○", "stopped"),
+}
+_UNKNOWN: Final = ("idle", "?", "unknown")
+_SOURCE_TOPICS: Final = (topics.PAGE_VIEW, topics.USER_SESSION, topics.USERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One part: ``figure`` is its rate, lag or count in words; ``detail`` what is wrong with it."""
+
+    name: str
+    state: str
+    figure: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    title: str
+    nodes: tuple[Node, ...]
+
+
+def stages(
+    pipeline: Mapping[str, Any], generator: Mapping[str, Any] | None, seeder: Mapping[str, Any] | None
+) -> list[Stage]:
+    """The stages from what the services say of themselves; a service that is away is unknown."""
+    resources = pipeline.get("resources") or []
+    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    for resource in resources:
+        by_kind.setdefault(str(resource.get("kind")), []).append(resource)
+    in_topics = [r for r in by_kind.get("topic", []) if r.get("name") in _SOURCE_TOPICS]
+    out_topics = [r for r in by_kind.get("topic", []) if r.get("name") not in _SOURCE_TOPICS]
+    queries = by_kind.get("query", []) or by_kind.get("table", [])
+    found = [
+        Stage("Sources", (_generator(generator), _seeder(seeder), *map(_node, by_kind.get("connector", [])))),
+        Stage("Source topics", tuple(map(_node, in_topics))),
+        Stage("Queries", tuple(map(_node, queries))),
+        Stage("Result topics", tuple(map(_node, out_topics))),
+        Stage("Pinot tables", tuple(map(_node, by_kind.get("pinot_table", [])))),
+    ]
+    return [stage for stage in found if stage.nodes]
+
+
+def html(found: Sequence[Stage]) -> str:
+    """The diagram as HTML; every text is escaped."""
+    arrow = '<div class="flow-arrow" aria-hidden="true">→</div>'
+    return f'<div class="flow">{arrow.join(_stage(stage) for stage in found)}</div><style>{style()}</style>'
+
+
+@cache
+def style() -> str:
+    return _STYLE.read_text()
+
+
+def figure(resource: Mapping[str, Any]) -> str:
+    """What is worth a number on a part, in few words: rate, lag, drops, rows."""
+    parts = []
+    rate = resource.get("rate") or resource.get("records_per_s")
+    if rate is not None:
+        parts.append(f"{number(rate)}/s")
+    lag = resource.get("lag", resource.get("offset_lag"))
+    if lag:
+        parts.append(f"lag {number(lag)}")
+    dropped = resource.get("dropped", resource.get("dropped_records"))
+    if dropped:
+        parts.append(f"{number(dropped)} dropped")
+    if resource.get("freshness_ms") is not None:
+        parts.append(f"{duration(resource['freshness_ms'])} old")
+    return " · ".join(parts)
+
+
+def _stage(stage: Stage) -> str:
+    nodes = "".join(_card(node) for node in stage.nodes)
+    return f'<section class="flow-stage"><h5>{escape(stage.title)}</h5>{nodes}</section>'
+
+
+def _card(node: Node) -> str:
+    colour, sign, words = STATES.get(node.state, _UNKNOWN)
+    title = escape(f"{node.name}: {words}. {node.detail}", quote=True)
+    figure_text = f"<small>{escape(node.figure)}</small>" if node.figure else ""
+    return (
+        f'<div class="flow-node flow-{colour}" title="{title}"><span class="flow-sign" role="img" '
+        f'aria-label="{escape(words)}">{sign}</span><span class="flow-name">{escape(node.name)}</span>{figure_text}</div>'
+    )
+
+
+def _node(resource: Mapping[str, Any]) -> Node:
+    return Node(
+        str(resource.get("name")),
+        str(resource.get("state", "unknown")),
+        figure(resource),
+        str(resource.get("detail") or ""),
+    )
+
+
+def _generator(status: Mapping[str, Any] | None) -> Node:
+    if status is None:
+        return Node("generator", "unknown", detail="It cannot be reached.")
+    rate = (status.get("achieved_rate") or {}).get("last_10s")
+    state = str(status.get("state", "unknown"))
+    return Node("generator", state, f"{number(rate)}/s" if state == "running" else state)
+
+
+def _seeder(status: Mapping[str, Any] | None) -> Node:
+    if status is None:
+        return Node("users (MariaDB)", "unknown", detail="The seeder cannot be reached.")
+    users = status.get("users") or 0
+    return Node("users (MariaDB)", "ok" if users else "missing", f"{number(users)} users")

@@ -1,0 +1,39 @@
+"""How numbers, durations and times are written on the pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+
+def number(value: float | None) -> str:
+    """1234567 -> "1,234,567"; None -> a dash."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:,.1f}"
+
+
+def duration(milliseconds: float | None) -> str:
+    """850 -> "850 ms"; 12300 -> "12.3 s"; 200000 -> "3 min 20 s"."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{max(0, milliseconds):.0f} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def clock(at: float, zone: str) -> str:
+    """Epoch seconds as "hh:mm:ss" in the viewer's zone."""
+    return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%H:%M:%S")
+
+
+def plural(count: float, one: str, many: str | None = None) -> str:
+    """plural(1, "user") -> "1 user"; plural(2, "user") -> "2 users"."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,73 @@
+"""Who looks: users and average age by country."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from services.dashboard import panel, view
+from services.dashboard.charts import audience as charts
+
+_CHOICES = {"complete": "Last complete window", "open": "Still open"}
+
+
+def render() -> None:
+    st.title("Audience")
+    st.segmented_control(
+        "Window",
+        list(_CHOICES),
+        default="complete",
+        required=True,
+        format_func=_CHOICES.__getitem__,
+        key="window",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    st.fragment(_live, run_every=view.current().every)()
+
+
+def _live() -> None:
+    panels = panel.here()
+    backend, now, look = panels.backend, panels.view, panels.look
+    complete = st.session_state.get("window") != "open"
+    reading = backend.countries(now)
+    about = ""
+    if reading.value is not None and not reading.value.empty:
+        window = charts.of_window(reading.value, complete=complete)
+        if window.empty:
+            panel.nothing("No complete window yet: the first one ends within 5 minutes.", backend)
+            return
+        first = window.iloc[0]
+        start, end = (first[name].tz_convert(now.zone).strftime("%H:%M") for name in ("window_start", "window_end"))
+        about = f"{start} – {end}" + (" (still open, hatched: the numbers grow)" if not complete else "")
+    panels.chart(
+        f"Distinct users by country {about}",
+        "Each window is 5 minutes long and does not overlap the next; a user counts once in it. "
+        "Only users with a complete profile are counted.",
+        reading,
+        lambda frame: charts.world(charts.of_window(frame, complete=complete), look),
+        key="world",
+    )
+    left, right = st.columns(2)
+    with left:
+        panels.chart(
+            "Most users",
+            "The same window, ranked by distinct users; every country stands for itself.",
+            reading,
+            lambda frame: charts.ranked(charts.of_window(frame, complete=complete), look),
+            key="ranked",
+        )
+    with right:
+        panels.chart(
+            "Average age",
+            "The mean age over page views: someone who looks at ten pages counts ten times. Countries in the same order.",
+            reading,
+            lambda frame: charts.ages(charts.of_window(frame, complete=complete), look),
+            key="ages",
+        )
+    panels.chart(
+        f"Leading countries, {now.words}",
+        "Distinct users in each 5-minute window, at its start; the dotted end is the window that is still open.",
+        reading,
+        lambda frame: charts.over_time(frame, look),
+        key="countries-over-time",
+    )

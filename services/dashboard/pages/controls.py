@@ -1,0 +1,141 @@
+"""Everything that can be steered: load, users, changes of users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import streamlit as st
+
+from services.dashboard import controls, panel, view
+from services.dashboard.backend import Backend, get_backend
+from services.dashboard.desk import Action
+from services.dashboard.format import duration, number, plural
+from services.dashboard.sidebar import generator_badge
+
+_PLACE: Final = "controls"
+_USERS: Final = "users"
+
+
+def render() -> None:
+    st.title("Controls")
+    st.fragment(_load, run_every=view.current().every)()
+    st.fragment(_users, run_every=view.current().every)()
+
+
+def _load() -> None:
+    backend, now = get_backend(), view.current()
+    reading = backend.generator()
+    status: dict[str, Any] = reading.value or {}
+    state = "unknown" if reading.stale else str(status.get("state", "unknown"))
+    with st.container(border=True):
+        st.markdown(f"#### Load {generator_badge(state)}")
+        panel.stale_note(reading, now)
+        rate = controls.rate_slider(backend, status, _PLACE)
+        options = {"rate": rate, **_imperfections(idle=state not in ("running", "paused"))}
+        controls.generator_buttons(backend, state, options, _PLACE)
+        controls.settle(backend, _PLACE, now)
+        _numbers(status)
+
+
+def _imperfections(*, idle: bool) -> dict[str, float]:
+    with st.expander("Imperfect data"):
+        st.caption(
+            "Shares of events that are made late, twice, or broken, to see the pipeline cope. They act at the next start."
+        )
+        late, duplicate, malformed = st.columns(3)
+        shares = {}
+        for column, name, label in (
+            (late, "late_fraction", "Late"),
+            (duplicate, "duplicate_fraction", "Duplicate"),
+            (malformed, "malformed_fraction", "Malformed"),
+        ):
+            with column:
+                percent = st.slider(label, 0.0, 20.0, 0.0, 0.5, format="%.1f %%", key=name, disabled=not idle)
+                if percent:
+                    shares[name] = percent / 100
+    return shares
+
+
+def _numbers(status: Mapping[str, Any]) -> None:
+    if not status:
+        return
+    made = status.get("made") or {}
+    latency = status.get("ack_latency_ms") or {}
+    columns = st.columns(4)
+    columns[0].metric("Acknowledged", number(status.get("acknowledged")))
+    columns[1].metric("Failed", number(sum((status.get("failed") or {}).values())))
+    columns[2].metric("Ack latency, p95", duration(latency.get("p95")))
+    columns[3].metric(
+        "Late, twice, broken", " · ".join(number(made.get(n, 0)) for n in ("late", "duplicate", "malformed"))
+    )
+
+
+def _users() -> None:
+    backend, now = get_backend(), view.current()
+    reading = backend.seeder()
+    status: dict[str, Any] = reading.value or {}
+    with st.container(border=True):
+        st.markdown("#### Users")
+        panel.stale_note(reading, now)
+        if reading.value is not None:
+            st.caption(
+                f"{plural(status.get('users') or 0, 'user')} in the table, "
+                f"{number(status.get('with_nulls'))} of them with something missing."
+            )
+        _seed(backend)
+        _mutations(backend, status)
+        controls.settle(backend, _USERS, now)
+
+
+def _seed(backend: Backend) -> None:
+    count_column, seed_column, null_column, mode_column = st.columns(4)
+    count = count_column.number_input("How many", 1, 1_000_000, 1_000, step=500, key="seed-count")
+    seed = seed_column.number_input(
+        "Seed", 0, 2**31 - 1, 42, key="seed-seed", help="The same seed makes the same users."
+    )
+    nulls = null_column.slider("Incomplete", 0, 50, 5, format="%d %%", key="seed-nulls")
+    mode = mode_column.segmented_control(
+        "Existing users", ["replace", "append"], default="replace", required=True, key="seed-mode"
+    )
+    options = {"count": count, "seed": seed, "null_fraction": nulls / 100, "mode": mode}
+    controls.button(
+        "Seed users",
+        Action(_USERS, "Asking the seeder", lambda: backend.control.seed(options), _job_words),
+        icon=":material/group_add:",
+    )
+
+
+def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
+    with st.expander("Keep users changing"):
+        st.caption("Updates, inserts and deletes that change capture has to follow.")
+        fields = {}
+        columns = st.columns(3)
+        for column, name, value in zip(columns, ("updates", "inserts", "deletes"), (5.0, 1.0, 0.0), strict=True):
+            fields[f"{name}_per_s"] = column.number_input(
+                f"{name.capitalize()} per second", 0.0, 1_000.0, value, key=f"mutations-{name}"
+            )
+        left, right = st.columns(2)
+        with left:
+            controls.button(
+                "Start changes",
+                Action(
+                    _USERS,
+                    "Starting changes",
+                    lambda: backend.control.start_mutations({**fields, "duration_s": 600}),
+                    lambda _: "Users change for the next 10 minutes.",
+                ),
+                icon=":material/sync:",
+                disabled=bool(status.get("mutations")),
+            )
+        with right:
+            controls.button(
+                "Stop changes",
+                Action(_USERS, "Stopping changes", backend.control.stop_mutations, lambda _: "Users no longer change."),
+                icon=":material/sync_disabled:",
+            )
+
+
+def _job_words(answer: Mapping[str, Any]) -> str:
+    job = answer.get("job") or answer
+    return f"Seeding {plural(job.get('total') or 0, 'user')}: {job.get('state', 'accepted')}."

@@ -1,0 +1,67 @@
+"""Where page views come from, over three kinds of windows."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import streamlit as st
+
+from services.dashboard import panel, view
+from services.dashboard.charts import sources as charts
+
+_MEASURES = {"user_count": "Users", "view_count": "Views"}
+
+
+def render() -> None:
+    st.title("Sources")
+    st.segmented_control(
+        "Measure",
+        list(_MEASURES),
+        default="user_count",
+        required=True,
+        format_func=_MEASURES.__getitem__,
+        key="measure",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    st.fragment(_live, run_every=view.current().every)()
+
+
+def _live() -> None:
+    panels = panel.here()
+    backend, now, look = panels.backend, panels.view, panels.look
+    chosen = st.session_state.get("measure")
+    measure = cast(charts.Measure, chosen if chosen in charts.WORDS else "user_count")
+    words = charts.WORDS[measure]
+    caution = (
+        " A user who came from two sources is in both colours, so the height is not the number of people."
+        if measure == "user_count"
+        else ""
+    )
+    panels.chart(
+        f"Tumbling windows: {words} per minute",
+        f"Each bar is one minute; minutes do not overlap. A hatched bar is still open.{caution}",
+        backend.tumbling(now),
+        lambda frame: charts.tumbling(frame, look, measure),
+        key="tumbling",
+    )
+    panels.chart(
+        f"Hopping windows: {words} over 5 minutes",
+        "Each point looks back over the 5 minutes before it, every minute anew, so neighbours share most of their views. "
+        "The dotted end is the window that closes next.",
+        backend.hopping(now),
+        lambda frame: charts.hopping(frame, look, measure),
+        key="hopping",
+    )
+    gap = backend.settings.session_gap
+    panels.chart(
+        "Session windows: bursts of traffic",
+        f"A bar lasts as long as views of a source follow each other within {gap.total_seconds():.0f} seconds; "
+        "a hatched bar with an arrow is still going.",
+        backend.sessions(now),
+        lambda frame: charts.sessions(
+            frame, look, now_ms=int(time.time() * 1000), gap_ms=int(gap.total_seconds() * 1000)
+        ),
+        key="sessions",
+    )

@@ -1,0 +1,173 @@
+"""What is asked of Pinot: one query per chart, parameterised, bounded in time and in rows.
+
+Every frame has ``window_start`` and ``window_end`` as UTC times, sorted by them, and ``open``: whether the window had
+not ended when the question was asked, so that its numbers still grow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import pandas as pd
+import pinotdb
+from pinotdb import exceptions as pinot_errors
+
+from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
+from services.dashboard.settings import Settings
+from shared.errors import PagePulseError
+
+#: rows of a day: 1,440 minutes x 3 sources, or 288 windows x 40 countries, with room
+ROWS: Final = {"country": 20_000, "tumbling": 10_000, "hopping": 10_000, "sessions": 10_000, "devices": 10_000}
+
+_SQL: Final = Path(__file__).parent / "sql"
+_ERROR_CODE: Final = re.compile(r"'errorCode': (\d+)")
+#: Pinot's codes for "there is no such table" and "nothing serves it yet"
+_NO_TABLE: Final = {"190", "410"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of event time, epoch milliseconds; ``now`` divides complete windows from open ones."""
+
+    since: int
+    now: int
+    until: int
+
+    @classmethod
+    def last(cls, seconds: float, now: float) -> Span:
+        """The last ``seconds`` before ``now`` (epoch seconds), with the windows that have begun to be filled."""
+        # a producer's clock may run a little ahead of ours
+        return cls(int((now - seconds) * 1000), int(now * 1000), int((now + 60) * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a span."""
+
+    views: int
+    sessions: int
+
+
+@cache
+def statement(name: str) -> str:
+    """The text of ``sql/<name>.sql`` without its comments."""
+    lines = (_SQL / f"{name}.sql").read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("--"))
+
+
+class Warehouse:
+    """The five tables of the pipeline, as frames. Every method raises a PagePulseError on failure."""
+
+    def __init__(self, connection: Callable[[], Any]) -> None:
+        self._connection = connection
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Warehouse:
+        """Connects lazily; the connection is shared by threads, each query has its own cursor."""
+        url = urlsplit(settings.pinot_broker_url)
+        connection = pinotdb.connect(
+            host=url.hostname,
+            port=url.port or 8099,
+            path="/query/sql",
+            scheme=url.scheme,
+            timeout=settings.query_timeout.total_seconds(),
+            verify_ssl=True,
+        )
+        return cls(lambda: connection)
+
+    def countries(self, span: Span) -> pd.DataFrame:
+        """country, window_start, window_end, view_count, user_count, average_age, open"""
+        return self._windows("country", span)
+
+    def tumbling(self, span: Span) -> pd.DataFrame:
+        """source, window_start, window_end, view_count, user_count, open"""
+        return self._windows("tumbling", span)
+
+    def hopping(self, span: Span) -> pd.DataFrame:
+        """source, window_start, window_end, view_count, user_count, open"""
+        return self._windows("hopping", span)
+
+    def sessions(self, span: Span) -> pd.DataFrame:
+        """source, window_start, window_end, view_count, user_count, updated_at, open; no session twice."""
+        return without_stale_sessions(self._windows("sessions", span))
+
+    def devices(self, span: Span) -> pd.DataFrame:
+        """device, window_start, window_end, session_count, user_count, open"""
+        return self._windows("devices", span)
+
+    def totals(self, span: Span) -> Totals:
+        """Page views and sessions of a span. Both may be added up over windows; distinct users may not."""
+        return Totals(
+            views=int(self._one("views_total", span) or 0), sessions=int(self._one("sessions_total", span) or 0)
+        )
+
+    def newest_event(self, span: Span) -> int | None:
+        """The event time of the newest page view in a span, epoch milliseconds; None if there is none."""
+        newest = self._one("newest", span)
+        return None if newest is None else int(newest)
+
+    def _one(self, name: str, span: Span) -> float | None:
+        """One number; Pinot's SUM of no rows is 0, its MAX minus infinity."""
+        frame = self._rows(name, {"since": span.since, "until": span.until})
+        value = float(frame.to_numpy()[0, 0]) if len(frame) else 0.0
+        return value if isfinite(value) and value > 0 else None
+
+    def _windows(self, name: str, span: Span) -> pd.DataFrame:
+        bounds = {"since": span.since, "until": span.until, "limit": ROWS[name]}
+        frame = self._rows(name, bounds)
+        frame["open"] = frame["window_end"].astype("int64") > span.now
+        for column in ("window_start", "window_end"):
+            frame[column] = pd.to_datetime(frame[column].astype("int64"), unit="ms", utc=True)
+        return frame.sort_values(["window_start", "window_end"], kind="stable", ignore_index=True)
+
+    def _rows(self, name: str, parameters: Mapping[str, Any]) -> pd.DataFrame:
+        cursor = self._connection().cursor()
+        try:
+            cursor.execute(statement(name), dict(parameters))
+            columns = [column[0] for column in cursor.description or ()] or _columns(name)
+            return pd.DataFrame(cursor.fetchall(), columns=columns)
+        except httpx.TimeoutException as error:
+            raise PinotAway("Pinot did not answer in time.") from error
+        except httpx.TransportError as error:
+            raise PinotAway("Pinot cannot be reached.") from error
+        except pinot_errors.Error as error:
+            raise _translated(str(error)) from error
+        finally:
+            cursor.close()
+
+
+def without_stale_sessions(frame: pd.DataFrame) -> pd.DataFrame:
+    """Drops every session that lies inside another one of the same source.
+
+    A session that merges with another, or grows backwards, gets a new identity; the stream deletes the old one, but
+    Pinot keeps its row. Sessions only ever grow, so an old row always lies inside the session that replaced it.
+    """
+    if frame.empty:
+        return frame
+    ordered = frame.sort_values(["source", "window_start", "window_end"], ascending=[True, True, False])
+    reached = ordered.groupby("source")["window_end"].transform(lambda ends: ends.cummax().shift())
+    inside = reached.notna() & (ordered["window_end"] <= reached)
+    return ordered[~inside].sort_values(["window_start", "source"], kind="stable", ignore_index=True)
+
+
+def _columns(name: str) -> list[str]:
+    selected = re.search(r"SELECT (.*?)\nFROM", statement(name), re.DOTALL)
+    assert selected is not None, name  # noqa: S101
+    return [column.split(" AS ")[-1].strip() for column in selected[1].split(",")]
+
+
+def _translated(message: str) -> PagePulseError:
+    codes = set(_ERROR_CODE.findall(message))
+    if codes & _NO_TABLE:
+        return TableMissing("Pinot does not have this table yet.")
+    if codes:
+        return QueryFailed(f"Pinot refused the query (code {', '.join(sorted(codes))}).")
+    return QueryFailed("Pinot could not answer the query.")

@@ -1,0 +1,123 @@
+"""The six figures on top of the overview, each with its trend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+
+from services.dashboard.backend import Backend
+from services.dashboard.figures import active_users, per_window
+from services.dashboard.format import clock, duration, number
+from services.dashboard.freshness import Reading
+from services.dashboard.history import Sample
+from services.dashboard.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure: its value, a short note under it, and the trend of the last 15 minutes."""
+
+    label: str
+    value: str
+    note: str
+    trend: Sequence[float]
+    reading: Reading[Any]
+    kind: Literal["line", "bar", "area"] = "line"
+    about: str | None = None
+
+
+def draw(backend: Backend, now: View, tumbling: Reading[pd.DataFrame], countries: Reading[pd.DataFrame]) -> None:
+    """Draws the tiles and notes rate and freshness in the history."""
+    made = [*_live(backend), _users(countries, now), *_counts(backend, now, tumbling), _pipeline(backend)]
+    for row in (made[:3], made[3:]):
+        for column, tile in zip(st.columns(3), row, strict=True):
+            with column:
+                _show(tile, now)
+
+
+def _live(backend: Backend) -> list[Tile]:
+    generator, newest, history = backend.generator(), backend.newest(), backend.history
+    status = generator.value or {}
+    running = status.get("state") == "running" and not generator.stale
+    age = event_age(newest)
+    rate = float((status.get("achieved_rate") or {}).get("last_10s") or 0.0) if running else 0.0
+    share = pipeline_health(backend.pipeline())[1]
+    history.add(Sample(time.time(), rate, age if running else None, share))
+    return [
+        Tile("Events per second", number(rate), _aim(status), history.series("rate"), generator),
+        Tile(
+            "Event to screen",
+            duration(age) if running else "–",
+            "age of the newest view" if running else "while generating",
+            history.series("freshness_ms") if running else [],
+            newest,
+            about="How old the newest page view was when this page asked Pinot for it.",
+        ),
+    ]
+
+
+def _users(countries: Reading[pd.DataFrame], now: View) -> Tile:
+    users, window, trend = active_users(countries.value, now.zone)
+    about = "Distinct users with a complete profile who viewed a page in the newest complete 5-minute window."
+    return Tile("Active users", number(users), window, trend, countries, "bar", about)
+
+
+def _counts(backend: Backend, now: View, tumbling: Reading[pd.DataFrame]) -> list[Tile]:
+    today, devices = backend.today(now), backend.devices(now)
+    views, sessions = (today.value.views, today.value.sessions) if today.value else (None, None)
+    by_minute = per_window(tumbling.value), per_window(devices.value, "session_count")
+    return [
+        Tile("Page views today", number(views), "since midnight", by_minute[0], today, "bar"),
+        Tile("Sessions today", number(sessions), "since midnight", by_minute[1], today, "bar"),
+    ]
+
+
+def _pipeline(backend: Backend) -> Tile:
+    pipeline = backend.pipeline()
+    word, _, note = pipeline_health(pipeline)
+    return Tile("Pipeline", word, note, backend.history.series("healthy"), pipeline, "area")
+
+
+def event_age(newest: Reading[int | None]) -> float | None:
+    """Milliseconds from the newest event to the moment Pinot was asked; None if that is not known now."""
+    if newest.stale or newest.value is None or newest.taken_at is None:
+        return None
+    return max(0.0, newest.taken_at * 1000 - newest.value)
+
+
+def pipeline_health(pipeline: Reading[dict[str, Any]]) -> tuple[str, float, str]:
+    """Word, share of resources that are right (0 to 1), and a sentence."""
+    if pipeline.value is None or pipeline.stale:
+        return "Unknown", 0.0, "the provisioner cannot be asked"
+    resources = pipeline.value.get("resources") or []
+    right = sum(1 for resource in resources if resource.get("state") == "ok")
+    state = str(pipeline.value.get("state"))
+    word = {"ready": "Ready", "degraded": "Degraded", "absent": "Not set up"}.get(state, "Unknown")
+    return word, right / len(resources) if resources else 0.0, f"{right} of {len(resources)} parts are right"
+
+
+def _aim(status: Mapping[str, Any]) -> str:
+    state, target = str(status.get("state", "unknown")), status.get("target_rate")
+    if state != "running":
+        return f"generator is {state}"
+    return f"target {number(target)}" if target else "as fast as it can"
+
+
+def _show(tile: Tile, now: View) -> None:
+    since = tile.reading.stale_since
+    st.metric(
+        tile.label,
+        tile.value,
+        delta=tile.note if since is None else f"stale since {clock(since, now.zone)}",
+        delta_color="off" if since is None else "orange",
+        delta_arrow="off",
+        border=True,
+        help=tile.about,
+        chart_data=list(tile.trend) if len(tile.trend) > 1 else None,
+        chart_type=tile.kind,
+    )

@@ -1,0 +1,93 @@
+"""What this viewer has chosen: kept in the URL, so that a link or a reload shows the same."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from services.dashboard.queries import Span
+
+RANGES: Final = {"15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400}
+REFRESH: Final = ("2", "5", "15", "30", "60", "paused")
+
+_RANGE_KEY: Final = "range"
+_REFRESH_KEY: Final = "refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The choices of one viewer, and what their browser says about them."""
+
+    range: str
+    refresh: str
+    zone: str
+    dark: bool
+
+    @property
+    def every(self) -> float | None:
+        """Seconds between two refreshes; None when paused."""
+        return None if self.refresh == "paused" else float(self.refresh)
+
+    @property
+    def words(self) -> str:
+        """The range as a person says it."""
+        return {"15m": "last 15 minutes", "1h": "last hour", "6h": "last 6 hours", "24h": "last 24 hours"}[self.range]
+
+    def span(self) -> Span:
+        """The chosen range, up to now."""
+        return Span.last(RANGES[self.range], time.time())
+
+    def today(self) -> Span:
+        """From midnight in the viewer's zone up to now."""
+        now = datetime.now(ZoneInfo(self.zone))
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        return Span.last((now - midnight).total_seconds(), now.timestamp())
+
+
+def choose(default_refresh: float) -> None:
+    """Draws the choices; Streamlit keeps them in the URL."""
+    st.segmented_control(
+        "Range",
+        list(RANGES),
+        default="15m",
+        required=True,
+        key=_RANGE_KEY,
+        bind="query-params",
+        width="stretch",
+        help="How far back the charts look. The page keeps this in its address.",
+    )
+    default = f"{default_refresh:.0f}"
+    st.select_slider(
+        "Refresh every",
+        REFRESH,
+        value=default if default in REFRESH else "15",
+        format_func=lambda choice: choice if choice == "paused" else f"{choice} s",
+        key=_REFRESH_KEY,
+        bind="query-params",
+    )
+
+
+def current() -> View:
+    """The choices as they are now; also right inside a fragment."""
+    chosen = st.session_state.get(_RANGE_KEY)
+    refresh = st.session_state.get(_REFRESH_KEY)
+    return View(
+        range=chosen if chosen in RANGES else "15m",
+        refresh=refresh if refresh in REFRESH else "15",
+        zone=_zone(),
+        dark=st.context.theme.type == "dark",
+    )
+
+
+def _zone() -> str:
+    name = st.context.timezone or "UTC"
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return "UTC"
+    return name
