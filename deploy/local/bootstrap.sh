@@ -39,11 +39,13 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv >&2
 fi
 
-if ! [ -x "$venv/bin/python" ] || ! recent "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+if ! [ -x "$venv/bin/python" ] || ! recent "$venv/bin/python"; then
     say "bootstrap: making .venv with $("$python" --version)"
     rm -rf "$venv"
     "$python" -m venv "$venv"
 fi
+# An environment that uv has made holds no pip.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$venv/bin/python" -m ensurepip -q >&2
 rm -f "$stamp"
 
 # uv is in the lock too: its block of lines, with its hashes, is all that pip has to install.

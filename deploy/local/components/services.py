@@ -27,12 +27,12 @@ def services(context: Context) -> list[Component]:
             "ksql",
             "ksql",
             depends_on=brokers,
-            env={"PAGEPULSE_STATE_DIR": str(context.state.data / "ksql")},
             ready="/healthcheck",
         ),
         _service(context, "generator", "Generator", depends_on=brokers),
         _service(context, "seeder", "Seeder", depends_on=("mariadb",), env=database),
-        _service(context, "provisioner", "Provisioner", env=database | capture),
+        # Its /readyz is that of all the servers it works on, which have their own lines here.
+        _service(context, "provisioner", "Provisioner", ready="/healthz", env=database | capture),
         _service(context, "dashboard", "Dashboard", ready="/_stcore/health"),
     ]
 
@@ -42,7 +42,7 @@ def _service(
     name: PortName,
     title: str,
     *,
-    ready: str = "/healthz",
+    ready: str = "/readyz",
     env: dict[str, str] | None = None,
     depends_on: tuple[str, ...] = (),
 ) -> Component:
