@@ -6,7 +6,6 @@ the next one, and what is right is never touched.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -15,6 +14,7 @@ import stamina
 import structlog
 
 from services.provisioner.errors import TRANSIENT, StepFailed
+from services.provisioner.order import work_through
 from services.provisioner.plan import Plan, Step, make_plan
 from services.provisioner.resource import Action, Resource
 from services.provisioner.runs import Run, StepRecord
@@ -48,14 +48,15 @@ class Applier:
         makings = [(step, StepRecord(step.resource.id, step.action.value)) for step in plan.steps]
         run.steps = [record for _, record in removals + makings]
         try:
-            for step, record in removals:
-                await self.attempt(record, partial(step.resource.delete, data=True))
+            await work_through(
+                [(step.resource, record, partial(self._remove, step, record)) for step, record in removals],
+                backwards=True,
+            )
         except PagePulseError:
-            for record in run.steps:
-                if record.state == "pending":
-                    record.state = "skipped"
+            for _, record in makings:
+                record.state, record.detail = "skipped", "something could not be removed"
             raise
-        await self._make_all(makings)
+        await work_through([(step.resource, record, partial(self._make, step, record)) for step, record in makings])
 
     async def _seen_plan(self) -> Plan:
         """A plan without unknowns: a server that starts up at the same time is given a moment.
@@ -75,29 +76,8 @@ class Applier:
                 return plan
         raise StepFailed("nothing could be looked at", step="observe")
 
-    async def _make_all(self, makings: Sequence[tuple[Step, StepRecord]]) -> None:
-        """Every step as soon as those below it are done."""
-        done = {step.resource.id: asyncio.get_running_loop().create_future() for step, _ in makings}
-
-        async def make(step: Step, record: StepRecord) -> PagePulseError | None:
-            below = [done[upstream] for upstream in step.resource.depends_on if upstream in done]
-            if not all([await upstream for upstream in below]):
-                record.state, record.detail = "skipped", "something that it depends on failed"
-                done[step.resource.id].set_result(False)
-                return None
-            try:
-                await self._make(step, record)
-            except PagePulseError as error:
-                done[step.resource.id].set_result(False)
-                return error
-            done[step.resource.id].set_result(True)
-            return None
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(make(step, record)) for step, record in makings]
-        failures = [error for task in tasks if (error := task.result()) is not None]
-        if failures:
-            raise failures[0]
+    async def _remove(self, step: Step, record: StepRecord) -> None:
+        await self.attempt(record, partial(step.resource.delete, data=True))
 
     async def _make(self, step: Step, record: StepRecord) -> None:
         resource, observation = step.resource, step.observation

@@ -62,7 +62,8 @@ class Observation:
     """A resource as it is now.
 
     ``rebuilds`` says that acting on it takes away what its dependents stand on (a topic that is made anew, a stream whose records
-    would come twice), so that those of them that exist must be replaced too. ``leftovers``: it is missing, but its records are there. ``facts`` are for people: offsets, lag, states.
+    would come twice), so that those of them that exist must be replaced too. ``leftovers``: it is missing, but its
+    records are there. ``facts`` are for people: offsets, lag, states.
     """
 
     state: State

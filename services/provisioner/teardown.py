@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from services.provisioner.order import work_through
 from services.provisioner.resource import Resource
 from services.provisioner.runs import Run, StepRecord
 
@@ -12,11 +13,17 @@ Attempt = Callable[[StepRecord, Callable[[], Awaitable[str]]], Awaitable[None]]
 
 
 async def tear_down(resources: Sequence[Resource], run: Run, *, delete_topics: bool, attempt: Attempt) -> None:
-    """Removes every resource in reverse order; safe to repeat, because what is not there is fine.
+    """Removes every resource, dependents first; safe to repeat, because what is not there is fine.
 
     Without ``delete_topics`` all records stay, and so does the connector's position in the database's log: an apply afterwards goes
     on where this stopped. Pinot's rows always go; it reads them again from the topics.
     """
-    run.steps = [StepRecord(resource.id, "remove") for resource in reversed(resources)]
-    for resource, record in zip(reversed(resources), run.steps, strict=True):
-        await attempt(record, partial(resource.delete, data=delete_topics))
+    pairs = [(resource, StepRecord(resource.id, "remove")) for resource in reversed(resources)]
+    run.steps = [record for _, record in pairs]
+    await work_through(
+        [
+            (resource, record, partial(attempt, record, partial(resource.delete, data=delete_topics)))
+            for resource, record in pairs
+        ],
+        backwards=True,
+    )

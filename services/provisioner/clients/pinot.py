@@ -183,13 +183,15 @@ class PinotClient:
             (f"/schemas/{name}", {}),
         ):
             if path.startswith("/schemas"):
-                await self._wait_gone(name)
+                await self.wait_gone(name)
             try:
                 await self._send("DELETE", path, **options)
             except NotFound:
                 continue
 
-    async def _wait_gone(self, name: str) -> None:
+    async def wait_gone(self, name: str) -> None:
+        """Until no segment of a deleted table is left."""
+
         async def look() -> str | None:
             for view in ("externalview", "idealstate"):
                 try:

@@ -82,6 +82,8 @@ class PinotTable(Resource):
         except AlreadyThere:
             if self._schema_differences(await self._pinot.schema(self.name) or {}):
                 await self._pinot.update_schema(definition.schema)
+        if await self._pinot.table(self.name) is None:
+            await self._pinot.wait_gone(self.name)
         try:
             await self._pinot.create_table(definition.table)
         except AlreadyThere as error:
