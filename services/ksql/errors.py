@@ -21,5 +21,17 @@ class ParseError(KsqlError):
     """The text is not a statement of the supported SQL."""
 
 
+class RequestError(KsqlError):
+    """A statement that ksqlDB answers with a generic error, without its text."""
+
+    error_code = 40000
+
+
+class ServerError(KsqlError):
+    """A statement on which ksqlDB itself fails with HTTP 500, such as impossible windows."""
+
+    error_code = 50000
+
+
 class FunctionError(KsqlError):
     """A function does not exist, or not for these argument types."""

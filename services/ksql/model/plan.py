@@ -79,7 +79,12 @@ class FilterStep:
 
 @dataclass(frozen=True, slots=True)
 class ProjectStep:
-    """SELECT: ``keys`` give the key columns of ``schema`` (name in the input, in order), ``values`` the value columns."""
+    """SELECT: ``keys`` give the key columns of ``schema`` (name in the input, in order), ``values`` the value columns.
+
+    A name in ``keys`` is that of a key column of the input; expressions see its value columns first, then its key columns
+    (a join has its key under the same name in both, and the two may differ). In a transient query ``schema.value`` holds
+    every selected column in the order of the SELECT, and ``schema.key`` the key besides.
+    """
 
     input: Step
     keys: tuple[str, ...]
@@ -122,6 +127,10 @@ class JoinStep:
     """A join of two inputs with disjoint column names. ``schema.value`` = all columns of both sides; ``schema.key`` = one key
     column ``key_name`` holding the join key (left key; right key where the left row is missing), for
     a foreign-key table-table join the left table's own primary key.
+
+    The left and right key expressions are over the columns of their side's ``schema``. Expressions above the join mean its value
+    columns, whose key columns keep their side's value (NULL where the side is missing); only ``ProjectStep.keys`` and
+    what the sink takes as key mean ``schema.key``. An aliased source step lists its key columns in ``schema.value`` too.
 
     Stream-stream joins have ``before_ms`` and ``after_ms`` (WITHIN) and ``grace_ms``; None elsewhere.
     """

@@ -1,0 +1,229 @@
+"""The one way into ``analysis``: a statement and the catalog to a command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from services.ksql.analysis import ddl
+from services.ksql.analysis.catalog import Catalog
+from services.ksql.analysis.formats import default_key_format, default_value_format
+from services.ksql.analysis.inserts import fit_to_sink, insert_values
+from services.ksql.analysis.properties import with_properties
+from services.ksql.analysis.pull import plan_pull_query
+from services.ksql.analysis.query import Planned, QueryPlanner
+from services.ksql.analysis.sanitize import find_sources, sanitize
+from services.ksql.analysis.sinks import build_sink, check_result_kind
+from services.ksql.analysis.sources import build_source
+from services.ksql.analysis.upgrades import check_upgrade
+from services.ksql.errors import KsqlError, RequestError
+from services.ksql.functions import registry
+from services.ksql.model import commands
+from services.ksql.model.plan import QueryPlan
+from services.ksql.model.schema import DataSource, SourceKind
+from services.ksql.sql import ast
+from services.ksql.sql.format_statements import format_statement
+
+_NO_SCHEMA = "Could not determine output schema for query due to error: "
+
+
+class Analyzer:
+    """Checks statements against ``catalog``, which it reads and never changes.
+
+    ``properties`` are the server's and the request's, by ksqlDB's names (``ksql.persistence.default.format.value`` ...).
+    """
+
+    def __init__(self, catalog: Catalog, properties: Mapping[str, str] | None = None) -> None:
+        self._catalog = catalog
+        self._properties = dict(properties or {})
+
+    def prepare(self, statement: ast.Statement) -> ast.Statement:
+        """The statement as ksqlDB shows it: names qualified, aliases and default formats filled in.
+
+        A caller may add to its WITH clause (``properties.with_properties``) before it formats and analyses it.
+        """
+        match statement:
+            case ast.CreateSource():
+                return self._prepare_source(statement)
+            case ast.CreateAsSelect() | ast.InsertSelect():
+                query = sanitize(statement.query, self._catalog)
+                return replace(statement, query=replace(query, emit=query.emit or "CHANGES"))
+            case _:
+                return statement
+
+    def analyze(self, statement: ast.Statement, text: str | None = None) -> commands.Command:
+        """The command for ``statement``. ``text`` is how it is to be known and shown; by default it is formatted anew.
+
+        Raises:
+            KsqlError: worded as ksqlDB words it, ``statement`` set.
+        """
+        try:
+            prepared = self.prepare(statement)
+            shown = text if text is not None else format_statement(prepared)
+        except KsqlError as error:
+            error.statement = error.statement or text or ""
+            raise
+        try:
+            return self._command(prepared, shown)
+        except KsqlError as error:
+            error.statement = error.statement or shown
+            raise
+
+    def _prepare_source(self, statement: ast.CreateSource) -> ast.CreateSource:
+        given = {name for name, _ in statement.properties}
+        if "FORMAT" in given:
+            return statement
+        more: dict[str, str | int] = {"KEY_FORMAT": default_key_format(self._properties)}
+        if "VALUE_FORMAT" not in given:
+            more["VALUE_FORMAT"] = default_value_format(self._properties)
+        return replace(statement, properties=with_properties(statement.properties, more))
+
+    def _command(self, statement: ast.Statement, text: str) -> commands.Command:
+        match statement:
+            case ast.CreateSource():
+                return self._create_source(statement, text)
+            case ast.CreateAsSelect():
+                return self._create_as(statement, text)
+            case ast.InsertSelect():
+                return self._insert_select(statement, text)
+            case ast.InsertValues():
+                return insert_values(statement, self._catalog)
+            case ast.Query():
+                return self._query(statement, text)
+            case ast.DropSource():
+                return ddl.drop(statement, self._catalog)
+            case ast.QueryControl(action=action, query_id=query_id):
+                if query_id is not None and self._catalog.query(query_id) is None:
+                    raise KsqlError(f"Unknown queryId: {query_id}")
+                return commands.ControlQuery(action, query_id)
+            case ast.DescribeSource(name=name, extended=extended):
+                source = self._catalog.find(name)
+                if source is None:
+                    raise KsqlError(f"Could not find STREAM/TABLE '{name}' in the Metastore")
+                return commands.DescribeSource(source, extended)
+            case ast.DescribeFunction(name=name):
+                if not registry.exists(name):
+                    raise RequestError(f"Can't find any functions with the name '{name}'")
+                return commands.DescribeFunction(name)
+            case ast.Explain():
+                return self._explain(statement, text)
+            case ast.Refused(what=what):
+                raise KsqlError(f"This server does not support a {what}.")
+            case _:
+                return _passed_on(statement)
+
+    # --- definitions
+
+    def _create_source(self, statement: ast.CreateSource, text: str) -> commands.Command:
+        source = build_source(statement, self._properties, text)
+        existing = ddl.existing_or_none(statement, self._catalog)
+        if isinstance(existing, commands.NothingToDo):
+            return existing
+        if existing is not None:
+            ddl.check_replacement(existing, source)
+        return commands.CreateSource(source, existing)
+
+    def _create_as(self, statement: ast.CreateAsSelect, text: str) -> commands.Command:
+        try:
+            existing = ddl.existing_or_none(statement, self._catalog)
+            if isinstance(existing, commands.NothingToDo):
+                return existing
+            plan = self._plan_create_as(statement, text)
+        except KsqlError as error:
+            if error.error_code == KsqlError.error_code:
+                error.message = f"{_NO_SCHEMA}{error.message}"
+            raise
+        assert plan.sink is not None
+        if existing is not None:
+            self._check_upgrade(existing, plan)
+        return commands.CreateQuery(plan, existing)
+
+    def _check_upgrade(self, existing: DataSource, plan: QueryPlan) -> None:
+        assert plan.sink is not None
+        ddl.check_replacement(existing, plan.sink)
+        running = self._catalog.materialised_by(existing.name)
+        if running is not None:
+            check_upgrade(running.plan, plan)
+
+    def _plan_create_as(self, statement: ast.CreateAsSelect, text: str) -> QueryPlan:
+        kind = f"CREATE {statement.kind} AS SELECT"
+        planner, planned = self._planned(statement.query, kind)
+        root = planned.projection.persistent(planned.below, statement.name, lenient_keys=planner.lenient_keys)
+        check_result_kind(statement, root, text)
+        sink = build_sink(statement, root, planned.names, self._properties, text, planned.retention_ms)
+        return self._query_plan(root, sink, statement.query, planned, text)
+
+    def _insert_select(self, statement: ast.InsertSelect, text: str) -> commands.InsertQuery:
+        target = ddl.insert_target(statement.target, statement.location, self._catalog)
+        planner, planned = self._planned(statement.query, "INSERT INTO")
+        root = planned.projection.persistent(planned.below, target.name, lenient_keys=planner.lenient_keys)
+        if root.kind is SourceKind.TABLE:
+            raise KsqlError(
+                "INSERT INTO can only be used to insert the result of a stream query. "
+                f"The SELECT produces a table, but {target.name} is a stream."
+            )
+        return commands.InsertQuery(self._query_plan(fit_to_sink(root, target), target, statement.query, planned, text))
+
+    # --- queries
+
+    def _planned(self, query: ast.Query, kind: str, *, transient: bool = False) -> tuple[QueryPlanner, Planned]:
+        planner = QueryPlanner(
+            query, self._catalog, statement_kind=kind, transient=transient, properties=self._properties
+        )
+        return planner, planner.plan()
+
+    def _query_plan(
+        self, root: object, sink: DataSource | None, query: ast.Query, planned: Planned, text: str
+    ) -> QueryPlan:
+        return QueryPlan(
+            root=root,  # type: ignore[arg-type]
+            sink=sink,
+            sources=tuple(dict.fromkeys(aliased.source for aliased in planned.names.sources)),
+            emit_final=query.emit == "FINAL",
+            limit=query.limit,
+            sql=text,
+        )
+
+    def _query(self, query: ast.Query, text: str) -> commands.PushQuery | commands.PullQuery:
+        if query.emit is None:
+            sources = find_sources(query, self._catalog)
+            if any(aliased.source.kind is SourceKind.TABLE for aliased in sources):
+                return commands.PullQuery(plan_pull_query(query, self._catalog, text))
+        return commands.PushQuery(self._plan_push(query, text), until_end=query.emit is None)
+
+    def _plan_push(self, query: ast.Query, text: str) -> QueryPlan:
+        sanitized = sanitize(query, self._catalog)
+        _, planned = self._planned(sanitized, "SELECT", transient=True)
+        return self._query_plan(planned.projection.transient(planned.below), None, query, planned, text)
+
+    def _explain(self, statement: ast.Explain, text: str) -> commands.Explain:
+        if statement.statement is not None:
+            command = self._command(self.prepare(statement.statement), text)
+            return commands.Explain(plan=getattr(command, "plan", None))
+        assert statement.query_id is not None
+        if self._catalog.query(statement.query_id) is None:
+            raise KsqlError(
+                f"Query with id:{statement.query_id} does not exist, use SHOW QUERIES to view the full set of queries."
+            )
+        return commands.Explain(query_id=statement.query_id)
+
+
+def _passed_on(statement: ast.Statement) -> commands.Command:
+    """Statements that say all there is to know themselves."""
+    match statement:
+        case ast.Show(what=what, extended=extended):
+            return commands.Show(what, extended)
+        case ast.DescribeAll(kind=kind, extended=extended):
+            return commands.DescribeAll(kind, extended)
+        case ast.Print():
+            return commands.Print(statement.topic, statement.from_beginning, statement.interval, statement.limit)
+        case ast.SetProperty(name=name, value=value):
+            return commands.SetProperty(name, value)
+        case ast.UnsetProperty(name=name):
+            return commands.UnsetProperty(name)
+        case ast.Define(name=name, value=value):
+            return commands.Define(name, value)
+        case ast.Undefine(name=name):
+            return commands.Undefine(name)
+        case _:
+            raise AssertionError(f"no command for {type(statement).__name__}")

@@ -1,0 +1,131 @@
+"""Rules for names that exist already: CREATE, OR REPLACE, IF NOT EXISTS, DROP."""
+
+from __future__ import annotations
+
+from services.ksql.analysis.catalog import Catalog
+from services.ksql.errors import KsqlError
+from services.ksql.model.commands import DropSource, NothingToDo
+from services.ksql.model.schema import DataSource, Format, SourceKind
+from services.ksql.sql import ast
+from services.ksql.sql.format import backtick, format_schema
+
+
+def existing_or_none(
+    statement: ast.CreateSource | ast.CreateAsSelect, catalog: Catalog
+) -> DataSource | NothingToDo | None:
+    """What a CREATE finds under its name: a source that OR REPLACE may take over, a reason to do nothing, or nothing.
+
+    Raises:
+        KsqlError: the name is taken.
+    """
+    kind = statement.kind.lower()
+    existing = catalog.find(statement.name)
+    read_only = isinstance(statement, ast.CreateSource) and statement.read_only
+    if statement.or_replace and (read_only or (existing is not None and existing.read_only)):
+        raise KsqlError(f"Cannot add {kind} '{statement.name}': CREATE OR REPLACE is not supported on source {kind}s.")
+    if existing is None:
+        return None
+    taken = f"A {existing.kind.lower()} with the same name already exists"
+    if statement.if_not_exists:
+        return NothingToDo(f"Cannot add {kind} {backtick(statement.name)}: {taken}.")
+    if statement.or_replace and existing.kind is statement.kind:
+        return existing
+    raise KsqlError(f"Cannot add {kind} '{statement.name}': {taken}")
+
+
+def check_replacement(old: DataSource, new: DataSource) -> None:
+    """Refuse a replacement that changes where or how the old rows are stored."""
+    reasons = []
+    if _topic(old) != _topic(new):
+        reasons.append(f"has topic = {_topic(old)} which is not upgradeable to {_topic(new)}")
+    changed = _changed_columns(old, new)
+    if changed:
+        reasons.append(
+            f"has schema = {_schema(old)} which is not upgradeable to {_schema(new)}. "
+            f"(The following columns are changed, missing or reordered: [{', '.join(changed)}])"
+        )
+    if reasons:
+        text = "\n\tAND ".join(f"DataSource '{backtick(old.name)}' {reason}" for reason in reasons)
+        raise KsqlError(f"Cannot upgrade data source: {text}")
+
+
+def _schema(source: DataSource) -> str:
+    return format_schema(source.schema)
+
+
+def _changed_columns(old: DataSource, new: DataSource) -> list[str]:
+    pairs = []
+    for old_part, new_part, suffix in (
+        (old.schema.key, new.schema.key, " KEY"),
+        (old.schema.value, new.schema.value, ""),
+    ):
+        for index, column in enumerate(old_part):
+            if index >= len(new_part) or new_part[index] != column:
+                pairs.append(f"{backtick(column.name)} {column.type}{suffix}")
+    return pairs
+
+
+def _topic(source: DataSource) -> str:
+    window = "Optional.empty"
+    if source.window is not None:
+        size = "Optional.empty" if source.window.size_ms is None else f"Optional[{source.window.size_ms}]"
+        window = f"Optional[WindowInfo{{type={source.window.type}, size={size}, emitStrategy=CHANGES}}]"
+    return (
+        f"KsqlTopic{{kafkaTopicName='{source.topic}', "
+        f"keyFormat=KeyFormat{{{_format(source.key_format)}, window={window}}}, "
+        f"valueFormat=ValueFormat{{{_format(source.value_format)}}}}}"
+    )
+
+
+def _format(used: Format) -> str:
+    properties = f"delimiter={used.delimiter}" if used.name == "DELIMITED" and used.delimiter != "," else ""
+    features = "" if used.wrap_single is None else ("WRAP_SINGLES" if used.wrap_single else "UNWRAP_SINGLES")
+    return f"format=FormatInfo{{format={used.name}, properties={{{properties}}}}}, features=[{features}]"
+
+
+def drop(statement: ast.DropSource, catalog: Catalog) -> DropSource:
+    """A DROP, once nothing reads from the source any more."""
+    source = catalog.find(statement.name)
+    if source is None:
+        if statement.if_exists:
+            return DropSource(statement.name, statement.kind, None)
+        raise KsqlError(f"{statement.kind.capitalize()} {statement.name} does not exist.")
+    if source.kind is not statement.kind:
+        raise KsqlError(
+            f"Incompatible data source type is {source.kind.lower()}, but statement was DROP {statement.kind.lower()}"
+        )
+    if statement.delete_topic and source.read_only:
+        raise KsqlError(f"Cannot delete topic for read-only source: {source.name}")
+    _check_unused(source, catalog)
+    return DropSource(source.name, source.kind, source, statement.delete_topic)
+
+
+def _check_unused(source: DataSource, catalog: Catalog) -> None:
+    dependents = catalog.dependents(source.name)
+    if dependents:
+        raise KsqlError(
+            f"Cannot drop {source.name}.\n"
+            f"The following streams and/or tables read from this source: [{', '.join(dependents)}].\n"
+            f"You need to drop them before dropping {source.name}."
+        )
+    reading = sorted(query.id for query in catalog.readers(source.name))
+    writing = sorted(query.id for query in catalog.writers(source.name) if not query.creates_sink)
+    if reading or writing:
+        raise KsqlError(
+            f"Cannot drop {source.name}.\n"
+            f"The following queries read from this source: [{', '.join(reading)}].\n"
+            f"The following queries write into this source: [{', '.join(writing)}].\n"
+            f"You need to terminate them before dropping {source.name}."
+        )
+
+
+def insert_target(name: str, location: ast.Location, catalog: Catalog) -> DataSource:
+    """The stream that INSERT INTO ... SELECT may write into."""
+    target = catalog.find(name)
+    if target is None:
+        raise KsqlError(f"Line: {location.line}, Col: {location.column}: Source {backtick(name)} does not exist.")
+    if target.kind is SourceKind.TABLE:
+        raise KsqlError(f"INSERT INTO can only be used to insert into a stream. {name} is a table.")
+    if target.read_only:
+        raise KsqlError(f"Cannot insert into read-only {target.kind.lower()}: {name}")
+    return target

@@ -1,0 +1,126 @@
+"""SELECT: which columns come out, under which names, and which of them are the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from services.ksql.analysis.expressions import Scope, typed
+from services.ksql.analysis.keys import KeyColumn, KeyRule
+from services.ksql.analysis.names import Names
+from services.ksql.analysis.sanitize import SYSTEM_COLUMNS
+from services.ksql.errors import KsqlError
+from services.ksql.model.plan import NamedExpression, ProjectStep, Step
+from services.ksql.model.schema import WINDOW_COLUMNS, Column, Schema
+from services.ksql.sql import ast
+from services.ksql.sql.format import backtick
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One output column: its name and its expression with qualified names."""
+
+    name: str
+    expression: ast.Expression
+
+
+def expand(query: ast.Query, names: Names, rule: KeyRule, *, window_bounds: bool) -> tuple[Item, ...]:
+    """The select items with every star replaced. ``window_bounds``: a star over a windowed source gives its bounds too."""
+    return tuple(item for entry in query.select for item in _expand(entry, names, rule, window_bounds, query))
+
+
+def _expand(
+    entry: ast.SelectItem | ast.Star, names: Names, rule: KeyRule, window_bounds: bool, query: ast.Query
+) -> Iterator[Item]:
+    if isinstance(entry, ast.SelectItem):
+        assert entry.alias is not None
+        yield Item(entry.alias, entry.expression)
+        return
+    yielded: set[str] = set()
+    if entry.source is None and (query.partition_by or rule.synthetic):
+        for key in rule.keys:
+            yielded.add(key.name)
+            yield Item(key.name, key.chosen)
+    moved = query.partition_by and not names.is_join
+    for aliased in names.sources:
+        if entry.source not in (None, aliased.alias):
+            continue
+        schema = aliased.source.schema
+        bounds = tuple(WINDOW_COLUMNS) if window_bounds and aliased.source.window else ()
+        key_names = (*(column.name for column in schema.key), *bounds)
+        value_names = tuple(column.name for column in schema.value)
+        for column in (*value_names, *key_names) if moved else (*key_names, *value_names):
+            name = names.plain(aliased.alias, column)
+            if name not in yielded:
+                yield Item(name, ast.ColumnName(aliased.alias, column))
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """How a query's SELECT becomes a step: ``above`` turns an expression into one over ``scope``."""
+
+    items: tuple[Item, ...]
+    rule: KeyRule
+    above: Callable[[ast.Expression], ast.Expression]
+    scope: Scope
+
+    def transient(self, step: Step) -> ProjectStep:
+        """The last step of a push query: all columns in the order of the SELECT, the key beside them."""
+        values = tuple(self._named(item) for item in self.items)
+        schema = Schema(step.schema.key, tuple(_column(value) for value in values))
+        keys = tuple(column.name for column in step.schema.key)
+        return ProjectStep(step, keys, values, schema, step.kind, step.window)
+
+    def persistent(self, step: Step, sink: str, *, lenient_keys: bool = False) -> ProjectStep:
+        """The last step of a query with a sink: its key columns, then the others.
+
+        ``lenient_keys`` (ksql.new.query.planner.enabled) lets the SELECT leave out and reorder key columns.
+        """
+        self._refuse_reserved()
+        found = [(key, [item for item in self.items if item.expression == key.chosen]) for key in self.rule.keys]
+        missing = any(not items for _, items in found)
+        if missing and not lenient_keys:
+            raise self.rule.missing(sink)
+        for key, items in found:
+            if len(items) > 1:
+                raise self.rule.repeated(key, [item.name for item in items])
+        values = tuple(self._named(item) for item in self.items)
+        self._refuse_doubles(values)
+        chosen = [(key, items[0]) for key, items in found if items]
+        if lenient_keys:
+            chosen.sort(key=lambda pair: self.items.index(pair[1]))
+        key_items = {item for _, item in chosen}
+        kept = tuple(value for item, value in zip(self.items, values, strict=True) if item not in key_items)
+        if not kept:
+            raise KsqlError("The projection contains no value columns.")
+        key_columns = tuple(self._key_column(key, item, step) for key, item in chosen)
+        schema = Schema(key_columns, tuple(_column(value) for value in kept))
+        return ProjectStep(step, tuple(key.name for key, _ in chosen), kept, schema, step.kind, step.window)
+
+    def _named(self, item: Item) -> NamedExpression:
+        return NamedExpression(item.name, typed(self.above(item.expression), self.scope))
+
+    def _key_column(self, key: KeyColumn, item: Item, step: Step) -> Column:
+        column = next(column for column in step.schema.key if column.name == key.name)
+        return Column(item.name, column.type)
+
+    def _refuse_reserved(self) -> None:
+        reserved = next((item.name for item in self.items if item.name in SYSTEM_COLUMNS), None)
+        if reserved is not None:
+            raise KsqlError(f"Reserved column name in select: {backtick(reserved)}. Please remove or alias the column.")
+
+    @staticmethod
+    def _refuse_doubles(values: tuple[NamedExpression, ...]) -> None:
+        seen: set[str] = set()
+        for value in values:
+            if value.name in seen:
+                raise KsqlError(
+                    f"Duplicate value columns found in schema: {backtick(value.name)} {value.expression.type or 'null'}"
+                )
+            seen.add(value.name)
+
+
+def _column(value: NamedExpression) -> Column:
+    if value.expression.type is None:
+        raise KsqlError(f"Can not determine the type of column {backtick(value.name)}: NULL has no type. Use a CAST.")
+    return Column(value.name, value.expression.type)

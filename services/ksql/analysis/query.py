@@ -1,0 +1,208 @@
+"""A sanitised query to the steps of a plan: FROM, WHERE, PARTITION BY or GROUP BY, HAVING, SELECT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.ksql.analysis.aggregation import Grouping, aggregate_calls, scope_above
+from services.ksql.analysis.catalog import Catalog
+from services.ksql.analysis.clauses import predicate, with_points_in_time
+from services.ksql.analysis.expressions import Scope
+from services.ksql.analysis.joins import JoinKey, Relation, build_relation
+from services.ksql.analysis.keys import KeyColumn, KeyRule
+from services.ksql.analysis.names import Names
+from services.ksql.analysis.partitioning import partition, refuse_aggregates
+from services.ksql.analysis.projection import Item, Projection, expand
+from services.ksql.analysis.sanitize import find_sources
+from services.ksql.analysis.windows import key_window, window_spec
+from services.ksql.errors import KsqlError
+from services.ksql.model.plan import FilterStep, Step, SuppressStep
+from services.ksql.model.schema import WINDOW_COLUMNS
+from services.ksql.sql import ast
+from services.ksql.sql.format import format_expression
+
+NEW_PLANNER = "ksql.new.query.planner.enabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A query up to its SELECT: the step below it, and how the SELECT goes on top."""
+
+    names: Names
+    below: Step
+    projection: Projection
+    retention_ms: int | None = None
+
+
+class QueryPlanner:
+    """Plans one query. ``statement_kind`` (CREATE TABLE AS SELECT ...) is for messages; ``transient`` marks a push query."""
+
+    def __init__(
+        self, query: ast.Query, catalog: Catalog, *, statement_kind: str, transient: bool, properties: Mapping[str, str]
+    ) -> None:
+        self._query = query
+        self._statement_kind = statement_kind
+        self._transient = transient
+        self._properties = properties
+        self._names = Names(find_sources(query, catalog))
+        self._scope: Scope = self._names.scope()
+
+    def plan(self) -> Planned:
+        query, names = self._query, self._names
+        self._refuse_kafka_values()
+        relation = build_relation(query, names, self._selected_columns())
+        step = self._where(relation.step)
+        select = tuple(item.expression for item in query.select if isinstance(item, ast.SelectItem))
+        having = () if query.having is None else (query.having,)
+        if query.group_by:
+            return self._grouped(step, having)
+        if aggregate_calls((*select, *having)):
+            self._refuse_ungrouped(relation, having)
+        if query.window is not None:
+            raise KsqlError("WINDOW clause requires a GROUP BY clause.")
+        if query.having is not None:
+            raise KsqlError("HAVING clause requires a GROUP BY clause.")
+        self._check_emit_final()
+        return self._plain(step, relation)
+
+    # --- FROM and WHERE
+
+    def _refuse_kafka_values(self) -> None:
+        using = [a.source.name for a in self._names.sources if a.source.value_format.name == "KAFKA"]
+        feature = "JOIN" if self._names.is_join else "GROUP BY" if self._query.group_by else None
+        if using and feature:
+            raise KsqlError(
+                f"Source(s) {', '.join(using)} are using the 'KAFKA' value format. This format does not yet support {feature}."
+            )
+
+    def _selected_columns(self) -> frozenset[ast.Expression]:
+        """The select items that are columns, stars included."""
+        items = expand(self._query, self._names, KeyRule("", ()), window_bounds=False)
+        return frozenset(item.expression for item in items if isinstance(item.expression, ast.ColumnName))
+
+    def _where(self, step: Step) -> Step:
+        where = self._query.where
+        if where is None:
+            return step
+        window = WINDOW_COLUMNS if self._query.window else ()
+        self._names.check("WHERE", where, extra=window)
+        condition = predicate("WHERE", self._names.bare(with_points_in_time(where)), self._scope)
+        return FilterStep(step, condition, step.schema, step.kind, step.window)
+
+    # --- without GROUP BY
+
+    def _plain(self, step: Step, relation: Relation) -> Planned:
+        query, names = self._query, self._names
+        scope = self._scope
+        if query.partition_by:
+            step, keys = partition(query, step, names, scope)
+            rule = KeyRule("partitioning expression", keys, qualified=True)
+        elif relation.join_key is not None:
+            rule = _join_rule(relation.join_key, step)
+            scope = {**scope, **{column.name: column.type for column in step.schema.key}}
+        else:
+            alias = names.sources[0].alias
+            named = [(column.name, ast.ColumnName(alias, column.name)) for column in step.schema.key]
+            rule = KeyRule("key column", tuple(KeyColumn(name, (e,), e) for name, e in named))
+        items = self._items(rule, [key.name for key in rule.keys if rule.synthetic])
+        partitioned = {key.chosen: key.name for key in rule.keys} if query.partition_by else {}
+
+        def above(expression: ast.Expression) -> ast.Expression:
+            if expression in partitioned:
+                return ast.ColumnName(None, partitioned[expression])
+            return names.bare(expression)
+
+        scope = {**scope, **{column.name: column.type for column in step.schema.columns}}
+        return Planned(names, step, Projection(items, rule, above, scope))
+
+    def _items(self, rule: KeyRule, extra: list[str]) -> tuple[Item, ...]:
+        items = expand(self._query, self._names, rule, window_bounds=self._transient)
+        known = [
+            *extra,
+            *(key.name for key in rule.keys if isinstance(key.chosen, ast.ColumnName) and not key.chosen.source),
+        ]
+        for item in items:
+            self._names.check("SELECT", item.expression, known)
+        return items
+
+    def _check_emit_final(self) -> None:
+        if self._query.emit == "FINAL" and not (self._query.window and self._query.group_by):
+            raise KsqlError("EMIT FINAL is only supported for windowed aggregations.")
+
+    # --- with GROUP BY
+
+    def _grouped(self, step: Step, having: tuple[ast.Expression, ...]) -> Planned:
+        query, names = self._query, self._names
+        if query.partition_by:
+            raise KsqlError("PARTITION BY and GROUP BY can not be used together.")
+        refuse_aggregates("GROUP BY", query.group_by)
+        for expression in query.group_by:
+            names.check("GROUP BY", expression)
+        spec = window_spec(query.window) if query.window else None
+        extra = tuple(WINDOW_COLUMNS) if spec else ()
+        rule = KeyRule("grouping expression", ())
+        items = expand(query, names, rule, window_bounds=False)
+        for item in items:
+            names.check("SELECT", item.expression, extra)
+        for expression in having:
+            names.check("HAVING", expression, extra)
+        selected = tuple(item.expression for item in items)
+        if not aggregate_calls((*selected, *having)):
+            raise KsqlError("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.")
+        grouping = Grouping.of(query, step, names, self._scope)
+        grouping.check_select(selected)
+        for expression in having:
+            grouping.check_having(expression)
+        self._check_emit_final()
+        grouping.add((*selected, *having))
+        if grouping.needs_complex_state and names.first.value_format.name == "DELIMITED":
+            raise KsqlError(
+                "One of the functions used in the statement has an intermediate type that the value format can not handle. "
+                "Please remove the function or change the format."
+            )
+        aggregate = grouping.step(step, spec, key_window(query.window) if query.window else None)
+        scope = scope_above(aggregate)
+        below: Step = aggregate
+        if query.emit == "FINAL":
+            below = SuppressStep(below, below.schema, window=below.window)
+        for expression in having:
+            condition = predicate("HAVING", self._having(expression, grouping), scope)
+            below = FilterStep(below, condition, below.schema, below.kind, below.window)
+        rule = KeyRule("grouping expression", grouping.key_columns())
+        projection = Projection(items, rule, grouping.above, scope)
+        return Planned(names, below, projection, spec.retention_ms if spec else None)
+
+    def _having(self, expression: ast.Expression, grouping: Grouping) -> ast.Expression:
+        # Typing the clause over the input first gives messages in the user's terms, not in those of the aggregate variables.
+        grouping.check_types(with_points_in_time(expression))
+        return grouping.above(with_points_in_time(expression))
+
+    def _refuse_ungrouped(self, relation: Relation, having: tuple[ast.Expression, ...]) -> None:
+        grouping = Grouping.of(self._query, relation.step, self._names, self._scope)
+        items = expand(self._query, self._names, KeyRule("", ()), window_bounds=False)
+        for item in items:
+            self._names.check("SELECT", item.expression, WINDOW_COLUMNS)
+        selected = tuple(item.expression for item in items)
+        grouping.check_select(selected)
+        calls = [self._names.bare(call) for call in aggregate_calls((*selected, *having))]
+        shown = ", ".join("COUNT(ROWTIME)" if text == "COUNT(*)" else text for text in map(format_expression, calls))
+        raise KsqlError(
+            f"{self._statement_kind} statement does not support aggregate function [{shown}] without a GROUP BY clause."
+        )
+
+    @property
+    def lenient_keys(self) -> bool:
+        return str(self._properties.get(NEW_PLANNER, "false")).lower() == "true"
+
+
+def _join_rule(key: JoinKey, step: Step) -> KeyRule:
+    if key.all_required:
+        columns = zip(step.schema.key, key.viable, strict=True)
+        return KeyRule("primary key column", tuple(KeyColumn(c.name, (e,), e) for c, e in columns), qualified=True)
+    name = step.schema.key[0].name
+    if key.synthetic is not None:
+        made_up = ast.ColumnName(None, key.synthetic)
+        return KeyRule("join expression", (KeyColumn(name, (made_up,), made_up),), synthetic=True)
+    chosen = next(column for column in key.viable if f"{column.source}_{column.name}" == name)
+    return KeyRule("join expression", (KeyColumn(name, key.viable, chosen),), all_required=False, qualified=True)

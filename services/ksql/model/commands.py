@@ -1,0 +1,181 @@
+"""What a statement asks for, checked and resolved: the analyser's answer, carried out by runtime and server.
+
+``sql`` is the text under which the thing is known afterwards, as ksqlDB formats it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.ksql.model.plan import NamedExpression, QueryPlan
+from services.ksql.model.pull import PullPlan
+from services.ksql.model.schema import DataSource, SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSource:
+    """Register ``source``; where ``source.partitions`` is set the topic may be made. ``replaces`` is what it takes over from."""
+
+    source: DataSource
+    replaces: DataSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateQuery:
+    """Register ``plan.sink`` and run ``plan``; with ``replaces`` the query that writes the sink is exchanged."""
+
+    plan: QueryPlan
+    replaces: DataSource | None = None
+
+    @property
+    def sink(self) -> DataSource:
+        assert self.plan.sink is not None
+        return self.plan.sink
+
+
+@dataclass(frozen=True, slots=True)
+class InsertQuery:
+    """Run ``plan``, which writes into the existing stream ``plan.sink``."""
+
+    plan: QueryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class InsertValues:
+    """Write one row to ``target``. ``values`` are constant expressions, cast to the types of their columns; columns that
+    are absent are NULL. One may be named ROWTIME: the record's timestamp in ms.
+    """
+
+    target: DataSource
+    values: tuple[NamedExpression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """IF NOT EXISTS on something that exists; ``message`` is ksqlDB's warning."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropSource:
+    """``source`` is None when IF EXISTS found nothing. The query that writes the source ends with it."""
+
+    name: str
+    kind: SourceKind
+    source: DataSource | None
+    delete_topic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ControlQuery:
+    """``action`` is TERMINATE, PAUSE or RESUME; ``query_id`` None means all."""
+
+    action: str
+    query_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushQuery:
+    """A SELECT ... EMIT CHANGES; ``plan.sink`` is None and ``plan.root.schema.value`` are the columns of the answer.
+
+    With ``until_end`` (a pull query over a stream) it reads what is there now and ends.
+    """
+
+    plan: QueryPlan
+    until_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PullQuery:
+    plan: PullPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """``what`` is STREAMS, TABLES, TOPICS, ALL TOPICS, QUERIES, PROPERTIES, FUNCTIONS, VARIABLES, TYPES, CONNECTORS ..."""
+
+    what: str
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeSource:
+    source: DataSource
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeAll:
+    """DESCRIBE STREAMS or TABLES."""
+
+    kind: SourceKind
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeFunction:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """A running query by its id, or the plan of a statement (a QueryPlan or PullPlan) that is not run."""
+
+    query_id: str | None = None
+    plan: QueryPlan | PullPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """PRINT 'topic' on the query endpoints."""
+
+    topic: str
+    from_beginning: bool = False
+    interval: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperty:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetProperty:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undefine:
+    name: str
+
+
+Command = (
+    CreateSource
+    | CreateQuery
+    | InsertQuery
+    | InsertValues
+    | NothingToDo
+    | DropSource
+    | ControlQuery
+    | PushQuery
+    | PullQuery
+    | Show
+    | DescribeSource
+    | DescribeAll
+    | DescribeFunction
+    | Explain
+    | Print
+    | SetProperty
+    | UnsetProperty
+    | Define
+    | Undefine
+)
