@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from services.dashboard import sidebar
 from services.dashboard.pages import audience, controls, engagement, overview, pipeline, sources
 
-st.set_page_config(page_title="PagePulse", page_icon=":material/monitoring:", layout="wide")
+_STATIC = Path(__file__).parent / "static"
+
+st.set_page_config(page_title="PagePulse", page_icon=_STATIC / "icon.svg", layout="wide")
+st.logo(_STATIC / "logo.svg", size="large")
 
 _PAGES = [
     st.Page(overview.render, title="Overview", icon=":material/space_dashboard:", url_path="overview", default=True),

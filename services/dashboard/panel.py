@@ -53,7 +53,7 @@ class Panels:
     ) -> None:
         """Draws one frame, or says what to press when there is nothing to draw."""
         with st.container(border=True):
-            st.markdown(f"#### {title}")
+            st.markdown(f"##### {title}")
             if isinstance(reading.error, TableMissing) and reading.value is None:
                 nothing("The pipeline is not set up yet.", self.backend)
                 return

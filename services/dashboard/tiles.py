@@ -33,7 +33,9 @@ class Tile:
 
 def draw(backend: Backend, now: View, tumbling: Reading[pd.DataFrame], countries: Reading[pd.DataFrame]) -> None:
     """Draws the tiles and notes rate and freshness in the history."""
-    made = [*_live(backend), _users(countries, now), *_counts(backend, now, tumbling), _pipeline(backend)]
+    rate, freshness = _live(backend)
+    views, sessions = _counts(backend, now, tumbling)
+    made = [rate, _users(countries, now), views, sessions, freshness, _pipeline(backend)]
     for row in (made[:3], made[3:]):
         for column, tile in zip(st.columns(3), row, strict=True):
             with column:
@@ -64,7 +66,7 @@ def _live(backend: Backend) -> list[Tile]:
 def _users(countries: Reading[pd.DataFrame], now: View) -> Tile:
     users, window, trend = active_users(countries.value, now.zone)
     about = "Distinct users with a complete profile who viewed a page in the newest complete 5-minute window."
-    return Tile("Active users", number(users), window, trend, countries, "bar", about)
+    return Tile("Active users", number(users), window, trend, countries, "area", about)
 
 
 def _counts(backend: Backend, now: View, tumbling: Reading[pd.DataFrame]) -> list[Tile]:
@@ -72,8 +74,8 @@ def _counts(backend: Backend, now: View, tumbling: Reading[pd.DataFrame]) -> lis
     views, sessions = (today.value.views, today.value.sessions) if today.value else (None, None)
     by_minute = per_window(tumbling.value), per_window(devices.value, "session_count")
     return [
-        Tile("Page views today", number(views), "since midnight", by_minute[0], today, "bar"),
-        Tile("Sessions today", number(sessions), "since midnight", by_minute[1], today, "bar"),
+        Tile("Page views today", number(views), "since midnight", by_minute[0], today, "area"),
+        Tile("Sessions today", number(sessions), "since midnight", by_minute[1], today, "area"),
     ]
 
 
@@ -114,9 +116,10 @@ def _show(tile: Tile, now: View) -> None:
         tile.label,
         tile.value,
         delta=tile.note if since is None else f"stale since {clock(since, now.zone)}",
-        delta_color="off" if since is None else "orange",
+        delta_color="primary" if since is None else "orange",
         delta_arrow="off",
         border=True,
+        height="stretch",
         help=tile.about,
         chart_data=list(tile.trend) if len(tile.trend) > 1 else None,
         chart_type=tile.kind,

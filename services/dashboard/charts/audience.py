@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -14,14 +12,15 @@ import pycountry
 from services.dashboard import palette
 from services.dashboard.charts.base import Look, figure
 
-#: where the browser finds the outlines (served by Streamlit beside the page)
-OUTLINES_URL: Final = "app/static/countries.geojson"
-_OUTLINES: Final = Path(__file__).parent.parent / "static" / "countries.geojson"
+#: names in everyday use that ISO's lists do not have
+_ALIASES: Final = {"Turkey": "TUR", "Ivory Coast": "CIV", "Kosovo": "XKX"}
 
 
 @cache
 def iso3(country: str) -> str | None:
     """The ISO 3166 alpha-3 code of a country's English name, or None where nobody knows it."""
+    if country in _ALIASES:
+        return _ALIASES[country]
     try:
         return str(pycountry.countries.lookup(country).alpha_3)
     except LookupError:
@@ -30,12 +29,6 @@ def iso3(country: str) -> str | None:
         return str(pycountry.countries.search_fuzzy(country)[0].alpha_3)
     except LookupError:
         return None
-
-
-@cache
-def outlined() -> tuple[str, ...]:
-    """The codes of every country on the map."""
-    return tuple(feature["id"] for feature in json.loads(_OUTLINES.read_text())["features"])
 
 
 def of_window(frame: pd.DataFrame, *, complete: bool) -> pd.DataFrame:
@@ -54,16 +47,7 @@ def world(window: pd.DataFrame, look: Look) -> go.Figure:
     known = window[codes.notna()]
     quiet = {"color": look.paper, "width": 0.4}
     fig.add_choropleth(
-        geojson=OUTLINES_URL,
-        locations=list(outlined()),
-        z=[0] * len(outlined()),
-        colorscale=[[0, palette.no_data(look.dark)], [1, palette.no_data(look.dark)]],
-        marker_line=quiet,
-        showscale=False,
-        hoverinfo="skip",
-    )
-    fig.add_choropleth(
-        geojson=OUTLINES_URL,
+        locationmode="ISO-3",
         locations=codes.dropna().tolist(),
         z=known["user_count"].tolist(),
         zmin=0,
@@ -86,16 +70,14 @@ def world(window: pd.DataFrame, look: Look) -> go.Figure:
         hovertemplate="<b>%{customdata[0]}</b><br>%{z:,} users<br>%{customdata[1]:,} views"
         "<br>average age %{customdata[2]:.1f}<extra></extra>",
     )
-    # every layer off: plotly would fetch a world map from its own server for any of them
     fig.update_geos(
         projection_type="natural earth",
-        showland=False,
+        showland=True,
+        landcolor=palette.no_data(look.dark),
+        showcountries=True,
+        countrycolor=look.paper,
+        countrywidth=0.5,
         showcoastlines=False,
-        showcountries=False,
-        showocean=False,
-        showlakes=False,
-        showrivers=False,
-        showsubunits=False,
         showframe=False,
         bgcolor="rgba(0,0,0,0)",
         lataxis_range=[-58, 84],
@@ -159,26 +141,29 @@ def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
     shades = ("#2f74c0", "#e69f00", "#1aa584", "#8a5fbf", "#d9775f")
     for country, colour in zip(leaders, shades, strict=False):
         rows = frame[frame["country"] == country]
-        for part, dash, legend in ((rows[~rows["open"]], "solid", True), (_tail(rows), "dot", False)):
-            fig.add_scatter(
-                x=look.times(part["window_start"]),
-                y=part["user_count"],
-                name=country,
-                legendgroup=country,
-                showlegend=legend,
-                mode="lines+markers",
-                line={"color": colour, "dash": dash, "width": 2},
-                marker={"size": 5, "symbol": "circle" if legend else "circle-open"},
-                hovertemplate="%{y:,}" + ("" if legend else " (open)"),
-            )
+        complete, still_open = rows[~rows["open"]], rows[rows["open"]]
+        fig.add_scatter(
+            x=look.times(complete["window_start"]),
+            y=complete["user_count"],
+            name=country,
+            legendgroup=country,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            marker={"size": 5},
+            hovertemplate="%{y:,}",
+        )
+        # not joined to the line: the fall would only say that the window is young
+        fig.add_scatter(
+            x=look.times(still_open["window_start"]),
+            y=still_open["user_count"],
+            name=f"{country} (open)",
+            legendgroup=country,
+            showlegend=False,
+            mode="markers",
+            marker={"size": 9, "symbol": "circle-open", "color": colour, "line": {"width": 2}},
+            hovertemplate="%{y:,}",
+        )
     return fig
-
-
-def _tail(rows: pd.DataFrame) -> pd.DataFrame:
-    """The last complete row and the open ones: the dotted end of a line."""
-    if not rows["open"].any():
-        return rows.iloc[:0]
-    return pd.concat([rows[~rows["open"]].tail(1), rows[rows["open"]]])
 
 
 def _height(bars: int) -> int:

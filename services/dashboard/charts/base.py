@@ -16,6 +16,8 @@ CONFIG: Final[dict[str, Any]] = {
     "displayModeBar": "hover",
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "toImage"],
     "scrollZoom": False,
+    # the map's outlines come from this server; plotly would fetch them from its own
+    "topojsonURL": "app/static/",
 }
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import OPEN_PATTERN, Look, figure, patterns
+from services.dashboard.charts.base import Look, figure, patterns
 from services.dashboard.format import duration
 
 Measure = Literal["user_count", "view_count"]
@@ -86,12 +86,7 @@ def sessions(frame: pd.DataFrame, look: Look, *, now_ms: int, gap_ms: int) -> go
             width=0.56,
             marker={
                 "color": palette.source(source),
-                "pattern": {
-                    "shape": [OPEN_PATTERN if live else "" for live in rows["live"]],
-                    "size": 6,
-                    "solidity": 0.35,
-                    "fgcolor": "rgba(255,255,255,0.75)",
-                },
+                "pattern": patterns(rows["live"]),
                 "line": {"color": look.paper, "width": 1},
             },
             customdata=_session_words(rows, look),

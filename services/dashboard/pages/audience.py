@@ -66,7 +66,7 @@ def _live() -> None:
         )
     panels.chart(
         f"Leading countries, {now.words}",
-        "Distinct users in each 5-minute window, at its start; the dotted end is the window that is still open.",
+        "Distinct users in each 5-minute window, at its start; the ring is the window that is still open.",
         reading,
         lambda frame: charts.over_time(frame, look),
         key="countries-over-time",

@@ -29,7 +29,7 @@ def _load() -> None:
     status: dict[str, Any] = reading.value or {}
     state = "unknown" if reading.stale else str(status.get("state", "unknown"))
     with st.container(border=True):
-        st.markdown(f"#### Load {generator_badge(state)}")
+        st.markdown(f"##### Load {generator_badge(state)}")
         panel.stale_note(reading, now)
         rate = controls.rate_slider(backend, status, _PLACE)
         options = {"rate": rate, **_imperfections(idle=state not in ("running", "paused"))}
@@ -76,7 +76,7 @@ def _users() -> None:
     reading = backend.seeder()
     status: dict[str, Any] = reading.value or {}
     with st.container(border=True):
-        st.markdown("#### Users")
+        st.markdown("##### Users")
         panel.stale_note(reading, now)
         if reading.value is not None:
             st.caption(

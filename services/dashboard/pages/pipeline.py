@@ -40,7 +40,7 @@ def _live() -> None:
         state = "unknown" if reading.stale else str(status.get("state"))
         freshness = status.get("freshness_ms")
         age = f" :small[newest event is {duration(freshness)} old]" if freshness is not None else ""
-        st.markdown(f"#### Flow {pipeline_badge(state)}{age}")
+        st.markdown(f"##### Flow {pipeline_badge(state)}{age}")
         panel.stale_note(reading, now)
         found = flow.stages(
             status, None if generator.stale else generator.value, None if seeder.stale else seeder.value
@@ -57,7 +57,7 @@ def _live() -> None:
 def _actions(backend: Backend, now: View, state: str) -> None:
     control = backend.control
     with st.container(border=True):
-        st.markdown("#### Actions")
+        st.markdown("##### Actions")
         apply, verify, teardown = st.columns(3)
         with apply:
             controls.button(
@@ -113,7 +113,7 @@ def _troubles(status: Mapping[str, Any]) -> None:
     if not wrong or status.get("state") == "absent":
         return
     with st.container(border=True):
-        st.markdown("#### What needs attention")
+        st.markdown("##### What needs attention")
         for resource in wrong[:12]:
             remedy = _REMEDY.get(str(resource.get("state")), "")
             st.markdown(
