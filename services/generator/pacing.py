@@ -18,10 +18,13 @@ MAX_LAG_S: Final = 2.0
 _MAX_WAIT_S: Final = 0.1
 #: at full speed the run's time advances as if at this rate
 FULL_SPEED: Final = 100_000.0
+#: of a token: more than sums of floating-point fractions can lack
+_ROUNDING: Final = 1e-9
 
 
 class Pacer(Protocol):
     slipped_s: float
+    full_speed: bool
 
     @property
     def exhausted(self) -> bool:
@@ -102,7 +105,7 @@ class TokenBucket:
             return
         before, self._tokens = self._tokens, self._tokens + rate * STEP_S
         spent = 0.0
-        while self._tokens >= self._cost:
+        while self._tokens >= self._cost - _ROUNDING:
             self._tokens -= self._cost
             spent += self._cost
             self._due.append(start + (spent - before) / rate)
@@ -126,6 +129,7 @@ class Timetable:
 
     def __init__(self, times: Sequence[float], now: float, *, speed: float = 1.0, loop: bool = False) -> None:
         self.slipped_s = 0.0
+        self.full_speed = False
         self._times = times
         self._speed = speed
         self._loop = loop

@@ -27,6 +27,8 @@ _log = structlog.get_logger(__name__)
 _CLOSE_DEADLINE_S: Final = 2.0
 #: pause between attempts to replace a broken producer
 _RENEW_PAUSE_S: Final = 1.0
+#: a request without answer for this long is sent again (the idempotent producer keeps it from being written twice)
+_REQUEST_TIMEOUT_MS: Final = 10_000
 _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
 
 
@@ -67,6 +69,7 @@ class Kafka:
             compression_type=self._settings.compression,
             max_batch_size=self._settings.batch_bytes,
             linger_ms=0,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
         )
         return producer
 
@@ -79,14 +82,13 @@ class Kafka:
 class _Lane:
     """One partition of one topic."""
 
-    __slots__ = ("filled", "partition", "records", "since", "topic")
+    __slots__ = ("filled", "partition", "records", "topic")
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
-        self.records: list[tuple[int, bytes, bytes]] = []
-        #: when the oldest of ``records`` was made
-        self.since = 0.0
+        #: (timestamp in ms, moment of making in monotonic seconds, key, value)
+        self.records: list[tuple[int, float, bytes, bytes]] = []
         self.filled = asyncio.Event()
 
 
@@ -137,9 +139,8 @@ class Publisher:
         for index, key, value in events:
             lane = lanes[index]
             if not lane.records:
-                lane.since = since
                 lane.filled.set()
-            lane.records.append((now_ms, key, value))
+            lane.records.append((now_ms, since, key, value))
             self._statistics.sent_by_topic[lane.topic] += 1
         self._statistics.sent += len(events)
 
@@ -198,12 +199,12 @@ class Publisher:
             await lane.filled.wait()
             producer = await self._current()
             batch, count = producer.create_batch(), 0
-            for timestamp, key, value in lane.records:
+            for timestamp, _, key, value in lane.records:
                 if batch.append(timestamp=timestamp, key=key, value=value) is None:
                     break
                 count += 1
             batch.close()
-            since = lane.since
+            since = lane.records[0][1]
             del lane.records[:count]
             if not lane.records:
                 lane.filled.clear()
@@ -264,6 +265,7 @@ class Publisher:
                 await producer.stop()
         except (TimeoutError, KafkaError) as error:
             _log.warning("the producer did not close in order", error=str(error) or type(error).__name__)
-            client = getattr(producer, "client", None)
-            if client is not None:
-                await client.close()
+            if isinstance(producer, AIOKafkaProducer):
+                # stop() gave up while flushing; its sender would try for ever.
+                producer._sender.sender_task.cancel()
+                await producer.client.close()

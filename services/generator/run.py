@@ -23,6 +23,8 @@ _CHUNK: Final = 2_000
 _GAPS: Final = 4096
 #: how long to wait for Kafka before looking whether the run shall end
 _PATIENCE_S: Final = 0.1
+#: more than what adding floating-point seconds can lose, less than anyone can notice
+_ROUNDING_S: Final = 1e-6
 
 
 @dataclass(slots=True)
@@ -67,20 +69,25 @@ class Run:
         self._since = self.clock()
         self.statistics.begin()
         self.pacer.resume(self._since)
-        while not self._stopping and not self._finished():
+        while not self._stopping:
             if not self._going.is_set():
                 await self._going.wait()
                 continue
             if self.publisher.full:
                 await self.publisher.room(_PATIENCE_S)
                 continue
-            times = self.pacer.take(self.clock(), self._allowed())
+            now, end = self.clock(), self._end()
+            allowed = self._allowed()
+            over = now >= end
+            times = () if over and self.pacer.full_speed else self.pacer.take(min(now, end), allowed)
             if times:
                 now_ms = time.time_ns() // 1_000_000
                 self.publisher.put(self.source.emit(times, now_ms), now_ms)
                 await asyncio.sleep(0)
+            elif over or allowed == 0 or self.pacer.exhausted:
+                return
             else:
-                await self._sleep(self.pacer.wait_s(self.clock()))
+                await self._sleep(self.pacer.wait_s(now))
 
     def pause(self) -> None:
         self._worked_s += self.clock() - self._since
@@ -117,13 +124,11 @@ class Run:
             self.pacer.full_speed = self.shape.rate == 0 and isinstance(self.shape.profile, Constant)
         self._changed.set()
 
-    def _finished(self) -> bool:
-        if self.max_events is not None and self.statistics.sent >= self.max_events:
-            return True
-        working = self._going.is_set()
-        if self.duration_s is not None and working and self._worked_s + self.clock() - self._since >= self.duration_s:
-            return True
-        return self.pacer.exhausted
+    def _end(self) -> float:
+        """The moment at which ``duration_s`` of working time are over."""
+        if self.duration_s is None:
+            return float("inf")
+        return self._since + self.duration_s - self._worked_s + _ROUNDING_S
 
     def _allowed(self) -> int:
         left = _CHUNK if self.max_events is None else self.max_events - self.statistics.sent

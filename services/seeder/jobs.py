@@ -159,7 +159,7 @@ class Jobs:
             log.warning("job failed", error=error.detail)
             job._end(JobState.FAILED, error)
         except BaseException as error:
-            job._end(JobState.FAILED, PagePulseError(f"An unexpected error: {error or type(error).__name__}"))
+            job._end(JobState.FAILED, PagePulseError(f"An unexpected error: {str(error) or type(error).__name__}"))
             raise
         else:
             job._end(JobState.DONE)

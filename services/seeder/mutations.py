@@ -15,6 +15,8 @@ from services.seeder.store import Store, Transaction
 _TICK_S: Final = 0.1
 #: after a stall at most this much is caught up
 _CATCH_UP_S: Final = 1.0
+#: more than sums of floating-point fractions can lack
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class _Owed:
         taken = []
         for kind, rate in enumerate(self._rates):
             self._tokens[kind] += rate * elapsed
-            whole = int(self._tokens[kind])
+            whole = int(self._tokens[kind] + _ROUNDING)
             self._tokens[kind] -= whole
             taken.append(whole)
         return taken[0], taken[1], taken[2]

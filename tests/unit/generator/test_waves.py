@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from services.generator.profiles import Bursts
+from services.generator.waves import NATURAL, Waves
+from shared.events import Source
+
+WEIGHTS = {Source.HOMEPAGE: 0.5, Source.INBOX: 0.2, Source.EXTERNAL: 0.3}
+#: of the pipeline's session windows
+SESSION_GAP_S = 30.0
+
+
+def pauses(waves: Waves, source: Source, until: float) -> list[float]:
+    """Lengths of the finished pauses of ``source``."""
+    found, since, t = [], None, 0.0
+    while t < until:
+        segment = waves.at(t)
+        if source in segment.sources:
+            if since is not None:
+                found.append(t - since)
+            since = None
+        elif since is None:
+            since = t
+        t = segment.end
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sources_pause_longer_than_the_session_gap_and_one_is_always_active(seed: int) -> None:
+    waves = Waves(WEIGHTS, np.random.default_rng(seed))
+    t, hour = 0.0, 3_600.0
+    while t < hour:
+        segment = waves.at(t)
+        assert segment.sources
+        t = segment.end
+
+    for source in Source:
+        lengths = pauses(waves, source, hour)
+        assert len(lengths) > 20
+        assert min(lengths) > SESSION_GAP_S + 3
+
+
+def test_all_sources_are_active_at_the_start() -> None:
+    assert set(Waves(WEIGHTS, np.random.default_rng(0)).at(0.0).sources) == set(Source)
+
+
+def test_picks_follow_the_weights_of_the_active_sources() -> None:
+    segment = Waves(WEIGHTS, np.random.default_rng(0), None).at(12_345.0)
+
+    picks = [segment.pick(u) for u in np.random.default_rng(1).random(20_000)]
+
+    for source, weight in WEIGHTS.items():
+        assert picks.count(source) / len(picks) == pytest.approx(weight, abs=0.02)
+    assert segment.pick(0.999999999) in Source
+
+
+def test_a_lone_source_does_not_pause() -> None:
+    waves = Waves({Source.INBOX: 1.0, Source.EXTERNAL: 0.0}, np.random.default_rng(0), NATURAL)
+
+    assert waves.at(10_000.0).sources == (Source.INBOX,)
+
+
+def test_bursts_may_leave_nobody_active_and_the_share_says_so() -> None:
+    waves = Waves(WEIGHTS, np.random.default_rng(4), Bursts(kind="bursts", burst_s=10, pause_s=60).waves())
+    shares, t = [], 0.0
+    while t < 3_600:
+        segment = waves.at(t)
+        assert segment.share == pytest.approx(sum(WEIGHTS[s] for s in segment.sources))
+        shares.append(segment.share)
+        t = segment.end
+
+    assert 0.0 in shares
+    assert max(shares) <= 1.0

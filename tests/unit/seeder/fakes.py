@@ -1,0 +1,106 @@
+"""A users table in memory, with the methods of the seeder's store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from services.seeder.people import Person
+from services.seeder.settings import Settings
+from services.seeder.store import Store
+from shared.errors import Unavailable
+
+FIELDS = ("age", "gender", "country", "subscription")
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+class MemoryStore(Store):
+    """Transactions are real: a block that fails leaves ``rows`` as they were. ``gate`` closed holds every insert."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings())
+        self.rows: dict[int, Person] = {}
+        self.next_id = 1
+        self.away = False
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def warm_up(self) -> None:
+        return None
+
+    async def aclose(self) -> None:
+        return None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryTransaction]:  # type: ignore[override]
+        self._look()
+        before = dict(self.rows)
+        try:
+            yield MemoryTransaction(self)
+        except BaseException:
+            self.rows = before
+            raise
+
+    async def user_ids(self) -> list[int]:
+        return list(self.rows)
+
+    async def fetch_all(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        self._look()
+        wanted = {f: parameters[f] for f in FIELDS if (parameters or {}).get(f) is not None} if parameters else {}
+        users = [
+            {"user_id": i, **dict(zip(FIELDS, person, strict=True)), "updated_at": MOMENT}
+            for i, person in sorted(self.rows.items())
+        ]
+        users = [u for u in users if all(u[f] == v for f, v in wanted.items())]
+        if parameters and parameters.get("complete") is not None:
+            users = [u for u in users if (None not in u.values()) == parameters["complete"]]
+        if name == "ping":
+            return [{"ok": 1}]
+        if name == "status":
+            nulls = sum(None in person for person in self.rows.values())
+            return [{"users": len(users), "with_nulls": nulls, "newest_update": MOMENT if users else None}]
+        if name == "page":
+            assert parameters is not None
+            return [u for u in users if u["user_id"] > parameters["after"]][: parameters["limit"]]
+        if name == "page_total":
+            return [{"users": len(users)}]
+        raise AssertionError(name)
+
+    def _look(self) -> None:
+        if self.away:
+            raise Unavailable("The database cannot be used", service="mysql")
+
+
+class MemoryTransaction:
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def count(self) -> int:
+        return len(self._store.rows)
+
+    async def insert(self, people: Sequence[Person], *, first_id: int | None = None) -> int:
+        await self._store.gate.wait()
+        start = self._store.next_id if first_id is None else first_id
+        self._store.rows |= {start + i: person for i, person in enumerate(people)}
+        self._store.next_id = max(self._store.next_id, start + len(people))
+        return len(people)
+
+    async def insert_one(self, person: Person) -> int:
+        await self.insert([person])
+        return self._store.next_id - 1
+
+    async def update(self, user_ids: Sequence[int], people: Sequence[Person]) -> int:
+        self._store.rows |= dict(zip(user_ids, people, strict=True))
+        return len(user_ids)
+
+    async def delete(self, user_ids: Sequence[int]) -> int:
+        for user_id in user_ids:
+            del self._store.rows[user_id]
+        return len(user_ids)
+
+    async def delete_chunk(self, limit: int) -> int:
+        gone = list(self._store.rows)[:limit]
+        return await self.delete(gone)
