@@ -77,7 +77,7 @@ class Board:
     @classmethod
     def failed(cls, options: Mapping[str, Any], error: dict[str, Any]) -> Board:
         """The board of a run that failed before anything was started."""
-        return cls(options=options, phase=Phase.FAILED, detail=error["reason"], error=error)
+        return cls(options=options, phase=Phase.FAILED, detail=error["reason"].splitlines()[0], error=error)
 
     @classmethod
     def read(cls, run: Mapping[str, Any]) -> Board:

@@ -97,9 +97,11 @@ def up(  # noqa: PLR0917  (typer passes options by name)
     if board.error:
         console.print(pictures.published_failure(board.error))
         raise typer.Exit(EXIT_UNHEALTHY)
-    if detach:
-        console.print(pictures.board(board))
-        console.print(pictures.urls(Ports(port_offset), brokers, board.lines))
+    if not detach:
+        console.print(f"everything is stopped; data and logs are in {state.root}")
+        return
+    console.print(pictures.board(board))
+    console.print(pictures.urls(Ports(port_offset), brokers, board.lines))
 
 
 def _already_running(state: State, *, detach: bool) -> None:

@@ -63,6 +63,8 @@ def headline(run: Board, *, load: str = "") -> Text:
         )
     elif run.phase is Phase.FAILED:
         what = Text(run.detail, "bold red")
+    elif run.phase is Phase.STOPPED:
+        what = Text("everything is stopped", "dim")
     else:
         what = Text(f"{run.phase} {run.detail}".strip() + " ...", "cyan")
     return what + Text(f"   {load}" if load else "")

@@ -13,6 +13,9 @@ import psutil
 from deploy.local.errors import PortTaken
 
 HOST = "127.0.0.1"
+MARK = "PAGEPULSE_STATE"
+"""Set in the environment of every process that a supervisor starts: the state folder of its stack."""
+
 HIGHEST_PORT = 65535
 
 KAFKA_FIRST = 19092
@@ -88,12 +91,11 @@ def check_free(ports: Iterable[tuple[str, int]]) -> None:
     if not taken:
         return
     owners = _owners({port for _, port in taken})
-    told = "; ".join(
+    told = [
         f"port {port} (for {component}) is taken by {owners.get(port, 'another process')}" for component, port in taken
-    )
-    raise PortTaken(
-        told, hint="stop that process, or move the whole stack with --port-offset N (for example --port-offset 1000)"
-    )
+    ]
+    hint = "stop that process, or move the whole stack with --port-offset N (for example --port-offset 1000)"
+    raise PortTaken("\n".join(told), hint=hint)
 
 
 def _is_free(port: int) -> bool:
@@ -118,7 +120,16 @@ def _owners(ports: set[int]) -> dict[int, str]:
         port = connection.laddr[1] if connection.laddr else None
         if port in ports:
             try:
-                owners[port] = f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                owners[port] = _named(psutil.Process(connection.pid))
             except psutil.Error:
                 continue
     return owners
+
+
+def _named(process: psutil.Process) -> str:
+    named = f"{process.name()} (pid {process.pid})"
+    try:
+        stack = process.environ().get(MARK)
+    except psutil.Error:
+        stack = None
+    return f"{named} of the stack in {stack}" if stack else named

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 import psutil
 
 from deploy.local.component import Component
+from deploy.local.ports import MARK
 from deploy.local.state import State
 from deploy.local.waiting import until
 
 KILL_WITHIN = timedelta(seconds=5)
-MARK = "PAGEPULSE_STATE"
-"""Set in the environment of every process that is started: whose child it is, even if nobody wrote it down in time."""
 
 
 async def start(component: Component, state: State) -> asyncio.subprocess.Process:

@@ -48,7 +48,7 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
         await stop.wait()
     except StackError as error:
         board.error = published(error)
-        board.enter(Phase.FAILED, error.reason)
+        board.enter(Phase.FAILED, error.reason.splitlines()[0])
     finally:
         if board.phase is not Phase.FAILED:
             board.enter(Phase.STOPPING)
