@@ -42,15 +42,15 @@ class CountDistinct(BaseAggregator):
     def __init__(self, call: Call) -> None:
         super().__init__(call)
         self._type = call.types[0]
-        self._mask = {INTEGER: 0xFFFF_FFFF, BIGINT: 0xFFFF_FFFF_FFFF_FFFF}.get(self._type, 0)
+        self.mask = {INTEGER: 0xFFFF_FFFF, BIGINT: 0xFFFF_FFFF_FFFF_FFFF}.get(self._type, 0)
         self._bitmap = BitMap if self._type == INTEGER else BitMap64
 
     def initial(self) -> Any:
-        return self._bitmap() if self._mask else set()
+        return self._bitmap() if self.mask else set()
 
     def add(self, state: Any, value: Any) -> Any:  # type: ignore[override, unused-ignore]
         if value is not None:
-            state.add(value & self._mask if self._mask else value)
+            state.add(value & self.mask if self.mask else value)
         return state
 
     def merge(self, older: Any, newer: Any) -> Any:
@@ -61,12 +61,12 @@ class CountDistinct(BaseAggregator):
         return len(state)
 
     def encode(self, state: Any) -> Any:
-        if self._mask:
+        if self.mask:
             return base64.b64encode(state.serialize()).decode()
         return [v.hex() for v in state] if self._type == BYTES else list(state)
 
     def decode(self, state: Any) -> Any:
-        if self._mask:
+        if self.mask:
             return self._bitmap.deserialize(base64.b64decode(state))
         return {bytes.fromhex(v) for v in state} if self._type == BYTES else set(state)
 

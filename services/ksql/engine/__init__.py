@@ -1,0 +1,1 @@
+"""Plan to operators: records in, records out; pure, synchronous and deterministic."""

@@ -1,0 +1,184 @@
+"""What compiled expressions call. NULL in gives NULL out for arithmetic and casts; a comparison with NULL is false."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from services.ksql.functions import numbers
+from services.ksql.functions.time_patterns import at_millis, iso_millis
+from services.ksql.model.types import BIGINT, DOUBLE, INTEGER, BaseType, SqlType
+from services.ksql.serde.doubles import java_double
+
+Binary = Callable[[Any, Any], Any]
+Unary = Callable[[Any], Any]
+
+_DAY = 86_400_000
+
+
+def _or_null(function: Binary) -> Binary:
+    return lambda a, b: None if a is None or b is None else function(a, b)
+
+
+def _whole(wrap: Callable[[int], int]) -> dict[str, Binary]:
+    return {
+        "+": lambda a, b: wrap(a + b),
+        "-": lambda a, b: wrap(a - b),
+        "*": lambda a, b: wrap(a * b),
+        "/": lambda a, b: wrap(numbers.divide_int(a, b)),
+        "%": numbers.remainder_int,
+    }
+
+
+_DOUBLES: dict[str, Binary] = {
+    "+": lambda a, b: float(a) + b,
+    "-": lambda a, b: float(a) - b,
+    "*": lambda a, b: float(a) * b,
+    "/": lambda a, b: numbers.divide_double(float(a), float(b)),
+    "%": lambda a, b: numbers.remainder_double(float(a), float(b)),
+}
+
+
+def arithmetic(op: str, kind: SqlType) -> Binary:
+    """The function of an arithmetic operator for results of type ``kind``. Division of whole numbers by 0 raises."""
+    if kind == INTEGER:
+        return _or_null(_whole(numbers.wrap_int)[op])
+    if kind == BIGINT:
+        return _or_null(_whole(numbers.wrap_long)[op])
+    if kind == DOUBLE:
+        return _or_null(_DOUBLES[op])
+    return _or_null(lambda a, b: a + b)
+
+
+def negation(kind: SqlType) -> Unary:
+    wrap = {INTEGER: numbers.wrap_int, BIGINT: numbers.wrap_long}.get(kind, float)
+    return lambda a: None if a is None else wrap(-a)
+
+
+COMPARISONS: dict[str, Binary] = {
+    "=": lambda a, b: a is not None and b is not None and a == b,
+    "<>": lambda a, b: a is not None and b is not None and a != b,
+    "<": lambda a, b: a is not None and b is not None and a < b,
+    "<=": lambda a, b: a is not None and b is not None and a <= b,
+    ">": lambda a, b: a is not None and b is not None and a > b,
+    ">=": lambda a, b: a is not None and b is not None and a >= b,
+    "IS DISTINCT FROM": lambda a, b: a != b,
+    "IS NOT DISTINCT FROM": lambda a, b: a == b,
+}
+
+
+def between(value: Any, low: Any, high: Any) -> bool:
+    return value is not None and low is not None and high is not None and low <= value <= high
+
+
+def one_of(value: Any, options: tuple[Any, ...]) -> bool:
+    return value is not None and value in options
+
+
+@lru_cache(maxsize=1024)
+def _like_pattern(pattern: str, escape: str | None) -> re.Pattern[str]:
+    parts = []
+    escaped = False
+    for char in pattern:
+        if escaped or char not in ("%", "_", escape):
+            parts.append(re.escape(char))
+            escaped = False
+        elif char == escape:
+            escaped = True
+        else:
+            parts.append(".*" if char == "%" else ".")
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def like(value: Any, pattern: Any, escape: str | None) -> bool:
+    return value is not None and pattern is not None and _like_pattern(pattern, escape).fullmatch(value) is not None
+
+
+def _parse_whole(bits: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        stripped = text.strip()
+        if not re.fullmatch(r"[+-]?\d+", stripped):
+            raise ValueError(f'For input string: "{text}"')
+        number = int(stripped)
+        if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+            raise ValueError(f'Value out of range: "{text}"')
+        return number
+
+    return parse
+
+
+def _parse_boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    return bool(lowered) and ("true".startswith(lowered) or "yes".startswith(lowered))
+
+
+def _parse_double(text: str) -> float:
+    return float(text.strip().replace("Infinity", "inf"))
+
+
+def _timestamp_text(millis: int) -> str:
+    return f"{at_millis(millis):%Y-%m-%dT%H:%M:%S}.{millis % 1000:03d}"
+
+
+def _date_text(days: int) -> str:
+    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days):%Y-%m-%d}"
+
+
+def _time_text(millis: int) -> str:
+    seconds, rest = divmod(millis, 1000)
+    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
+    if seconds % 60 or rest:
+        text += f":{seconds % 60:02d}"
+    return text + (f".{rest:03d}" if rest else "")
+
+
+def _parse_time(text: str) -> int:
+    return iso_millis("1970-01-01T" + text)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_TEXTS: dict[BaseType, Unary] = {
+    BaseType.BOOLEAN: lambda v: "true" if v else "false",
+    BaseType.DOUBLE: java_double,
+    BaseType.TIMESTAMP: _timestamp_text,
+    BaseType.DATE: _date_text,
+    BaseType.TIME: _time_text,
+}
+_FROM_TEXT: dict[BaseType, Unary] = {
+    BaseType.BOOLEAN: _parse_boolean,
+    BaseType.INTEGER: _parse_whole(32),
+    BaseType.BIGINT: _parse_whole(64),
+    BaseType.DOUBLE: _parse_double,
+    BaseType.TIMESTAMP: iso_millis,
+    BaseType.DATE: lambda text: iso_millis(text) // _DAY,
+    BaseType.TIME: _parse_time,
+}
+_OTHER: dict[tuple[BaseType, BaseType], Unary] = {
+    (BaseType.INTEGER, BaseType.DOUBLE): float,
+    (BaseType.BIGINT, BaseType.DOUBLE): float,
+    (BaseType.BIGINT, BaseType.INTEGER): numbers.wrap_int,
+    (BaseType.DOUBLE, BaseType.INTEGER): numbers.to_int,
+    (BaseType.DOUBLE, BaseType.BIGINT): numbers.to_long,
+    (BaseType.TIMESTAMP, BaseType.DATE): lambda v: v // _DAY,
+    (BaseType.TIMESTAMP, BaseType.TIME): lambda v: v % _DAY,
+    (BaseType.DATE, BaseType.TIMESTAMP): lambda v: v * _DAY,
+}
+
+
+def cast(source: SqlType | None, target: SqlType) -> Unary:
+    """The conversion between two types; it raises ValueError for a text that does not fit."""
+    if source is None or source == target:
+        return _same
+    if target.base is BaseType.STRING:
+        convert = _TEXTS.get(source.base, str)
+    elif source.base is BaseType.STRING:
+        convert = _FROM_TEXT.get(target.base, _same)
+    else:
+        convert = _OTHER.get((source.base, target.base), _same)
+    return lambda value: None if value is None else convert(value)

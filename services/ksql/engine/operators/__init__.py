@@ -1,0 +1,1 @@
+"""One file per operator. Rows are pushed from sources to the sink."""

@@ -1,0 +1,107 @@
+"""Aggregation in SESSION windows.
+
+A row joins every session of its key within the gap, both ends included; the old sessions get tombstones, oldest first,
+then the merged one is written. A session is late when its end lies before stream time less grace and gap. A session whose
+end is a whole retention (grace and gap, unless the statement says more) behind the newest end has left the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.ksql.engine.operators.aggregate import AggregateNode, State
+from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.partitioning import KeyCache
+from services.ksql.engine.records import Window
+from services.ksql.engine.state import Store
+from services.ksql.model.plan import AggregateStep, WindowSpec
+
+
+class SessionAggregate(AggregateNode):
+    kind = "session-aggregate"
+
+    def __init__(self, context: Context, step: AggregateStep, source: Node, spec: WindowSpec) -> None:
+        super().__init__(context, step, source)
+        self._gap = spec.size_ms
+        self._grace = grace_of(spec.grace_ms, spec.size_ms)
+        self._retention = max(spec.retention_ms or 0, self._gap + self._grace)
+        self._keys = KeyCache(context.encode_key, context.partitions)
+        self._clock = Clock(self.name, context)
+        #: for each partition the greatest session end that was stored
+        self._stored = Clock(f"{self.name}-stored", context)
+        self._store: Store[dict[Window, State]] = Store(
+            self.name, tracked=context.tracked, pack_value=self._pack, unpack_value=self._unpack
+        )
+        self._swept: dict[int, int] = {}
+
+    def _pack(self, sessions: dict[Window, State]) -> Any:
+        return [[*window, self.aggregates.pack(state)] for window, state in sessions.items()]
+
+    def _unpack(self, packed: Any) -> dict[Window, State]:
+        return {(start, end): self.aggregates.unpack(state) for start, end, state in packed}
+
+    def row(self, r: Row, t: int, w: Window | None) -> None:
+        key = self.group(r, t, w)
+        if key is None:
+            return
+        partition = self._keys.partition(key)
+        closed = self._clock.advance(partition, t) - self._grace - self._gap
+        horizon = self._stored.now(partition) - self._retention
+        sessions = self._store.get(key) or {}
+        near = sorted(
+            (one for one in sessions if one[1] >= t - self._gap and one[0] <= t + self._gap and one[1] > horizon),
+            key=lambda one: (one[1], one[0]),
+        )
+        start = min([t, *(one[0] for one in near)])
+        end = max([t, *(one[1] for one in near)])
+        if end < closed:
+            self.context.stats.drop(self.name, "late")
+            return
+        self._forget(partition, self._stored.advance(partition, end) - self._retention)
+        sessions = self._store.get(key) or {}
+        state: State | None = None
+        for window in near:
+            gone = sessions.pop(window)
+            self.down.change(key, None, self.old(key, gone), window[1], window)
+            state = gone if state is None else self.aggregates.merge(state, gone)
+        if state is None:
+            state = self.aggregates.initial(t)
+        state[0] = end
+        self.aggregates.update(state, self.aggregates.values(r, t, w))
+        sessions[start, end] = state
+        self._store.put(key, sessions)
+        self.down.change(key, self.aggregates.finish(key, state), None, end, (start, end))
+
+    def _forget(self, partition: int, horizon: int) -> None:
+        """Evicts sessions that have left the store, at most once for each gap of stream time."""
+        if horizon < self._swept.get(partition, -1) + self._gap:
+            return
+        self._swept[partition] = horizon
+        for key in list(self._store.data):
+            if self._keys.partition(key) != partition:
+                continue
+            sessions = self._store.data[key]
+            kept = {window: state for window, state in sessions.items() if window[1] > horizon}
+            if not kept:
+                self._store.delete(key)
+            elif len(kept) < len(sessions):
+                self._store.put(key, kept)
+
+    def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
+        state = None if w is None else (self._store.get(key) or {}).get(w)
+        return None if state is None else (self.aggregates.finish(key, state), state[0])
+
+    def find(self, key: Key) -> Iterator[Entry]:
+        horizon = self._stored.now(self._keys.partition(key)) - self._retention
+        for window, state in sorted((self._store.get(key) or {}).items()):
+            if window[1] > horizon:
+                yield key, window, self.aggregates.finish(key, state), state[0]
+
+    def entries(self) -> Iterator[Entry]:
+        for key in list(self._store.data):
+            yield from self.find(key)
+
+    def stores(self) -> tuple[Store[Any], ...]:
+        return (self._store, self._clock.store, self._stored.store)

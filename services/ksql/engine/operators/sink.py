@@ -1,0 +1,118 @@
+"""Writes results: serialises keys and values, and with a cache keeps only the newest state of each key until it is flushed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.ksql.engine.operators.base import Context, Key, Node, Row
+from services.ksql.engine.records import OutputRecord, Window
+from services.ksql.model.schema import DataSource
+from services.ksql.serde.formats import encoder
+from services.ksql.serde.keys import append_window
+from services.ksql.serde.timestamps import extractor
+
+_KEYS_KEPT = 100_000
+
+
+class Sink(Node):
+    kind = "sink"
+
+    def __init__(self, context: Context, source: Node, sink: DataSource, *, cached: bool) -> None:
+        super().__init__(context, source.layout)
+        self.inputs = (source,)
+        self._topic = sink.topic
+        self._nk = len(sink.schema.key)
+        self._window_type = sink.window.type if sink.window else None
+        self._encode_key = encoder(sink.key_format, sink.schema.key, is_key=True)
+        self._encode_value = encoder(sink.value_format, sink.schema.value)
+        self._keys: dict[Row, bytes | None] = {}
+        self._cached = cached
+        #: key bytes -> (new row, key without window, time, whether the sink never saw the key)
+        self._buffer: dict[bytes | None, tuple[Row | None, bytes | None, int, bool]] = {}
+        self._time_at: int | None = None
+        if sink.timestamp is not None:
+            names = [c.name for c in sink.schema.columns]
+            self._time_at = names.index(sink.timestamp.name)
+            self._extract = extractor(sink.timestamp)
+
+    def _key(self, key: Row) -> bytes | None:
+        if key in self._keys:
+            return self._keys[key]
+        if len(self._keys) >= _KEYS_KEPT:
+            self._keys.clear()
+        data = self._keys[key] = self._encode_key(key)
+        return data
+
+    def row(self, r: Row, t: int, w: Window | None) -> None:
+        self._write(r[: self._nk], r, t, w)
+
+    def null_row(self, r: Row, t: int, w: Window | None) -> None:
+        self._write(r[: self._nk], None, t, w)
+
+    def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
+        if not self._cached:
+            self._write(key, new, t, w)
+            return
+        plain = self._key(key)
+        data = self._windowed(plain, w)
+        before = self._buffer.pop(data, None)
+        fresh = old is None if before is None else before[3]
+        if new is not None or not fresh:
+            self._buffer[data] = (new, plain, t, fresh)
+
+    def _windowed(self, plain: bytes | None, w: Window | None) -> bytes | None:
+        if w is None or plain is None or self._window_type is None:
+            return plain
+        return append_window(plain, w, self._window_type)
+
+    def _write(self, key: Row, r: Row | None, t: int, w: Window | None) -> None:
+        plain = self._key(key)
+        self._send(self._windowed(plain, w), plain, r, t)
+
+    def _send(self, data: bytes | None, plain: bytes | None, r: Row | None, t: int) -> None:
+        if self._time_at is not None and r is not None:
+            try:
+                t = self._extract(r[self._time_at])
+            except ValueError:
+                t = -1
+            if t < 0:
+                self.context.stats.drop(self.name, "no_event_time")
+                return
+        value = None if r is None else self._encode_value(r[self._nk :])
+        self.context.stats.produced += 1
+        self.context.out.append(OutputRecord(self._topic, data, value, t, plain))
+
+    def flush(self) -> None:
+        """Sends what the cache holds, in the order of the last change."""
+        for data, (new, plain, t, _) in self._buffer.items():
+            self._send(data, plain, new, t)
+        self._buffer.clear()
+
+    def describe(self) -> str:
+        return self._topic
+
+
+class Poll(Node):
+    """The end of a transient push query: rows wait here to be polled."""
+
+    kind = "poll"
+
+    def __init__(self, context: Context, source: Node, limit: int | None) -> None:
+        super().__init__(context, source.layout)
+        self.inputs = (source,)
+        self.rows: list[list[Any]] = []
+        self._left = limit
+
+    def row(self, r: Row, t: int, w: Window | None) -> None:
+        if self._left is None or self._left > 0:
+            self.rows.append(list(r))
+            self._left = None if self._left is None else self._left - 1
+
+    def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
+        if new is not None:
+            self.row(new, t, w)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether LIMIT is reached."""
+        return self._left == 0

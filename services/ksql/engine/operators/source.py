@@ -1,0 +1,184 @@
+"""Reads records of a topic: decodes key and value, finds the event time, keeps the state of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from services.ksql.engine.layout import layout_of
+from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.records import InputRecord, Window
+from services.ksql.engine.state import Store
+from services.ksql.model.plan import SourceStep
+from services.ksql.model.schema import PSEUDO_COLUMNS, SourceKind
+from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.formats import decoder
+from services.ksql.serde.keys import split_window
+from services.ksql.serde.timestamps import extractor
+
+Decoded = tuple[Row, int, Window | None]
+
+
+class Drop(Exception):
+    """A record that is skipped, with its cause."""
+
+
+class Source(Node):
+    kind = "source"
+
+    def __init__(self, context: Context, step: SourceStep, hidden: tuple[str, ...]) -> None:
+        super().__init__(context, layout_of(step.schema, hidden))
+        source = step.source
+        self.topic = source.topic
+        self.is_table = step.kind is SourceKind.TABLE
+        self._source = source
+        self._window = source.window
+        self._key_columns = source.schema.key
+        self._value_columns = tuple(c for c in source.schema.value if c.header is None)
+        self._decode_key = decoder(source.key_format, self._key_columns, is_key=True)
+        self._decode_value = decoder(source.value_format, self._value_columns)
+        self._null_key: Row = (None,) * len(self._key_columns)
+        self._null_value: Row = (None,) * len(self._value_columns)
+        self._known_keys: dict[bytes, Row] = {}
+        self._build = self._builder(step, hidden)
+        self._time = self._event_time()
+        self._store: Store[Any] = Store(self.name, tracked=context.tracked)
+
+    def _builder(self, step: SourceStep, hidden: tuple[str, ...]) -> Callable[..., Row]:
+        """Makes the row of key ``k``, value ``v``, time ``t``, window ``w`` and record ``m``: code made for the schema."""
+        fragments: dict[str, str] = {}
+        prefix = f"{step.alias}_" if step.alias else ""
+        for index, column in enumerate(self._key_columns):
+            fragments[prefix + column.name] = f"k[{index}]"
+        for index, column in enumerate(self._value_columns):
+            fragments[prefix + column.name] = f"v[{index}]"
+        scope: dict[str, Any] = {"header": _header}
+        for column in self._source.schema.value:
+            if column.header is not None:
+                fragments[prefix + column.name] = f"header(m, {column.header!r})"
+        pseudo = {
+            "ROWTIME": "t",
+            "ROWPARTITION": "m.partition",
+            "ROWOFFSET": "m.offset",
+            "WINDOWSTART": "(w and w[0])",
+            "WINDOWEND": "(w and w[1])",
+        }
+        for name, text in pseudo.items():
+            fragments.setdefault(prefix + name, text)
+            if name in hidden:
+                fragments.setdefault(name, text)
+        names = [*(c.name for c in step.schema.columns), *hidden]
+        nk = len(step.schema.key)
+        if [fragments[n] for n in names] == [
+            *(f"k[{i}]" for i in range(nk)),
+            *(f"v[{i}]" for i in range(len(self._value_columns))),
+        ]:
+            text = "k + v"
+        else:
+            text = "(" + "".join(fragments[n] + ", " for n in names) + ")"
+        exec(f"def build(k, v, t, w, m): return {text}", scope)  # noqa: S102 - positions and fixed names only
+        build: Callable[..., Row] = scope["build"]
+        return build
+
+    def _event_time(self) -> Callable[[Row, Row, InputRecord], int] | None:
+        column = self._source.timestamp
+        if column is None:
+            return None
+        extract = extractor(column)
+        keys = [c.name for c in self._key_columns]
+        if column.name in keys:
+            at = keys.index(column.name)
+            return lambda k, v, m: extract(k[at])
+        values = [c.name for c in self._value_columns]
+        if column.name in values:
+            position = values.index(column.name)
+            return lambda k, v, m: extract(v[position])
+        return lambda k, v, m: m.timestamp
+
+    @property
+    def uses_record_time(self) -> bool:
+        """Whether the event time is the record's own timestamp."""
+        return self._time is None
+
+    def decode(self, record: InputRecord) -> Decoded:
+        """The row of a record, its event time and window.
+
+        Raises:
+            Drop: the record is poison.
+        """
+        try:
+            w = None
+            data = record.key
+            if data is None:
+                if self.is_table:
+                    raise Drop("null_key")
+                k = self._null_key
+            else:
+                if self._window is not None:
+                    data, w = split_window(data, self._window)
+                k = self._known_keys.get(data) or self._key(data)
+            v = self._null_value if record.value is None else self._decode_value(record.value)
+            t = record.timestamp if self._time is None else self._time(k, v, record)
+        except (DecodeError, ValueError, OverflowError) as error:
+            raise Drop("malformed") from error
+        if t < 0:
+            raise Drop("no_event_time")
+        return self._build(k, v, t, w, record), t, w
+
+    def _key(self, data: bytes) -> Row:
+        key = self._decode_key(data)
+        if len(self._known_keys) >= 50_000:
+            self._known_keys.clear()
+        self._known_keys[data] = key
+        return key
+
+    def accept(self, record: InputRecord, decoded: Decoded) -> None:
+        """Passes a decoded record on."""
+        r, t, w = decoded
+        if not self.is_table:
+            if record.value is None:
+                self.down.null_row(r, t, w)
+            else:
+                self.down.row(r, t, w)
+            return
+        key = r[: self.layout.keys]
+        slot = (key, w)
+        old = self._store.get(slot)
+        if record.value is None:
+            self._store.delete(slot)
+            self.down.change(key, None, old and old[0], t, w)
+        else:
+            self._store.put(slot, (r, t))
+            self.down.change(key, r, old and old[0], t, w)
+
+    def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
+        return self._store.get((key, w))
+
+    def find(self, key: Key) -> Iterator[Entry]:
+        for (one, w), (row, t) in list(self._store.data.items()) if self._window else ():
+            if one == key:
+                yield one, w, row, t
+        if self._window is None:
+            yield from super().find(key)
+
+    def entries(self) -> Iterator[Entry]:
+        for (key, w), (row, t) in self._store.data.items():
+            yield key, w, row, t
+
+    def stores(self) -> tuple[Store[Any], ...]:
+        return (self._store,) if self.is_table else ()
+
+    def want_old(self) -> None:
+        """A table source knows the old row anyway."""
+
+    def describe(self) -> str:
+        return f"{self._source.name} ({self.topic})"
+
+
+def _header(record: InputRecord, name: str) -> Any:
+    if name:
+        return next((value for key, value in reversed(record.headers) if key == name), None)
+    return [{"KEY": key, "VALUE": value} for key, value in record.headers]
+
+
+HIDDEN = tuple(name for name in PSEUDO_COLUMNS if name != "ROWTIME")

@@ -1,0 +1,75 @@
+"""EMIT FINAL: a window's row is held back until stream time passes the window's end and grace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.clock import Clock
+from services.ksql.engine.partitioning import KeyCache
+from services.ksql.engine.records import Window
+from services.ksql.engine.state import Store, encode_key
+
+
+class Suppress(Node):
+    kind = "suppress"
+
+    def __init__(self, context: Context, source: Node, grace_ms: int) -> None:
+        super().__init__(context, source.layout)
+        self.inputs = (source,)
+        self._grace = grace_ms
+        self._keys = KeyCache(context.encode_key, context.partitions)
+        self._clock = Clock(self.name, context)
+        #: (end, start, key) -> (row, time)
+        self._held: Store[tuple[Row, int]] = Store(self.name, tracked=context.tracked)
+        #: for each partition the least end that is held; absent after a restart until a row comes
+        self._earliest: dict[int, int] = {}
+
+    def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
+        if w is None:
+            self.down.change(key, new, old, t, w)
+            return
+        partition = self._keys.partition(key)
+        slot = (w[1], w[0], key)
+        if new is None:
+            self._held.delete(slot)
+        else:
+            self._held.put(slot, (new, t))
+            self._earliest[partition] = min(self._earliest.get(partition, w[1]), w[1])
+        now = self._clock.advance(partition, t)
+        if self._earliest.get(partition, now) <= now - self._grace:
+            self._release(partition, now - self._grace)
+
+    def _release(self, partition: int, horizon: int) -> None:
+        """Emits what ended at or before ``horizon``, by end, then by key."""
+        mine = [slot for slot in self._held.data if self._keys.partition(slot[2]) == partition]
+        due = sorted((s for s in mine if s[0] <= horizon), key=lambda s: (s[0], encode_key(s[2]), s[1]))
+        for slot in due:
+            row, t = self._held.data[slot]
+            self._held.delete(slot)
+            end, start, key = slot
+            self.down.change(key, row, None, t, (start, end))
+        self._earliest.pop(partition, None)
+        left = [s[0] for s in mine if s[0] > horizon]
+        if left:
+            self._earliest[partition] = min(left)
+
+    def find(self, key: Key) -> Iterator[Entry]:
+        return (entry for entry in self.inputs[0].find(key) if self._is_final(entry))
+
+    def entries(self) -> Iterator[Entry]:
+        return (entry for entry in self.inputs[0].entries() if self._is_final(entry))
+
+    def _is_final(self, entry: Entry) -> bool:
+        key, w, _, _ = entry
+        return w is None or w[1] <= self._clock.now(self._keys.partition(key)) - self._grace
+
+    def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
+        return self.inputs[0].get(key, w)
+
+    def stores(self) -> tuple[Store[Any], ...]:
+        return (self._held, self._clock.store)
+
+    def describe(self) -> str:
+        return f"grace {self._grace} ms"

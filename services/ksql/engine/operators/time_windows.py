@@ -1,0 +1,112 @@
+"""Aggregation in TUMBLING and HOPPING windows.
+
+A window is late when its end is at or before stream time less grace; each window of a hopping row by itself. Windows
+whose start lies a whole retention (size and grace, unless the statement says more) before the newest one's are evicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.ksql.engine.operators.aggregate import AggregateNode, State
+from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.partitioning import KeyCache
+from services.ksql.engine.records import Window
+from services.ksql.engine.state import Store, decode_key
+from services.ksql.model.plan import AggregateStep, WindowSpec
+
+
+class TimeWindowAggregate(AggregateNode):
+    kind = "window-aggregate"
+
+    def __init__(self, context: Context, step: AggregateStep, source: Node, spec: WindowSpec) -> None:
+        super().__init__(context, step, source)
+        self._size = spec.size_ms
+        self._advance = spec.advance_ms
+        self._grace = grace_of(spec.grace_ms, spec.size_ms)
+        self._retention = max(spec.retention_ms or 0, self._size + self._grace)
+        self._keys = KeyCache(context.encode_key, context.partitions)
+        self._clock = Clock(self.name, context)
+        self._store = _WindowStore(self.name, context.tracked, self.aggregates.pack, self.aggregates.unpack)
+        self._newest: dict[int, int] = {}
+
+    def row(self, r: Row, t: int, w: Window | None) -> None:
+        key = self.group(r, t, w)
+        if key is None:
+            return
+        partition = self._keys.partition(key)
+        closed = self._clock.advance(partition, t) - self._grace
+        aggregates, data, size = self.aggregates, self._store.data, self._size
+        values = aggregates.values(r, t, w)
+        first = max(0, t - size + self._advance) // self._advance * self._advance
+        for start in range(first, t + 1, self._advance):
+            if start + size <= closed:
+                self.context.stats.drop(self.name, "late")
+                continue
+            slot = (start, key)
+            state = data.get(slot)
+            if state is None:
+                before = None
+                state = aggregates.initial(t)
+                self._open(partition, start)
+            else:
+                before = self.old(key, state)
+                state[0] = max(state[0], t)
+            aggregates.update(state, values)
+            self._store.put(slot, state)
+            self.down.change(key, aggregates.finish(key, state), before, state[0], (start, start + size))
+
+    def _open(self, partition: int, start: int) -> None:
+        """Evicts what a newly opened window pushes out of its partition."""
+        newest = self._newest.get(partition, -1)
+        if start <= newest:
+            return
+        self._newest[partition] = start
+        self._store.evict(start - self._retention, lambda key: self._keys.partition(key) == partition)
+
+    def find(self, key: Key) -> Iterator[Entry]:
+        return (entry for entry in self.entries() if entry[0] == key)
+
+    def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
+        state = None if w is None else self._store.get((w[0], key))
+        return None if state is None else (self.aggregates.finish(key, state), state[0])
+
+    def entries(self) -> Iterator[Entry]:
+        for (start, key), state in sorted(self._store.data.items(), key=lambda item: item[0][0]):
+            yield key, (start, start + self._size), self.aggregates.finish(key, state), state[0]
+
+    def stores(self) -> tuple[Store[Any], ...]:
+        return (self._store, self._clock.store)
+
+
+class _WindowStore(Store[State]):
+    """States by (window start, key), with the keys of each start at hand so that eviction looks at old windows only."""
+
+    def __init__(self, name: str, tracked: bool, pack_value: Any, unpack_value: Any) -> None:
+        super().__init__(name, tracked=tracked, pack_value=pack_value, unpack_value=unpack_value)
+        self._by_start: dict[int, set[Key]] = {}
+
+    def put(self, key: Any, value: State) -> None:
+        if key not in self.data:
+            self._by_start.setdefault(key[0], set()).add(key[1])
+        super().put(key, value)
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        super().restore(key, value)
+        start, one = decode_key(key)
+        if value is not None:
+            self._by_start.setdefault(start, set()).add(one)
+        elif start in self._by_start:
+            self._by_start[start].discard(one)
+
+    def evict(self, horizon: int, belongs: Any) -> None:
+        """Forgets windows that start at or before ``horizon``, of keys that ``belongs`` says yes to."""
+        for start in [s for s in self._by_start if s <= horizon]:
+            keys = self._by_start[start]
+            for key in [k for k in keys if belongs(k)]:
+                keys.discard(key)
+                self.delete((start, key))
+            if not keys:
+                del self._by_start[start]

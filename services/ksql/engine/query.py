@@ -1,0 +1,181 @@
+"""A running query: records in, records out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from services.ksql.engine.build import Builder, internal_key_encoder
+from services.ksql.engine.describe import topology
+from services.ksql.engine.operators.base import Context, Entry, Node
+from services.ksql.engine.operators.sink import Poll, Sink
+from services.ksql.engine.operators.source import Decoded, Drop, Source
+from services.ksql.engine.records import InputRecord, OutputRecord, TableRow
+from services.ksql.engine.state import Change
+from services.ksql.engine.stats import Stats
+from services.ksql.model.plan import QueryPlan
+from services.ksql.model.schema import SourceKind
+
+_PEEKED_KEPT = 10_000
+
+
+class Query:
+    """One plan at work. The result depends on the order of the records only, never on how they are cut into batches.
+
+    Args:
+        plan: what to do.
+        partitions: how many partitions the group keys spread over; each has its own stream time.
+        cached: table results wait for ``flush``, which gives the newest state of each key.
+        max_ahead_ms: records whose event time is further than this ahead of ``now_ms`` are dropped; None = never.
+        tracked: whether ``changes`` notes what the state was; by default for queries that have a sink.
+        properties: the server's settings that functions look at.
+    """
+
+    def __init__(
+        self,
+        plan: QueryPlan,
+        *,
+        partitions: int = 1,
+        cached: bool = False,
+        max_ahead_ms: int | None = None,
+        tracked: bool | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        self.plan = plan
+        has_sink = plan.sink is not None
+        self._context = Context(
+            partitions=partitions,
+            tracked=has_sink if tracked is None else tracked,
+            encode_key=internal_key_encoder(plan),
+            properties=properties or {},
+        )
+        builder = Builder(self._context, plan)
+        self._root = builder.build(plan.root)
+        self._sink: Sink | None = None
+        self._poll: Poll | None = None
+        end: Node
+        if plan.sink is not None:
+            is_table = plan.root.kind is SourceKind.TABLE
+            end = self._sink = Sink(self._context, self._root, plan.sink, cached=cached and is_table)
+        else:
+            end = self._poll = Poll(self._context, self._root, plan.limit)
+        self._root.down = end
+        self._end = end
+        self._max_ahead = max_ahead_ms
+        self._by_topic: dict[str, list[Source]] = {}
+        for source in builder.sources:
+            self._by_topic.setdefault(source.topic, []).append(source)
+        self._stores = {store.name: store for node in builder.nodes for store in node.stores()}
+        self._peeked: dict[tuple[str, int, int], Decoded | Drop] = {}
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that the query reads."""
+        return tuple(self._by_topic)
+
+    @property
+    def stats(self) -> Stats:
+        """What was consumed, produced and dropped so far."""
+        return self._context.stats
+
+    @property
+    def stream_time(self) -> int:
+        """The greatest event time seen, in milliseconds; -1 before the first."""
+        return self._context.stream_time
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a transient query has reached its LIMIT."""
+        return self._poll is not None and self._poll.is_done
+
+    def event_time(self, record: InputRecord) -> int | None:
+        """The event time of a record, by which partitions are read in step; None for poison. The work is kept for ``process``."""
+        sources = self._by_topic.get(record.topic)
+        if not sources:
+            return None
+        if sources[0].uses_record_time:
+            return record.timestamp if record.timestamp >= 0 else None
+        decoded = self._decode(sources[0], record)
+        if len(self._peeked) >= _PEEKED_KEPT:
+            self._peeked.clear()
+        self._peeked[record.topic, record.partition, record.offset] = decoded
+        return None if isinstance(decoded, Drop) else decoded[1]
+
+    @staticmethod
+    def _decode(source: Source, record: InputRecord) -> Decoded | Drop:
+        try:
+            return source.decode(record)
+        except Drop as drop:
+            return drop
+
+    def process(self, record: InputRecord, now_ms: int | None = None) -> list[OutputRecord]:
+        """Carries one record through; what goes to the sink. ``now_ms`` is the wall clock that ``max_ahead_ms`` is measured from."""
+        self._process(record, now_ms)
+        return self._take()
+
+    def process_batch(self, records: Iterable[InputRecord], now_ms: int | None = None) -> list[OutputRecord]:
+        """The same for many records, in order."""
+        for record in records:
+            self._process(record, now_ms)
+        return self._take()
+
+    def _process(self, record: InputRecord, now_ms: int | None) -> None:
+        context = self._context
+        context.stats.consumed += 1
+        peeked = self._peeked.pop((record.topic, record.partition, record.offset), None) if self._peeked else None
+        for source in self._by_topic.get(record.topic, ()):
+            decoded = peeked if peeked is not None else self._decode(source, record)
+            peeked = None
+            if isinstance(decoded, Drop):
+                context.stats.drop(source.name, str(decoded))
+                continue
+            t = decoded[1]
+            if self._max_ahead is not None and now_ms is not None and t > now_ms + self._max_ahead:
+                context.stats.drop(source.name, "event_time_ahead")
+                continue
+            context.stream_time = max(context.stream_time, t)
+            source.accept(record, decoded)
+
+    def _take(self) -> list[OutputRecord]:
+        out = self._context.out
+        if out:
+            self._context.out = []
+        return out
+
+    def flush(self) -> list[OutputRecord]:
+        """The newest state of each key that changed since the last flush (with ``cached`` only)."""
+        if self._sink is not None:
+            self._sink.flush()
+        return self._take()
+
+    def poll_rows(self) -> list[list[Any]]:
+        """The rows of a transient query since the last call, each in the order of its schema."""
+        if self._poll is None:
+            return []
+        rows, self._poll.rows = self._poll.rows, []
+        return rows
+
+    def changes(self) -> list[Change]:
+        """(store, key, value) of all state that was written since the last call; None deletes."""
+        return [change for store in self._stores.values() for change in store.changes()]
+
+    def restore(self, store: str, key: bytes, value: bytes | None) -> None:
+        """Takes back an entry of ``changes``. An unknown store is ignored: it belongs to an older form of the plan."""
+        if store in self._stores:
+            self._stores[store].restore(key, value)
+
+    def lookup(self, key: Sequence[Any]) -> list[TableRow]:
+        """The present rows of a key: one, or one for each window in order."""
+        return [self._row(entry) for entry in self._root.find(tuple(key))]
+
+    def scan(self) -> Iterator[TableRow]:
+        """All present rows."""
+        return (self._row(entry) for entry in self._root.entries())
+
+    def _row(self, entry: Entry) -> TableRow:
+        key, window, row, t = entry
+        return TableRow(key, window, row[self._root.layout.keys :], t)
+
+    def describe(self) -> str:
+        """The operators as text, for EXPLAIN."""
+        return topology(self._end)

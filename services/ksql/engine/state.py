@@ -1,0 +1,101 @@
+"""State that survives: stores note what they wrote since the last commit, and take the same entries back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+V = TypeVar("V")
+Key = tuple[Any, ...]
+Change = tuple[str, bytes, bytes | None]
+
+
+def encode_key(key: Any) -> bytes:
+    """A state key (nested tuples of SQL values) as JSON bytes."""
+    return orjson.dumps(pack(key))
+
+
+def decode_key(data: bytes) -> Any:
+    """What ``encode_key`` made."""
+    return unpack(orjson.loads(data))
+
+
+def pack(value: Any) -> Any:
+    """A value as JSON can carry it: bytes and odd doubles are marked objects, tuples are lists."""
+    if isinstance(value, bytes):
+        return {"b": value.hex()}
+    if isinstance(value, float) and value - value != 0:  # NaN and the infinities
+        return {"f": repr(value)}
+    if isinstance(value, tuple | list):
+        return [pack(item) for item in value]
+    if isinstance(value, dict):
+        return {"o": {name: pack(item) for name, item in value.items()}}
+    return value
+
+
+def unpack(value: Any) -> Any:
+    """What was packed; lists come back as tuples."""
+    if isinstance(value, list):
+        return tuple(unpack(item) for item in value)
+    if isinstance(value, dict):
+        if "b" in value:
+            return bytes.fromhex(value["b"])
+        return float(value["f"]) if "f" in value else {name: unpack(item) for name, item in value["o"].items()}
+    return value
+
+
+class Store(Generic[V]):
+    """Values by key, in memory. ``pack_value`` and ``unpack_value`` turn a value into JSON and back."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        tracked: bool,
+        pack_value: Callable[[V], Any] = pack,
+        unpack_value: Callable[[Any], V] = unpack,
+    ) -> None:
+        self.name = name
+        self.data: dict[Any, V] = {}
+        self._tracked = tracked
+        self._dirty: set[Any] = set()
+        self._pack = pack_value
+        self._unpack = unpack_value
+
+    def get(self, key: Any) -> V | None:
+        return self.data.get(key)
+
+    def put(self, key: Any, value: V) -> None:
+        self.data[key] = value
+        if self._tracked:
+            self._dirty.add(key)
+
+    def touch(self, key: Any) -> None:
+        """Notes that the value of ``key`` was changed in place."""
+        if self._tracked:
+            self._dirty.add(key)
+
+    def delete(self, key: Any) -> V | None:
+        if self._tracked:
+            self._dirty.add(key)
+        return self.data.pop(key, None)
+
+    def changes(self) -> list[Change]:
+        """What was written or deleted since the last call."""
+        out: list[Change] = []
+        for key in self._dirty:
+            value = self.data.get(key)
+            packed = None if value is None else orjson.dumps(self._pack(value))
+            out.append((self.name, encode_key(key), packed))
+        self._dirty.clear()
+        return out
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Takes back an entry of ``changes``."""
+        decoded = decode_key(key)
+        if value is None:
+            self.data.pop(decoded, None)
+        else:
+            self.data[decoded] = self._unpack(orjson.loads(value))
