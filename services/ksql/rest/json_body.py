@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.ksql.rest.errors import RestError, SERVER_ERROR, generic_error
+from services.ksql.rest.errors import SERVER_ERROR, RestError, generic_error
 from shared.json import loads
 
 _SOURCE = "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {}, column: {}]"

@@ -24,7 +24,7 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes | None
     timestamp: int | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class Bounds(NamedTuple):
@@ -109,7 +109,7 @@ class Broker(Protocol):
         """One topic with its configuration, None if there is none."""
 
     async def create_topic(self, info: TopicInfo) -> None:
-        """Creates and waits until every broker knows it. ``replicas`` -1 takes the cluster's default."""
+        """Creates and waits until every broker knows it. ``replicas`` -1 means 3, or as many as there are brokers."""
 
     async def delete_topic(self, name: str) -> None: ...
 

@@ -19,10 +19,11 @@ from services.ksql.engine.query import Query
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Lane, UnknownTopic, Writer
 from services.ksql.runtime.committer import Committer, Partitioner
 from services.ksql.runtime.feeds import Feeds
-from services.ksql.runtime.persistent import PersistentQuery
 from services.ksql.runtime.pump import Pump
+from services.ksql.runtime.query_spec import QuerySpec
 from services.ksql.runtime.running import QueryState, RunningQuery
 from services.ksql.runtime.state_log import StateLog, StoredQuery
+from services.ksql.runtime.transient import TransientQuery
 
 _log = structlog.get_logger(__name__)
 
@@ -51,11 +52,11 @@ class Engine:
         max_ahead_ms: int | None = None,
     ) -> None:
         self._broker = broker
-        self._state_log = state_log
+        self.state_log = state_log
         self._transactional_id = transactional_id
         self._interval = commit_interval_s
         self._max_ahead_ms = max_ahead_ms
-        self._wanted: dict[str, PersistentQuery] = {}
+        self._wanted: dict[str, QuerySpec] = {}
         self._changing = asyncio.Lock()
         self._up = asyncio.Event()
         self.partitioner = Partitioner()
@@ -65,10 +66,12 @@ class Engine:
         #: queries that cannot be started, and why
         self.broken: dict[str, str] = {}
         self.committer: Committer | None = None
-        self.pump = Pump(self.queries, self._want_commit)
+        #: push queries: they read through the same feeds, and commit nothing
+        self.transients: dict[str, TransientQuery] = {}
+        self.pump = Pump(lambda: (*self.queries.values(), *self.transients.values()), self._want_commit)
         self.feeds = Feeds(broker, self.pump.wake)
 
-    async def run(self, initial: Iterable[PersistentQuery]) -> None:
+    async def run(self, initial: Iterable[QuerySpec]) -> None:
         """Runs session after session until cancelled, or until another server takes over."""
         self._wanted = {query.id: query for query in initial}
         backoff = _FIRST_BACKOFF_S
@@ -94,11 +97,9 @@ class Engine:
         try:
             async with self._changing:
                 await writer.start()
-                stored = await self._state_log.load()
+                stored = await self.state_log.load()
                 await self._forget_others(writer, stored)
-                committer = Committer(
-                    writer, self._state_log, self.partitioner, self.queries, interval_s=self._interval
-                )
+                committer = Committer(writer, self.state_log, self.partitioner, self.queries, interval_s=self._interval)
                 self.committer = committer
                 self.broken.clear()
                 for query in self._wanted.values():
@@ -135,7 +136,7 @@ class Engine:
             entry
             for query_id, entries in stored.items()
             if query_id not in self._wanted
-            for entry in self._state_log.forget(query_id, entries)
+            for entry in self.state_log.forget(query_id, entries)
         ]
         if gone:
             await writer.write(tombstones)
@@ -162,13 +163,13 @@ class Engine:
         finally:
             self._changing.release()
 
-    async def start(self, query: PersistentQuery) -> None:
+    async def start(self, query: QuerySpec) -> None:
         """Starts a query. One of the same id is replaced: the new one goes on with its state and from its positions."""
         async with self._steady():
             stored = None
             if query.id in self.queries:
                 await self._halt(query.id)
-                stored = (await self._state_log.load()).get(query.id)
+                stored = (await self.state_log.load()).get(query.id)
             self._wanted[query.id] = query
             await self._launch(query, stored)
 
@@ -198,6 +199,31 @@ class Engine:
                 self.feeds.subscribe(running, running.fetched)
                 self.pump.wake()
 
+    def open_transient(self, query: TransientQuery) -> None:
+        """Runs a push query until ``close_transient``."""
+        self.transients[query.id] = query
+        self.feeds.subscribe(query, query.fetched)
+        self.pump.wake()
+
+    def close_transient(self, query_id: str) -> bool:
+        """Ends a push query; False if there is none of this id."""
+        query = self.transients.pop(query_id, None)
+        if query is None:
+            return False
+        self.feeds.unsubscribe(query)
+        query.close()
+        return True
+
+    @property
+    def transactions(self) -> int:
+        """Transactions of this session."""
+        return self.committer.transactions if self.committer else 0
+
+    @property
+    def commit_seconds(self) -> float:
+        """How long the last transaction took."""
+        return self.committer.last_duration_s if self.committer else 0.0
+
     async def commit(self) -> None:
         """Commits now what is pending, without waiting for the interval."""
         if self.committer is not None:
@@ -213,7 +239,7 @@ class Engine:
         await self.commit()
         self.queries.pop(query_id, None)
 
-    async def _launch(self, query: PersistentQuery, stored: StoredQuery | None) -> None:
+    async def _launch(self, query: QuerySpec, stored: StoredQuery | None) -> None:
         sink = await self._broker.topic(query.sink.topic)
         if sink is None:
             raise UnknownTopic(f"the sink topic {query.sink.topic} of {query.id} is gone")
@@ -227,7 +253,7 @@ class Engine:
         self._want_commit()
         self.pump.wake()
 
-    async def _make(self, query: PersistentQuery, stored: StoredQuery | None) -> RunningQuery:
+    async def _make(self, query: QuerySpec, stored: StoredQuery | None) -> RunningQuery:
         positions: dict[Lane, int] = {}
         partitions = 1
         left = query.plan.sources[0].topic

@@ -20,6 +20,8 @@ from services.ksql.runtime.kafka_writer import KafkaWriter
 _DYNAMIC_TOPIC_CONFIG = 1
 _REQUEST_MS = 10_000
 _CALL_S = 15.0
+#: copies of a topic for which nobody asked for a number, where there are so many brokers
+_REPLICAS = 3
 #: configuration of a topic that matters here, besides what was set on the topic itself
 _ALWAYS_TOLD = frozenset({"retention.ms", "cleanup.policy"})
 
@@ -83,12 +85,16 @@ class KafkaBroker:
         return _topic_info(described[0], config)
 
     async def create_topic(self, info: TopicInfo) -> None:
-        topic = NewTopic(info.name, info.partitions, info.replicas, topic_configs=dict(info.config))
+        replicas = info.replicas if info.replicas > 0 else min(_REPLICAS, await self._broker_count())
+        topic = NewTopic(info.name, info.partitions, replicas, topic_configs=dict(info.config))
         response = await self._call(self._admin_client.create_topics([topic], timeout_ms=_REQUEST_MS))
         for name, code, *rest in response.topic_errors:
             if code:
                 raise BrokerError(str(rest[0]) if rest and rest[0] else f"topic {name}: error {code}")
         await self._until(info.name, exists=True)
+
+    async def _broker_count(self) -> int:
+        return len((await self._call(self._admin_client.describe_cluster()))["brokers"])
 
     async def delete_topic(self, name: str) -> None:
         response = await self._call(self._admin_client.delete_topics([name], timeout_ms=_REQUEST_MS))

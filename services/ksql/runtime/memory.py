@@ -85,7 +85,12 @@ class MemoryBroker:
             yield list(self._logs[Lane(topic, partition)].records)
 
     def produce(
-        self, topic: str, key: bytes | None, value: bytes | None, timestamp: int | None = None, partition: int | None = None
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        timestamp: int | None = None,
+        partition: int | None = None,
     ) -> None:
         """Appends a record as a client would, by its key where ``partition`` is not given."""
         if partition is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 from services.ksql.runtime.running import RunningQuery
@@ -19,7 +19,7 @@ _GIVE_WAY_S = 0.005
 class Pump:
     """Runs until cancelled. ``wake`` must be called when records were delivered."""
 
-    def __init__(self, queries: Mapping[str, RunningQuery], on_progress: Callable[[], None]) -> None:
+    def __init__(self, queries: Callable[[], Iterable[RunningQuery]], on_progress: Callable[[], None]) -> None:
         self._queries = queries
         self._on_progress = on_progress
         self._awake = asyncio.Event()
@@ -33,7 +33,7 @@ class Pump:
             self._awake.clear()
             worked = 0
             since = monotonic()
-            for query in list(self._queries.values()):
+            for query in list(self._queries()):
                 if query.ready:
                     worked += query.step(_SLICE)
                 if query.dirty:
@@ -45,5 +45,5 @@ class Pump:
                 await asyncio.sleep(0)
             else:
                 await self._awake.wait()
-            while sum(query.uncommitted for query in self._queries.values()) > _UNCOMMITTED:
+            while sum(query.uncommitted for query in self._queries()) > _UNCOMMITTED:
                 await asyncio.sleep(_ROOM_S)

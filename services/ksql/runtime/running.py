@@ -96,6 +96,15 @@ class RunningQuery:
         """Whether everything that is known to be there has been processed."""
         return self._merger.size == 0 and all(0 <= p.end <= p.position for p in self.progress.values())
 
+    @property
+    def lag(self) -> int:
+        """Records of all lanes not processed yet, as far as is known."""
+        return sum(max(0, p.end - p.position) for p in self.progress.values())
+
+    def dropped(self) -> dict[str, int]:
+        """Records dropped, by cause."""
+        return dict(self.query.stats.by_cause())
+
     def wants(self, lane: Lane, backlog: int) -> bool:
         return self._merger.is_waiting_for(lane) or self._merger.backlog(lane) < backlog
 
@@ -113,7 +122,7 @@ class RunningQuery:
         if not records:
             return 0
         try:
-            outputs = self.query.process_batch(records)
+            outputs = self.query.process_batch(records, _now_ms())
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}")
             _log.exception("query failed", query=self.id)

@@ -11,7 +11,7 @@ from services.ksql.model.schema import DataSource, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
-class PersistentQuery:
+class QuerySpec:
     """``statement`` is the whole text as ksqlDB prints it; ``properties`` are the streams properties it came with."""
 
     id: str
@@ -20,11 +20,14 @@ class PersistentQuery:
     statement: str
     properties: Mapping[str, Any] = field(default_factory=dict)
     paused: bool = False
+    creates_sink: bool = True
 
     @property
     def from_earliest(self) -> bool:
         """Where it starts to read: ``auto.offset.reset``, by default the end."""
-        value = self.properties.get("ksql.streams.auto.offset.reset", self.properties.get("auto.offset.reset", "latest"))
+        value = self.properties.get(
+            "ksql.streams.auto.offset.reset", self.properties.get("auto.offset.reset", "latest")
+        )
         return str(value).lower() == "earliest"
 
     @property

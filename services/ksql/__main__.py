@@ -1,0 +1,3 @@
+from services.ksql.server import main
+
+main()

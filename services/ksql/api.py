@@ -1,0 +1,205 @@
+"""Routes of ksqlDB's REST API. Bodies are read raw: any content type is accepted, and broken JSON has ksqlDB's own messages."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ValidationError
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from services.ksql.rest import properties as props
+from services.ksql.rest.cluster import ClusterService
+from services.ksql.rest.errors import NOT_FOUND, generic_error
+from services.ksql.rest.inserts_stream import stream_inserts
+from services.ksql.rest.json_body import missing_field, parse_body
+from services.ksql.rest.queries import Endpoint, QueryService
+from services.ksql.rest.rows import DELIMITED, JSON, V1
+from services.ksql.rest.statements import StatementService
+from services.ksql.rest.streaming import stream_answer
+from services.ksql.runtime.thread import Runtime
+from services.ksql.schemas import CloseQueryRequest, KsqlRequest, QueryStreamRequest, TerminateClusterRequest
+from services.ksql.settings import Settings
+from shared.json import dumps
+
+router = APIRouter(tags=["ksqlDB"])
+
+M = TypeVar("M", bound=BaseModel)
+
+_ACCEPTED = ("*/*", "application/*", JSON, V1, DELIMITED)
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _statements(request: Request) -> StatementService:
+    settings = _settings(request)
+    return StatementService(_runtime(request).core, settings, f"{settings.host}:{settings.port}")
+
+
+def _queries(request: Request) -> QueryService:
+    return QueryService(_runtime(request).core)
+
+
+def _cluster(request: Request) -> ClusterService:
+    return ClusterService(_runtime(request).core)
+
+
+Core = Annotated[Runtime, Depends(_runtime)]
+Statements = Annotated[StatementService, Depends(_statements)]
+Queries = Annotated[QueryService, Depends(_queries)]
+Cluster = Annotated[ClusterService, Depends(_cluster)]
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(dumps(content), status_code=status, media_type=JSON)
+
+
+def _is_acceptable(request: Request) -> bool:
+    accept = request.headers.get("accept", "*/*")
+    return any(part.split(";")[0].strip() in _ACCEPTED for part in accept.split(","))
+
+
+async def _body(request: Request, model: type[M], entity: str, required: str | None = None) -> M:
+    body = await request.body()
+    content = parse_body(body, entity)
+    if required is not None and required not in content:
+        raise missing_field(body, entity, required)
+    try:
+        return model.model_validate({k: v for k, v in content.items() if v is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise generic_error(f"Invalid JSON in request: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _request_body(model: type[BaseModel]) -> dict[str, object]:
+    """The OpenAPI entry of a body that is read raw."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+@router.post("/ksql", summary="Run statements", openapi_extra=_request_body(KsqlRequest))
+async def run_statements(request: Request, core: Core, statements: Statements) -> Response:
+    """Everything but SELECT and PRINT. Answers a list with one entity per statement."""
+    if not _is_acceptable(request):
+        return Response(status_code=406)
+    body = await _body(request, KsqlRequest, "KsqlRequest")
+    entities = await core.call(
+        statements.run, body.ksql, body.properties, sequence=body.sequence, variables=body.variables
+    )
+    return _json(entities)
+
+
+@router.post("/query", summary="Run a query, rows as ksql v1 JSON", openapi_extra=_request_body(KsqlRequest))
+async def query(request: Request, core: Core, queries: Queries) -> Response:
+    """A pull query answers all rows and ends; a push query (EMIT CHANGES) goes on until its LIMIT or the client's end."""
+    if not _is_acceptable(request):
+        return Response(status_code=406)
+    body = await _body(request, KsqlRequest, "KsqlRequest")
+    answer = await core.call(queries.open, body.ksql, body.properties, body.variables, Endpoint.QUERY)
+    return stream_answer(core, queries, answer, request.headers.get("accept", ""), default=V1)
+
+
+@router.post("/query-stream", summary="Run a query, rows line by line", openapi_extra=_request_body(QueryStreamRequest))
+async def query_stream(request: Request, core: Core, queries: Queries) -> Response:
+    """As ``/query``; one metadata object, then one JSON array per row and line. ``Accept: application/json`` gives one array."""
+    if not _is_acceptable(request):
+        return Response(status_code=406)
+    body = await _body(request, QueryStreamRequest, "QueryStreamArgs", required="sql")
+    answer = await core.call(queries.open, body.sql, body.properties, body.variables, Endpoint.QUERY_STREAM)
+    return stream_answer(core, queries, answer, request.headers.get("accept", ""), default=DELIMITED)
+
+
+@router.post("/close-query", summary="End a push query", openapi_extra=_request_body(CloseQueryRequest))
+async def close_query(request: Request, core: Core, queries: Queries) -> Response:
+    body = await _body(request, CloseQueryRequest, "CloseQueryArgs", required="queryId")
+    if not await core.call(queries.close, body.query_id):
+        raise generic_error(f"No query with id {body.query_id}")
+    return Response()
+
+
+@router.post("/inserts-stream", summary="Insert rows line by line")
+async def inserts_stream(request: Request, core: Core) -> Response:
+    """The first line names the target (``{"target": "S"}``), each further line is a row; one answer line per row."""
+    return StreamingResponse(stream_inserts(core, await request.body()), media_type=DELIMITED)
+
+
+@router.get("/info", summary="Version, cluster and state")
+async def info(cluster: Cluster) -> Response:
+    return _json(cluster.info())
+
+
+@router.get("/healthcheck", summary="Health as ksqlDB tells it")
+async def healthcheck(core: Core, cluster: Cluster) -> Response:
+    health = await core.call(cluster.health)
+    return _json(health, 200 if health["isHealthy"] else 503)
+
+
+@router.get("/status", summary="Statuses of all commands")
+async def statuses(cluster: Cluster) -> Response:
+    return _json(cluster.statuses())
+
+
+@router.get("/status/{kind}/{entity}/{action}", summary="Status of one command")
+async def status(kind: str, entity: str, action: str, cluster: Cluster) -> Response:
+    """Names in the id of a create command have back-ticks (``%60``)."""
+    found = cluster.status(kind, entity, action)
+    if found is None:
+        raise generic_error("Command not found", NOT_FOUND)
+    return _json(found)
+
+
+@router.post(
+    "/ksql/terminate",
+    summary="End all queries and drop all sources",
+    openapi_extra=_request_body(TerminateClusterRequest),
+)
+async def terminate(request: Request, core: Core, statements: Statements) -> Response:
+    body = await _body(request, TerminateClusterRequest, "ClusterTerminateRequest")
+    return _json(await core.call(statements.terminate_cluster, body.delete_topics))
+
+
+@router.get("/clusterStatus", summary="Hosts of the cluster (off: one server is no cluster)")
+async def cluster_status() -> Response:
+    return Response(status_code=404, media_type=JSON)
+
+
+@router.get("/is_valid_property/{name}", summary="Whether a property may be set")
+async def is_valid_property(name: str) -> Response:
+    props.check_allowed({name: ""})
+    return _json(True)
+
+
+@router.get("/properties", summary="Properties of the server")
+async def properties(request: Request) -> Response:
+    entries, defaults = props.listed(_settings(request))
+    return _json({"properties": entries, "overwrittenProperties": [], "defaultProperties": defaults})
+
+
+@router.get("/v1/metadata", summary="Version and cluster ids")
+@router.get("/serverMetadata", include_in_schema=False)
+async def metadata(cluster: Cluster) -> Response:
+    return _json(cluster.metadata())
+
+
+@router.get("/v1/metadata/id", summary="Cluster ids")
+async def metadata_id(cluster: Cluster) -> Response:
+    return _json(cluster.metadata()["clusterId"])
+
+
+@router.get("/chc/ready", summary="Ready (as in Confluent's health checks)")
+@router.get("/chc/live", summary="Alive (as in Confluent's health checks)")
+async def confluent_check() -> Response:
+    return _json({})
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    return RedirectResponse("/info")

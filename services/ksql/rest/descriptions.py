@@ -1,0 +1,228 @@
+"""SHOW QUERIES, DESCRIBE and EXPLAIN: what is known of sources and queries, as entities."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
+from services.ksql.model.schema import DataSource
+from services.ksql.rest.entities import Entity, fields
+from services.ksql.runtime.broker import TopicInfo
+from services.ksql.runtime.core import Core
+from services.ksql.runtime.query_spec import QuerySpec
+from services.ksql.runtime.running import RunningQuery
+
+_DEPRECATED = (
+    "The {0} field is deprecated and will be removed in a future version of ksql. Please update your client to the latest "
+    "version and use {0}Map instead.\n"
+)
+
+
+class Describer:
+    """Reads the state of one core; ``host`` is how this server names itself."""
+
+    def __init__(self, core: Core, host: str) -> None:
+        self._core = core
+        self._host = host
+
+    def state(self, query_id: str) -> str:
+        """RUNNING, PAUSED or ERROR."""
+        running = self._core.engine.queries.get(query_id)
+        if running is not None:
+            return running.state.value
+        spec = self._core.executor.specs.get(query_id)
+        if query_id in self._core.engine.broken:
+            return "ERROR"
+        return "PAUSED" if spec is not None and spec.paused else "RUNNING"
+
+    def query(self, spec: QuerySpec) -> Entity:
+        """An entry of SHOW QUERIES, and of DESCRIBE's lists."""
+        state = self.state(spec.id)
+        return {
+            "queryString": spec.statement,
+            "sinks": [spec.sink.name],
+            "sinkKafkaTopics": [spec.sink.topic],
+            "id": spec.id,
+            "statusCount": {state: 1},
+            "queryType": "PERSISTENT",
+            "state": state,
+        }
+
+    def queries(self) -> list[Entity]:
+        """All persistent queries."""
+        return [self.query(spec) for spec in self._core.executor.specs.values()]
+
+    def source(self, source: DataSource, topic: TopicInfo | None, *, extended: bool) -> Entity:
+        """DESCRIBE; offsets of the readers are left to ``offset_summaries``."""
+        catalog, specs = self._core.executor.catalog, self._core.executor.specs
+        readers = [specs[q.id] for q in catalog.readers(source.name) if q.id in specs]
+        writers = [specs[q.id] for q in catalog.writers(source.name) if q.id in specs]
+        statistics, errors = self._statistics(source, readers, writers)
+        return {
+            "name": source.name,
+            "windowType": source.window.type.value if source.window else None,
+            "readQueries": [self.query(spec) for spec in readers],
+            "writeQueries": [self.query(spec) for spec in writers],
+            "fields": fields(source.schema),
+            "type": source.kind.value,
+            "timestamp": source.timestamp.name if source.timestamp else "",
+            "statistics": _deprecated("statistics", statistics) if extended else "",
+            "errorStats": _deprecated("errorStats", errors) if extended and errors else "",
+            "extended": extended,
+            "keyFormat": source.key_format.name,
+            "valueFormat": source.value_format.name,
+            "topic": source.topic,
+            "partitions": topic.partitions if topic else 0,
+            "replication": topic.replicas if topic else 0,
+            "statement": source.sql,
+            "queryOffsetSummaries": [self.offsets(spec) for spec in writers] if extended else [],
+            "sourceConstraints": catalog.dependents(source.name),
+            "clusterStatistics": statistics,
+            "clusterErrorStats": errors,
+        }
+
+    def offsets(self, spec: QuerySpec) -> Entity:
+        """Positions and ends of a query's inputs."""
+        running = self._core.engine.queries.get(spec.id)
+        topics: dict[str, list[Entity]] = {}
+        for lane, progress in running.progress.items() if running else ():
+            offset = {
+                "partition": lane.partition,
+                "logStartOffset": 0,
+                "logEndOffset": max(progress.end, progress.position),
+                "consumerOffset": progress.position,
+            }
+            topics.setdefault(lane.topic, []).append(offset)
+        return {
+            "groupId": self._group(spec.id),
+            "topicSummaries": [{"kafkaTopic": topic, "offsets": offsets} for topic, offsets in topics.items()],
+        }
+
+    def explained(self, spec: QuerySpec) -> Entity:
+        """EXPLAIN of a running query."""
+        running = self._core.engine.queries.get(spec.id)
+        error = running.error if running else self._core.engine.broken.get(spec.id)
+        return {
+            "id": spec.id,
+            "statementText": spec.statement,
+            **self._plan(spec.plan),
+            "sinks": [spec.sink.name],
+            "topology": running.query.describe() if running else "",
+            "executionPlan": execution_plan(spec.plan.root),
+            "overriddenProperties": dict(spec.properties),
+            "ksqlHostQueryStatus": {self._host: self.state(spec.id)},
+            "queryType": "PERSISTENT",
+            "queryErrors": [{"timestamp": _now_ms(), "errorMessage": error, "type": "SYSTEM"}] if error else [],
+            "tasksMetadata": [_task(running)] if running else [],
+            "consumerGroupId": self._group(spec.id),
+            "state": self.state(spec.id),
+        }
+
+    def explained_plan(self, query_id: str, statement: str, plan: QueryPlan, topology: str) -> Entity:
+        """EXPLAIN of a statement that does not run."""
+        return {
+            "id": query_id,
+            "statementText": statement,
+            **self._plan(plan),
+            "sinks": [plan.sink.name] if plan.sink else [],
+            "topology": topology,
+            "executionPlan": execution_plan(plan.root),
+            "overriddenProperties": {},
+            "ksqlHostQueryStatus": {},
+            "queryType": "PERSISTENT" if plan.sink else "PUSH",
+            "queryErrors": [],
+            "tasksMetadata": [],
+            "consumerGroupId": self._group(query_id),
+            "state": None,
+        }
+
+    def _plan(self, plan: QueryPlan) -> Entity:
+        window = plan.sink.window if plan.sink else plan.root.window
+        schema = plan.sink.schema if plan.sink else plan.root.schema
+        return {
+            "windowType": window.type.value if window else None,
+            "fields": fields(schema),
+            "sources": [source.name for source in plan.sources],
+        }
+
+    def _group(self, query_id: str) -> str:
+        return f"_pagepulse-ksql-{self._core.options.service_id}query_{query_id}"
+
+    def _statistics(
+        self, source: DataSource, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]
+    ) -> tuple[list[Entity], list[Entity]]:
+        """Counters of the source: what its readers consumed and dropped, what its writers produced."""
+        queries = self._core.engine.queries
+        reading = [queries[spec.id] for spec in readers if spec.id in queries]
+        writing = [queries[spec.id] for spec in writers if spec.id in queries]
+        now = _now_ms()
+
+        def stat(name: str, value: float) -> Entity:
+            return {"name": name, "host": self._host, "value": float(value), "timestamp": now}
+
+        statistics, errors = [], []
+        if reading:
+            topic = source.topic
+            statistics += [
+                stat("consumer-total-messages", sum(q.meter.consumed.get(topic, 0) for q in reading)),
+                stat("consumer-total-bytes", sum(q.meter.consumed_bytes.get(topic, 0) for q in reading)),
+            ]
+            dropped: dict[str, int] = {}
+            for query in reading:
+                for cause, count in query.dropped().items():
+                    dropped[f"{query.id}-dropped-{cause}"] = count
+            failed = sum(dropped.values())
+            if failed:
+                errors.append(stat("consumer-failed-messages", failed))
+                errors += [stat(name, count) for name, count in sorted(dropped.items())]
+        if writing:
+            statistics.append(stat("total-messages", sum(q.meter.produced for q in writing)))
+        return statistics, errors
+
+
+def execution_plan(step: Step, depth: int = 0) -> str:
+    """The steps of a plan, the last one first, each with its schema."""
+    name = type(step).__name__.removesuffix("Step").upper()
+    columns = ", ".join(
+        [*(f"{c.name} {c.type} KEY" for c in step.schema.key), *(f"{c.name} {c.type}" for c in step.schema.value)]
+    )
+    line = "\t\t" * depth + f" > [ {name} ] | Schema: {columns}\n"
+    if isinstance(step, SourceStep):
+        return line
+    if isinstance(step, JoinStep):
+        return line + execution_plan(step.left, depth + 1) + execution_plan(step.right, depth + 1)
+    return line + execution_plan(step.input, depth + 1)
+
+
+def is_aggregation(plan: QueryPlan) -> bool:
+    """Whether the plan keeps the state of a GROUP BY."""
+    step: Step = plan.root
+    while not isinstance(step, AggregateStep | SourceStep | JoinStep):
+        step = step.input
+    return isinstance(step, AggregateStep)
+
+
+def _task(running: RunningQuery) -> Entity:
+    return {
+        "taskId": "0_0",
+        "topicOffsets": [
+            {
+                "topicPartitionEntity": {"topic": lane.topic, "partition": lane.partition},
+                "endOffset": max(progress.end, progress.position),
+                "committedOffset": progress.position,
+            }
+            for lane, progress in running.progress.items()
+        ],
+        "timeCurrentIdlingStarted": None,
+    }
+
+
+def _deprecated(name: str, entries: list[dict[str, Any]]) -> str:
+    text = "".join(f"{entry['name']}: {entry['value']:.0f} ".rjust(24) for entry in entries)
+    return _DEPRECATED.format(name) + text.rstrip()
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,79 @@
+"""``/inserts-stream``: rows as lines of JSON, an acknowledgement per row."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from services.ksql.errors import KsqlError
+from services.ksql.model.schema import DataSource
+from services.ksql.model.types import BaseType, SqlType
+from services.ksql.rest.errors import BAD_REQUEST, generic_error
+from services.ksql.runtime.core import Core
+from services.ksql.runtime.inserts import insert_row
+from services.ksql.runtime.thread import Runtime
+from shared.json import dumps, loads
+
+_JAVA = {bool: "java.lang.Boolean", int: "java.lang.Integer", float: "java.lang.Double", str: "java.lang.String"}
+_FITS: dict[BaseType, tuple[type, ...]] = {
+    BaseType.BOOLEAN: (bool,),
+    BaseType.INTEGER: (int,),
+    BaseType.BIGINT: (int,),
+    BaseType.DOUBLE: (float, int),
+    BaseType.STRING: (str,),
+}
+
+
+async def stream_inserts(runtime: Runtime, body: bytes) -> AsyncIterator[bytes]:
+    """One line per row; the first error ends it, as on the real server."""
+    lines = [line for line in body.splitlines() if line.strip()]
+    target = await runtime.call(_target, runtime.core, lines)
+    for sequence, line in enumerate(lines[1:]):
+        try:
+            await runtime.call(insert_row, runtime.core, target, _row(target, line))
+        except KsqlError as error:
+            failure = {"@type": "InsertError", "status": "error", "seq": sequence, "message": error.message}
+            yield dumps(failure | {"error_code": BAD_REQUEST}) + b"\n"
+            return
+        yield dumps({"status": "ok", "seq": sequence}) + b"\n"
+
+
+async def _target(core: Core, lines: list[bytes]) -> DataSource:
+    try:
+        head = loads(lines[0])
+        name = str(head["target"]) if isinstance(head, Mapping) else ""
+    except (IndexError, KeyError, ValueError):
+        raise generic_error("Invalid JSON in inserts stream: the first line must name the target") from None
+    source = core.executor.catalog.find(name.strip("`") if name.startswith("`") else name.upper())
+    if source is None:
+        raise generic_error(f"Cannot insert values into an unknown stream/table: `{name}`")
+    return source
+
+
+def _row(target: DataSource, line: bytes) -> dict[str, Any]:
+    try:
+        content = loads(line)
+    except ValueError:
+        raise KsqlError("Invalid JSON in inserts stream") from None
+    if not isinstance(content, dict):
+        raise KsqlError("Invalid JSON in inserts stream")
+    row: dict[str, Any] = {}
+    for name, value in content.items():
+        column = target.schema.find(name) or target.schema.find(name.upper())
+        if column is None:
+            raise KsqlError(f"Column name `{name}` does not exist.")
+        row[column.name] = _coerce(value, column.type)
+    missing = [c.name for c in target.schema.key if row.get(c.name) is None]
+    if missing and target.kind == "TABLE":
+        raise KsqlError(f"Key field must be specified: {missing[0]}")
+    return row
+
+
+def _coerce(value: Any, sql_type: SqlType) -> Any:
+    if value is None:
+        return None
+    fits = _FITS.get(sql_type.base)
+    if fits is not None and type(value) in fits:
+        return float(value) if sql_type.base is BaseType.DOUBLE else value
+    java = _JAVA.get(type(value), "io.vertx.core.json.JsonObject")
+    raise KsqlError(f"Can't coerce a field of type class {java} into type {sql_type}")

@@ -1,0 +1,143 @@
+"""Properties: which there are, which may be set with a request, and SHOW PROPERTIES."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.ksql.rest.errors import SERVER_ERROR, generic_error, statement_error
+from services.ksql.settings import Settings
+
+_STREAMS = "ksql.streams."
+#: set for the whole server only
+DENIED = frozenset({"ksql.service.id"})
+#: what Kafka's clients and Streams know, as far as people set it with statements; anything under these prefixes passes too
+_CLIENT = frozenset(
+    [
+        "acceptable.recovery.lag",
+        "acks",
+        "application.id",
+        "auto.offset.reset",
+        "batch.size",
+        "bootstrap.servers",
+        "buffer.memory",
+        "buffered.records.per.partition",
+        "cache.max.bytes.buffering",
+        "client.id",
+        "commit.interval.ms",
+        "compression.type",
+        "default.deserialization.exception.handler",
+        "default.production.exception.handler",
+        "enable.auto.commit",
+        "enable.idempotence",
+        "fetch.max.bytes",
+        "fetch.max.wait.ms",
+        "fetch.min.bytes",
+        "group.id",
+        "heartbeat.interval.ms",
+        "isolation.level",
+        "linger.ms",
+        "max.block.ms",
+        "max.partition.fetch.bytes",
+        "max.poll.interval.ms",
+        "max.poll.records",
+        "max.request.size",
+        "max.task.idle.ms",
+        "metadata.max.age.ms",
+        "metric.reporters",
+        "num.standby.replicas",
+        "num.stream.threads",
+        "poll.ms",
+        "processing.guarantee",
+        "replication.factor",
+        "request.timeout.ms",
+        "retries",
+        "session.timeout.ms",
+        "state.cleanup.delay.ms",
+        "state.dir",
+        "statestore.cache.max.bytes",
+        "task.timeout.ms",
+        "topology.optimization",
+        "transaction.timeout.ms",
+    ]
+)
+_PREFIXES = ("ksql.", "producer.", "consumer.", "admin.", "topic.", "main.consumer.", "sasl.", "ssl.", "security.")
+_OFFSETS = ("earliest", "latest", "none")
+
+
+def check(properties: Mapping[str, Any], statement: str) -> None:
+    """Refuses properties that may not be set with a request, unknown ones, and values that make no sense.
+
+    Raises:
+        RestError: as the real server answers.
+    """
+    check_allowed(properties)
+    for name, value in properties.items():
+        if not is_known(name):
+            raise statement_error(
+                f"Not recognizable as ksql, streams, consumer, or producer property: '{name}'", statement, SERVER_ERROR
+            )
+        if plain(name) == "auto.offset.reset" and not _is_offset_reset(str(value)):
+            raise generic_error(
+                f"Failed to coerce type of value '{value}' for key '{name}'\nCaused by: Invalid value {value} for "
+                f"configuration auto.offset.reset: Invalid\n\tvalue `{value}` for configuration auto.offset.reset. The "
+                "value must be either\n\t'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."
+            )
+
+
+def check_allowed(properties: Mapping[str, Any]) -> None:
+    """Refuses what belongs to the server alone."""
+    denied = sorted(name for name in properties if plain(name) in DENIED or name in DENIED)
+    if denied:
+        raise generic_error(
+            "One or more properties overrides set locally are prohibited by the KSQL server (use UNSET to reset their "
+            f"default value): [{', '.join(denied)}]"
+        )
+
+
+def is_known(name: str) -> bool:
+    """Whether ksqlDB, Streams or a client has a property of this name."""
+    inner = plain(name)
+    return inner in _CLIENT or name.startswith(_PREFIXES) or inner.startswith(_PREFIXES)
+
+
+def plain(name: str) -> str:
+    """The name without ``ksql.streams.``, which may be left out."""
+    return name.removeprefix(_STREAMS)
+
+
+def listed(settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
+    """The entries of SHOW PROPERTIES, and the names among them that have their default value."""
+    interval = str(int(settings.commit_interval.total_seconds() * 1000))
+    values = {
+        "ksql.service.id": (settings.service_id, False, "KSQL"),
+        "ksql.streams.bootstrap.servers": (settings.kafka_bootstrap, False, "KSQL"),
+        "ksql.streams.auto.offset.reset": ("latest", True, "KSQL"),
+        "ksql.streams.commit.interval.ms": (interval, True, "KSQL"),
+        "ksql.streams.processing.guarantee": ("exactly_once_v2", False, "KSQL"),
+        "ksql.streams.num.stream.threads": ("1", False, "KSQL"),
+        "ksql.streams.isolation.level": ("read_committed", False, "KSQL"),
+        "ksql.output.topic.name.prefix": ("", True, "KSQL"),
+        "ksql.persistence.default.format.key": ("KAFKA", True, "KSQL"),
+        "ksql.persistence.default.format.value": ("", True, "KSQL"),
+        "ksql.persistence.wrap.single.values": ("", True, "KSQL"),
+        "ksql.server.command.response.timeout.ms": (
+            str(int(settings.command_timeout.total_seconds() * 1000)),
+            False,
+            "KSQL",
+        ),
+        "ksql.query.pull.table.scan.enabled": ("true", True, "KSQL"),
+        "ksql.query.pull.stream.enabled": ("true", False, "KSQL"),
+        "ksql.variable.substitution.enable": ("true", True, "KSQL"),
+        "ksql.heartbeat.enable": ("false", False, "KSQL"),
+    }
+    entries = [
+        {"name": name, "scope": scope, "value": value, "editable": editable, "level": "SERVER"}
+        for name, (value, editable, scope) in values.items()
+    ]
+    chosen = {"ksql.service.id", "ksql.streams.bootstrap.servers", "ksql.streams.commit.interval.ms"}
+    return entries, [name for name in values if name not in chosen]
+
+
+def _is_offset_reset(value: str) -> bool:
+    return value.lower() in _OFFSETS or value.lower().startswith("by_duration:")

@@ -1,0 +1,87 @@
+"""All parts of the runtime put together: what the server talks to, on the runtime's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from services.ksql.runtime.broker import Broker, BrokerError
+from services.ksql.runtime.command_log import CommandLog
+from services.ksql.runtime.engine import Engine, EngineState
+from services.ksql.runtime.executor import Executor
+from services.ksql.runtime.state_log import StateLog
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class CoreOptions:
+    """See ``settings.Settings`` for what they mean."""
+
+    service_id: str
+    command_topic: str
+    state_topic: str
+    commit_interval: timedelta
+    max_event_time_ahead: timedelta | None
+    default_partitions: int
+    push_backlog: int
+    command_timeout: timedelta
+
+
+class Core:
+    """Broker, command log, executor and engine of one server."""
+
+    def __init__(self, broker: Broker, options: CoreOptions) -> None:
+        ahead = options.max_event_time_ahead
+        self.options = options
+        self.broker = broker
+        self.command_log = CommandLog(broker, options.command_topic, f"{options.command_topic}-writer")
+        self.engine = Engine(
+            broker,
+            StateLog(broker, options.state_topic),
+            transactional_id=f"{options.state_topic}-writer",
+            commit_interval_s=options.commit_interval.total_seconds(),
+            max_ahead_ms=None if ahead is None else int(ahead.total_seconds() * 1000),
+        )
+        self.executor = Executor(broker, self.command_log, self.engine)
+        self.cluster_id = ""
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Connects (for as long as it takes), restores, and runs until cancelled."""
+        try:
+            await self._connect()
+            specs = await self.executor.restore()
+            self.ready.set()
+            await self.engine.run(specs)
+        finally:
+            self.ready.clear()
+            await self.engine.aclose()
+            await self.command_log.close()
+            await self.broker.stop()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether statements can be carried out and queries run."""
+        return self.ready.is_set() and self.engine.state is EngineState.RUNNING
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                await self.broker.start()
+                self.cluster_id = await self.broker.cluster_id()
+                await self.engine.state_log.ensure()
+                return
+            except BrokerError as error:
+                _log.warning("waiting for Kafka", error=str(error))
+                await self.broker.stop()
+                await asyncio.sleep(_RETRY_S)
+
+
+CoreFactory = Callable[[], Core]
