@@ -1,0 +1,1 @@
+"""Runs folders of ksqlDB's query-validation cases through parser, analyser and engine, without Kafka."""

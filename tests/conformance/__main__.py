@@ -1,0 +1,30 @@
+"""``python -m tests.conformance --cases DIR [--json FILE] [--verbose]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tests.conformance.cases import load, run
+from tests.conformance.report import as_text, summary
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="tests.conformance", description=__doc__)
+    parser.add_argument("--cases", type=Path, required=True, help="a folder of case files")
+    parser.add_argument("--json", type=Path, help="where the result goes as JSON")
+    parser.add_argument("--verbose", action="store_true", help="say why each case failed")
+    options = parser.parse_args()
+    if not options.cases.is_dir():
+        parser.error(f"{options.cases} is no folder")
+    results = [run(file, case) for file, case in load(options.cases)]
+    print(as_text(results, verbose=options.verbose))
+    if options.json is not None:
+        options.json.write_text(json.dumps(summary(results), indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
