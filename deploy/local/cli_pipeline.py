@@ -96,7 +96,9 @@ def plan(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
 @pipeline.command()
 def apply(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
     """Make the pipeline as it is described; what is right already is left alone."""
-    _show(_ask(directory, Services.apply), as_json, tables.resources)
+    with console.status("applying") as shown:
+        run = _ask(directory, lambda services: services.apply(shown.update))
+    _show(run, as_json, tables.resources)
 
 
 @pipeline.command()
@@ -108,10 +110,18 @@ def sample(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
 @pipeline.command()
 def verify(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
     """Recompute every result from the raw topics and compare."""
-    _show(_ask(directory, Services.verify), as_json, tables.resources)
+    with console.status("recomputing"):
+        report = _ask(directory, Services.verify)
+    _show(report, as_json, tables.resources)
 
 
 @pipeline.command()
-def teardown(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
-    """Remove the pipeline; the raw topics stay."""
-    _show(_ask(directory, Services.teardown), as_json, tables.resources)
+def teardown(
+    delete_topics: Annotated[bool, typer.Option("--delete-topics", help="All records too.")] = False,
+    directory: Dir = DEFAULT_DIR,
+    as_json: Json = False,
+) -> None:
+    """Remove the pipeline; without --delete-topics the raw topics stay."""
+    with console.status("removing") as shown:
+        run = _ask(directory, lambda services: services.teardown(delete_topics=delete_topics, progress=shown.update))
+    _show(run, as_json, tables.resources)

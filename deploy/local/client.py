@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,10 @@ REQUEST_WITHIN = timedelta(seconds=10)
 APPLY_WITHIN = timedelta(minutes=4)
 SEED_WITHIN = timedelta(minutes=2)
 POLL = timedelta(milliseconds=300)
+
+
+def _ignore(step: str) -> None:
+    """For those who do not want to hear of the progress."""
 
 
 class Services:
@@ -51,11 +55,9 @@ class Services:
         """What ``apply`` would do."""
         return await self._json("provisioner", "GET", "/provisioner/plan", within=APPLY_WITHIN)
 
-    async def apply(self) -> dict[str, Any]:
-        """Makes the pipeline and waits for the end of the work."""
-        return await self._json(
-            "provisioner", "POST", "/provisioner/apply", params={"wait": "true"}, within=APPLY_WITHIN
-        )
+    async def apply(self, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
+        """Makes the pipeline and waits for the end of the work; ``progress`` hears of every step."""
+        return await self._follow(await self._send("provisioner", "POST", "/provisioner/apply"), progress)
 
     async def pipeline(self) -> dict[str, Any]:
         """The state of every resource and the overall ``ready``."""
@@ -84,10 +86,11 @@ class Services:
         """Recomputes the results from the raw topics and compares."""
         return await self._json("provisioner", "POST", "/provisioner/verify", within=APPLY_WITHIN)
 
-    async def teardown(self) -> dict[str, Any]:
-        """Removes the pipeline."""
-        return await self._json(
-            "provisioner", "POST", "/provisioner/teardown", params={"wait": "true"}, within=APPLY_WITHIN
+    async def teardown(self, *, delete_topics: bool, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
+        """Removes the pipeline and waits for the end of the work."""
+        asked = {"delete_topics": delete_topics}
+        return await self._follow(
+            await self._send("provisioner", "POST", "/provisioner/teardown", json=asked), progress
         )
 
     async def generate(self, rate: float) -> dict[str, Any]:
@@ -105,6 +108,27 @@ class Services:
     async def generation(self) -> dict[str, Any]:
         """What the generator does."""
         return await self._json("generator", "GET", "/generator/status")
+
+    async def _follow(self, accepted: httpx.Response, progress: Callable[[str], None]) -> dict[str, Any]:
+        """Waits for the end of a run that was accepted. Raises ServiceRefused with the error of its first failed step."""
+        run: dict[str, Any] = accepted.json()
+
+        async def ended() -> bool:
+            nonlocal run
+            run = await self._json("provisioner", "GET", accepted.headers["location"])
+            steps = run.get("steps", [])
+            at_work = [step["resource"] for step in steps if step["state"] == "running"]
+            done = sum(step["state"] in {"done", "skipped"} for step in steps)
+            progress(f"{done} of {len(steps)} {', '.join(at_work)}")
+            return bool(run["state"] != "running")
+
+        if run["state"] == "running" and not await until(ended, APPLY_WITHIN, POLL):
+            raise ServiceRefused(
+                f"provisioner: the {run['kind']} has not ended after {APPLY_WITHIN.total_seconds():.0f} s"
+            )
+        if run["state"] != "succeeded":
+            raise ServiceRefused(f"provisioner: the {run['kind']} failed: {run.get('error')}")
+        return run
 
     async def _json(self, service: PortName, method: str, path: str, **request: Any) -> dict[str, Any]:
         answer = (await self._send(service, method, path, **request)).json()

@@ -15,7 +15,7 @@ async def prepare(options: Options, board: Board) -> None:
         if not await services.users():
             await services.seed(options.users)
         board.enter(Phase.PROVISIONING, "topics, connector, KSQL statements, Pinot tables")
-        await services.apply()
+        await services.apply(lambda step: board.enter(Phase.PROVISIONING, step))
         await services.until_provisioned()
         if options.generate:
             await services.generate(options.rate)

@@ -13,20 +13,9 @@ from rich.text import Text
 Answer = Mapping[str, Any]
 LISTS = ("resources", "steps", "tables", "items", "changes")
 COLUMNS = (
-    "kind",
-    "name",
-    "action",
-    "state",
-    "rows",
-    "compared",
-    "equal",
-    "missing",
-    "extra",
-    "different",
-    "seconds",
-    "duration_s",
-    "detail",
-    "error",
+    *("kind", "name", "resource", "action", "state", "attempts", "took_ms"),
+    *("compared", "equal", "missing", "extra", "different"),
+    *("reason", "detail", "error"),
 )
 
 
@@ -51,27 +40,13 @@ def resources(answer: Answer) -> RenderableType:
 
 
 def sample(answer: Answer) -> RenderableType:
-    """One table per sampled thing."""
+    """One table per topic, ksqlDB table and Pinot table."""
     parts: list[RenderableType] = []
-    for kind, things in answer.items():
-        entries = (
-            things.items()
-            if isinstance(things, dict)
-            else ((t.get("name", "?"), t) for t in things if isinstance(t, dict))
-            if isinstance(things, list)
-            else ()
-        )
-        for name, found in entries:
-            rows = found.get("rows") if isinstance(found, dict) else found
-            parts.append(Text(f"\n{kind}: {name}", "bold"))
-            parts.append(
-                _rows(rows, None)
-                if rows
-                else Text(
-                    str((found.get("detail") or found.get("error")) if isinstance(found, dict) else "") or "no rows",
-                    "dim",
-                )
-            )
+    for kind, samples in answer.items():
+        for found in samples if isinstance(samples, list) else ():
+            parts.append(Text(f"\n{kind}: {found['name']}", "bold"))
+            rows = found.get("rows")
+            parts.append(_rows(rows, None) if rows else Text(found.get("error") or "no rows", "dim"))
     return Group(*parts) if parts else Text("nothing to sample")
 
 

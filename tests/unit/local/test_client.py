@@ -49,6 +49,28 @@ async def test_resources_that_do_not_get_ready_are_named() -> None:
             await client.until_provisioned(timedelta(milliseconds=50))
 
 
+async def test_an_apply_is_followed_to_its_end() -> None:
+    def step(state: str) -> dict[str, str]:
+        return {"resource": "topic:topic1_PageView", "state": state}
+
+    answers = iter(
+        [
+            {"kind": "apply", "state": "running", "steps": []},
+            {"kind": "apply", "state": "running", "steps": [step("running")]},
+            {"kind": "apply", "state": "failed", "steps": [step("failed")], "error": "no brokers"},
+        ]
+    )
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(202, json=next(answers), headers={"location": "/provisioner/runs/1"})
+
+    heard: list[str] = []
+    async with services(answer) as client:
+        with pytest.raises(ServiceRefused, match="the apply failed: no brokers"):
+            await client.apply(heard.append)
+    assert heard == ["0 of 1 topic:topic1_PageView", "0 of 1 "]
+
+
 @pytest.mark.parametrize(
     ("users", "generate", "expected"),
     [
@@ -68,7 +90,9 @@ async def test_the_demo_seeds_provisions_and_generates(
         if request.method == "POST":
             calls.append(name)
             bodies[name] = json.loads(request.content or b"null")
-        return httpx.Response(200, json={"users": users, "ready": True})
+        run = {"kind": "apply", "state": "succeeded", "steps": []}
+        headers = {"location": "/provisioner/runs/1"}
+        return httpx.Response(200, json={"users": users, "ready": True, **run}, headers=headers)
 
     monkeypatch.setattr(demo, "Services", lambda ports: services(answer))
     board = Board()
