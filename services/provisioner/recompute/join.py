@@ -1,0 +1,111 @@
+"""The audit of the join: is every enriched view one that happened, with what its user was then?
+
+A stream-table join takes the user as it is when the view is processed, which is not written anywhere. So a version counts as right if
+it was in force at some moment between the view's event time and its arrival, with some slack for the change to travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from services.provisioner.recompute.columns import NO_USER, EnrichedColumns, EventColumns, sorted_by_identity
+from services.provisioner.recompute.compare import Comparison
+from services.provisioner.recompute.rows import Row
+from services.provisioner.recompute.users import Users
+from services.provisioner.recompute.values import User
+
+_Identity = tuple[int, int, int]
+
+#: no record, and none that must be there
+_AS_RIGHTLY_ABSENT: Final = "absent"
+
+
+def audit_join(
+    views: EventColumns, enriched: EnrichedColumns, users: Users, *, slack_ms: int, moving: frozenset[int] = frozenset()
+) -> Comparison:
+    """Compares view by view and fills ``enriched.arrivals``. ``moving`` are event times of views that came after the snapshot."""
+    result = Comparison()
+    for identity, view_indices, enriched_indices in _side_by_side(views, enriched):
+        if identity[0] == NO_USER:
+            continue
+        if identity[1] in moving:
+            result.skipped += len(view_indices) + len(enriched_indices)
+            continue
+        left = list(enriched_indices)
+        for index in view_indices:
+            user, time, arrival = views.users[index], views.times[index], views.arrivals[index]
+            in_force = users.between(user, min(time, arrival) - slack_ms, max(time, arrival) + slack_ms)
+            problem = _take(enriched, left, in_force, arrival)
+            if problem == _AS_RIGHTLY_ABSENT:
+                continue
+            result.compared += 1
+            if problem is None:
+                result.equal += 1
+            else:
+                expected, actual = problem
+                result.note("different" if actual else "missing", _name(views, identity), expected, actual)
+        for index in left:
+            result.compared += 1
+            result.note("extra", _name(views, identity), None, _enriched_row(enriched, index))
+    return result
+
+
+def _take(
+    enriched: EnrichedColumns, left: list[int], in_force: tuple[list[User | None], bool], arrival: int
+) -> tuple[Row, Row | None] | Literal["absent"] | None:
+    """Takes the record that belongs to a view out of ``left``; None if it is as it should be, else what should be and what is."""
+    versions, complete = in_force
+    allowed = {(version.age, version.country) for version in versions if version is not None}
+    for position, candidate in enumerate(left):
+        country = enriched.countries.name(enriched.country_numbers[candidate])
+        if not complete or (enriched.ages[candidate], country) in allowed:
+            enriched.arrivals[candidate] = arrival
+            del left[position]
+            return None
+    newest = versions[-1]
+    if None in versions or newest is None:
+        return _AS_RIGHTLY_ABSENT
+    expected = {"age": newest.age, "country": newest.country}
+    return expected, _enriched_row(enriched, left.pop()) if left else None
+
+
+def _side_by_side(views: EventColumns, enriched: EnrichedColumns) -> Iterator[tuple[_Identity, list[int], list[int]]]:
+    """Records of both with the same user, event time and group, in that order."""
+    left, right = _runs(views), _runs(enriched)
+    view, record = next(left, None), next(right, None)
+    while view is not None or record is not None:
+        if record is None or (view is not None and view[0] < record[0]):
+            assert view is not None  # noqa: S101 - one of the two is there
+            yield view[0], view[1], []
+            view = next(left, None)
+        elif view is None or record[0] < view[0]:
+            yield record[0], [], record[1]
+            record = next(right, None)
+        else:
+            yield view[0], view[1], record[1]
+            view, record = next(left, None), next(right, None)
+
+
+def _runs(columns: EventColumns | EnrichedColumns) -> Iterator[tuple[_Identity, list[int]]]:
+    run: list[int] = []
+    present: _Identity | None = None
+    for index in sorted_by_identity(columns):
+        identity = (columns.users[index], columns.times[index], columns.group_numbers[index])
+        if identity != present:
+            if present is not None:
+                yield present, run
+            present, run = identity, []
+        run.append(int(index))
+    if present is not None:
+        yield present, run
+
+
+def _name(views: EventColumns, identity: _Identity) -> str:
+    user, time, group = identity
+    return f"user {user}, {views.groups.name(group) if group >= 0 else None}, {time}"
+
+
+def _enriched_row(enriched: EnrichedColumns, index: int) -> Row:
+    country = enriched.countries.name(enriched.country_numbers[index])
+    return {"age": enriched.ages[index], "country": country}

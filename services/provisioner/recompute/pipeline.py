@@ -1,0 +1,99 @@
+"""All tables from the columns of the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.provisioner.durations import milliseconds
+from services.provisioner.recompute.columns import NO_USER, EnrichedColumns, EventColumns
+from services.provisioner.recompute.rows import Shape
+from services.provisioner.recompute.sessions import Sessions
+from services.provisioner.recompute.streamtime import Arrivals, Bounds, Lows
+from services.provisioner.recompute.windows import TimeWindows
+from services.provisioner.settings import Settings
+
+#: arrival and partition of a record, its group and event time -> bounds of stream time
+BoundsOf = Callable[[int, int, str, int], Bounds]
+
+
+@dataclass(slots=True)
+class Tables:
+    """One aggregation per result table."""
+
+    country: TimeWindows
+    tumbling: TimeWindows
+    hopping: TimeWindows
+    session: Sessions
+    device: TimeWindows
+
+
+def empty_tables(settings: Settings) -> Tables:
+    """Tables sized as the settings size the pipeline's."""
+    grace = milliseconds(settings.grace)
+
+    def tumbling(shape: Shape, size: int) -> TimeWindows:
+        return TimeWindows(shape, size, size, grace)
+
+    return Tables(
+        country=tumbling(Shape("country", with_age=True), milliseconds(settings.country_window)),
+        tumbling=tumbling(Shape("source"), milliseconds(settings.tumbling_window)),
+        hopping=TimeWindows(
+            Shape("source"), milliseconds(settings.hopping_window), milliseconds(settings.hopping_advance), grace
+        ),
+        session=Sessions(Shape("source"), milliseconds(settings.session_gap), grace),
+        device=tumbling(Shape("device", count="session_count"), milliseconds(settings.device_window)),
+    )
+
+
+def add_views(tables: Tables, views: EventColumns, bounds_of: BoundsOf) -> None:
+    """Counts page views by source."""
+    for event, arrival, partition in views.in_order():
+        if event.group is None:
+            continue
+        bounds = bounds_of(arrival, partition, event.group, event.time)
+        tables.tumbling.add(event.group, event.time, event.user, bounds)
+        tables.hopping.add(event.group, event.time, event.user, bounds)
+        tables.session.add(event.group, event.time, event.user, bounds)
+
+
+def add_logins(tables: Tables, logins: EventColumns, bounds_of: BoundsOf) -> None:
+    """Counts logins by device."""
+    for event, arrival, partition in logins.in_order():
+        if event.group is not None:
+            bounds = bounds_of(arrival, partition, event.group, event.time)
+            tables.device.add(event.group, event.time, event.user, bounds)
+
+
+def add_enriched(tables: Tables, enriched: EnrichedColumns, bounds_of: BoundsOf) -> None:
+    """Counts enriched views by country, in the order of the topic's partitions."""
+    for index in range(len(enriched)):
+        country = enriched.countries.name(enriched.country_numbers[index])
+        time, user = enriched.times[index], enriched.users[index]
+        bounds = bounds_of(enriched.arrivals[index], enriched.partitions[index], country, time)
+        user_id = None if user == NO_USER else user
+        tables.country.add(country, time, user_id, bounds, enriched.ages[index])
+
+
+def bounds_by_arrival(arrivals: Arrivals, greatest: int) -> BoundsOf:
+    """Bounds as ``streamtime`` explains; an unknown arrival (-1) may have been at any time."""
+    lows = Lows()
+
+    def bounds_of(arrival: int, partition: int, group: str, time: int) -> Bounds:
+        low = lows.advance(partition, group, time)
+        high = arrivals.greatest_by(arrival) if arrival >= 0 else greatest
+        return Bounds(low, max(low, high))
+
+    return bounds_of
+
+
+def exact_bounds() -> BoundsOf:
+    """For a topic of one partition in the order of its records: stream time is known."""
+    newest = -1
+
+    def bounds_of(arrival: int, partition: int, group: str, time: int) -> Bounds:
+        nonlocal newest
+        newest = max(newest, time)
+        return Bounds(newest, newest)
+
+    return bounds_of
