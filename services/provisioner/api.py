@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.provisioner.runs import Run
 from services.provisioner.schemas import (
+    AuditOut,
+    AuditState,
     PlanOut,
     RunOut,
     RunsOut,
@@ -73,6 +75,26 @@ async def sample(
     service: Service, rows: Annotated[int, Query(ge=1, le=100, description="Rows of each")] = 5
 ) -> SamplesOut:
     return SamplesOut.model_validate(await service.sample(rows))
+
+
+@router.post(
+    "/verify",
+    summary="Recompute every table from the source topics and compare",
+    responses=problem_responses(401, 409, 502, 503, 504),
+)
+async def verify(service: Service) -> AuditOut:
+    return AuditOut.of(await service.verify())
+
+
+@router.get("/verify", summary="How far the audit is, and what the last one found", responses=problem_responses(401))
+async def audit_state(service: Service) -> AuditState:
+    progress, last = service.audit_progress, service.last_audit
+    return AuditState(
+        running=progress is not None,
+        phase=progress.phase if progress else None,
+        records_read=progress.records_read if progress else None,
+        last=AuditOut.of(last) if last else None,
+    )
 
 
 async def _answer(service: Provisioner, run: Run, response: Response, wait: bool) -> RunOut:

@@ -8,7 +8,8 @@ PagePulseError
 │   └── TransientUpstreamError   refused now, likely to work in a moment
 ├── Conflict 409
 │   ├── AlreadyThere             somebody was quicker
-│   └── RunInProgress            one apply or teardown at a time
+│   ├── RunInProgress            one apply or teardown at a time
+│   └── AuditInProgress          one audit at a time: it holds the sources in memory
 └── DeadlineExceeded 504
     └── NotReadyInTime           accepted, but not working before the deadline
 """
@@ -40,6 +41,10 @@ class AlreadyThere(Conflict):
 
 class RunInProgress(Conflict):
     type, title = "run-in-progress", "Another run is in progress"
+
+
+class AuditInProgress(Conflict):
+    type, title = "audit-in-progress", "Another audit is in progress"
 
 
 class NotReadyInTime(DeadlineExceeded):

@@ -11,6 +11,7 @@ from services.provisioner.plan import Plan
 from services.provisioner.resource import Action, Kind, Observation, Resource, State
 from services.provisioner.runs import RunKind
 from services.provisioner.status import Overall, PipelineStatus
+from services.provisioner.verify.report import AuditReport, Side, TableReport
 
 
 class _FromAttributes(BaseModel):
@@ -171,3 +172,76 @@ class TeardownIn(BaseModel):
         default=False,
         description="Also delete all records and the connector's position, so that the next apply starts from nothing",
     )
+
+
+class ExampleOut(_FromAttributes):
+    """One row that is not as it should be."""
+
+    problem: Literal["missing", "extra", "different"]
+    identity: str = Field(examples=["('Inbox', 1760000100000)"])
+    expected: dict[str, Any] | None
+    actual: dict[str, Any] | None
+
+
+class TableAudit(BaseModel):
+    """One table on one side."""
+
+    table: str = Field(examples=["pageview_tumbling"])
+    side: Side = Field(description="The sink topic in Kafka, or the table in Pinot")
+    compared: int
+    equal: int
+    missing: int = Field(description="Rows that must be there and are not")
+    extra: int = Field(description="Rows that are there and must not be")
+    different: int
+    unsure: int = Field(description="Rows that may differ, because nobody can tell whether an event was too late")
+    skipped: int = Field(description="Rows that events are still coming for, or that are older than what is kept")
+    late: int = Field(description="Pairs of event and window that were dropped as late, rightly")
+    examples: list[ExampleOut] = Field(description="The first few rows that are not as they should be")
+
+    @classmethod
+    def of(cls, report: TableReport) -> TableAudit:
+        found = report.comparison
+        return cls(
+            table=report.table,
+            side=report.side,
+            compared=found.compared,
+            equal=found.equal,
+            missing=found.missing,
+            extra=found.extra,
+            different=found.different,
+            unsure=found.unsure,
+            skipped=found.skipped,
+            late=report.late,
+            examples=[ExampleOut.model_validate(example) for example in found.examples],
+        )
+
+
+class AuditOut(BaseModel):
+    """What an audit found."""
+
+    ok: bool = Field(description="No row is missing, extra or different")
+    started_at: datetime
+    took_ms: int
+    records: dict[str, int] = Field(description="Records read, by source topic", examples=[{"topic1_PageView": 60000}])
+    unreadable: dict[str, int] = Field(description="Of these, records that the pipeline skips as malformed")
+    tables: list[TableAudit]
+
+    @classmethod
+    def of(cls, report: AuditReport) -> AuditOut:
+        return cls(
+            ok=report.ok,
+            started_at=report.started_at,
+            took_ms=report.took_ms,
+            records=report.records,
+            unreadable=report.unreadable,
+            tables=[TableAudit.of(table) for table in report.tables],
+        )
+
+
+class AuditState(BaseModel):
+    """The audit that runs, and the last one that ended."""
+
+    running: bool
+    phase: str | None = Field(examples=["reading the source topics"])
+    records_read: int | None
+    last: AuditOut | None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from services.provisioner.apply import Applier
 from services.provisioner.decoding import key_decoders
-from services.provisioner.errors import StepFailed
+from services.provisioner.errors import AuditInProgress, StepFailed
 from services.provisioner.pipeline import Servers, build
 from services.provisioner.plan import Plan
 from services.provisioner.render import load
@@ -16,6 +17,8 @@ from services.provisioner.sample import Samples, take_samples
 from services.provisioner.settings import Settings
 from services.provisioner.status import PipelineStatus, read_status
 from services.provisioner.teardown import tear_down
+from services.provisioner.verify.auditor import Auditor
+from services.provisioner.verify.report import AuditReport, Progress
 from shared.tasks import TaskSet
 
 #: for one look at one resource while planning; longer than for a status, because an apply rather waits than fails
@@ -30,6 +33,9 @@ class Provisioner:
         self.servers = servers
         self.resources = build(load(settings), servers, settings)
         self.runs = Runs(tasks)
+        self.last_audit: AuditReport | None = None
+        self._auditor: Auditor | None = None
+        self._tasks = tasks
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
 
     async def plan(self) -> Plan:
@@ -52,6 +58,30 @@ class Provisioner:
             await tear_down(self.resources, run, delete_topics=delete_topics, attempt=self._applier.attempt)
 
         return self.runs.start("teardown", work)
+
+    async def verify(self) -> AuditReport:
+        """Audits the tables; see ``verify``. It goes on when the caller goes away.
+
+        Raises:
+            AuditInProgress: one at a time.
+            PagePulseError: a server is away.
+        """
+        if self._auditor is not None:
+            raise AuditInProgress(f"An audit is in progress: {self._auditor.progress.phase}.")
+        self._auditor = Auditor(self.servers, self.settings)
+        return await asyncio.shield(self._tasks.start(self._audit(self._auditor), "audit"))
+
+    @property
+    def audit_progress(self) -> Progress | None:
+        """Of the audit that runs, or None."""
+        return self._auditor.progress if self._auditor else None
+
+    async def _audit(self, auditor: Auditor) -> AuditReport:
+        try:
+            self.last_audit = await auditor.audit()
+            return self.last_audit
+        finally:
+            self._auditor = None
 
     async def finish(self, run: Run) -> Run:
         """Waits for the run's end.

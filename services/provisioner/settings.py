@@ -67,6 +67,13 @@ class Settings(ServiceSettings):
     #: between two looks at something that takes its time
     poll_interval: timedelta = timedelta(milliseconds=150)
 
+    #: records of the source topics that an audit may hold, some 30 bytes each
+    verify_max_records: int = Field(default=10_000_000, ge=1)
+    #: how long an audit waits for the pipeline to have worked off what is in the sources
+    verify_settle: timedelta = timedelta(seconds=30)
+    #: relative error allowed in distinct users; 0 for an exact engine, about 0.03 for ksqlDB's estimate
+    distinct_tolerance: float = Field(default=0.0, ge=0, le=1)
+
     @property
     def servers_bootstrap(self) -> str:
         """The brokers as Connect and Pinot must be told."""

@@ -7,7 +7,7 @@ any time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -132,6 +132,47 @@ class KafkaClient:
             for partition, offset in (await end_offsets(self.bootstrap, topics, committed=committed)).items():
                 found.setdefault(partition.topic, {})[partition.partition] = offset
         return found
+
+    async def begin_offsets(self, topic: str) -> dict[int, int]:
+        """By partition: the first record that retention and compaction have left."""
+        async with self._deadline(f"read the beginning of {topic}"), self.consumer() as consumer:
+            partitions = [TopicPartition(topic, p) for p in (await self.end_offsets([topic])).get(topic, {})]
+            if not partitions:
+                return {}
+            return {p.partition: offset for p, offset in (await consumer.beginning_offsets(partitions)).items()}
+
+    async def read(
+        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], stall: timedelta
+    ) -> AsyncIterator[list[ConsumerRecord[bytes, bytes]]]:
+        """Batches of the committed records in [start, end) of each partition, in order within a partition.
+
+        Raises:
+            DeadlineExceeded: nothing came for ``stall``.
+        """
+        todo = {TopicPartition(topic, p): end for p, end in ends.items() if starts.get(p, 0) < end}
+        if not todo:
+            return
+        async with self.consumer(max_partition_fetch_bytes=4 << 20) as consumer:
+            consumer.assign(list(todo))
+            for partition in todo:
+                consumer.seek(partition, starts.get(partition.partition, 0))
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + stall.total_seconds()
+            while todo:
+                batches = await consumer.getmany(timeout_ms=250, max_records=5_000)
+                for partition, records in batches.items():
+                    deadline = loop.time() + stall.total_seconds()
+                    wanted = [record for record in records if record.offset < todo.get(partition, 0)]
+                    if wanted:
+                        yield wanted
+                # A position beyond the last record: what lies between is a transaction's marker or was compacted away.
+                for partition in [p for p, end in todo.items() if await consumer.position(p) >= end]:
+                    del todo[partition]
+                    consumer.pause(partition)
+                if loop.time() > deadline:
+                    raise DeadlineExceeded(
+                        f"Kafka at {self.bootstrap} sent nothing of {topic} in time", service="kafka"
+                    )
 
     async def tail(self, topic: str, rows: int) -> list[ConsumerRecord[bytes, bytes]]:
         """The newest records, at most ``rows``, newest last; by timestamp across partitions."""
