@@ -40,6 +40,7 @@ class Harness:
 
     def _apply(self, command: commands.Command) -> None:
         query_id = None
+        query: Query | None = None
         match command:
             case commands.CreateQuery(plan=plan) | commands.InsertQuery(plan=plan):
                 query_id = f"QUERY_{self._number}"
@@ -52,7 +53,7 @@ class Harness:
                 self._properties[name] = value
                 return
             case _:
-                query = None
+                pass
         self.catalog.apply(command, query_id)
         if query is not None and query_id is not None:
             self._queries[query_id] = query

@@ -8,7 +8,6 @@ from typing import Any
 from services.ksql.engine.expressions import columns_in
 from services.ksql.engine.operators.aggregate import Aggregate
 from services.ksql.engine.operators.base import Context, Node
-from services.ksql.engine.operators.clock import grace_of
 from services.ksql.engine.operators.join_foreign_key import ForeignKeyJoin
 from services.ksql.engine.operators.join_stream_stream import StreamStreamJoin
 from services.ksql.engine.operators.join_stream_table import StreamTableJoin
@@ -58,7 +57,7 @@ class Builder:
             case p.JoinStep():
                 return self._join(step)
             case p.SuppressStep():
-                return Suppress(context, self.build(step.input), _grace_below(step))
+                return Suppress(context, self.build(step.input), _window_below(step))
         raise TypeError(f"not a step of a plan: {step!r}")
 
     def _aggregate(self, step: p.AggregateStep) -> Node:
@@ -80,14 +79,15 @@ class Builder:
         return StreamStreamJoin(self._context, step, left, right)
 
 
-def _grace_below(step: p.Step) -> int:
-    """The grace of the window that an EMIT FINAL waits for."""
+def _window_below(step: p.Step) -> p.WindowSpec:
+    """The window that an EMIT FINAL waits for."""
     while not isinstance(step, p.AggregateStep):
         if isinstance(step, p.SourceStep | p.JoinStep):
-            return 0
+            raise TypeError("EMIT FINAL is over no aggregation")
         step = step.input
-    spec = step.window_spec
-    return 0 if spec is None else grace_of(spec.grace_ms, spec.size_ms)
+    if step.window_spec is None:
+        raise TypeError("EMIT FINAL is over no window")
+    return step.window_spec
 
 
 def internal_key_encoder(plan: p.QueryPlan) -> Callable[[Sequence[Any]], bytes | None]:

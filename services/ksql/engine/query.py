@@ -8,6 +8,7 @@ from typing import Any
 from services.ksql.engine.build import Builder, internal_key_encoder
 from services.ksql.engine.describe import topology
 from services.ksql.engine.operators.base import Context, Entry, Node
+from services.ksql.engine.operators.rows import PartitionBy
 from services.ksql.engine.operators.sink import Poll, Sink
 from services.ksql.engine.operators.source import Decoded, Drop, Source
 from services.ksql.engine.records import InputRecord, OutputRecord, TableRow
@@ -56,7 +57,11 @@ class Query:
         end: Node
         if plan.sink is not None:
             is_table = plan.root.kind is SourceKind.TABLE
-            end = self._sink = Sink(self._context, self._root, plan.sink, cached=cached and is_table)
+            # PARTITION BY of several NULLs gives a key of NULLs, where a record without a key keeps none
+            keep_nulls = any(isinstance(node, PartitionBy) for node in builder.nodes)
+            end = self._sink = Sink(
+                self._context, self._root, plan.sink, cached=cached and is_table, keep_nulls=keep_nulls
+            )
         else:
             end = self._poll = Poll(self._context, self._root, plan.limit)
         self._root.down = end

@@ -6,7 +6,7 @@ A signature reads ``T | INTEGER, BOOLEAN -> ARRAY<T>``: column arguments, then a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -85,34 +85,23 @@ class AggregateVariant:
     returns: Callable[[Match], SqlType] | None
 
     def resolve(self, name: str, args: Sequence[SqlType | None], literals: Sequence[Any]) -> AggregateFunction | None:
-        for split in self._splits(args, literals):
-            match = self.signature.match(split)
-            if match is not None and (match.cost == 0 or self.signature.variadic):
-                returned = self.returns(match) if self.returns else match.returns
-                kind = self.factory
-                return AggregateFunction(
-                    name,
-                    match.parameters,
-                    returned,
-                    kind.supports_table,
-                    len(self.literals),
-                    kind.is_complex,
-                    kind,  # type: ignore[arg-type]
-                )
-        return None
-
-    def _splits(self, args: Sequence[SqlType | None], literals: Sequence[Any]) -> Iterator[Sequence[SqlType | None]]:
-        """The column arguments: ``args`` less the constants at its end, or ``args`` alone where constants come apart."""
-        count = len(self.literals)
-        tail = args[len(args) - count :] if count else ()
-        if len(args) > count and all(a is None or a.base.value == t for a, t in zip(tail, self.literals, strict=True)):
-            yield args[: len(args) - count]
-        elif not args and not count:
-            yield args
-        if count and len(literals) >= count:
-            given = literals[len(literals) - count :]
-            if all(_fits(v, t) for v, t in zip(given, self.literals, strict=True)):
-                yield args
+        """The function for columns of the types ``args`` and these constants, or None where this variant does not fit."""
+        if len(literals) != len(self.literals) or not all(map(_fits, literals, self.literals)):
+            return None
+        match = self.signature.match(args)
+        if match is None or match.cost:
+            return None
+        returned = self.returns(match) if self.returns else match.returns
+        kind = self.factory
+        return AggregateFunction(
+            name=name,
+            parameter_types=match.parameters,
+            return_type=returned,
+            supports_table=kind.supports_table,
+            literal_count=len(self.literals),
+            intermediate_is_complex=kind.is_complex,
+            factory=kind,  # type: ignore[arg-type]
+        )
 
 
 def _fits(value: Any, type_name: str) -> bool:

@@ -76,9 +76,9 @@ def resolve_scalar(name: str, args: Sequence[SqlType | None]) -> ScalarFunction:
 
 
 def resolve_aggregate(name: str, args: Sequence[SqlType | None], literals: Sequence[Any] = ()) -> AggregateFunction:
-    """The aggregate ``name`` over columns of these types, with its constant parameters ``literals``.
+    """The aggregate ``name`` over columns of the types ``args``, with its constant parameters ``literals``.
 
-    ``args`` are the types of all arguments, or of those before the literals only.
+    ``literal_count`` tells how many arguments of a call are constants: they are in ``literals``, not in ``args``.
 
     Raises:
         FunctionError: no such name, or no variant for these types.

@@ -109,8 +109,10 @@ def _field(value: Any, delimiter: str, *, first: bool) -> str:
         return ""
     text = _text(value)
     special = any(c in text for c in (delimiter, '"', "\n", "\r"))
-    # commons-csv also quotes a text that starts or ends with a blank, a control character, or with one of ! and #
-    odd = bool(text) and isinstance(value, str) and (text[-1] <= " " or text[0] <= "#")
+    # commons-csv also quotes a text that starts or ends with a blank or the like, and a line that starts with no letter or digit
+    odd = text != "" and (
+        text[-1] <= " " or text[0] <= "#" or (first and not (text[0].isascii() and text[0].isalnum()))
+    )
     if special or odd or (text == "" and first):
         return '"' + text.replace('"', '""') + '"'
     return text

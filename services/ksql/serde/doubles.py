@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
+_LEAST = 5e-324
+
 
 def java_double(value: float) -> str:
     """``value`` as Double.toString gives it."""
@@ -13,6 +15,8 @@ def java_double(value: float) -> str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     size = abs(value)
+    if size == _LEAST:  # Java shows two digits of it, although one would do
+        return "4.9E-324" if value > 0 else "-4.9E-324"
     if size == 0 or 1e-3 <= size < 1e7:
         return repr(value)
     sign, digits, _ = Decimal(repr(value)).as_tuple()

@@ -33,17 +33,22 @@ def decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) ->
     return lambda data: nothing
 
 
-def encoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) -> Encode:
-    """Writes values in the order of ``columns``; None where the record has no key or value."""
+def encoder(form: Format, columns: Sequence[Column], *, is_key: bool = False, keep_nulls: bool = False) -> Encode:
+    """Writes values in the order of ``columns``; None where the record has no key or value.
+
+    A key of NULLs only is no key at all, unless ``keep_nulls`` says that it is one of several columns.
+    """
     if not columns:
         return (lambda row: None) if is_key or form.name.upper() == "NONE" else _empty(form)
     match form.name.upper():
         case "JSON":
-            bare = _is_bare(form, columns, is_key=is_key)
-            return json_writer.bare_encoder(columns[0]) if bare else json_writer.object_encoder(columns)
+            if _is_bare(form, columns, is_key=is_key):
+                return json_writer.bare_encoder(columns[0])
+            write = json_writer.object_encoder(columns)
+            return _unless_all_null(write) if is_key and not keep_nulls else write
         case "DELIMITED":
             encode = delimited.encoder(columns, form.delimiter)
-            return _unless_all_null(encode) if is_key else encode
+            return _unless_all_null(encode) if is_key and not keep_nulls else encode
         case "KAFKA":
             return kafka.encoder(columns)
     return lambda row: None

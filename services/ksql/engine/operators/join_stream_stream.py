@@ -37,6 +37,8 @@ class StreamStreamJoin(Join):
         self._windowed = step.left.window is not None
         self._keys = KeyCache(context.encode_key, context.partitions)
         self._clock = Clock(self.name, context)
+        #: what each side itself has seen, which decides what has left its store
+        self._seen = tuple(Clock(f"{self.name}-{side}", context) for side in ("left", "right"))
         self._tables = tuple(
             Store[list[list[Any]]](
                 f"{self.name}-{side}", tracked=context.tracked, pack_value=_pack_rows, unpack_value=_unpack_rows
@@ -46,7 +48,7 @@ class StreamStreamJoin(Join):
         #: (time, side, number) -> what waits for a partner
         self._waiting: Store[Any] = Store(f"{self.name}-waiting", tracked=context.tracked)
         self._arrivals = 0
-        self._swept = -1
+        self._swept = [-1, -1]
 
     def left_row(self, r: Row, t: int, w: Window | None) -> None:
         self._arrive(_LEFT, self.left_key(r, t, w), r, t, w)
@@ -70,8 +72,9 @@ class StreamStreamJoin(Join):
         back, ahead = self._reach[side]
         first, last = max(0, t - back), max(0, t + ahead)
         matched = False
+        horizon = self._seen[1 - side].now(partition) - self._retention
         for other_time, other, number in self._tables[1 - side].get(slot) or ():
-            if first <= other_time <= last and other_time > now - self._retention:
+            if first <= other_time <= last and other_time > horizon:
                 matched = True
                 if self._holds_back:
                     self._waiting.delete((other_time, 1 - side, number))
@@ -90,29 +93,28 @@ class StreamStreamJoin(Join):
         """Stores a row for the other side to find, in order of time."""
         self._arrivals += 1
         table = self._tables[side]
-        now = self._clock.now(partition)
-        if t <= now - self._retention:
+        horizon = self._seen[side].advance(partition, t) - self._retention
+        if t <= horizon:
             self.context.stats.drop(self.name, "late")
             return
         rows = table.get(slot) or []
         rows.append([t, r, self._arrivals])
         rows.sort(key=lambda row: (row[0], row[2]))
-        if rows[0][0] <= now - self._retention:
-            rows = [row for row in rows if row[0] > now - self._retention]
+        if rows[0][0] <= horizon:
+            rows = [row for row in rows if row[0] > horizon]
         table.put(slot, rows)
-        self._sweep(now)
+        self._sweep(side, t)
 
-    def _sweep(self, now: int) -> None:
+    def _sweep(self, side: int, now: int) -> None:
         """Evicts what is beyond retention of keys that are no longer seen, at most once for each retention."""
-        if now < self._swept + self._retention:
+        if now < self._swept[side] + self._retention:
             return
-        self._swept = now
-        for table in self._tables:
-            for slot in list(table.data):
-                horizon = self._clock.now(self._keys.partition((slot[0],))) - self._retention
-                rows = table.data[slot]
-                if rows[-1][0] <= horizon:
-                    table.delete(slot)
+        self._swept[side] = now
+        table = self._tables[side]
+        for slot in list(table.data):
+            horizon = self._seen[side].now(self._keys.partition((slot[0],))) - self._retention
+            if table.data[slot][-1][0] <= horizon:
+                table.delete(slot)
 
     def _close(self, partition: int, now: int) -> None:
         """Emits what waited in vain: its window, with grace, ends before stream time."""
@@ -128,7 +130,7 @@ class StreamStreamJoin(Join):
                 self._send(side, (key,), (r, None), t, w)
 
     def stores(self) -> tuple[Store[Any], ...]:
-        return (*self._tables, self._waiting, self._clock.store)
+        return (*self._tables, self._waiting, self._clock.store, *(clock.store for clock in self._seen))
 
 
 def _pack_rows(rows: list[list[Any]]) -> Any:

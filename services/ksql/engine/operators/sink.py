@@ -17,13 +17,15 @@ _KEYS_KEPT = 100_000
 class Sink(Node):
     kind = "sink"
 
-    def __init__(self, context: Context, source: Node, sink: DataSource, *, cached: bool) -> None:
+    def __init__(
+        self, context: Context, source: Node, sink: DataSource, *, cached: bool, keep_nulls: bool = False
+    ) -> None:
         super().__init__(context, source.layout)
         self.inputs = (source,)
         self._topic = sink.topic
         self._nk = len(sink.schema.key)
         self._window_type = sink.window.type if sink.window else None
-        self._encode_key = encoder(sink.key_format, sink.schema.key, is_key=True)
+        self._encode_key = encoder(sink.key_format, sink.schema.key, is_key=True, keep_nulls=keep_nulls)
         self._encode_value = encoder(sink.value_format, sink.schema.value)
         self._keys: dict[Row, bytes | None] = {}
         self._cached = cached

@@ -1,4 +1,8 @@
-"""EMIT FINAL: a window's row is held back until stream time passes the window's end and grace."""
+"""EMIT FINAL: a window's row is held back until stream time passes the window's end and grace.
+
+As in the real server a time window that left the store before anything could close it is not emitted: its start lies more
+than a retention (size and grace, unless the statement says more) before the newest window's.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
-from services.ksql.engine.operators.clock import Clock
+from services.ksql.engine.operators.clock import Clock, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store, encode_key
+from services.ksql.model.plan import WindowSpec
+from services.ksql.model.schema import WindowType
 
 
 class Suppress(Node):
     kind = "suppress"
 
-    def __init__(self, context: Context, source: Node, grace_ms: int) -> None:
+    def __init__(self, context: Context, source: Node, spec: WindowSpec) -> None:
         super().__init__(context, source.layout)
         self.inputs = (source,)
-        self._grace = grace_ms
+        self._grace = grace_of(spec.grace_ms, spec.size_ms)
+        self._advance = spec.advance_ms
+        self._is_session = spec.type is WindowType.SESSION
+        self._retention = max(spec.retention_ms or 0, spec.size_ms + self._grace)
+        #: how far stream time must be past the end; a session is closed one millisecond after its gap and grace
+        self._delay = self._grace + spec.size_ms + 1 if self._is_session else self._grace
         self._keys = KeyCache(context.encode_key, context.partitions)
         self._clock = Clock(self.name, context)
         #: (end, start, key) -> (row, time)
@@ -28,8 +39,7 @@ class Suppress(Node):
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         if w is None:
-            self.down.change(key, new, old, t, w)
-            return
+            raise AssertionError("EMIT FINAL needs a window")
         partition = self._keys.partition(key)
         slot = (w[1], w[0], key)
         if new is None:
@@ -38,18 +48,23 @@ class Suppress(Node):
             self._held.put(slot, (new, t))
             self._earliest[partition] = min(self._earliest.get(partition, w[1]), w[1])
         now = self._clock.advance(partition, t)
-        if self._earliest.get(partition, now) <= now - self._grace:
-            self._release(partition, now - self._grace)
+        if self._earliest.get(partition, now) <= now - self._delay:
+            self._release(partition, now)
 
-    def _release(self, partition: int, horizon: int) -> None:
-        """Emits what ended at or before ``horizon``, by end, then by key."""
+    def _release(self, partition: int, now: int) -> None:
+        """Emits what is closed, by end, then by key."""
+        horizon = now - self._delay
+        oldest = -1 if self._is_session else now // self._advance * self._advance - self._retention
         mine = [slot for slot in self._held.data if self._keys.partition(slot[2]) == partition]
         due = sorted((s for s in mine if s[0] <= horizon), key=lambda s: (s[0], encode_key(s[2]), s[1]))
         for slot in due:
             row, t = self._held.data[slot]
             self._held.delete(slot)
             end, start, key = slot
-            self.down.change(key, row, None, t, (start, end))
+            if start >= oldest:
+                self.down.change(key, row, None, t, (start, end))
+            else:
+                self.context.stats.drop(self.name, "expired")
         self._earliest.pop(partition, None)
         left = [s[0] for s in mine if s[0] > horizon]
         if left:
@@ -63,7 +78,7 @@ class Suppress(Node):
 
     def _is_final(self, entry: Entry) -> bool:
         key, w, _, _ = entry
-        return w is None or w[1] <= self._clock.now(self._keys.partition(key)) - self._grace
+        return w is None or w[1] <= self._clock.now(self._keys.partition(key)) - self._delay
 
     def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
         return self.inputs[0].get(key, w)
