@@ -128,7 +128,7 @@ class Grouping:
         if bad:
             shown = ", ".join(format_expression(self.names.bare(e)) for e in bad)
             raise KsqlError(
-                f"Non-aggregate SELECT expression(s) not part of GROUP BY: {shown}\n"
+                f"Non-aggregate SELECT expression(s) not part of GROUP BY: {shown}\n"  # noqa: S608 - a message
                 "Either add the column(s) to the GROUP BY or remove them from the SELECT."
             )
 
@@ -157,7 +157,7 @@ class Grouping:
                 return ast.ColumnName(None, self.names.plain(node.source, node.name))
             return None
 
-        scope.update({name: BIGINT for name in WINDOW_COLUMNS})
+        scope.update(dict.fromkeys(WINDOW_COLUMNS, BIGINT))
         predicate("HAVING", rewrite(expression, change), scope)
 
     def step(self, below: Step, window: WindowSpec | None, key_window: KeyWindow | None) -> AggregateStep:
@@ -182,4 +182,4 @@ class Grouping:
 def scope_above(step: AggregateStep) -> Scope:
     """The columns above an aggregation: keys, aggregate variables, window bounds."""
     scope = {column.name: column.type for column in step.schema.columns}
-    return {**scope, **({name: BIGINT for name in WINDOW_COLUMNS} if step.window_spec else {})}
+    return {**scope, **(dict.fromkeys(WINDOW_COLUMNS, BIGINT) if step.window_spec else {})}

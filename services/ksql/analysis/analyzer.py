@@ -19,7 +19,7 @@ from services.ksql.analysis.upgrades import check_upgrade
 from services.ksql.errors import KsqlError, RequestError
 from services.ksql.functions import registry
 from services.ksql.model import commands
-from services.ksql.model.plan import QueryPlan
+from services.ksql.model.plan import ProjectStep, QueryPlan
 from services.ksql.model.schema import DataSource, SourceKind
 from services.ksql.sql import ast
 from services.ksql.sql.format_statements import format_statement
@@ -78,7 +78,9 @@ class Analyzer:
             more["VALUE_FORMAT"] = default_value_format(self._properties)
         return replace(statement, properties=with_properties(statement.properties, more))
 
-    def _command(self, statement: ast.Statement, text: str) -> commands.Command:
+    def _command(  # noqa: PLR0911, PLR0912 - one arm per kind of statement
+        self, statement: ast.Statement, text: str
+    ) -> commands.Command:
         match statement:
             case ast.CreateSource():
                 return self._create_source(statement, text)
@@ -133,14 +135,12 @@ class Analyzer:
             if error.error_code == KsqlError.error_code:
                 error.message = f"{_NO_SCHEMA}{error.message}"
             raise
-        assert plan.sink is not None
         if existing is not None:
             self._check_upgrade(existing, plan)
         return commands.CreateQuery(plan, existing)
 
     def _check_upgrade(self, existing: DataSource, plan: QueryPlan) -> None:
-        assert plan.sink is not None
-        ddl.check_replacement(existing, plan.sink)
+        ddl.check_replacement(existing, plan.target)
         running = self._catalog.materialised_by(existing.name)
         if running is not None:
             check_upgrade(running.plan, plan)
@@ -150,7 +150,14 @@ class Analyzer:
         planner, planned = self._planned(statement.query, kind)
         root = planned.projection.persistent(planned.below, statement.name, lenient_keys=planner.lenient_keys)
         check_result_kind(statement, root, text)
-        sink = build_sink(statement, root, planned.names, self._properties, text, planned.retention_ms)
+        sink = build_sink(
+            statement,
+            root,
+            planned.names,
+            properties=self._properties,
+            sql=text,
+            retention_ms=planned.retention_ms,
+        )
         return self._query_plan(root, sink, statement.query, planned, text)
 
     def _insert_select(self, statement: ast.InsertSelect, text: str) -> commands.InsertQuery:
@@ -173,10 +180,10 @@ class Analyzer:
         return planner, planner.plan()
 
     def _query_plan(
-        self, root: object, sink: DataSource | None, query: ast.Query, planned: Planned, text: str
+        self, root: ProjectStep, sink: DataSource | None, query: ast.Query, planned: Planned, text: str
     ) -> QueryPlan:
         return QueryPlan(
-            root=root,  # type: ignore[arg-type]
+            root=root,
             sink=sink,
             sources=tuple(dict.fromkeys(aliased.source for aliased in planned.names.sources)),
             emit_final=query.emit == "FINAL",
@@ -200,15 +207,15 @@ class Analyzer:
         if statement.statement is not None:
             command = self._command(self.prepare(statement.statement), text)
             return commands.Explain(plan=getattr(command, "plan", None))
-        assert statement.query_id is not None
-        if self._catalog.query(statement.query_id) is None:
+        query_id = statement.query_id or ""
+        if self._catalog.query(query_id) is None:
             raise KsqlError(
-                f"Query with id:{statement.query_id} does not exist, use SHOW QUERIES to view the full set of queries."
+                f"Query with id:{query_id} does not exist, use SHOW QUERIES to view the full set of queries."
             )
-        return commands.Explain(query_id=statement.query_id)
+        return commands.Explain(query_id=query_id)
 
 
-def _passed_on(statement: ast.Statement) -> commands.Command:
+def _passed_on(statement: ast.Statement) -> commands.Command:  # noqa: PLR0911 - one arm per kind of statement
     """Statements that say all there is to know themselves."""
     match statement:
         case ast.Show(what=what, extended=extended):

@@ -31,8 +31,7 @@ class PersistentQuery:
 
     @property
     def writes(self) -> str:
-        assert self.plan.sink is not None
-        return self.plan.sink.name
+        return self.plan.target.name
 
 
 class Catalog:
@@ -83,14 +82,12 @@ class Catalog:
         match command:
             case CreateSource(source=source):
                 self._sources[source.name] = source
-            case CreateQuery(plan=plan):
-                assert query_id is not None
+            case CreateQuery(plan=plan) if query_id is not None:
                 self._end(query.id for query in self.writers(command.sink.name) if query.creates_sink)
                 self._sources[command.sink.name] = command.sink
                 self._made_from[command.sink.name] = tuple(source.name for source in plan.sources)
                 self._queries[query_id] = PersistentQuery(query_id, plan, creates_sink=True)
-            case InsertQuery(plan=plan):
-                assert query_id is not None
+            case InsertQuery(plan=plan) if query_id is not None:
                 self._queries[query_id] = PersistentQuery(query_id, plan, creates_sink=False)
             case DropSource(name=name, source=source):
                 if source is not None:
@@ -99,6 +96,8 @@ class Catalog:
                     self._made_from.pop(name, None)
             case ControlQuery(action="TERMINATE", query_id=target):
                 self._end(self._queries if target is None else (target,))
+            case CreateQuery() | InsertQuery():
+                raise ValueError("a query needs an id")
             case _:
                 return
 

@@ -33,9 +33,8 @@ def cast(expression: ex.Expression, target: SqlType) -> ex.Expression:
     """``expression`` as ``target``; nothing is wrapped that has the type already."""
     if expression.type == target:
         return expression
-    if isinstance(expression, ex.Literal) and isinstance(expression.value, int) and target in (BIGINT, DOUBLE):
-        if not isinstance(expression.value, bool):
-            return ex.Literal(float(expression.value) if target == DOUBLE else expression.value, target)
+    if isinstance(expression, ex.Literal) and expression.type in (INTEGER, BIGINT) and target in (BIGINT, DOUBLE):
+        return ex.Literal(float(expression.value) if target == DOUBLE else expression.value, target)
     return ex.Cast(expression, target)
 
 
@@ -43,7 +42,7 @@ def literal(node: ast.Literal) -> ex.Literal:
     return ex.Literal(node.value, _LITERAL_TYPES[node.kind])
 
 
-def typed(node: ast.Expression, scope: Scope) -> ex.Expression:
+def typed(node: ast.Expression, scope: Scope) -> ex.Expression:  # noqa: PLR0911, PLR0912 - one arm per kind of node
     """The typed form of ``node``.
 
     Raises:
@@ -61,11 +60,13 @@ def typed(node: ast.Expression, scope: Scope) -> ex.Expression:
         case ast.Signed():
             return _signed(node, scope)
         case ast.Comparison():
-            return compare(node, typed(node.left, scope), typed(node.right, scope))
+            left, right = typed(node.left, scope), typed(node.right, scope)
+            common = common_type(node, left, right)
+            return ex.Comparison(node.op, cast(left, common), cast(right, common))
         case ast.Logical(op=op):
             return ex.Logical(op, _boolean(node.left, scope, node), _boolean(node.right, scope, node))
-        case ast.Not(operand=ast.Between() | ast.In() | ast.Like() as inner):
-            return _negate(typed(inner, scope))
+        case ast.Not(operand=ast.Between() | ast.In() | ast.Like()):
+            return _negate(typed(node.operand, scope))
         case ast.Not():
             return ex.Not(_boolean(node.operand, scope, node))
         case ast.IsNull():
@@ -79,12 +80,15 @@ def typed(node: ast.Expression, scope: Scope) -> ex.Expression:
         case ast.Case():
             return _case(node, scope)
         case ast.Cast(operand=operand, type=target):
-            inner = typed(operand, scope)
-            if inner.type is not None and not can_cast(inner.type, target):
-                raise KsqlError(f"Cast of {inner.type} to {target} is not supported")
-            return ex.Cast(inner, target)
+            return _explicit_cast(typed(operand, scope), target)
         case ast.Call():
             return _call(node, scope)
+
+
+def _explicit_cast(operand: ex.Expression, target: SqlType) -> ex.Expression:
+    if operand.type is not None and not can_cast(operand.type, target):
+        raise KsqlError(f"Cast of {operand.type} to {target} is not supported")
+    return ex.Cast(operand, target)
 
 
 def _negate(expression: ex.Expression) -> ex.Expression:
@@ -129,8 +133,8 @@ def _signed(node: ast.Signed, scope: Scope) -> ex.Expression:
     return ex.Negate(operand, operand.type) if node.op == "-" else operand
 
 
-def compare(node: ast.Comparison, left: ex.Expression, right: ex.Expression) -> ex.Expression:
-    """A comparison with both sides brought to one type."""
+def common_type(node: ast.Comparison, left: ex.Expression, right: ex.Expression) -> SqlType:
+    """The type in which the sides of a comparison are compared."""
     if left.type is None or right.type is None:
         texts = f"{format_expression(node.left)} {node.op} {format_expression(node.right)}"
         raise KsqlError(f"Comparison with NULL not supported: {texts}\nStatement: {format_expression(node)}")
@@ -141,16 +145,14 @@ def compare(node: ast.Comparison, left: ex.Expression, right: ex.Expression) -> 
             f"Cannot compare {format_expression(node.left)} ({left.type}) to {format_expression(node.right)} ({right.type}) "
             f"with {comparison_name(node.op)}.\nStatement: {text}\nStatement: {text}"
         )
-    return ex.Comparison(node.op, cast(left, common), cast(right, common))
+    return common
 
 
 def _between(node: ast.Between, scope: Scope) -> ex.Expression:
     operand, low, high = typed(node.operand, scope), typed(node.low, scope), typed(node.high, scope)
-    lower = compare(ast.Comparison(">=", node.operand, node.low), operand, low)
-    upper = compare(ast.Comparison("<=", node.operand, node.high), operand, high)
-    assert isinstance(lower, ex.Comparison) and isinstance(upper, ex.Comparison)
-    common = common_for_comparison(">=", lower.left.type or STRING, upper.left.type or STRING) or lower.left.type
-    assert common is not None
+    lower = common_type(ast.Comparison(">=", node.operand, node.low), operand, low)
+    upper = common_type(ast.Comparison("<=", node.operand, node.high), operand, high)
+    common = common_for_comparison(">=", lower, upper) or lower
     return ex.Between(cast(operand, common), cast(low, common), cast(high, common))
 
 
@@ -158,7 +160,10 @@ def _in(node: ast.In, scope: Scope) -> ex.Expression:
     operand = typed(node.operand, scope)
     options = [typed(option, scope) for option in node.options]
     texts = [format_expression(option) for option in (node.operand, *node.options)]
-    first, *rest = coerce_options([operand, *options], texts)
+    try:
+        first, *rest = coerce_options([operand, *options], texts)
+    except KsqlError as error:
+        raise KsqlError(f"Invalid Predicate: {error.message}") from error
     return ex.In(first, tuple(rest))
 
 

@@ -19,14 +19,14 @@ def coerce_options(expressions: Sequence[ex.Expression], texts: Sequence[str]) -
     """
     common: SqlType | None = None
     for expression, text in zip(expressions, texts, strict=True):
-        if expression.type is None or (_is_text_literal(expression) and common is not None):
+        if expression.type is None or _text(expression) is not None:
             continue
         common = _joined(common, expression.type, text)
     if common is None or common == STRING:
         return list(expressions)
-    for expression in expressions:
-        if _is_text_literal(expression) and common.is_numeric:
-            common = wider(common, _number(expression, common)[1]) or common
+    for literal in map(_text, expressions):
+        if literal is not None and common.is_numeric:
+            common = wider(common, _number(literal, common)[1]) or common
     return [_as(expression, common) for expression in expressions]
 
 
@@ -39,34 +39,31 @@ def _joined(common: SqlType | None, other: SqlType, text: str) -> SqlType:
     raise KsqlError(f"operator does not exist: {common} = {other} ({text}){_HINT}")
 
 
-def _is_text_literal(expression: ex.Expression) -> bool:
-    return isinstance(expression, ex.Literal) and isinstance(expression.value, str)
+def _text(expression: ex.Expression) -> str | None:
+    """The value of a text literal, None for anything else."""
+    return expression.value if isinstance(expression, ex.Literal) and isinstance(expression.value, str) else None
 
 
 def _invalid(common: SqlType, value: object) -> KsqlError:
     return KsqlError(f'invalid input syntax for type {common}: "{value}".')
 
 
-def _number(expression: ex.Expression, common: SqlType) -> tuple[int | float, SqlType]:
-    assert isinstance(expression, ex.Literal)
-    parsed = parse_number(expression.value)
+def _number(text: str, common: SqlType) -> tuple[int | float, SqlType]:
+    parsed = parse_number(text)
     if parsed is None:
-        raise _invalid(common, expression.value)
+        raise _invalid(common, text)
     return parsed
 
 
 def _as(expression: ex.Expression, common: SqlType) -> ex.Expression:
     if expression.type is None or expression.type == common:
         return expression
-    if not _is_text_literal(expression):
-        return ex.Cast(expression, common)
-    assert isinstance(expression, ex.Literal)
-    if common == BOOLEAN:
-        flag = parse_boolean(expression.value)
+    text = _text(expression)
+    if text is not None and common == BOOLEAN:
+        flag = parse_boolean(text)
         if flag is None:
-            raise _invalid(common, expression.value)
+            raise _invalid(common, text)
         return ex.Literal(flag, BOOLEAN)
-    if common.is_numeric:
-        number, _ = _number(expression, common)
-        return ex.Literal(number, common)
+    if text is not None and common.is_numeric:
+        return ex.Literal(_number(text, common)[0], common)
     return ex.Cast(expression, common)

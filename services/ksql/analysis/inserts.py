@@ -110,6 +110,6 @@ def fit_to_sink(root: ProjectStep, sink: DataSource) -> ProjectStep:
 def _fits(ours: Column, theirs: Column) -> bool:
     if ours.name != theirs.name:
         return False
-    return (
-        ours.type == theirs.type or theirs.type.base in _WIDENS_TO.get(ours.type.base, set()) and ours.type.is_numeric
+    return ours.type == theirs.type or (
+        theirs.type.base in _WIDENS_TO.get(ours.type.base, set()) and ours.type.is_numeric
     )

@@ -87,16 +87,8 @@ def _side(side: ast.Expression, criteria: ast.Expression) -> str:
     return alias
 
 
-def check_join(
-    join: ast.Join,
-    criteria: Criteria,
-    left: Step,
-    right: SourceStep,
-    left_key: Expression,
-    right_key: Expression,
-    names: Names,
-) -> bool:
-    """Whether the join, found to be possible, is a foreign-key join."""
+def check_join(join: ast.Join, criteria: Criteria, left: Step, right: SourceStep, names: Names) -> bool:
+    """Whether the join, found to be possible, is a foreign-key join. The types of its keys are checked apart."""
     if left.kind is SourceKind.TABLE and right.kind is SourceKind.STREAM:
         first, second = only_source(criteria.left), only_source(criteria.right)
         raise KsqlError(
@@ -105,15 +97,13 @@ def check_join(
         )
     _check_within(join, left, right)
     foreign = _check_table_key(join, criteria, left, right, names)
-    if left_key.type != right_key.type:
-        raise KsqlError(
-            f"Invalid join condition: types don't match. Got {criteria.text}. "
-            f"Invalid join. Key types differ: {left_key.type} vs {right_key.type}"
-            if foreign
-            else f"Invalid join. Key types differ: {left_key.type} vs {right_key.type}"
-        )
     _check_windows(left, right, names)
     return foreign
+
+
+def check_key_types(left_key: Expression, right_key: Expression) -> None:
+    if left_key.type != right_key.type:
+        raise KsqlError(f"Invalid join. Key types differ: {left_key.type} vs {right_key.type}")
 
 
 def _type_name(join: ast.Join) -> str:

@@ -11,6 +11,7 @@ from services.ksql.analysis.sanitize import AliasedSource, AliasGenerator
 from services.ksql.model.expression import Expression
 from services.ksql.model.plan import JoinStep, JoinType, SourceStep, Step
 from services.ksql.model.schema import Column, Schema, SourceKind
+from services.ksql.model.types import STRING
 from services.ksql.sql import ast
 
 
@@ -46,64 +47,65 @@ def build_relation(query: ast.Query, names: Names, selected: frozenset[ast.Expre
         return Relation(source_step(names, names.sources[0]))
     rules.check_sources(names)
     checked = [rules.check_criteria(join, names, index + 1) for index, join in enumerate(query.joins)]
-    step: Step = source_step(names, names.sources[0])
-    chain = _Chain()
+    chain = _Chain(source_step(names, names.sources[0]), names, selected)
     for index, (join, criteria) in enumerate(zip(query.joins, checked, strict=True)):
-        right = source_step(names, names.sources[index + 1])
-        step, chain = _join(join, criteria, step, right, chain, names, selected)
-    return Relation(step, chain.key)
+        chain.add(join, criteria, source_step(names, names.sources[index + 1]))
+    return Relation(chain.step, chain.key)
 
 
-@dataclass(frozen=True, slots=True)
 class _Chain:
-    """What is known of the joins so far: expressions that equal the current key, and how the key may be called."""
+    """The joins so far: their step, the expressions that equal its key, and how the key may be called."""
 
-    equal: tuple[ast.Expression, ...] = ()
-    key: JoinKey | None = None
+    def __init__(self, step: Step, names: Names, selected: frozenset[ast.Expression]) -> None:
+        self.step = step
+        self.key: JoinKey | None = None
+        self._equal: tuple[ast.Expression, ...] = ()
+        self._names = names
+        self._selected = selected
 
+    def add(self, join: ast.Join, criteria: rules.Criteria, right: SourceStep) -> None:
+        left, names = self.step, self._names
+        left_key = typed(names.bare(criteria.left), _scope(left))
+        right_key = typed(names.bare(criteria.right), _scope(right))
+        foreign = rules.check_join(join, criteria, left, right, names)
+        rules.check_key_types(left_key, right_key)
+        equal = self._equal_expressions(criteria)
+        key = _foreign_key(criteria, names) if foreign else _join_key(equal, join.type, names)
+        within = join.within
+        self.step = JoinStep(
+            left=left,
+            right=right,
+            join_type=JoinType(join.type),
+            left_key=left_key,
+            right_key=right_key,
+            schema=Schema(self._key_columns(key, left_key), left.schema.value + right.schema.value),
+            kind=SourceKind.TABLE if left.kind is right.kind is SourceKind.TABLE else SourceKind.STREAM,
+            before_ms=within.before.milliseconds if within else None,
+            after_ms=within.after.milliseconds if within else None,
+            grace_ms=within.grace.milliseconds if within and within.grace else None,
+            foreign_key=foreign,
+            window=left.window,
+        )
+        self.key = key
+        # After a full join either side may be missing, so nothing equals the key.
+        self._equal = equal if join.type != "FULL" else ()
 
-def _join(
-    join: ast.Join,
-    criteria: rules.Criteria,
-    left: Step,
-    right: SourceStep,
-    chain: _Chain,
-    names: Names,
-    selected: frozenset[ast.Expression],
-) -> tuple[JoinStep, _Chain]:
-    left_key = typed(names.bare(criteria.left), _scope(left))
-    right_key = typed(names.bare(criteria.right), _scope(right))
-    foreign = rules.check_join(join, criteria, left, right, left_key, right_key, names)
-    equal = _equal_expressions(criteria, chain)
-    key = _foreign_key(criteria, names) if foreign else _join_key(equal, join.type, names)
-    assert left_key.type is not None
-    schema = Schema(_key_columns(key, left, left_key, names, selected), left.schema.value + right.schema.value)
-    kind = SourceKind.TABLE if left.kind is right.kind is SourceKind.TABLE else SourceKind.STREAM
-    within = join.within
-    step = JoinStep(
-        left=left,
-        right=right,
-        join_type=JoinType(join.type),
-        left_key=left_key,
-        right_key=right_key,
-        schema=schema,
-        kind=kind,
-        before_ms=within.before.milliseconds if within else None,
-        after_ms=within.after.milliseconds if within else None,
-        grace_ms=within.grace.milliseconds if within and within.grace else None,
-        foreign_key=foreign,
-        window=left.window,
-    )
-    return step, _Chain(equal if join.type != "FULL" else (), key)
+    def _equal_expressions(self, criteria: rules.Criteria) -> tuple[ast.Expression, ...]:
+        before = self._equal if criteria.left in self._equal else (criteria.left,)
+        return tuple(dict.fromkeys((*before, criteria.right)))
+
+    def _key_columns(self, key: JoinKey, left_key: Expression) -> tuple[Column, ...]:
+        if key.all_required:
+            return self.step.schema.key
+        key_type = left_key.type or STRING
+        if key.synthetic is not None:
+            return (Column(key.synthetic, key_type),)
+        chosen = next((column for column in key.viable if column in self._selected), key.viable[0])
+        return (Column(self._names.plain(chosen.source, chosen.name), key_type),)
 
 
 def _scope(step: Step) -> Scope:
     return {column.name: column.type for column in step.schema.columns}
-
-
-def _equal_expressions(criteria: rules.Criteria, chain: _Chain) -> tuple[ast.Expression, ...]:
-    before = chain.equal if criteria.left in chain.equal else (criteria.left,)
-    return tuple(dict.fromkeys((*before, criteria.right)))
 
 
 def _join_key(equal: tuple[ast.Expression, ...], join_type: str, names: Names) -> JoinKey:
@@ -125,15 +127,3 @@ def _synthetic_name(names: Names) -> str:
     if "ROWKEY" not in taken:
         return "ROWKEY"
     return AliasGenerator("ROWKEY_", ["ROWKEY_0", *taken])()
-
-
-def _key_columns(
-    key: JoinKey, left: Step, left_key: Expression, names: Names, selected: frozenset[ast.Expression]
-) -> tuple[Column, ...]:
-    if key.all_required:
-        return left.schema.key
-    assert left_key.type is not None
-    if key.synthetic is not None:
-        return (Column(key.synthetic, left_key.type),)
-    chosen = next((column for column in key.viable if column in selected), key.viable[0])
-    return (Column(names.plain(chosen.source, chosen.name), left_key.type),)

@@ -33,8 +33,7 @@ def _expand(
     entry: ast.SelectItem | ast.Star, names: Names, rule: KeyRule, window_bounds: bool, query: ast.Query
 ) -> Iterator[Item]:
     if isinstance(entry, ast.SelectItem):
-        assert entry.alias is not None
-        yield Item(entry.alias, entry.expression)
+        yield Item(entry.alias or "", entry.expression)
         return
     yielded: set[str] = set()
     if entry.source is None and (query.partition_by or rule.synthetic):

@@ -28,9 +28,9 @@ def plan_pull_query(query: ast.Query, catalog: Catalog, sql: str) -> PullPlan:
     names = Names(find_sources(sanitized, catalog))
     source = names.first
     if catalog.materialised_by(source.name) is None:
+        advice = f"CREATE TABLE QUERYABLE_{source.name} AS {'SELECT'} * FROM {source.name}"
         raise KsqlError(
-            f"The {backtick(source.name)} table isn't queryable. To derive a queryable table, you can do "
-            f"'CREATE TABLE QUERYABLE_{source.name} AS SELECT * FROM {source.name}'. {_HELP}"
+            f"The {backtick(source.name)} table isn't queryable. To derive a queryable table, you can do '{advice}'. {_HELP}"
         )
     items = expand(sanitized, names, KeyRule("", ()), window_bounds=True)
     for item in items:

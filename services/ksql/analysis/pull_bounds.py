@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from services.ksql.model import expression as ex
-from services.ksql.model.pull import Range
+from services.ksql.model.pull import OPEN, Range
 from services.ksql.model.schema import DataSource
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
@@ -17,16 +17,16 @@ _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 @dataclass(frozen=True, slots=True)
 class Bounds:
     keys: tuple[tuple[Any, ...], ...] | None = None
-    key_range: Range = Range()
-    window_start: Range = Range()
-    window_end: Range = Range()
+    key_range: Range = OPEN
+    window_start: Range = OPEN
+    window_end: Range = OPEN
 
 
 def find_bounds(condition: ex.Expression | None, source: DataSource) -> Bounds:
     """The bounds that every row which passes ``condition`` keeps."""
     key_names = [column.name for column in source.schema.key]
     equal: dict[str, tuple[Any, ...]] = {}
-    ranges = {name: Range() for name in (*key_names, "WINDOWSTART", "WINDOWEND")}
+    ranges = dict.fromkeys((*key_names, "WINDOWSTART", "WINDOWEND"), OPEN)
     for conjunct in _conjuncts(condition):
         if isinstance(conjunct, ex.In) and not conjunct.negated and isinstance(conjunct.operand, ex.ColumnRef):
             values = [option.value for option in conjunct.options if isinstance(option, ex.Literal)]
@@ -44,9 +44,9 @@ def find_bounds(condition: ex.Expression | None, source: DataSource) -> Bounds:
     only_key = key_names[0] if len(key_names) == 1 else None
     return Bounds(
         keys=keys,
-        key_range=ranges[only_key] if only_key is not None and keys is None else Range(),
-        window_start=ranges["WINDOWSTART"] if source.window else Range(),
-        window_end=ranges["WINDOWEND"] if source.window else Range(),
+        key_range=ranges[only_key] if only_key is not None and keys is None else OPEN,
+        window_start=ranges["WINDOWSTART"] if source.window else OPEN,
+        window_end=ranges["WINDOWEND"] if source.window else OPEN,
     )
 
 

@@ -5,11 +5,11 @@ What it gives is the statement as ksqlDB shows it (``SELECT REST_IN.K K FROM RES
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.analysis.rewrite import rewrite
+from services.ksql.analysis.rewrite import columns, rewrite
 from services.ksql.analysis.words import at, join_words
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import PSEUDO_COLUMNS, WINDOW_COLUMNS, DataSource
@@ -52,6 +52,10 @@ def sanitize(query: ast.Query, catalog: Catalog) -> ast.Query:
     """The query with qualified names and an alias for every select item."""
     sources = find_sources(query, catalog)
     qualifier = _Qualifier(sources)
+    for expression in _expressions(query):
+        for column in columns(expression):
+            if column.source is not None:
+                qualifier.check_alias(column.source)
     namer = AliasGenerator(
         "KSQL_COL_", (column.name for aliased in sources for column in aliased.source.schema.columns)
     )
@@ -64,6 +68,15 @@ def sanitize(query: ast.Query, catalog: Catalog) -> ast.Query:
         having=None if query.having is None else qualifier(query.having),
         select=tuple(_name_item(item, qualifier, namer, sources) for item in query.select),
     )
+
+
+def _expressions(query: ast.Query) -> Iterator[ast.Expression]:
+    """Every expression of a query in the order of its clauses."""
+    yield from (item.expression for item in query.select if isinstance(item, ast.SelectItem))
+    yield from (join.criteria for join in query.joins)
+    yield from (clause for clause in (query.where, query.having) if clause is not None)
+    yield from query.group_by
+    yield from query.partition_by
 
 
 class AliasGenerator:
@@ -93,7 +106,6 @@ class _Qualifier:
         if not isinstance(node, ast.ColumnName):
             return None
         if node.source is not None:
-            self.check_alias(node.source)
             return node
         having = [aliased.alias for aliased in self._sources if aliased.has(node.name)]
         if len(having) > 1:

@@ -20,6 +20,7 @@ def build_sink(
     statement: ast.CreateAsSelect,
     root: ProjectStep,
     names: Names,
+    *,
     properties: Mapping[str, str],
     sql: str,
     retention_ms: int | None,

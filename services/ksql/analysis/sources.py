@@ -24,7 +24,6 @@ from services.ksql.sql.format import backtick
 def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql: str) -> DataSource:
     """The source that a CREATE statement describes, all but the catalog considered."""
     clause = read_with_clause(statement.properties, create_as=False)
-    assert clause.topic is not None
     schema = _schema(statement)
     key = key_format(clause.key_format or default_key_format(properties), clause.key_delimiter)
     value = value_format(
@@ -39,7 +38,7 @@ def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql
         name=statement.name,
         kind=statement.kind,
         schema=schema,
-        topic=clause.topic,
+        topic=clause.topic or "",
         key_format=key,
         value_format=value,
         window=clause.window,

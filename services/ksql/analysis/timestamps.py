@@ -33,7 +33,7 @@ def parse_point_in_time(text: str) -> int:
     }
     millis = int(((match["fraction"] or "") + "000")[:3])
     try:
-        point = datetime(**part, tzinfo=_zone(match["zone"] or "Z"))  # type: ignore[arg-type]
+        point = datetime(**part, tzinfo=_zone(match["zone"] or "Z"))
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise KsqlError(f"Failed to parse timestamp '{text}'") from error
     return int(point.timestamp()) * 1000 + millis

@@ -58,7 +58,7 @@ def common_for_arithmetic(op: str, left: SqlType | None, right: SqlType | None) 
 
 
 def can_cast(source: SqlType, target: SqlType) -> bool:
-    if source == target or target == STRING:
+    if target in (source, STRING):
         return True
     if source == STRING:
         return target.base not in (BaseType.ARRAY, BaseType.STRUCT, BaseType.BYTES)

@@ -29,8 +29,7 @@ class CreateQuery:
 
     @property
     def sink(self) -> DataSource:
-        assert self.plan.sink is not None
-        return self.plan.sink
+        return self.plan.target
 
 
 @dataclass(frozen=True, slots=True)

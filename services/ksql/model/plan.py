@@ -175,3 +175,14 @@ class QueryPlan:
     emit_final: bool = False
     limit: int | None = None
     sql: str = ""
+
+    @property
+    def target(self) -> DataSource:
+        """The sink of a persistent query.
+
+        Raises:
+            ValueError: the query is transient.
+        """
+        if self.sink is None:
+            raise ValueError("a transient query has no sink")
+        return self.sink

@@ -24,6 +24,9 @@ class Range:
         return self.low is None and self.high is None
 
 
+OPEN = Range()
+
+
 @dataclass(frozen=True, slots=True)
 class PullPlan:
     """A pull query over one table.
@@ -39,8 +42,8 @@ class PullPlan:
     key_columns: tuple[str, ...]
     where: Expression | None = None
     keys: tuple[tuple[Any, ...], ...] | None = None
-    key_range: Range = Range()
-    window_start: Range = Range()
-    window_end: Range = Range()
+    key_range: Range = OPEN
+    window_start: Range = OPEN
+    window_end: Range = OPEN
     limit: int | None = None
     sql: str = ""

@@ -36,7 +36,7 @@ class ColumnName:
 class Literal:
     """``kind`` is null, boolean, integer, bigint, decimal, double or string; ``text`` is how a number was written."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
     kind: str
     text: str = ""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
-from lark import Token, Tree
+from lark import Token
 
 from services.ksql.errors import ParseError
 from services.ksql.model import types
 from services.ksql.sql import ast
 from services.ksql.sql.tokens import identifier_text, unquote_string
-from services.ksql.sql.trees import Node, child, children, first_token, has, identifiers, location, token, trees
+from services.ksql.sql.trees import Node, children, first_token, has, identifiers, location, required, token, trees
 
 _TYPE_NAMES: Final = {
     "BOOLEAN": types.BOOLEAN,
@@ -30,7 +31,7 @@ _INT_MAX: Final = 2**31 - 1
 _LONG_MAX: Final = 2**63 - 1
 
 
-def build_expression(node: Node) -> ast.Expression:
+def build_expression(node: Node) -> ast.Expression:  # noqa: PLR0911, PLR0912 - one arm per rule of the grammar
     match node.data:
         case "or_" | "and_":
             left, right = trees(node)
@@ -38,27 +39,18 @@ def build_expression(node: Node) -> ast.Expression:
         case "not_":
             return ast.Not(build_expression(trees(node)[0]))
         case "comparison":
-            left, op, right = trees(node)
-            symbol = str(first_token(op))
-            return ast.Comparison("<>" if symbol == "!=" else symbol, build_expression(left), build_expression(right))
-        case "between":
-            operand, low, high = (build_expression(tree) for tree in trees(node))
-            return _negated(node, ast.Between(operand, low, high))
-        case "in_":
-            operand, *options = (build_expression(tree) for tree in trees(node))
-            return _negated(node, ast.In(operand, tuple(options)))
-        case "like":
-            operand, pattern = (build_expression(tree) for tree in trees(node))
-            return _negated(node, ast.Like(operand, pattern, _escape(node)))
+            return _comparison(node)
+        case "between" | "in_" | "like":
+            predicate = _PREDICATES[node.data](node)
+            return ast.Not(predicate) if has(node, "NOT") else predicate
         case "is_null":
             return ast.IsNull(build_expression(trees(node)[0]), has(node, "NOT"))
         case "is_distinct":
             left, right = trees(node)
-            op = "IS NOT DISTINCT FROM" if has(node, "NOT") else "IS DISTINCT FROM"
-            return ast.Comparison(op, build_expression(left), build_expression(right))
+            distinct = "IS NOT DISTINCT FROM" if has(node, "NOT") else "IS DISTINCT FROM"
+            return ast.Comparison(distinct, build_expression(left), build_expression(right))
         case "concat":
-            arguments = tuple(build_expression(tree) for tree in trees(node))
-            return ast.Call("CONCAT", arguments, location(node))
+            return ast.Call("CONCAT", tuple(map(build_expression, trees(node))), location(node))
         case "arithmetic":
             left, right = trees(node)
             op = next(str(item) for item in node.children if isinstance(item, Token))
@@ -68,14 +60,14 @@ def build_expression(node: Node) -> ast.Expression:
         case "parenthesised":
             return build_expression(trees(node)[0])
         case "cast":
-            operand, sql_type = trees(node)
-            return ast.Cast(build_expression(operand), build_type(sql_type))
+            return ast.Cast(build_expression(trees(node)[0]), build_type(trees(node)[1]))
         case "simple_case" | "searched_case":
             return _case(node)
         case "call" | "call_star":
-            name, *arguments = trees(node)
-            built = tuple(build_expression(tree) for tree in arguments)
-            return ast.Call(identifier_text(first_token(name)), built, location(node))
+            callee, *arguments = trees(node)
+            return ast.Call(
+                identifier_text(first_token(callee)), tuple(map(build_expression, arguments)), location(node)
+            )
         case "column":
             return ast.ColumnName(None, identifiers(node)[0], location(node))
         case "qualified_column":
@@ -85,8 +77,29 @@ def build_expression(node: Node) -> ast.Expression:
             return build_literal(node)
 
 
-def _negated(node: Node, expression: ast.Expression) -> ast.Expression:
-    return ast.Not(expression) if has(node, "NOT") else expression
+def _comparison(node: Node) -> ast.Expression:
+    left, op, right = trees(node)
+    symbol = str(first_token(op))
+    return ast.Comparison("<>" if symbol == "!=" else symbol, build_expression(left), build_expression(right))
+
+
+def _between(node: Node) -> ast.Expression:
+    operand, low, high = map(build_expression, trees(node))
+    return ast.Between(operand, low, high)
+
+
+def _in(node: Node) -> ast.Expression:
+    operand, *options = map(build_expression, trees(node))
+    return ast.In(operand, tuple(options))
+
+
+def _like(node: Node) -> ast.Expression:
+    operand, pattern = map(build_expression, trees(node))
+    return ast.Like(operand, pattern, _escape(node))
+
+
+#: Predicates that may have a NOT inside.
+_PREDICATES: Final[dict[str, Callable[[Node], ast.Expression]]] = {"between": _between, "in_": _in, "like": _like}
 
 
 def _escape(node: Node) -> str | None:
@@ -167,7 +180,5 @@ def build_type(node: Node) -> types.SqlType:
 
 def build_interval(node: Node) -> ast.Interval:
     """An amount with a unit, the unit in the plural."""
-    unit = child(node, "unit")
-    assert isinstance(unit, Tree)
-    name = str(first_token(unit)).upper()
+    name = str(first_token(required(node, "unit"))).upper()
     return ast.Interval(int(token(node, "INTEGER_VALUE")), name if name.endswith("S") else name + "S")

@@ -9,7 +9,7 @@ from services.ksql.model.schema import WindowType
 from services.ksql.sql import ast
 from services.ksql.sql.build_expressions import build_expression, build_interval
 from services.ksql.sql.tokens import identifier_text
-from services.ksql.sql.trees import Node, child, children, first_token, location, token, trees
+from services.ksql.sql.trees import Node, child, children, first_token, location, required, token, trees
 
 _SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -29,9 +29,7 @@ def source_name(node: Node) -> str:
 
 def build_query(node: Node) -> ast.Query:
     items = tuple(_select_item(tree) for tree in trees(node) if tree.data in ("star", "source_star", "single_column"))
-    relation = child(node, "relation")
-    assert relation is not None
-    source, *joins = trees(relation)
+    source, *joins = trees(required(node, "relation"))
     emit = child(node, "emit")
     limit = child(node, "limit")
     window = child(node, "window_clause")
@@ -79,12 +77,10 @@ def _relation(node: Node) -> ast.Relation:
 
 def _join(node: Node) -> ast.Join:
     kind = child(node, "inner", "left", "right", "full")
-    aliased = child(node, "aliased")
-    assert aliased is not None
     within = child(node, "within_same", "within_two")
     return ast.Join(
         type=str(kind.data).upper() if kind else "INNER",
-        right=_relation(aliased),
+        right=_relation(required(node, "aliased")),
         criteria=build_expression(trees(node)[-1]),
         within=_within(within) if within else None,
     )

@@ -10,10 +10,21 @@ from services.ksql.sql import ast
 from services.ksql.sql.build_expressions import build_expression, build_literal, build_type
 from services.ksql.sql.build_query import build_query, source_name
 from services.ksql.sql.tokens import identifier_text, unquote_string
-from services.ksql.sql.trees import Node, child, children, first_token, has, identifiers, location, token, trees
+from services.ksql.sql.trees import (
+    Node,
+    child,
+    children,
+    first_token,
+    has,
+    identifiers,
+    location,
+    required,
+    token,
+    trees,
+)
 
 
-def build_statement(node: Node) -> ast.Statement:
+def build_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm per rule of the grammar
     match node.data:
         case "query":
             return build_query(node)
@@ -42,7 +53,7 @@ def build_statement(node: Node) -> ast.Statement:
             return _small_statement(node)
 
 
-def _small_statement(node: Node) -> ast.Statement:
+def _small_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm per rule of the grammar
     strings = [unquote_string(t) for t in node.children if isinstance(t, Token) and t.type == "STRING_VALUE"]
     match node.data:
         case "describe_source":
@@ -62,9 +73,7 @@ def _small_statement(node: Node) -> ast.Statement:
 
 
 def _kind(node: Node) -> SourceKind:
-    kind = child(node, "source_kind")
-    assert kind is not None
-    return SourceKind(str(first_token(kind)).upper())
+    return SourceKind(str(first_token(required(node, "source_kind"))).upper())
 
 
 def _create_source(node: Node) -> ast.CreateSource:
@@ -93,9 +102,7 @@ def _create_as(node: Node) -> ast.CreateAsSelect:
 
 
 def _name(node: Node) -> str:
-    identifier = child(node, "identifier")
-    assert identifier is not None
-    return source_name(identifier)
+    return source_name(required(node, "identifier"))
 
 
 def _column(node: Node, kind: SourceKind) -> ast.ColumnDef:
@@ -142,8 +149,7 @@ def _properties(node: Node) -> ast.Properties:
 
 
 def _insert_select(node: Node) -> ast.InsertSelect:
-    target = child(node, "identifier")
-    assert target is not None
+    target = required(node, "identifier")
     return ast.InsertSelect(source_name(target), build_query(trees(node)[-1]), _properties(node), location(target))
 
 

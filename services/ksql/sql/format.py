@@ -45,7 +45,7 @@ class _Formatter:
     def __init__(self, quoted: bool) -> None:
         self._name = quote if quoted else str
 
-    def format(self, node: ast.Expression) -> str:
+    def format(self, node: ast.Expression) -> str:  # noqa: PLR0911, PLR0912 - one arm per kind of node
         match node:
             case ast.ColumnName(source=source, name=name):
                 return f"{self._name(source)}.{self._name(name)}" if source else self._name(name)

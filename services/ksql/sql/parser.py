@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 from lark import Lark, Token, Tree, UnexpectedToken
@@ -39,10 +39,11 @@ def parse(text: str, variables: Mapping[str, str] | None = None) -> list[ParsedS
     parsed: list[ParsedStatement] = []
     pieces = list(split_statements(tokens))
     syntax = [_syntax_tree(piece, text) if not _has_variable(piece) else None for piece in pieces]
-    for piece, tree in zip(pieces, syntax, strict=True):
-        statement_text = text[piece[0].start_pos : piece[-1].end_pos]
-        if tree is None:
+    for piece, known_tree in zip(pieces, syntax, strict=True):
+        if known_tree is None:
             statement_text, tree = _substituted(piece, text, defined)
+        else:
+            statement_text, tree = text[piece[0].start_pos : piece[-1].end_pos], known_tree
         statement = _build(tree, statement_text)
         if isinstance(statement, ast.Define):
             defined[statement.name.upper()] = statement.value
@@ -88,20 +89,28 @@ def _syntax_tree(piece: Sequence[Token], text: str, shown: str | None = None) ->
         current = token if token is not None else end_token(piece, text)
         if token is None and piece[-1].type == "SEMICOLON":
             break
-        before = parser.copy(deepcopy_values=False)
+        before = _copy(parser)
         try:
             parser.feed_token(current)
         except UnexpectedToken:
-            error = describe(current, before.accepts(), lambda name: _repairs(before, name, current), first=index == 0)  # noqa: B023
+            error = describe(current, _accepted(before), partial(_repairs, before, current), first=index == 0)
             error.statement = shown if shown is not None else text
             raise error from None
-    tree: Tree[Token] = parser.feed_eof()
+    tree: Tree[Token] = parser.feed_token(Token("$END", ""))
     return tree
 
 
-def _repairs(parser: InteractiveParser, inserted: str, token: Token) -> bool:
+def _copy(parser: InteractiveParser) -> InteractiveParser:
+    return InteractiveParser.copy(parser, deepcopy_values=False)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def _accepted(parser: InteractiveParser) -> set[str]:
+    return set(parser.accepts())  # type: ignore[no-untyped-call]
+
+
+def _repairs(parser: InteractiveParser, token: Token, inserted: str) -> bool:
     """Whether the parse could go on at ``token`` after one more terminal before it."""
-    attempt = parser.copy(deepcopy_values=False)
+    attempt = _copy(parser)
     try:
         attempt.feed_token(Token(inserted, ""))
         attempt.feed_token(token)

@@ -8,12 +8,12 @@ from difflib import SequenceMatcher
 from lark import Token
 
 from services.ksql.errors import ParseError
-from services.ksql.sql.tokens import RESERVED
+from services.ksql.sql.tokens import RESERVED, words
 
 #: Words that begin a statement, as suggestions for a mistyped one.
-_STATEMENTS = (
+_STATEMENTS = words(
     "ALTER CREATE DEFINE DESCRIBE DROP EXPLAIN INSERT LIST PAUSE PRINT RESUME SELECT SET SHOW TERMINATE UNDEFINE UNSET"
-).split()
+)
 _SPELLING = {
     "COMMA": "','",
     "RPAR": "')'",
@@ -25,9 +25,9 @@ _SPELLING = {
     "DOT": "'.'",
 }
 #: What may go on at almost any place: ksqlDB does not list these when it says what it expected.
-_GOES_ON = frozenset(
+_GOES_ON = words(
     """PLUS MINUS ASTERISK SLASH PERCENT CONCAT EQ NEQ LT GT LTE GTE AND OR NOT BETWEEN IN LIKE IS LPAR LSQB DOT AS IDENT QUOTED
-    DIGIT_IDENT VARIABLE KEY PRIMARY HEADER HEADERS EXTENDED ESCAPE""".split()
+    DIGIT_IDENT VARIABLE KEY PRIMARY HEADER HEADERS EXTENDED ESCAPE"""
 )
 #: More alternatives than this and ksqlDB finds none viable, so it names none.
 _FEW = 4
@@ -48,7 +48,9 @@ def describe(token: Token, accepted: set[str], repaired_by: Callable[[str], bool
     return ParseError(f"line {token.line}:{token.column}: Syntax Error\n{_reason(token, accepted, repaired_by, first)}")
 
 
-def _reason(token: Token, accepted: set[str], repaired_by: Callable[[str], bool], first: bool) -> str:
+def _reason(  # noqa: PLR0911 - each return is one of ksqlDB's phrasings
+    token: Token, accepted: set[str], repaired_by: Callable[[str], bool], first: bool
+) -> str:
     if token.type == "UNRECOGNIZED":
         return ""
     if first and token.type != "$END":
@@ -91,7 +93,7 @@ def _spell(name: str) -> str:
 def _unknown_statement(word: str) -> str:
     reason = f"Unknown statement '{word}'"
     upper = word.upper()
-    best = max(_STATEMENTS, key=lambda known: SequenceMatcher(None, upper, known).ratio())
+    best = max(sorted(_STATEMENTS), key=lambda known: SequenceMatcher(None, upper, known).ratio())
     if SequenceMatcher(None, upper, best).ratio() >= _CLOSE_ENOUGH:
         reason += f"\nDid you mean '{best}'?"
     return reason

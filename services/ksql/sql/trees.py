@@ -20,6 +20,14 @@ def child(node: Node, *names: str) -> Node | None:
     return next((tree for tree in trees(node) if tree.data in names), None)
 
 
+def required(node: Node, *names: str) -> Node:
+    """As ``child``, where the grammar makes sure that there is one."""
+    found = child(node, *names)
+    if found is None:
+        raise ValueError(f"{node.data} has no {' or '.join(names)}")
+    return found
+
+
 def children(node: Node, name: str) -> list[Node]:
     return [tree for tree in trees(node) if tree.data == name]
 
