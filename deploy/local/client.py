@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -25,10 +26,10 @@ def _ignore(step: str) -> None:
 class Services:
     """The services of one stack. Every method raises ServiceRefused with the service's own words."""
 
-    def __init__(
-        self, ports: Ports, transport: httpx.AsyncBaseTransport | None = None, token: str | None = None
-    ) -> None:
+    def __init__(self, ports: Ports, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._ports = ports
+        # The services are started with our environment, so they ask for the same token.
+        token = os.environ.get("PAGEPULSE_API_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.AsyncClient(
             timeout=REQUEST_WITHIN.total_seconds(), transport=transport, headers=headers, trust_env=False
@@ -75,7 +76,7 @@ class Services:
         if not await until(ready, within, POLL):
             wrong = [r for r in status.get("resources", []) if r.get("state") != "ok"]
             told = "; ".join(f"{r.get('name')}: {r.get('state')} {r.get('detail') or ''}".strip() for r in wrong)
-            raise ServiceRefused(f"provisioner: the pipeline is not ready ({told or 'no resource named'})")
+            raise ServiceRefused("provisioner", f"the pipeline is not ready ({told or 'no resource named'})")
         return status
 
     async def sample(self) -> dict[str, Any]:
@@ -124,10 +125,10 @@ class Services:
 
         if run["state"] == "running" and not await until(ended, APPLY_WITHIN, POLL):
             raise ServiceRefused(
-                f"provisioner: the {run['kind']} has not ended after {APPLY_WITHIN.total_seconds():.0f} s"
+                "provisioner", f"the {run['kind']} has not ended after {APPLY_WITHIN.total_seconds():.0f} s"
             )
         if run["state"] != "succeeded":
-            raise ServiceRefused(f"provisioner: the {run['kind']} failed: {run.get('error')}")
+            raise ServiceRefused("provisioner", f"the {run['kind']} failed: {run.get('error')}")
         return run
 
     async def _json(self, service: PortName, method: str, path: str, **request: Any) -> dict[str, Any]:
@@ -150,10 +151,10 @@ class Services:
             response = await self._http.request(method, url, json=json, params=params, timeout=within.total_seconds())
         except httpx.HTTPError as error:
             raise ServiceRefused(
-                f"{service} at {base} does not answer ({type(error).__name__})", hint="pagepulse status"
+                service, f"no answer at {base} ({type(error).__name__})", hint="pagepulse status"
             ) from error
         if response.is_error:
-            raise ServiceRefused(f"{service}: {_problem(response)}")
+            raise ServiceRefused(service, _problem(response))
         return response
 
 

@@ -43,6 +43,10 @@ class NotRunning(StackError):
 class ServiceRefused(StackError):
     """A service answered with a problem document, or not at all."""
 
+    def __init__(self, service: str, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{service}: {reason}", hint=hint)
+        self.service = service
+
 
 class ComponentFailed(StackError):
     """A component ended, or was not healthy in time. ``tail`` holds the last lines of its log."""

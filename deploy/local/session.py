@@ -12,7 +12,7 @@ from deploy.local import demo, java, order, ports, process
 from deploy.local.board import Board, Phase
 from deploy.local.components import all_components
 from deploy.local.components.context import Context
-from deploy.local.errors import ComponentFailed, StackError
+from deploy.local.errors import ComponentFailed, ServiceRefused, StackError
 from deploy.local.options import Options
 from deploy.local.state import State
 from deploy.local.supervisor import Supervisor
@@ -47,6 +47,8 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
         await _unless(stop, _bring_up(supervisor, options, board))
         await stop.wait()
     except StackError as error:
+        if isinstance(error, ServiceRefused):
+            error.log = state.log(error.service)
         board.error = published(error)
         board.enter(Phase.FAILED, error.reason.splitlines()[0])
     finally:

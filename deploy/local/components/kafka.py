@@ -86,5 +86,12 @@ def cluster_id(context: Context) -> str:
     """One for all brokers, made at the first start: a random UUID in Kafka's URL-safe base 64."""
     path = context.state.data / "cluster.id"
     if not path.exists():
-        write_atomically(path, base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        write_atomically(path, random_uuid())
     return path.read_text()
+
+
+def random_uuid() -> str:
+    """Never one that begins with a dash, which the format tool would take for an option."""
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text

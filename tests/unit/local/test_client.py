@@ -32,7 +32,7 @@ async def test_a_service_that_is_away_is_named() -> None:
         raise httpx.ConnectError("refused")
 
     async with services(refuse) as client:
-        with pytest.raises(ServiceRefused, match=r"seeder at http://127\.0\.0\.1:9002 does not answer"):
+        with pytest.raises(ServiceRefused, match=r"seeder: no answer at http://127\.0\.0\.1:9002"):
             await client.users()
 
 

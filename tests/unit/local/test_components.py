@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,13 @@ def test_the_cluster_id_is_made_once(tmp_path: Path) -> None:
     first = kafka.cluster_id(where)
     assert len(first) == 22
     assert kafka.cluster_id(where) == first
+
+
+def test_a_cluster_id_is_never_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=bytes(16))
+    drawn = iter([first, second])
+    monkeypatch.setattr(kafka.uuid, "uuid4", lambda: next(drawn))  # type: ignore[attr-defined]
+    assert kafka.random_uuid() == "A" * 22
 
 
 def test_a_value_that_nobody_gave_is_an_error(tmp_path: Path) -> None:
