@@ -10,7 +10,7 @@ from services.ksql.analysis.expressions import Scope, cast, typed
 from services.ksql.analysis.keys import KeyColumn
 from services.ksql.analysis.names import Names
 from services.ksql.analysis.partitioning import name_keys
-from services.ksql.analysis.rewrite import children, rewrite, walk
+from services.ksql.analysis.rewrite import children, columns, rewrite, walk
 from services.ksql.analysis.words import join_words
 from services.ksql.errors import KsqlError
 from services.ksql.functions import registry
@@ -31,6 +31,21 @@ def aggregate_calls(expressions: Iterator[ast.Expression] | tuple[ast.Expression
         n for expression in expressions for n in walk(expression) if isinstance(n, ast.Call) and is_aggregate_call(n)
     ]
     return list(dict.fromkeys(found))
+
+
+def aggregate_arguments(expressions: tuple[ast.Expression, ...]) -> list[ast.Expression]:
+    """What the aggregates in the expressions are given."""
+    return [argument for call in aggregate_calls(expressions) for argument in call.arguments]
+
+
+def refuse_window_bounds(expressions: tuple[ast.Expression, ...]) -> None:
+    """The bounds of a WINDOW clause exist only above the grouping, and there only in the SELECT."""
+    found = next((c.name for e in expressions for c in columns(e) if c.name in WINDOW_COLUMNS), None)
+    if found is not None:
+        raise KsqlError(
+            f"Window bounds column {found} can only be used in the SELECT clause of windowed aggregations "
+            "and can not be passed to aggregate functions.\nSee https://github.com/confluentinc/ksql/issues/4397"
+        )
 
 
 @dataclass(slots=True)

@@ -9,13 +9,14 @@ from services.ksql.analysis import ddl
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.formats import default_key_format, default_value_format
 from services.ksql.analysis.inserts import fit_to_sink, insert_values
-from services.ksql.analysis.properties import with_properties
+from services.ksql.analysis.properties import read_with_clause, with_properties
 from services.ksql.analysis.pull import plan_pull_query
 from services.ksql.analysis.query import Planned, QueryPlanner
 from services.ksql.analysis.sanitize import find_sources, sanitize
 from services.ksql.analysis.sinks import build_sink, check_result_kind
 from services.ksql.analysis.sources import build_source
 from services.ksql.analysis.upgrades import check_upgrade
+from services.ksql.analysis.windows import window_spec
 from services.ksql.errors import KsqlError, RequestError
 from services.ksql.functions import registry
 from services.ksql.model import commands
@@ -37,16 +38,30 @@ class Analyzer:
         self._catalog = catalog
         self._properties = dict(properties or {})
 
-    def prepare(self, statement: ast.Statement) -> ast.Statement:
+    def prepare(self, statement: ast.Statement, raw: str = "") -> ast.Statement:
         """The statement as ksqlDB shows it: names qualified, aliases and default formats filled in.
 
-        A caller may add to its WITH clause (``properties.with_properties``) before it formats and analyses it.
+        A caller may add to its WITH clause (``properties.with_properties``) before it formats and analyses it. Errors found
+        here carry ``raw``, the text as the user wrote it. Doing it twice changes nothing.
+
+        Raises:
+            KsqlError: an unknown source or alias, a bad WITH clause, an impossible window.
         """
+        try:
+            return self._prepare(statement)
+        except KsqlError as error:
+            error.statement = error.statement or raw
+            raise
+
+    def _prepare(self, statement: ast.Statement) -> ast.Statement:
         match statement:
             case ast.CreateSource():
                 return self._prepare_source(statement)
             case ast.CreateAsSelect() | ast.InsertSelect():
+                read_with_clause(statement.properties, create_as=True)
                 query = sanitize(statement.query, self._catalog)
+                if query.window is not None:
+                    window_spec(query.window)
                 return replace(statement, query=replace(query, emit=query.emit or "CHANGES"))
             case _:
                 return statement
@@ -57,12 +72,8 @@ class Analyzer:
         Raises:
             KsqlError: worded as ksqlDB words it, ``statement`` set.
         """
-        try:
-            prepared = self.prepare(statement)
-            shown = text if text is not None else format_statement(prepared)
-        except KsqlError as error:
-            error.statement = error.statement or text or ""
-            raise
+        prepared = self.prepare(statement, text or "")
+        shown = text if text is not None else format_statement(prepared)
         try:
             return self._command(prepared, shown)
         except KsqlError as error:
@@ -70,6 +81,7 @@ class Analyzer:
             raise
 
     def _prepare_source(self, statement: ast.CreateSource) -> ast.CreateSource:
+        read_with_clause(statement.properties, create_as=False)
         given = {name for name, _ in statement.properties}
         if "FORMAT" in given:
             return statement
@@ -166,8 +178,8 @@ class Analyzer:
         root = planned.projection.persistent(planned.below, target.name, lenient_keys=planner.lenient_keys)
         if root.kind is SourceKind.TABLE:
             raise KsqlError(
-                "INSERT INTO can only be used to insert the result of a stream query. "
-                f"The SELECT produces a table, but {target.name} is a stream."
+                f"Incompatible data sink and query result. Data sink ({target.name}) type is KSTREAM "
+                "but select query result is KTABLE."
             )
         return commands.InsertQuery(self._query_plan(fit_to_sink(root, target), target, statement.query, planned, text))
 

@@ -36,21 +36,30 @@ def partition(
         if len(is_null) > 1:
             raise KsqlError("Cannot PARTITION BY multiple columns including NULL")
         return _step(step, ()), ()
-    named = name_keys(query.partition_by, query, names, [column.name for column in step.schema.columns])
+    taken = [column.name for column in step.schema.columns]
+    named = name_keys(query.partition_by, query, names, taken, keep_pseudo=True)
     typed_keys = tuple(NamedExpression(name, typed(names.bare(key), scope)) for name, key in named)
     keys = tuple(KeyColumn(name, (key,), key) for name, key in named)
     return _step(step, typed_keys), keys
 
 
 def name_keys(
-    expressions: tuple[ast.Expression, ...], query: ast.Query, names: Names, taken: list[str]
+    expressions: tuple[ast.Expression, ...],
+    query: ast.Query,
+    names: Names,
+    taken: list[str],
+    *,
+    keep_pseudo: bool = False,
 ) -> list[tuple[str, ast.Expression]]:
-    """A name for each key expression: its column's, that of its select item, or a generated one."""
+    """A name for each key expression: its column's, that of its select item, or a generated one.
+
+    ``keep_pseudo``: a pseudo column gives its name too, as ksqlDB does for PARTITION BY ROWTIME.
+    """
     namer = AliasGenerator("KSQL_COL_", taken)
     aliases = {item.expression: item.alias for item in query.select if isinstance(item, ast.SelectItem)}
     named: list[tuple[str, ast.Expression]] = []
     for expression in expressions:
-        if isinstance(expression, ast.ColumnName) and expression.name not in SYSTEM_COLUMNS:
+        if isinstance(expression, ast.ColumnName) and (keep_pseudo or expression.name not in SYSTEM_COLUMNS):
             name = names.plain(expression.source, expression.name)
         else:
             name = aliases.get(expression) or namer()

@@ -104,7 +104,10 @@ class Projection:
         return Column(item.name, column.type)
 
     def _refuse_reserved(self) -> None:
-        reserved = next((item.name for item in self.items if item.name in SYSTEM_COLUMNS), None)
+        keys = {key.name for key in self.rule.keys}
+        reserved = next(
+            (item.name for item in self.items if item.name in SYSTEM_COLUMNS and item.name not in keys), None
+        )
         if reserved is not None:
             raise KsqlError(f"Reserved column name in select: {backtick(reserved)}. Please remove or alias the column.")
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.ksql.analysis.aggregation import Grouping, aggregate_calls, scope_above
+from services.ksql.analysis.aggregation import (
+    Grouping,
+    aggregate_arguments,
+    aggregate_calls,
+    refuse_window_bounds,
+    scope_above,
+)
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.clauses import predicate, with_points_in_time
 from services.ksql.analysis.expressions import Scope
@@ -18,7 +24,7 @@ from services.ksql.analysis.sanitize import find_sources
 from services.ksql.analysis.windows import key_window, window_spec
 from services.ksql.errors import KsqlError
 from services.ksql.model.plan import FilterStep, Step, SuppressStep
-from services.ksql.model.schema import WINDOW_COLUMNS
+from services.ksql.model.schema import WINDOW_COLUMNS, SourceKind
 from services.ksql.sql import ast
 from services.ksql.sql.format import format_expression
 
@@ -50,6 +56,8 @@ class QueryPlanner:
 
     def plan(self) -> Planned:
         query, names = self._query, self._names
+        if query.limit is not None and not self._transient:
+            raise KsqlError(f"{self._statement_kind} statements don't support LIMIT clause.")
         self._refuse_kafka_values()
         relation = build_relation(query, names, self._selected_columns())
         step = self._where(relation.step)
@@ -140,6 +148,8 @@ class QueryPlanner:
         for expression in query.group_by:
             names.check("GROUP BY", expression)
         spec = window_spec(query.window) if query.window else None
+        if spec is not None and step.kind is SourceKind.TABLE:
+            raise KsqlError("Windowing not supported for table aggregations.")
         extra = tuple(WINDOW_COLUMNS) if spec else ()
         rule = KeyRule("grouping expression", ())
         items = expand(query, names, rule, window_bounds=False)
@@ -154,6 +164,8 @@ class QueryPlanner:
         grouping.check_select(selected)
         for expression in having:
             grouping.check_having(expression)
+        if spec is not None:
+            refuse_window_bounds((*query.group_by, *having, *aggregate_arguments((*selected, *having))))
         self._check_emit_final()
         grouping.add((*selected, *having))
         if grouping.needs_complex_state and names.first.value_format.name == "DELIMITED":

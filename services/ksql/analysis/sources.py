@@ -60,7 +60,7 @@ def _schema(statement: ast.CreateSource) -> Schema:
             where = column.location
             raise KsqlError(
                 f"Failed to prepare statement: Line: {where.line}, Col: {where.column}: "
-                f"'{column.name}' is a reserved column name. It cannot be used as the name of a column."
+                f"'{column.name}' is a reserved column name. You cannot use it as a name for a column."
             )
     doubles = [name for name, count in Counter(column.name for column in statement.columns).items() if count > 1]
     if doubles:
