@@ -92,6 +92,7 @@ def _statements(
     """
     parsed = [(text, canonical(text)) for _, text in definitions.statements]
     read = {source for _, statement in parsed if statement.is_query for source in statement.sources}
+    topic_of = {statement.name: statement.topic for _, statement in parsed}
     ids: dict[str, str] = {}
     resources: list[Resource] = []
     for text, statement in parsed:
@@ -106,7 +107,9 @@ def _statements(
             servers.kafka,
             text,
             tuple(ids[name] for name in statement.sources),
+            reads=tuple(topic_of[name] for name in statement.sources),
             has_readers=statement.name in read,
+            patience=settings.step_timeout,
         )
         ids[statement.name] = query.id
         resources += [

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from services.provisioner.clients.kafka import KafkaClient, TopicState
 from services.provisioner.clients.ksql import KsqlClient, Outcome
+from services.provisioner.clients.polling import wait_until
 from services.provisioner.errors import AlreadyThere, StatementRejected, TransientUpstreamError
 from services.provisioner.resource import Action, Difference, Kind, Observation, Resource, State, missing, unchanged
 from services.provisioner.statements import Canonical, canonical, describe_difference
@@ -81,7 +84,7 @@ class Source(_Statement):
 class Query(_Statement):
     """A persistent query with the table or stream that it writes.
 
-    ``has_readers``: other queries read it, so it cannot be dropped alone.
+    ``reads``: topics of its sources. ``has_readers``: other queries read it, so it cannot be dropped alone.
     """
 
     def __init__(
@@ -91,11 +94,15 @@ class Query(_Statement):
         statement: str,
         depends_on: tuple[str, ...],
         *,
+        reads: tuple[str, ...],
         has_readers: bool,
+        patience: timedelta,
     ) -> None:
         super().__init__(Kind.QUERY, ksql, statement, depends_on)
         self._kafka = kafka
+        self._reads = reads
         self._has_readers = has_readers
+        self._patience = patience
 
     async def observe(self) -> Observation:
         description = await self._ksql.describe(self.name)
@@ -150,6 +157,30 @@ class Query(_Statement):
         action = Action.REPLACE if rebuild else Action.DRIFTED
         return Observation(state, action, detail, rebuilds=rebuild, facts=facts)
 
+    async def create(self) -> str:
+        """A table that others join is complete before they start: a stream's record that comes before its row is never joined."""
+        done = await super().create()
+        if self._has_readers and not self._appends:
+            await self._catch_up()
+        return done
+
+    async def _catch_up(self) -> None:
+        """Until the query has read what its sources hold now."""
+        ends = await self._kafka.end_offsets(self._reads)
+
+        async def look() -> str | None:
+            positions = _positions(await self._ksql.describe(self.name) or {})
+            behind = sum(
+                max(0, end - positions.get(topic, {}).get(partition, 0))
+                for topic, partitions in ends.items()
+                for partition, end in partitions.items()
+            )
+            return f"{behind} records behind" if behind else None
+
+        await wait_until(
+            look, what=f"query {self.name} has not caught up", within=self._patience, every=timedelta(milliseconds=200)
+        )
+
     async def mend(self, observation: Observation) -> str:
         """Resumes a paused query; otherwise makes it anew over its topic, which upserts the same rows again."""
         description = await self._ksql.describe(self.name)
@@ -172,18 +203,28 @@ def _facts(description: dict[str, Any], queries: list[dict[str, Any]]) -> dict[s
     facts: dict[str, Any] = {"topic": description.get("topic")}
     if queries:
         facts |= {"query_id": queries[0]["id"], "state": queries[0].get("state")}
-    offsets = [
-        offset
-        for summary in description.get("queryOffsetSummaries") or ()
-        for topic in summary.get("topicSummaries") or ()
-        for offset in topic.get("offsets") or ()
-    ]
+    offsets = [offset for topic in _topic_summaries(description) for offset in topic.get("offsets") or ()]
     if offsets:
         facts["lag"] = sum(max(0, o["logEndOffset"] - max(0, o["consumerOffset"])) for o in offsets)
-    dropped = [
-        entry["value"]
-        for entry in description.get("clusterErrorStats") or ()
-        if str(entry.get("name", "")).endswith(("failed-messages", "dropped-messages"))
-    ]
-    facts["dropped"] = int(sum(dropped))
+    facts["dropped"] = _dropped(description, str(facts.get("query_id")))
     return facts
+
+
+def _topic_summaries(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for summary in description.get("queryOffsetSummaries") or ():
+        yield from summary.get("topicSummaries") or ()
+
+
+def _positions(description: dict[str, Any]) -> dict[str, dict[int, int]]:
+    """Next offset of the query by source topic and partition, as far as the server tells."""
+    return {
+        topic["kafkaTopic"]: {offset["partition"]: offset["consumerOffset"] for offset in topic.get("offsets") or ()}
+        for topic in _topic_summaries(description)
+    }
+
+
+def _dropped(description: dict[str, Any], query_id: str) -> int:
+    """Records that the query could not use: its own count where the server keeps one, else that of its source's consumers."""
+    counts = {str(entry.get("name")): int(entry["value"]) for entry in description.get("clusterErrorStats") or ()}
+    own = [count for name, count in counts.items() if name.startswith(f"{query_id}-dropped")]
+    return sum(own) if own else counts.get("consumer-failed-messages", 0)

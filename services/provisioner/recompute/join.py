@@ -2,11 +2,14 @@
 
 A stream-table join takes the user as it is when the view is processed, which is not written anywhere. So a version counts as right if
 it was in force at some moment between the view's event time and its arrival, with some slack for the change to travel.
+Whether a view had to find a user at all is judged by the cleaned users' topic, which the join reads: a query that was made anew finds
+there only the newest version of each user, and leaves out the views before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from services.provisioner.recompute.columns import NO_USER, EnrichedColumns, EventColumns, sorted_by_identity
@@ -21,10 +24,29 @@ _Identity = tuple[int, int, int]
 _AS_RIGHTLY_ABSENT: Final = "absent"
 
 
+@dataclass(frozen=True, slots=True)
+class _InForce:
+    """Versions of a user around a view: in the cleaned topic (and whether it still has all that there were), and in the source."""
+
+    cleaned: list[User | None]
+    complete: bool
+    source: list[User | None]
+
+
 def audit_join(
-    views: EventColumns, enriched: EnrichedColumns, users: Users, *, slack_ms: int, moving: frozenset[int] = frozenset()
+    views: EventColumns,
+    enriched: EnrichedColumns,
+    users: Users,
+    cleaned: Users,
+    *,
+    slack_ms: int,
+    moving: frozenset[int] = frozenset(),
 ) -> Comparison:
-    """Compares view by view and fills ``enriched.arrivals``. ``moving`` are event times of views that came after the snapshot."""
+    """Compares view by view and fills ``enriched.arrivals``.
+
+    ``users`` are the versions in the source, ``cleaned`` those in the cleaned users' topic; ``moving`` are event times of views that came
+    after the snapshot.
+    """
     result = Comparison()
     for identity, view_indices, enriched_indices in _side_by_side(views, enriched):
         if identity[0] == NO_USER:
@@ -35,7 +57,8 @@ def audit_join(
         left = list(enriched_indices)
         for index in view_indices:
             user, time, arrival = views.users[index], views.times[index], views.arrivals[index]
-            in_force = users.between(user, min(time, arrival) - slack_ms, max(time, arrival) + slack_ms)
+            span = (min(time, arrival) - slack_ms, max(time, arrival) + slack_ms)
+            in_force = _InForce(*cleaned.between(user, *span), users.between(user, *span)[0])
             problem = _take(enriched, left, in_force, arrival)
             if problem == _AS_RIGHTLY_ABSENT:
                 continue
@@ -52,14 +75,15 @@ def audit_join(
 
 
 def _take(
-    enriched: EnrichedColumns, left: list[int], in_force: tuple[list[User | None], bool], arrival: int
+    enriched: EnrichedColumns, left: list[int], in_force: _InForce, arrival: int
 ) -> tuple[Row, Row | None] | Literal["absent"] | None:
     """Takes the record that belongs to a view out of ``left``; None if it is as it should be, else what should be and what is."""
-    versions, complete = in_force
-    allowed = {(version.age, version.country) for version in versions if version is not None}
+    versions = in_force.cleaned
+    known = [version for version in versions + in_force.source if version is not None]
+    allowed = {(version.age, version.country) for version in known}
     for position, candidate in enumerate(left):
         country = enriched.countries.name(enriched.country_numbers[candidate])
-        if not complete or (enriched.ages[candidate], country) in allowed:
+        if not in_force.complete or (enriched.ages[candidate], country) in allowed:
             enriched.arrivals[candidate] = arrival
             del left[position]
             return None

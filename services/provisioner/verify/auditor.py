@@ -167,7 +167,12 @@ class Auditor:
         """Also fills in when the views behind the enriched ones arrived, with which the country table is then computed afresh."""
         sources, enriched = self._sources, self._enriched.columns
         result = audit_join(
-            sources.views, enriched, sources.users, slack_ms=self._slack_ms, moving=frozenset(sources.later_views)
+            sources.views,
+            enriched,
+            sources.users,
+            self._users.versions,
+            slack_ms=self._slack_ms,
+            moving=frozenset(sources.later_views),
         )
         country = self._tables.country
         country.sure.clear()

@@ -12,7 +12,8 @@ from services.provisioner.clients.pinot import PinotClient
 from services.provisioner.decoding import KeyDecoder
 from services.provisioner.recompute.columns import EnrichedColumns
 from services.provisioner.recompute.rows import Identity, Row, Shape
-from services.provisioner.recompute.values import Event
+from services.provisioner.recompute.users import Users
+from services.provisioner.recompute.values import Event, read_user
 from services.provisioner.verify.sources import STALL, Record
 from shared.json import loads
 
@@ -68,15 +69,17 @@ class WindowedSink(_Follower):
 
 
 class UsersSink(_Follower):
-    """The cleaned users' topic."""
+    """The cleaned users' topic: the newest rows, and every version that it has."""
 
     def __init__(self, kafka: KafkaClient, topic: str, decoder: KeyDecoder) -> None:
         super().__init__(kafka, topic)
         self._decoder = decoder
         self.rows: dict[int, Row] = {}
+        self.versions = Users()
 
     def _take(self, record: Record) -> None:
         user = int(self._decoder.decode(record.key).key or 0)
+        self.versions.put(user, read_user(record.value), record.timestamp)
         if record.value is None:
             self.rows.pop(user, None)
         else:

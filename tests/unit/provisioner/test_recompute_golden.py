@@ -114,7 +114,7 @@ def test_the_join_of_the_recording_is_found_right(recomputed: Recomputed) -> Non
         row = record["value"]
         place = place_of[record["timestamp"], record["key"], row["SOURCE"]].pop(0)
         told.add(Event(place, record["key"], row["SOURCE"]), row["AGE"], row["COUNTRY"], 0)
-    result = audit_join(by_place, told, recomputed.users, slack_ms=0)
+    result = audit_join(by_place, told, recomputed.users, recomputed.users, slack_ms=0)
     assert result.clean, result.examples
     assert result.equal == len(told)
 
