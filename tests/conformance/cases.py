@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -129,7 +128,7 @@ def _equal(wanted: Any, got: Any) -> bool:
     if isinstance(wanted, bool) or isinstance(got, bool):
         return wanted is got
     if isinstance(wanted, float) and isinstance(got, int | float):
-        return math.isclose(wanted, got, rel_tol=1e-15) or wanted == got
+        return wanted == got
     return bool(wanted == got)
 
 

@@ -82,6 +82,11 @@ class Harness:
                     self.outputs[out.topic].append(out)
                     waiting.append((out.topic, out.key, out.value, out.timestamp, out.headers))
 
+    @property
+    def queries(self) -> list[Query]:
+        """The running queries, in the order of their making."""
+        return list(self._queries.values())
+
     def source_of(self, topic: str) -> DataSource | None:
         """The stream or table that says how a topic is written."""
         return next((s for s in self.catalog.sources() if s.topic == topic), None)

@@ -34,6 +34,7 @@ class StreamStreamJoin(Join):
             step.join_type in (JoinType.RIGHT, JoinType.FULL),
         )
         self._holds_back = step.grace_ms is not None and any(self._outer)
+        self._arrivals = 0
         self._windowed = step.left.window is not None
         self._keys = KeyCache(context.encode_key, context.partitions)
         self._clock = Clock(self.name, context)
@@ -41,14 +42,19 @@ class StreamStreamJoin(Join):
         self._seen = tuple(Clock(f"{self.name}-{side}", context) for side in ("left", "right"))
         self._tables = tuple(
             Store[list[list[Any]]](
-                f"{self.name}-{side}", tracked=context.tracked, pack_value=_pack_rows, unpack_value=_unpack_rows
+                f"{self.name}-{side}", tracked=context.tracked, pack_value=_pack_rows, unpack_value=self._unpack_rows
             )
             for side in ("left", "right")
         )
         #: (time, side, number) -> what waits for a partner
         self._waiting: Store[Any] = Store(f"{self.name}-waiting", tracked=context.tracked)
-        self._arrivals = 0
+        #: the least time that may be waiting: nothing is closed before it
+        self._least_waiting = -1
         self._swept = [-1, -1]
+
+    def _unpack_rows(self, packed: Any) -> list[list[Any]]:
+        self._arrivals = max([self._arrivals, *(number for _, _, number in packed)])
+        return [[t, unpack(r), number] for t, r, number in packed]
 
     def left_row(self, r: Row, t: int, w: Window | None) -> None:
         self._arrive(_LEFT, self.left_key(r, t, w), r, t, w)
@@ -84,6 +90,7 @@ class StreamStreamJoin(Join):
                 self._send(side, (key,), (r, None), t, w)
             else:
                 self._waiting.put((t, side, self._arrivals), (key, r, w, partition))
+                self._least_waiting = min(self._least_waiting, t)
 
     def _send(self, side: int, key: Row, rows: tuple[Row, Row | None], t: int, w: Window | None) -> None:
         left, right = rows if side == _LEFT else (rows[1], rows[0])
@@ -118,16 +125,21 @@ class StreamStreamJoin(Join):
 
     def _close(self, partition: int, now: int) -> None:
         """Emits what waited in vain: its window, with grace, ends before stream time."""
+        ahead = [reach[1] + self._grace for reach in self._reach]
+        if self._least_waiting + min(ahead) >= now:
+            return
+        self._least_waiting = now
         for slot in sorted(self._waiting.data):
             t, side, _ = slot
-            if t + self._reach[side][1] + self._grace >= now:
-                if t + max(self._reach[0][1], self._reach[1][1]) + self._grace >= now:
-                    break
-                continue
+            if t + min(ahead) >= now:
+                self._least_waiting = min(self._least_waiting, t)
+                return
             key, r, w, home = self._waiting.data[slot]
-            if home == partition:
-                self._waiting.delete(slot)
-                self._send(side, (key,), (r, None), t, w)
+            if home != partition or t + ahead[side] >= now:
+                self._least_waiting = min(self._least_waiting, t)
+                continue
+            self._waiting.delete(slot)
+            self._send(side, (key,), (r, None), t, w)
 
     def stores(self) -> tuple[Store[Any], ...]:
         return (*self._tables, self._waiting, self._clock.store, *(clock.store for clock in self._seen))
@@ -135,7 +147,3 @@ class StreamStreamJoin(Join):
 
 def _pack_rows(rows: list[list[Any]]) -> Any:
     return [[t, pack(r), number] for t, r, number in rows]
-
-
-def _unpack_rows(packed: Any) -> list[list[Any]]:
-    return [[t, unpack(r), number] for t, r, number in packed]

@@ -1,7 +1,9 @@
 """Aggregation in SESSION windows.
 
 A row joins every session of its key within the gap, both ends included; the old sessions get tombstones, oldest first,
-then the merged one is written. A session is late when its end lies before stream time less grace and gap. A session whose
+then the merged one is written; only a session that is and stays a single instant gets no tombstone.
+
+A session is late when its end lies before stream time less grace and gap. A session whose
 end is a whole retention (grace and gap, unless the statement says more) behind the newest end has left the store.
 """
 
@@ -62,9 +64,13 @@ class SessionAggregate(AggregateNode):
         self._forget(partition, self._stored.advance(partition, end) - self._retention)
         sessions = self._store.get(key) or {}
         state: State | None = None
+        before = None
         for window in near:
             gone = sessions.pop(window)
-            self.down.change(key, None, self.old(key, gone), window[1], window)
+            if start == end:
+                before = self.old(key, gone)
+            else:
+                self.down.change(key, None, self.old(key, gone), window[1], window)
             state = gone if state is None else self.aggregates.merge(state, gone)
         if state is None:
             state = self.aggregates.initial(t)
@@ -72,7 +78,7 @@ class SessionAggregate(AggregateNode):
         self.aggregates.update(state, self.aggregates.values(r, t, w))
         sessions[start, end] = state
         self._store.put(key, sessions)
-        self.down.change(key, self.aggregates.finish(key, state), None, end, (start, end))
+        self.down.change(key, self.aggregates.finish(key, state), before, end, (start, end))
 
     def _forget(self, partition: int, horizon: int) -> None:
         """Evicts sessions that have left the store, at most once for each gap of stream time."""

@@ -34,13 +34,15 @@ class Suppress(Node):
         self._clock = Clock(self.name, context)
         #: (end, start, key) -> (row, time)
         self._held: Store[tuple[Row, int]] = Store(self.name, tracked=context.tracked)
-        #: for each partition the least end that is held; absent after a restart until a row comes
-        self._earliest: dict[int, int] = {}
+        #: for each partition the least end that is held; None until the first row after a start
+        self._earliest: dict[int, int] | None = None
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         if w is None:
             raise AssertionError("EMIT FINAL needs a window")
         partition = self._keys.partition(key)
+        if self._earliest is None:
+            self._earliest = self._least_ends()
         slot = (w[1], w[0], key)
         if new is None:
             self._held.delete(slot)
@@ -49,9 +51,9 @@ class Suppress(Node):
             self._earliest[partition] = min(self._earliest.get(partition, w[1]), w[1])
         now = self._clock.advance(partition, t)
         if self._earliest.get(partition, now) <= now - self._delay:
-            self._release(partition, now)
+            self._release(partition, now, self._earliest)
 
-    def _release(self, partition: int, now: int) -> None:
+    def _release(self, partition: int, now: int, earliest: dict[int, int]) -> None:
         """Emits what is closed, by end, then by key."""
         horizon = now - self._delay
         oldest = -1 if self._is_session else now // self._advance * self._advance - self._retention
@@ -65,10 +67,17 @@ class Suppress(Node):
                 self.down.change(key, row, None, t, (start, end))
             else:
                 self.context.stats.drop(self.name, "expired")
-        self._earliest.pop(partition, None)
+        earliest.pop(partition, None)
         left = [s[0] for s in mine if s[0] > horizon]
         if left:
-            self._earliest[partition] = min(left)
+            earliest[partition] = min(left)
+
+    def _least_ends(self) -> dict[int, int]:
+        ends: dict[int, int] = {}
+        for end, _, key in self._held.data:
+            partition = self._keys.partition(key)
+            ends[partition] = min(ends.get(partition, end), end)
+        return ends
 
     def find(self, key: Key) -> Iterator[Entry]:
         return (entry for entry in self.inputs[0].find(key) if self._is_final(entry))
