@@ -22,6 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.json import dumps
 
@@ -112,6 +113,15 @@ def problem(request: Request, status: int, type_: str, title: str, detail: str, 
     return Response(dumps(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 
+def _methods(request: Request) -> list[str]:
+    """What the path may be asked with: by all routes, where Starlette names the methods of the first one only."""
+    return [
+        method
+        for method in ("DELETE", "GET", "PATCH", "POST", "PUT")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Makes every failure of ``app`` a problem document."""
 
@@ -142,6 +152,8 @@ def install_error_handlers(app: FastAPI) -> None:
             f"{request.method} {request.url.path}: {error.detail}",
         )
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = ", ".join(_methods(request))
         return response
 
     @app.exception_handler(Exception)

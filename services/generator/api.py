@@ -25,7 +25,7 @@ def _runner(request: Request) -> Runner:
 Service = Annotated[Runner, Depends(_runner)]
 
 
-@router.post("/start", summary="Start generating", responses=problem_responses(401, 404, 409, 502, 503, 504))
+@router.post("/start", summary="Start generating", responses=problem_responses(400, 401, 404, 409, 502, 503, 504))
 async def start(body: StartRequest, runner: Service) -> Status:
     return await runner.start(body)
 
@@ -35,12 +35,12 @@ async def stop(runner: Service) -> Status:
     return await runner.stop()
 
 
-@router.put("/rate", summary="Change the rate while running", responses=problem_responses(401, 409))
+@router.put("/rate", summary="Change the rate while running", responses=problem_responses(400, 401, 409))
 async def rate(body: RateRequest, runner: Service) -> Status:
     return runner.set_rate(body.rate)
 
 
-@router.put("/profile", summary="Change the profile while running", responses=problem_responses(401, 409))
+@router.put("/profile", summary="Change the profile while running", responses=problem_responses(400, 401, 409))
 async def profile(body: ProfileRequest, runner: Service) -> Status:
     return runner.set_profile(body.profile)
 

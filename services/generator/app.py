@@ -14,11 +14,7 @@ from services.generator.producer import Broker, Kafka
 from services.generator.runner import Runner
 from services.generator.settings import Settings
 from shared.http import call, create_client
-from shared.kafka import admin_client
 from shared.web import create_service_app
-
-#: a probe must answer within the deadline of /readyz
-_PROBE_TIMEOUT_MS = 1_500
 
 
 def create_app(
@@ -28,12 +24,13 @@ def create_app(
 ) -> FastAPI:
     """The application. ``broker`` and ``seeder_transport`` are the seams for tests."""
     settings = settings or Settings()
+    kafka = broker or Kafka(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with create_client(settings.seeder_url, token=settings.api_token, transport=seeder_transport) as seeder:
-            runner = Runner(settings, seeder, broker or Kafka(settings))
-            app.state.runner, app.state.seeder = runner, seeder
+            runner = Runner(settings, seeder, kafka)
+            app.state.runner, app.state.seeder, app.state.broker = runner, seeder, kafka
             app.state.registry.register(GeneratorCollector(runner))
             try:
                 yield
@@ -52,13 +49,7 @@ def create_app(
 
 
 def _checks(app: FastAPI) -> Mapping[str, Callable[[], Awaitable[None]]]:
-    settings: Settings = app.state.settings
-
-    async def kafka() -> None:
-        async with admin_client(settings.kafka_bootstrap, request_timeout_ms=_PROBE_TIMEOUT_MS):
-            pass
-
     async def seeder() -> None:
         await call(app.state.seeder, "GET", "/healthz", service="seeder")
 
-    return {"kafka": kafka, "seeder": seeder}
+    return {"kafka": app.state.broker.ping, "seeder": seeder}

@@ -19,6 +19,7 @@ from services.generator.behaviour import Event
 from services.generator.settings import Settings
 from services.generator.statistics import Statistics
 from shared.errors import Conflict, Unavailable
+from shared.kafka import admin_client
 from shared.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
@@ -29,6 +30,8 @@ _CLOSE_DEADLINE_S: Final = 2.0
 _RENEW_PAUSE_S: Final = 1.0
 #: a request without answer for this long is sent again (the idempotent producer keeps it from being written twice)
 _REQUEST_TIMEOUT_MS: Final = 10_000
+#: a ping must answer within the deadline of /readyz
+_PROBE_TIMEOUT_MS: Final = 1_500
 _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
 
 
@@ -50,6 +53,9 @@ class Broker(Protocol):
     """Makes producers and knows topics."""
 
     def producer(self) -> Producer: ...
+    async def ping(self) -> None:
+        """Raises ``Unavailable`` if no broker answers."""
+
     async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
         """Partitions per topic; 0 for a topic that does not exist."""
 
@@ -72,6 +78,10 @@ class Kafka:
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
         )
         return producer
+
+    async def ping(self) -> None:
+        async with admin_client(self._settings.kafka_bootstrap, request_timeout_ms=_PROBE_TIMEOUT_MS):
+            pass
 
     async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
         assert isinstance(producer, AIOKafkaProducer)  # noqa: S101 - made above

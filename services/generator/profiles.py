@@ -8,14 +8,26 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from services.generator.waves import WaveLengths
 
 MAX_RATE = 1_000_000.0
 
-EventsPerSecond = Annotated[float, Field(ge=0, le=MAX_RATE, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False)]
+
+def _a_number(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise ValueError("must be an integer")  # noqa: TRY004 - pydantic turns only a ValueError into a problem
+    return value
+
+
+#: for integers: takes 5 and 5.0, as JSON schema does, but neither "5" nor true. Stands behind the bounds.
+WHOLE = BeforeValidator(_a_number)
+
+#: JSON numbers only: pydantic by itself takes "5" and true for numbers too
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+EventsPerSecond = Annotated[Number, Field(ge=0, le=MAX_RATE)]
+Seconds = Annotated[Number, Field(gt=0, le=604_800)]
 
 
 class _Profile(BaseModel):
@@ -33,7 +45,7 @@ class _Profile(BaseModel):
 class Constant(_Profile):
     """The rate as it is."""
 
-    kind: Literal["constant"] = "constant"
+    kind: Literal["constant"]
 
 
 class Ramp(_Profile):
@@ -51,9 +63,9 @@ class Step(_Profile):
     """Up (or down) by the same amount at fixed intervals; then it stays there."""
 
     kind: Literal["step"]
-    by: float = Field(ge=-MAX_RATE, le=MAX_RATE, allow_inf_nan=False, examples=[100], description="Events/s per step")
+    by: Number = Field(ge=-MAX_RATE, le=MAX_RATE, examples=[100], description="Events/s per step")
     every_s: Seconds = Field(examples=[30])
-    steps: int = Field(ge=1, le=10_000, examples=[5])
+    steps: Annotated[int, Field(ge=1, le=10_000), WHOLE] = Field(examples=[5])
 
     def rate_at(self, t: float, rate: float) -> float:
         return rate + self.by * min(int(t / self.every_s), self.steps)
@@ -64,7 +76,7 @@ class Sine(_Profile):
 
     kind: Literal["sine"]
     period_s: Seconds = Field(default=600.0, examples=[600])
-    amplitude: float = Field(default=0.8, ge=0, le=1, description="Share of the rate")
+    amplitude: Number = Field(default=0.8, ge=0, le=1, description="Share of the rate")
 
     def rate_at(self, t: float, rate: float) -> float:
         return rate * (1.0 - self.amplitude * math.cos(2 * math.pi * t / self.period_s))
@@ -74,8 +86,8 @@ class Spike(_Profile):
     """A peak that comes and goes; with ``every_s`` again and again."""
 
     kind: Literal["spike"]
-    factor: float = Field(default=10.0, ge=0, le=1_000, allow_inf_nan=False, description="Rate during the peak / rate")
-    after_s: float = Field(default=10.0, ge=0, le=604_800, description="Seconds until it comes")
+    factor: Number = Field(default=10.0, ge=0, le=1_000, description="Rate during the peak / rate")
+    after_s: Number = Field(default=10.0, ge=0, le=604_800, description="Seconds until it comes")
     for_s: Seconds = Field(default=10.0, description="Seconds that it lasts")
     every_s: Seconds | None = Field(default=None, description="Seconds from one peak to the next")
 
@@ -112,10 +124,12 @@ class Replay(_Profile):
 
     kind: Literal["replay"]
     file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$", examples=["launch-day.ndjson"])
-    speed: float = Field(default=1.0, gt=0, le=1_000, allow_inf_nan=False, description="2: twice as fast")
-    loop: bool = Field(default=False, description="Begin again at the end, with new session ids")
+    speed: Number = Field(default=1.0, gt=0, le=1_000, description="2: twice as fast")
+    loop: StrictBool = Field(default=False, description="Begin again at the end, with new session ids")
 
 
+#: those that can be switched to while a run goes on
+LiveProfile = Annotated[Constant | Ramp | Step | Sine | Spike | Poisson | Bursts, Field(discriminator="kind")]
 Profile = Annotated[
     Constant | Ramp | Step | Sine | Spike | Poisson | Bursts | Replay,
     Field(discriminator="kind"),

@@ -36,6 +36,11 @@ class Shape:
     waves: Waves
     began: float = 0.0
 
+    @property
+    def full_speed(self) -> bool:
+        """Whether there is no rate to keep: only Kafka sets the pace."""
+        return self.rate == 0 and isinstance(self.profile, Constant)
+
     def at(self, t: float) -> float:
         """Events per second at run time ``t``."""
         rate = self.profile.rate_at(t - self.began, self.rate)
@@ -121,7 +126,7 @@ class Run:
 
     def _apply(self) -> None:
         if isinstance(self.pacer, TokenBucket):
-            self.pacer.full_speed = self.shape.rate == 0 and isinstance(self.shape.profile, Constant)
+            self.pacer.full_speed = self.shape.full_speed
         self._changed.set()
 
     def _end(self) -> float:

@@ -125,8 +125,6 @@ class Runner:
         run = self._running()
         if isinstance(run.shape.profile, Replay):
             raise Conflict("A recording is replayed: it sets the pace.")
-        if rate == 0 and not isinstance(run.shape.profile, Constant):
-            raise Conflict(f"The profile {run.shape.profile.kind!r} needs a rate above 0.")
         run.set_rate(rate)
         return self.status()
 
@@ -134,8 +132,6 @@ class Runner:
         run = self._running()
         if isinstance(run.shape.profile, Replay):
             raise Conflict("A recording is replayed: stop, then start with another profile.")
-        if run.shape.rate == 0 and not isinstance(profile, Constant):
-            raise Conflict(f"The profile {profile.kind!r} needs a rate above 0: set one with PUT /generator/rate.")
         run.set_profile(profile)
         return self.status()
 
@@ -184,7 +180,7 @@ class Runner:
             run.population = len(ids)
 
     async def _prepare(self, request: StartRequest) -> Run:
-        profile = request.profile or Constant()
+        profile = request.profile or Constant(kind="constant")
         streams = _Streams.of(request.seed)
         recording = await replay.load(self._settings.recordings, profile) if isinstance(profile, Replay) else None
         ids = None if recording else await fetch_user_ids(self._seeder, request.users)
@@ -205,7 +201,7 @@ class Runner:
             assert ids is not None  # noqa: S101 - read above
             gaps = exponential(streams.gaps) if isinstance(profile, Poisson) else None
             bucket = TokenBucket(shape.at, now, gaps)
-            bucket.full_speed = request.rate == 0
+            bucket.full_speed = shape.full_speed
             pacer, source = bucket, self._crowd(request, streams, ids, waves, publisher.partitions)
         return Run(
             shape=shape,

@@ -6,41 +6,43 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
-from services.generator.profiles import MAX_RATE, Constant, Profile, Replay
+from services.generator.profiles import MAX_RATE, WHOLE, LiveProfile, Number, Profile
 from shared.events import Device, Source
 
 #: below this a rate is a mistake, not a load
 MIN_RATE = 0.1
 
-Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+#: the largest integer that every JSON reader keeps exact
+MAX_INTEGER = 2**53 - 1
+
+Weight = Annotated[Number, Field(gt=0, le=1_000_000)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+
+
+def _fast_enough(rate: float) -> float:
+    if 0 < rate < MIN_RATE:
+        raise ValueError(f"must be 0 or at least {MIN_RATE}")
+    return rate
+
+
 Rate = Annotated[
-    float,
-    Field(
-        ge=0,
-        le=MAX_RATE,
-        allow_inf_nan=False,
-        description="Events per second (page views and logins together); 0: full speed",
+    Number,
+    Field(ge=0, le=MAX_RATE),
+    AfterValidator(_fast_enough),
+    WithJsonSchema(
+        {
+            "description": "Events per second, page views and logins together. 0 is full speed with the constant "
+            "profile; other profiles start from nothing then.",
+            "anyOf": [{"type": "number", "minimum": MIN_RATE, "maximum": MAX_RATE}, {"const": 0}],
+        }
     ),
 ]
 
 
-def _usable(rate: float, profile: Profile | None) -> None:
-    if 0 < rate < MIN_RATE:
-        raise ValueError(f"rate must be 0 (full speed) or at least {MIN_RATE}")
-    if rate == 0 and not isinstance(profile, Constant | Replay | None):
-        raise ValueError(f"the profile {profile.kind!r} needs a rate above 0")
-
-
-def _some(weights: dict[Any, float], name: str) -> None:
-    if sum(weights.values()) <= 0:
-        raise ValueError(f"at least one of {name} needs a weight above 0")
-
-
 class StartRequest(BaseModel):
-    """Every field but the rate may be left out."""
+    """Every field may be left out. Of the faults, duplicates are drawn first, then malformed, then late events."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -55,45 +57,43 @@ class StartRequest(BaseModel):
 
     rate: Rate = 200.0
     profile: Profile | None = Field(default=None, description="How the rate changes over time; see /generator/profiles")
-    duration_s: float | None = Field(default=None, gt=0, le=31_536_000, description="Stop by itself after this long")
-    max_events: int | None = Field(default=None, ge=1, le=10**15, description="Stop by itself after this many events")
-    seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same request gives the same events")
-    users: int | None = Field(default=None, ge=1, le=10_000_000, description="Only this many of the seeder's users")
-    skew: float = Field(default=0.8, ge=0, le=5, description="Zipf exponent of the users' activity; 0: all alike")
+    duration_s: Annotated[Number, Field(gt=0, le=31_536_000)] | None = Field(
+        default=None, description="Stop by itself after this long"
+    )
+    max_events: Annotated[int, Field(ge=1, le=MAX_INTEGER), WHOLE] | None = Field(
+        default=None, description="Stop by itself after this many events"
+    )
+    seed: Annotated[int, Field(ge=0, le=MAX_INTEGER), WHOLE] | None = Field(
+        default=None, description="The same request gives the same events"
+    )
+    users: Annotated[int, Field(ge=1, le=10_000_000), WHOLE] | None = Field(
+        default=None, description="Only this many of the seeder's users"
+    )
+    skew: Number = Field(default=0.8, ge=0, le=5, description="Zipf exponent of the users' activity; 0: all alike")
     late_fraction: Fraction = Field(default=0.0, description="Share of events whose event time lies in the past")
-    late_max_s: float = Field(default=60.0, ge=0, le=86_400, description="How late the latest of them are")
+    late_max_s: Number = Field(default=60.0, ge=0, le=86_400, description="How late the latest of them are")
     duplicate_fraction: Fraction = Field(default=0.0, description="Share of events that repeat a recent one")
     malformed_fraction: Fraction = Field(default=0.0, description="Share of events that cannot be read")
     sources: dict[Source, Weight] = Field(
-        default={Source.HOMEPAGE: 0.5, Source.INBOX: 0.2, Source.EXTERNAL: 0.3}, description="Weights of the sources"
+        default={Source.HOMEPAGE: 0.5, Source.INBOX: 0.2, Source.EXTERNAL: 0.3},
+        min_length=1,
+        description="Weights of the sources; one that is not named does not occur",
     )
     devices: dict[Device, Weight] = Field(
-        default={Device.MOBILE: 0.6, Device.DESKTOP: 0.32, Device.TABLET: 0.08}, description="Weights of the devices"
+        default={Device.MOBILE: 0.6, Device.DESKTOP: 0.32, Device.TABLET: 0.08},
+        min_length=1,
+        description="Weights of the devices; one that is not named does not occur",
     )
-    waves: bool = Field(
+    waves: StrictBool = Field(
         default=True,
         description="Each source pauses now and then for longer than the session gap, while the others take its share",
     )
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> StartRequest:
-        _usable(self.rate, self.profile)
-        _some(self.sources, "sources")
-        _some(self.devices, "devices")
-        if self.late_fraction + self.duplicate_fraction + self.malformed_fraction > 1:
-            raise ValueError("late_fraction, duplicate_fraction and malformed_fraction together exceed 1")
-        return self
 
 
 class RateRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"rate": 500}]})
 
     rate: Rate
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> RateRequest:
-        _usable(self.rate, None)
-        return self
 
 
 class ProfileRequest(BaseModel):
@@ -102,13 +102,7 @@ class ProfileRequest(BaseModel):
         json_schema_extra={"examples": [{"profile": {"kind": "sine", "period_s": 120, "amplitude": 0.5}}]},
     )
 
-    profile: Profile = Field(description="Begins now; not replay, which is chosen at the start")
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> ProfileRequest:
-        if isinstance(self.profile, Replay):
-            raise ValueError("replay cannot be switched to while running: stop, then start with it")  # noqa: TRY004
-        return self
+    profile: LiveProfile = Field(description="Begins now; a replay is chosen at the start")
 
 
 class State(StrEnum):

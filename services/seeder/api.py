@@ -36,7 +36,7 @@ _DATABASE_PROBLEMS = (401, 503, 504)
     "/seed",
     status_code=202,
     summary="Make users, in a job",
-    responses=problem_responses(*_DATABASE_PROBLEMS, 409)
+    responses=problem_responses(*_DATABASE_PROBLEMS, 400, 409)
     | {200: {"model": JobAnswer, "description": "With wait=true: the finished job"}},
 )
 async def seed(
@@ -92,7 +92,7 @@ async def stats(seeder: Service) -> Stats:
     "/mutations",
     status_code=202,
     summary="Keep the table changing, in a job",
-    responses=problem_responses(*_DATABASE_PROBLEMS, 409),
+    responses=problem_responses(*_DATABASE_PROBLEMS, 400, 409),
 )
 async def mutate(body: MutationsRequest, seeder: Service, response: Response) -> JobAnswer:
     job = seeder.mutate(body)

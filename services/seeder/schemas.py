@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.seeder.jobs import Job, JobKind, JobState
 from services.seeder.seeding import Mode
@@ -15,9 +15,23 @@ MAX_MUTATIONS_PER_S = 2_000
 MAX_PAGE = 10_000
 #: the largest value of MySQL's INT
 MAX_ID = 2**31 - 1
+#: the largest integer that every JSON reader keeps exact
+MAX_SEED = 2**53 - 1
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-PerSecond = Annotated[float, Field(ge=0, le=MAX_MUTATIONS_PER_S)]
+
+def _a_number(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise ValueError("must be an integer")  # noqa: TRY004 - pydantic turns only a ValueError into a problem
+    return value
+
+
+#: for integers: takes 5 and 5.0, as JSON schema does, but neither "5" nor true. Stands behind the bounds.
+WHOLE = BeforeValidator(_a_number)
+
+#: JSON numbers only: pydantic by itself takes "5" and true for numbers too
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+PerSecond = Annotated[Number, Field(ge=0, le=MAX_MUTATIONS_PER_S)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -29,8 +43,10 @@ class SeedRequest(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"count": 1000, "seed": 42, "null_fraction": 0.05}]}
     )
 
-    count: int = Field(default=1_000, ge=1, le=MAX_USERS, description="How many users to make")
-    seed: int | None = Field(default=None, ge=0, le=2**63 - 1, description="The same seed gives the same users")
+    count: Annotated[int, Field(ge=1, le=MAX_USERS), WHOLE] = Field(default=1_000, description="How many users to make")
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), WHOLE] | None = Field(
+        default=None, description="The same seed gives the same users"
+    )
     null_fraction: Fraction = Field(default=0.05, description="Share of users that lack one or two fields")
     mode: Mode = Mode.REPLACE
 
@@ -46,15 +62,11 @@ class MutationsRequest(BaseModel):
     updates_per_s: PerSecond = Field(default=1.0, description="Users that change, per second")
     deletes_per_s: PerSecond = Field(default=0.0, description="Users that go, per second")
     inserts_per_s: PerSecond = Field(default=0.0, description="Users that come, per second")
-    duration_s: float | None = Field(default=None, gt=0, le=86_400, description="Seconds; without it until stopped")
+    duration_s: Annotated[Number, Field(gt=0, le=86_400)] | None = Field(
+        default=None, description="Seconds; without it until stopped"
+    )
     null_fraction: Fraction = Field(default=0.05, description="Share of changed and new users that lack a field")
-    seed: int | None = Field(default=None, ge=0, le=2**63 - 1)
-
-    @model_validator(mode="after")
-    def _does_something(self) -> MutationsRequest:
-        if self.updates_per_s + self.deletes_per_s + self.inserts_per_s <= 0:
-            raise ValueError("at least one of updates_per_s, deletes_per_s, inserts_per_s must be above 0")
-        return self
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), WHOLE] | None = Field(default=None)
 
 
 class JobStatus(BaseModel):

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
 from services.generator.producer import Producer
 from services.generator.settings import Settings
+from shared.errors import Unavailable
 from shared.json import loads
 
 PARTITIONS = 5
@@ -52,6 +53,10 @@ class FakeBroker:
     def producer(self) -> Producer:
         self.producers.append(FakeProducer(self))
         return self.producers[-1]
+
+    async def ping(self) -> None:
+        if self.away:
+            raise Unavailable("nobody there")
 
     async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
         return {topic: PARTITIONS if topic in self.topics else 0 for topic in topics}
@@ -100,6 +105,8 @@ def seeder(users: int) -> httpx.MockTransport:
     """Answers ``GET /seeder/users`` with ids 1..users, page by page."""
 
     def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/healthz":
+            return httpx.Response(200, json={"status": "ok"})
         limit, after = int(request.url.params["limit"]), int(request.url.params["after"])
         page = [{"user_id": i} for i in range(after + 1, min(after + limit, users) + 1)]
         more = bool(page) and page[-1]["user_id"] < users

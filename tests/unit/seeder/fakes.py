@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -50,7 +51,7 @@ class MemoryStore(Store):
     async def fetch_all(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         self._look()
         wanted = {f: parameters[f] for f in FIELDS if (parameters or {}).get(f) is not None} if parameters else {}
-        users = [
+        users: list[dict[str, Any]] = [
             {"user_id": i, **dict(zip(FIELDS, person, strict=True)), "updated_at": MOMENT}
             for i, person in sorted(self.rows.items())
         ]
@@ -67,6 +68,23 @@ class MemoryStore(Store):
             return [u for u in users if u["user_id"] > parameters["after"]][: parameters["limit"]]
         if name == "page_total":
             return [{"users": len(users)}]
+        if name == "stats_totals":
+            ages = [u["age"] for u in users if u["age"] is not None]
+            nulls_by = {f"null_{f}": sum(u[f] is None for u in users) for f in FIELDS}
+            mean = sum(ages) / len(ages) if ages else None
+            return [
+                {
+                    "users": len(users),
+                    "with_nulls": sum(None in u.values() for u in users),
+                    **nulls_by,
+                    "min_age": min(ages, default=None),
+                    "max_age": max(ages, default=None),
+                    "mean_age": mean,
+                }
+            ]
+        if name.startswith("stats_by_"):
+            counts = Counter(u[name.removeprefix("stats_by_")] for u in users)
+            return [{"name": value, "users": count} for value, count in counts.most_common() if value is not None]
         raise AssertionError(name)
 
     def _look(self) -> None:

@@ -111,6 +111,17 @@ async def test_users_can_be_filtered() -> None:
     assert all(None in user.values() for user in gaps["users"])
 
 
+async def test_statistics_count_every_column() -> None:
+    async with seeder(MemoryStore()) as client:
+        await seed(client, count=400, seed=1, null_fraction=0.2)
+        stats = (await client.get("/seeder/stats")).json()
+
+    assert stats["users"] == 400
+    assert sum(stats["by_gender"].values()) + stats["nulls"]["gender"] == 400
+    assert sum(stats["by_country"].values()) + stats["nulls"]["country"] == 400
+    assert 18 <= stats["age"]["min"] < stats["age"]["mean"] < stats["age"]["max"] <= 80
+
+
 async def test_everyone_can_be_deleted() -> None:
     store = MemoryStore()
     async with seeder(store) as client:
