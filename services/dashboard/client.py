@@ -109,7 +109,7 @@ class ControlPlane:
         return self.generator.send("PUT", "/generator/rate", {"rate": rate})
 
     def set_profile(self, profile: Mapping[str, Any]) -> dict[str, Any]:
-        return self.generator.send("PUT", "/generator/profile", profile)
+        return self.generator.send("PUT", "/generator/profile", {"profile": dict(profile)})
 
     def seeder_status(self) -> dict[str, Any]:
         return self.seeder.get("/seeder/status")

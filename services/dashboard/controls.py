@@ -7,8 +7,9 @@ from typing import Any, Final, Literal
 
 import streamlit as st
 
+from services.dashboard import runs
 from services.dashboard.backend import Backend
-from services.dashboard.desk import Action, Desk, desk_of
+from services.dashboard.desk import Action, Desk, Outcome, desk_of
 from services.dashboard.format import clock, number
 from services.dashboard.view import View
 
@@ -43,23 +44,28 @@ def button(
     )
 
 
-def settle(backend: Backend, place: str, view: View) -> None:
-    """Comes last in a fragment: runs the queued action, redraws the fragment, and tells the outcome."""
+def settle(backend: Backend, place: str, view: View, scope: Literal["fragment", "app"] = "fragment") -> Outcome | None:
+    """Comes last in a fragment: runs the queued action, redraws the fragment (or the app), tells the outcome.
+
+    Returns the last outcome at this place.
+    """
     desk = desk_of(st.session_state)
     if desk.busy:
         with st.spinner(f"{desk.doing}…"):
             done = desk.settle()
         if done is not None:
             backend.acted()
-            st.rerun(scope="fragment" if _in_fragment() else "app")
+            runs.follow(done.answer)
+            st.rerun(scope=scope if _in_fragment() else "app")
     outcome = desk.outcomes.get(place)
     if outcome is None:
-        return
+        return None
     at = clock(outcome.at, view.zone)
     if outcome.ok:
         st.success(f"{outcome.text} :small[{at}]", icon=":material/check:")
     else:
         st.error(f"{outcome.text} :small[{at}]", icon=":material/block:")
+    return outcome
 
 
 def generator_buttons(backend: Backend, state: str, options: Mapping[str, Any], place: str) -> None:
@@ -100,7 +106,10 @@ def rate_slider(backend: Backend, status: Mapping[str, Any], place: str) -> floa
     """Acts when the dragging ends, if the generator runs; returns the rate that is chosen."""
     desk = desk_of(st.session_state)
     key = f"{place}-rate"
-    target = status.get("target_rate") if status.get("state") in ("running", "paused") else None
+    steady = (status.get("profile") or {}).get("kind", "constant") in ("constant", "poisson", "bursts")
+    running = status.get("state") in ("running", "paused")
+    # a profile moves the target by itself: the slider shows what was chosen, not where the profile is now
+    target = status.get("target_rate") if running and steady else None
     options = sorted({*map(float, RATES), *([float(target)] if target else [])})
     shown = f"{place}-rate-shown"
     # somebody else may have changed the rate: follow, unless this viewer is just choosing
@@ -117,7 +126,7 @@ def rate_slider(backend: Backend, status: Mapping[str, Any], place: str) -> floa
             format_func=lambda rate: f"{number(rate)}/s",
             disabled=desk.busy,
             on_change=_rate_changed,
-            args=(backend, key, place, target is not None),
+            args=(backend, key, place, running),
             help="Events per second, page views and sessions together. While it runs, a change acts at once.",
         )
     )

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from services.dashboard.format import duration, number
+from services.dashboard.format import number
 from shared import topics
 
 _STYLE: Final = Path(__file__).parent / "flow.css"
@@ -77,20 +77,28 @@ def style() -> str:
 
 
 def figure(resource: Mapping[str, Any]) -> str:
-    """What is worth a number on a part, in few words: rate, lag, drops, rows."""
+    """What is worth a number on a part, in few words: rate, lag, records that were dropped."""
+    facts = resource.get("facts") or {}
     parts = []
-    rate = resource.get("rate") or resource.get("records_per_s")
-    if rate is not None:
-        parts.append(f"{number(rate)}/s")
-    lag = resource.get("lag", resource.get("offset_lag"))
-    if lag:
+    if facts.get("rate") is not None:
+        parts.append(f"{number(facts['rate'])}/s")
+    lag = facts.get("lag", facts.get("offset_lag"))
+    if lag is not None:
         parts.append(f"lag {number(lag)}")
-    dropped = resource.get("dropped", resource.get("dropped_records"))
-    if dropped:
-        parts.append(f"{number(dropped)} dropped")
-    if resource.get("freshness_ms") is not None:
-        parts.append(f"{duration(resource['freshness_ms'])} old")
+    if facts.get("dropped"):
+        parts.append(f"{number(facts['dropped'])} dropped")
     return " · ".join(parts)
+
+
+def with_rates(pipeline: Mapping[str, Any], rates: Mapping[str, float]) -> dict[str, Any]:
+    """The status with the rates that this process measured added to the facts of the topics named in ``rates``."""
+    resources = [
+        {**resource, "facts": {**(resource.get("facts") or {}), "rate": rates[resource["name"]]}}
+        if resource.get("kind") == "topic" and resource.get("name") in rates
+        else resource
+        for resource in pipeline.get("resources") or []
+    ]
+    return {**pipeline, "resources": resources}
 
 
 def _stage(stage: Stage) -> str:
@@ -104,8 +112,13 @@ def _card(node: Node) -> str:
     figure_text = f"<small>{escape(node.figure)}</small>" if node.figure else ""
     return (
         f'<div class="flow-node flow-{colour}" title="{title}"><span class="flow-sign" role="img" '
-        f'aria-label="{escape(words)}">{sign}</span><span class="flow-name">{escape(node.name)}</span>{figure_text}</div>'
+        f'aria-label="{escape(words)}">{sign}</span><span class="flow-name">{_breakable(node.name)}</span>{figure_text}</div>'
     )
+
+
+def _breakable(name: str) -> str:
+    """A long name may break after an underscore, not within a word."""
+    return escape(name).replace("_", "_<wbr>")
 
 
 def _node(resource: Mapping[str, Any]) -> Node:

@@ -35,7 +35,7 @@ def flags(settings: Settings) -> dict[str, str]:
 def command(settings: Settings) -> list[str]:
     """The command line that serves the dashboard."""
     options = [f"--{name}={value}" for name, value in flags(settings).items()]
-    return [sys.executable, "-m", "streamlit", "run", str(_HERE / "app.py"), *options]
+    return [sys.executable, "-m", "streamlit", "run", str(_HERE / "web" / "script.py"), *options]
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from services.dashboard.backend import Backend
 from services.dashboard.figures import active_users, per_window
 from services.dashboard.format import clock, duration, number
 from services.dashboard.freshness import Reading
-from services.dashboard.history import Sample
+from services.dashboard.sampler import event_age, share_right
 from services.dashboard.view import View
 
 
@@ -32,7 +31,7 @@ class Tile:
 
 
 def draw(backend: Backend, now: View, tumbling: Reading[pd.DataFrame], countries: Reading[pd.DataFrame]) -> None:
-    """Draws the tiles and notes rate and freshness in the history."""
+    """Draws the tiles."""
     rate, freshness = _live(backend)
     views, sessions = _counts(backend, now, tumbling)
     made = [rate, _users(countries, now), views, sessions, freshness, _pipeline(backend)]
@@ -48,8 +47,6 @@ def _live(backend: Backend) -> list[Tile]:
     running = status.get("state") == "running" and not generator.stale
     age = event_age(newest)
     rate = float((status.get("achieved_rate") or {}).get("last_10s") or 0.0) if running else 0.0
-    share = pipeline_health(backend.pipeline())[1]
-    history.add(Sample(time.time(), rate, age if running else None, share))
     return [
         Tile("Events per second", number(rate), _aim(status), history.series("rate"), generator),
         Tile(
@@ -81,26 +78,17 @@ def _counts(backend: Backend, now: View, tumbling: Reading[pd.DataFrame]) -> lis
 
 def _pipeline(backend: Backend) -> Tile:
     pipeline = backend.pipeline()
-    word, _, note = pipeline_health(pipeline)
+    word, note = pipeline_health(pipeline)
     return Tile("Pipeline", word, note, backend.history.series("healthy"), pipeline, "area")
 
 
-def event_age(newest: Reading[int | None]) -> float | None:
-    """Milliseconds from the newest event to the moment Pinot was asked; None if that is not known now."""
-    if newest.stale or newest.value is None or newest.taken_at is None:
-        return None
-    return max(0.0, newest.taken_at * 1000 - newest.value)
-
-
-def pipeline_health(pipeline: Reading[dict[str, Any]]) -> tuple[str, float, str]:
-    """Word, share of resources that are right (0 to 1), and a sentence."""
+def pipeline_health(pipeline: Reading[dict[str, Any]]) -> tuple[str, str]:
+    """Word and sentence."""
     if pipeline.value is None or pipeline.stale:
-        return "Unknown", 0.0, "the provisioner cannot be asked"
+        return "Unknown", "cannot be asked"
     resources = pipeline.value.get("resources") or []
-    right = sum(1 for resource in resources if resource.get("state") == "ok")
-    state = str(pipeline.value.get("state"))
-    word = {"ready": "Ready", "degraded": "Degraded", "absent": "Not set up"}.get(state, "Unknown")
-    return word, right / len(resources) if resources else 0.0, f"{right} of {len(resources)} parts are right"
+    word = {"ready": "Ready", "degraded": "Degraded", "absent": "Not set up"}.get(str(pipeline.value.get("state")))
+    return word or "Unknown", f"{round(share_right(pipeline) * len(resources))} of {len(resources)} parts are right"
 
 
 def _aim(status: Mapping[str, Any]) -> str:

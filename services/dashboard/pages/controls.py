@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from services.dashboard import controls, panel, view
+from services.dashboard import controls, panel, profiles, view
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.desk import Action
 from services.dashboard.format import duration, number, plural
@@ -32,10 +32,35 @@ def _load() -> None:
         st.markdown(f"##### Load {generator_badge(state)}")
         panel.stale_note(reading, now)
         rate = controls.rate_slider(backend, status, _PLACE)
-        options = {"rate": rate, **_imperfections(idle=state not in ("running", "paused"))}
+        idle = state not in ("running", "paused")
+        profile = _profile(backend, rate, now, idle=idle)
+        options = {"rate": rate, "profile": profile, **_imperfections(idle=idle)}
         controls.generator_buttons(backend, state, options, _PLACE)
         controls.settle(backend, _PLACE, now)
         _numbers(status)
+
+
+def _profile(backend: Backend, rate: float, now: view.View, *, idle: bool) -> dict[str, Any]:
+    with st.expander("Profile: how the rate changes over time", expanded=True):
+        profile = profiles.choose(backend.profiles().value or {}, _PLACE)
+        st.plotly_chart(
+            profiles.preview(profile, rate, panel.Panels(backend, now).look),
+            key="profile-preview",
+            config={"displayModeBar": False},
+            alt="A preview of the rate over time",
+        )
+        if not idle:
+            controls.button(
+                "Use this profile now",
+                Action(
+                    _PLACE,
+                    "Changing the profile",
+                    lambda: backend.control.set_profile(profile),
+                    lambda _: f"The load follows the profile {profile['kind']}.",
+                ),
+                icon=":material/show_chart:",
+            )
+    return profile
 
 
 def _imperfections(*, idle: bool) -> dict[str, float]:

@@ -8,12 +8,11 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from services.dashboard import controls, flow, panel, view
+from services.dashboard import controls, flow, panel, runs, view
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.desk import Action
 from services.dashboard.format import duration
 from services.dashboard.sidebar import pipeline_badge
-from services.dashboard.view import View
 
 _PLACE: Final = "pipeline"
 
@@ -28,41 +27,61 @@ _REMEDY: Final = {
 
 def render() -> None:
     st.title("Pipeline")
-    st.fragment(_live, run_every=view.current().every)()
+    st.fragment(_flow, run_every=view.current().every)()
+    st.fragment(_actions, run_every=view.current().every)()
+    backend = get_backend()
+    running = runs.is_running(backend)
+    st.fragment(_run, run_every=runs.EVERY_S if running else None)(backend, running)
+    st.fragment(_parts, run_every=view.current().every)()
 
 
-def _live() -> None:
+def _flow() -> None:
     backend, now = get_backend(), view.current()
     reading = backend.pipeline()
     status: dict[str, Any] = reading.value or {}
     generator, seeder = backend.generator(), backend.seeder()
     with st.container(border=True):
         state = "unknown" if reading.stale else str(status.get("state"))
-        freshness = status.get("freshness_ms")
-        age = f" :small[newest event is {duration(freshness)} old]" if freshness is not None else ""
-        st.markdown(f"##### Flow {pipeline_badge(state)}{age}")
+        st.markdown(f"##### Flow {pipeline_badge(state)}")
         panel.stale_note(reading, now)
         found = flow.stages(
-            status, None if generator.stale else generator.value, None if seeder.stale else seeder.value
+            flow.with_rates(status, backend.history.topic_rates()),
+            None if generator.stale else generator.value,
+            None if seeder.stale else seeder.value,
         )
         st.html(flow.html(found))
+        freshness = status.get("freshness_ms")
+        age = f" The newest event in Pinot is {duration(freshness)} old." if freshness is not None else ""
         st.caption(
             "From left to right: where events are made, the topics they enter, what reads them, and what is asked."
+            f"{age}"
         )
-    _actions(backend, now, state)
+
+
+def _run(backend: Backend, was_running: bool) -> None:
+    runs.draw(backend)
+    if was_running and not runs.is_running(backend):
+        backend.acted()
+        st.rerun()
+
+
+def _parts() -> None:
+    status = get_backend().pipeline().value or {}
     _troubles(status)
     _resources(status)
 
 
-def _actions(backend: Backend, now: View, state: str) -> None:
-    control = backend.control
+def _actions() -> None:
+    backend, now = get_backend(), view.current()
+    reading, control = backend.pipeline(), backend.control
+    state = "unknown" if reading.stale else str((reading.value or {}).get("state"))
     with st.container(border=True):
         st.markdown("##### Actions")
         apply, verify, teardown = st.columns(3)
         with apply:
             controls.button(
                 "Apply",
-                Action(_PLACE, "Asking the provisioner to apply", control.apply, _accepted("Apply")),
+                Action(_PLACE, "Asking the provisioner to apply", control.apply, _accepted),
                 icon=":material/build:",
                 kind="primary" if state in ("absent", "degraded") else "secondary",
             )
@@ -76,27 +95,46 @@ def _actions(backend: Backend, now: View, state: str) -> None:
             )
             st.caption("Recomputes every table from the raw topics and compares.")
         with teardown:
-            sure = st.toggle("Really tear down", key="teardown-sure", help="Deletes tables, queries and the connector.")
-            controls.button(
-                "Tear down",
-                Action(
-                    _PLACE,
-                    "Tearing down",
-                    lambda: control.teardown(delete_topics=False),
-                    _accepted("Teardown"),
-                ),
-                icon=":material/delete:",
-                disabled=not sure,
-            )
-        controls.settle(backend, _PLACE, now)
+            _teardown(backend)
+        outcome = controls.settle(backend, _PLACE, now, scope="app")
+        if outcome is not None and outcome.ok:
+            _report(outcome.answer)
 
 
-def _accepted(what: str) -> controls.Words:
-    def words(run: Mapping[str, Any]) -> str:
-        state = run.get("state")
-        return f"{what}: {state}." if state else f"{what} is done."
+def _teardown(backend: Backend) -> None:
+    with st.popover("Tear down", icon=":material/delete:", width="stretch"):
+        st.markdown("Takes away the Pinot tables, the queries and the connector. Apply makes them anew.")
+        topics = st.checkbox("Delete the topics and their records too", key="teardown-topics")
+        controls.button(
+            "Tear it down",
+            Action(
+                _PLACE,
+                "Asking the provisioner to tear down",
+                lambda: backend.control.teardown(delete_topics=topics),
+                _accepted,
+            ),
+            icon=":material/delete_forever:",
+        )
+    st.caption("Takes the pipeline away in reverse order.")
 
-    return words
+
+def _accepted(run: Mapping[str, Any]) -> str:
+    return f"{str(run.get('kind', 'run')).capitalize()} has begun; its progress is below."
+
+
+def _report(report: Mapping[str, Any]) -> None:
+    """The verifier's tables, if that is what the last answer was."""
+    tables = report.get("tables")
+    if isinstance(tables, list) and tables:
+        st.dataframe(pd.DataFrame([_flat(table) for table in tables]), hide_index=True, width="stretch")
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name.replace("_", " ").capitalize(): value
+        for name, value in table.items()
+        if isinstance(value, str | int | float) or value is None
+    }
 
 
 def verdict(report: Mapping[str, Any]) -> str:
@@ -104,7 +142,11 @@ def verdict(report: Mapping[str, Any]) -> str:
     tables = report.get("tables") or []
     if not tables:
         return "Verify was accepted."
-    wrong = [str(table.get("name")) for table in tables if not table.get("ok", not table.get("different"))]
+    wrong = [
+        str(table.get("name"))
+        for table in tables
+        if any(table.get(count) for count in ("missing", "extra", "different"))
+    ]
     return f"{len(tables)} tables compared: " + (f"{', '.join(wrong)} differ." if wrong else "all equal.")
 
 
