@@ -109,10 +109,12 @@ def sample(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
 
 @pipeline.command()
 def verify(directory: Dir = DEFAULT_DIR, as_json: Json = False) -> None:
-    """Recompute every result from the raw topics and compare."""
+    """Recompute every result from the raw topics and compare. Exit code 1: something differs."""
     with console.status("recomputing"):
         report = _ask(directory, Services.verify)
     _show(report, as_json, tables.resources)
+    if not report.get("ok"):
+        raise typer.Exit(1)
 
 
 @pipeline.command()

@@ -13,8 +13,8 @@ from rich.text import Text
 Answer = Mapping[str, Any]
 LISTS = ("resources", "steps", "tables", "items", "changes")
 COLUMNS = (
-    *("kind", "name", "resource", "action", "state", "attempts", "took_ms"),
-    *("compared", "equal", "missing", "extra", "different"),
+    *("kind", "name", "resource", "table", "side", "action", "state", "attempts", "took_ms"),
+    *("compared", "equal", "missing", "extra", "different", "late"),
     *("reason", "detail", "error"),
 )
 

@@ -77,14 +77,19 @@ def zookeeper(port: int) -> Probe:
     """Healthy if it answers the command ``srvr``."""
 
     async def probe() -> None:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            reader, writer = await asyncio.open_connection(HOST, port)
-            try:
-                writer.write(b"srvr")
-                answer = await reader.read()
-            finally:
-                writer.close()
-        if b"Mode:" not in answer:
+        answer = await ask_zookeeper(port, "srvr")
+        if "Mode:" not in answer:
             raise NotHealthy(f"answered {answer[:80]!r}")
 
     return probe
+
+
+async def ask_zookeeper(port: int, command: str) -> str:
+    """The answer to a four-letter command."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        reader, writer = await asyncio.open_connection(HOST, port)
+        try:
+            writer.write(command.encode())
+            return (await reader.read()).decode(errors="replace")
+        finally:
+            writer.close()

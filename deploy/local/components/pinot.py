@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from deploy.local import probes
@@ -10,6 +12,11 @@ from deploy.local.component import Component
 from deploy.local.components.context import Context
 from deploy.local.ports import HOST
 from deploy.local.render import render
+from deploy.local.waiting import until
+
+SESSION_TIMEOUT = timedelta(seconds=6)
+SESSIONS_EXPIRE_WITHIN = 2 * SESSION_TIMEOUT
+"""ZooKeeper notices the end of a session one tick late, and counts anew when it has been restarted itself."""
 
 
 def zookeeper(context: Context) -> Component:
@@ -46,6 +53,7 @@ def server(context: Context) -> Component:
     logging = conf / "pinot-log4j2.xml"
 
     async def prepare() -> None:
+        await until(partial(_forgotten, ports["zookeeper"]), SESSIONS_EXPIRE_WITHIN)
         common: dict[str, Any] = {"host": HOST, "zookeeper": context.zookeeper}
         render(
             "controller.conf", roles["controller"], port=ports["pinot_controller"], data=data / "controller", **common
@@ -76,7 +84,10 @@ def server(context: Context) -> Component:
             "-bootstrapConfigPaths",
             *(str(path) for path in roles.values()),
             heap="768m",
-            properties={"log4j2.configurationFile": str(logging), "zk.session.timeout": "6000"},
+            properties={
+                "log4j2.configurationFile": str(logging),
+                "zk.session.timeout": f"{SESSION_TIMEOUT.total_seconds() * 1000:.0f}",
+            },
         ),
         cwd=context.state.data,
         ports=(ports["pinot_controller"], ports["pinot_broker"], ports["pinot_server"], ports["pinot_server_admin"]),
@@ -91,3 +102,12 @@ def server(context: Context) -> Component:
         ),
         stop_within=timedelta(seconds=10),
     )
+
+
+async def _forgotten(zookeeper_port: int) -> bool:
+    """True if no session of a Pinot that was killed holds nodes any more.
+
+    If it finds one, Pinot sleeps for its session time-out and five seconds more, twice as long as is needed.
+    """
+    found = re.search(r"Sessions with Ephemerals \((\d+)\)", await probes.ask_zookeeper(zookeeper_port, "dump"))
+    return found is not None and int(found[1]) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from deploy.local import order
+from deploy.local import order, probes
 from deploy.local.component import Component
 from deploy.local.components import all_components, kafka, mariadb
 from deploy.local.components.context import Context
@@ -28,8 +28,13 @@ def by_name(where: Context) -> dict[str, Component]:
     return {c.name: c for c in all_components(where)}
 
 
-async def rendered(where: Context) -> dict[str, str]:
-    """Every configuration, without formatting any data folder."""
+async def rendered(where: Context, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Every configuration, without formatting any data folder and without asking any server."""
+
+    async def answer(port: int, command: str) -> str:
+        return "Sessions with Ephemerals (0):"
+
+    monkeypatch.setattr(probes, "ask_zookeeper", answer)
     for node in range(1, where.options.brokers + 1):
         (where.state.data / f"kafka{node}").mkdir(exist_ok=True)
         (where.state.data / f"kafka{node}" / "meta.properties").touch()
@@ -56,8 +61,8 @@ def test_no_two_ports_meet(tmp_path: Path, offset: int) -> None:
     assert len(ports) == len(set(ports))
 
 
-async def test_every_template_is_used_and_renders(tmp_path: Path) -> None:
-    files = await rendered(context(tmp_path))
+async def test_every_template_is_used_and_renders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = await rendered(context(tmp_path), monkeypatch)
     assert len(files) >= len(list(TEMPLATES.glob("*.j2")))
     for name, text in files.items():
         assert "{{" not in text, name
@@ -65,8 +70,8 @@ async def test_every_template_is_used_and_renders(tmp_path: Path) -> None:
         assert "0.0.0.0" not in text, name
 
 
-async def test_three_brokers_form_one_quorum(tmp_path: Path) -> None:
-    files = await rendered(context(tmp_path, port_offset=1000))
+async def test_three_brokers_form_one_quorum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = await rendered(context(tmp_path, port_offset=1000), monkeypatch)
     voters = "controller.quorum.voters=1@127.0.0.1:20193,2@127.0.0.1:20293,3@127.0.0.1:20393"
     for node, port in ((1, 20092), (2, 20292), (3, 20392)):
         text = files[f"kafka{node}.properties"]
@@ -75,16 +80,18 @@ async def test_three_brokers_form_one_quorum(tmp_path: Path) -> None:
         assert "min.insync.replicas=2\n" in text
 
 
-async def test_one_broker_replicates_once(tmp_path: Path) -> None:
-    files = await rendered(context(tmp_path, brokers=1))
+async def test_one_broker_replicates_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = await rendered(context(tmp_path, brokers=1), monkeypatch)
     assert "default.replication.factor=1\n" in files["kafka1.properties"]
     assert "min.insync.replicas=1\n" in files["kafka1.properties"]
     assert "config.storage.replication.factor=1\n" in files["connect.properties"]
 
 
-async def test_passwords_stay_out_of_commands_and_readable_files(tmp_path: Path) -> None:
+async def test_passwords_stay_out_of_commands_and_readable_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where = context(tmp_path)
-    await rendered(where)
+    await rendered(where, monkeypatch)
     secrets = {where.state.secret("mysql_password"), where.state.secret("cdc_password")}
     for component in all_components(where):
         assert not any(secret in word for word in component.command for secret in secrets), component.name
