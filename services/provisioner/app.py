@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
-import httpx
 from fastapi import FastAPI
 
 from services.provisioner.api import router
-from services.provisioner.pipeline import connect_servers
+from services.provisioner.metrics import ProvisionerCollector
+from services.provisioner.pipeline import Servers, connect_servers
 from services.provisioner.service import Provisioner
 from services.provisioner.settings import Settings
 from shared.tasks import TaskSet
 from shared.web import create_service_app
 
 
-def create_app(settings: Settings | None = None, transport: httpx.AsyncBaseTransport | None = None) -> FastAPI:
-    """The application. ``transport`` stands in for Connect, ksqlDB and Pinot in tests."""
+def create_app(settings: Settings | None = None, servers: Servers | None = None) -> FastAPI:
+    """The application. ``servers`` is the seam for tests."""
     settings = settings or Settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with connect_servers(settings, transport) as servers, TaskSet() as tasks:
-            app.state.provisioner = Provisioner(settings, servers, tasks)
+        opened = nullcontext(servers) if servers else connect_servers(settings)
+        async with opened as clients, TaskSet() as tasks:
+            provisioner = app.state.provisioner = Provisioner(settings, clients, tasks)
+            app.state.registry.register(ProvisionerCollector(provisioner))
+            tasks.start(provisioner.warm_up(), "connect to Kafka")
             yield
 
     return create_service_app(

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
-
 from services.provisioner.clients.connect import ConnectClient
 from services.provisioner.clients.kafka import KafkaClient
 from services.provisioner.clients.ksql import KsqlClient
@@ -35,14 +33,10 @@ class Servers:
 
 
 @asynccontextmanager
-async def connect_servers(
-    settings: Settings, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[Servers]:
-    """Clients that are closed at the end; none of them needs its server yet. ``transport`` is the seam for tests."""
+async def connect_servers(settings: Settings) -> AsyncIterator[Servers]:
+    """Clients that are closed at the end; none of them needs its server yet."""
     urls = (settings.connect_url, settings.ksql_url, settings.pinot_controller_url, settings.pinot_broker_url)
-    connect, ksql, controller, broker = (
-        create_client(url, timeout=settings.call_timeout, transport=transport) for url in urls
-    )
+    connect, ksql, controller, broker = (create_client(url, timeout=settings.call_timeout) for url in urls)
     waiting = {"patience": settings.step_timeout, "poll_interval": settings.poll_interval}
     kafka = KafkaClient(settings.kafka_bootstrap, timeout=settings.call_timeout, **waiting)
     async with connect, ksql, controller, broker:

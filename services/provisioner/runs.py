@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -80,6 +80,8 @@ class Runs:
         self._tasks = tasks
         self._runs: OrderedDict[str, Run] = OrderedDict()
         self._finished: dict[str, asyncio.Event] = {}
+        #: finished runs by kind and state, for metrics
+        self.outcomes: Counter[tuple[str, str]] = Counter()
         self.current: Run | None = None
 
     def start(self, kind: RunKind, work: Callable[[Run], Awaitable[None]]) -> Run:
@@ -128,6 +130,7 @@ class Runs:
             raise
         finally:
             run.finished_at = datetime.now(UTC)
+            self.outcomes[run.kind, run.state] += 1
             self.current = None
             self._finished[run.id].set()
             _log.info("run over", kind=run.kind, run=run.id, state=run.state, error=run.error)

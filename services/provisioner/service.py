@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from services.provisioner.apply import Applier
@@ -19,6 +20,7 @@ from services.provisioner.status import PipelineStatus, read_status
 from services.provisioner.teardown import tear_down
 from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport, Progress
+from shared.errors import PagePulseError
 from shared.tasks import TaskSet
 
 #: for one look at one resource while planning; longer than for a status, because an apply rather waits than fails
@@ -34,15 +36,22 @@ class Provisioner:
         self.resources = build(load(settings), servers, settings)
         self.runs = Runs(tasks)
         self.last_audit: AuditReport | None = None
+        self.last_status: PipelineStatus | None = None
         self._auditor: Auditor | None = None
         self._tasks = tasks
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
+
+    async def warm_up(self) -> None:
+        """Opens the connection to Kafka, so that the first answer need not wait for it. If that fails, the first use tries again."""
+        with suppress(PagePulseError):
+            await self.servers.kafka.ping()
 
     async def plan(self) -> Plan:
         return await self._applier.plan()
 
     async def status(self) -> PipelineStatus:
-        return await read_status(self.resources, self.servers.pinot, self.settings.status_timeout)
+        self.last_status = await read_status(self.resources, self.servers.pinot, self.settings.status_timeout)
+        return self.last_status
 
     async def sample(self, rows: int) -> Samples:
         return await take_samples(self.resources, self.servers, key_decoders(self.settings), rows)

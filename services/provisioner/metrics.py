@@ -1,0 +1,74 @@
+"""Prometheus metrics: runs, the pipeline as last looked at, and the last audit. Collecting asks no server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.provisioner.resource import State
+from services.provisioner.service import Provisioner
+from services.provisioner.status import Overall
+
+
+class ProvisionerCollector(Collector):
+    """Reads the provisioner's state when asked."""
+
+    def __init__(self, provisioner: Provisioner) -> None:
+        self._provisioner = provisioner
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing to say before the first collection; so registering does not collect."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._runs()
+        yield from self._status()
+        yield from self._audit()
+
+    def _runs(self) -> Iterable[Metric]:
+        runs = CounterMetricFamily(
+            "pagepulse_provisioner_runs", "Runs since the start, by kind and outcome", labels=["kind", "state"]
+        )
+        for (kind, state), count in self._provisioner.runs.outcomes.items():
+            runs.add_metric([kind, state], count)
+        yield runs
+
+    def _status(self) -> Iterable[Metric]:
+        status = self._provisioner.last_status
+        if status is None:
+            return
+        states = Counter(observation.state for _, observation in status.entries)
+        resources = GaugeMetricFamily(
+            "pagepulse_provisioner_resources", "Resources by state, as last looked at", labels=["state"]
+        )
+        for state in State:
+            resources.add_metric([state], states[state])
+        yield resources
+        yield GaugeMetricFamily(
+            "pagepulse_provisioner_ready",
+            "1 if every resource was ok when last looked at",
+            value=status.overall is Overall.READY,
+        )
+        if status.freshness_ms is not None:
+            yield GaugeMetricFamily(
+                "pagepulse_pipeline_freshness_seconds",
+                "Age of the newest event visible in Pinot, when last looked at",
+                value=status.freshness_ms / 1000,
+            )
+
+    def _audit(self) -> Iterable[Metric]:
+        audit = self._provisioner.last_audit
+        if audit is None:
+            return
+        rows = GaugeMetricFamily("pagepulse_audit_rows", "Rows of the last audit", labels=["table", "side", "verdict"])
+        for table in audit.tables:
+            for verdict in ("equal", "missing", "extra", "different", "unsure", "skipped"):
+                rows.add_metric([table.table, table.side, verdict], getattr(table.comparison, verdict))
+        yield rows
+        yield GaugeMetricFamily("pagepulse_audit_ok", "1 if the last audit found no wrong row", value=audit.ok)
+        yield GaugeMetricFamily(
+            "pagepulse_audit_duration_seconds", "How long the last audit took", value=audit.took_ms / 1000
+        )
