@@ -154,7 +154,7 @@ class Query:
         return self._take()
 
     def poll_rows(self) -> list[list[Any]]:
-        """The rows of a transient query since the last call, each in the order of its schema."""
+        """The rows of a transient query since the last call, each its schema's value columns in order."""
         if self._poll is None:
             return []
         rows, self._poll.rows = self._poll.rows, []

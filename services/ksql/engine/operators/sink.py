@@ -95,7 +95,7 @@ class Sink(Node):
 
 
 class Poll(Node):
-    """The end of a transient push query: rows wait here to be polled."""
+    """The end of a transient push query: its value columns wait here to be polled, row by row."""
 
     kind = "poll"
 
@@ -103,11 +103,12 @@ class Poll(Node):
         super().__init__(context, source.layout)
         self.inputs = (source,)
         self.rows: list[list[Any]] = []
+        self._nk = source.layout.keys
         self._left = limit
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         if self._left is None or self._left > 0:
-            self.rows.append(list(r))
+            self.rows.append(list(r[self._nk :]))
             self._left = None if self._left is None else self._left - 1
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:

@@ -1,0 +1,137 @@
+"""Poison, memory, pull lookups, transient queries, the shape of what comes out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from services.ksql.analysis.analyzer import Analyzer
+from services.ksql.analysis.catalog import Catalog
+from services.ksql.engine.partitioning import murmur2, partition_for
+from services.ksql.engine.query import Query
+from services.ksql.engine.records import InputRecord, TableRow
+from services.ksql.model.commands import PushQuery
+from services.ksql.sql.parser import parse
+from tests.unit.ksql.engine.test_durability import _SOURCES, plan_of
+
+
+def view(t: int, group: str = "a", number: int = 1, *, offset: int = 0, topic: str = "s") -> InputRecord:
+    return InputRecord(topic, 0, offset, t, b"k", json.dumps({"V": number, "G": group, "D": 0.5}).encode())
+
+
+def test_murmur2_is_javas() -> None:
+    assert murmur2(b"21") == -973932308 & 0xFFFFFFFF
+    assert murmur2(b"foobar") == -790332482 & 0xFFFFFFFF
+    assert murmur2(b"abc") == 479470107
+    assert partition_for(b"External", 5) == (murmur2(b"External") & 0x7FFFFFFF) % 5
+
+
+def test_poison_is_counted_and_stops_nothing() -> None:
+    query = Query(plan_of("CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM s GROUP BY g;"), max_ahead_ms=1000)
+    poison = [
+        InputRecord("s", 0, 0, 5, b"k", b"not json"),
+        InputRecord("s", 0, 1, 5, b"k", b'{"V":"x"}'),
+        InputRecord("s", 0, 2, -1, b"k", b'{"V":1,"G":"a"}'),
+        InputRecord("s", 0, 3, 2001, b"k", b'{"V":1,"G":"a"}'),
+        InputRecord("s", 0, 4, 5, b"k", b'{"V":1,"G":null}'),
+    ]
+    assert query.process_batch(poison, now_ms=1000) == []
+    assert query.stats.by_cause() == {"malformed": 2, "no_event_time": 1, "event_time_ahead": 1, "null_key": 1}
+    assert [query.event_time(record) for record in poison[:3]] == [5, 5, None]
+    (out,) = query.process(view(2000), now_ms=1000)
+    assert (out.key, out.value, out.timestamp, out.partition_key) == (b"a", b'{"C":1}', 2000, b"a")
+    assert query.stats.consumed == 6
+    assert query.stats.produced == 1
+    assert query.stream_time == 2000
+
+
+@pytest.mark.parametrize(
+    "window", ["TUMBLING (SIZE 10 SECONDS", "HOPPING (SIZE 10 SECONDS, ADVANCE BY 5 SECONDS", "SESSION (3 SECONDS"]
+)
+def test_old_windows_are_evicted(window: str) -> None:
+    plan = plan_of(
+        f"CREATE TABLE o AS SELECT g, COUNT_DISTINCT(v) AS c FROM s WINDOW {window}, GRACE PERIOD 20 SECONDS) GROUP BY g;"
+    )
+    query = Query(plan)
+    most = 0
+    for number in range(20_000):
+        query.process(view(number * 1000 + (5_000 if number % 7 == 0 else 0), group=f"g{number % 50}", number=number))
+        if number % 500 == 0:
+            query.changes()
+            most = max(most, sum(1 for _ in query.scan()))
+    assert 0 < most < 400
+
+
+def test_stream_time_belongs_to_a_partition_of_the_group() -> None:
+    sql = "CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM s WINDOW TUMBLING (SIZE 1 SECOND, GRACE PERIOD 0 SECONDS) GROUP BY g;"
+    together, apart = Query(plan_of(sql)), Query(plan_of(sql), partitions=5)
+    assert partition_for(b"a", 5) != partition_for(b"b", 5)
+    for query, outputs in ((together, 0), (apart, 1)):
+        query.process(view(100_000, "a"))
+        assert len(query.process(view(5_000, "b"))) == outputs
+
+
+def test_pull() -> None:
+    sql = (
+        "CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM s "
+        "WINDOW TUMBLING (SIZE 1 SECOND, GRACE PERIOD 1 MINUTE) GROUP BY g HAVING COUNT(*) > 1;"
+    )
+    query = Query(plan_of(sql))
+    for t, group in ((100, "a"), (200, "a"), (1_500, "a"), (1_700, "a"), (1_700, "b")):
+        query.process(view(t, group))
+    assert query.lookup(["a"]) == [
+        TableRow(("a",), (0, 1000), (2,), 200),
+        TableRow(("a",), (1000, 2000), (2,), 1700),
+    ]
+    assert query.lookup(["b"]) == []
+    assert len(list(query.scan())) == 2
+
+
+def test_pull_of_a_join() -> None:
+    query = Query(plan_of("CREATE TABLE o AS SELECT t.k AS k, w, x FROM t JOIN u ON t.k = u.k;"))
+    query.process(InputRecord("t", 0, 0, 5, b"a", b'{"W":1}'))
+    assert query.lookup(["a"]) == []
+    query.process(InputRecord("u", 0, 0, 7, b"a", b'{"X":2}'))
+    assert query.lookup(["a"]) == [TableRow(("a",), None, (1, 2), 7)]
+    assert list(query.scan()) == query.lookup(["a"])
+
+
+def test_a_cached_session_that_nobody_saw_leaves_no_tombstone() -> None:
+    query = Query(
+        plan_of("CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM s WINDOW SESSION (5 SECONDS) GROUP BY g;"), cached=True
+    )
+    for t in (1000, 2000, 3000):
+        assert query.process(view(t)) == []
+    (only,) = query.flush()
+    assert only.value == b'{"C":3}'
+    query.process(view(4000))
+    assert [out.value for out in query.flush()] == [None, b'{"C":4}']
+    assert query.flush() == []
+
+
+def test_a_push_query_gives_rows_up_to_its_limit() -> None:
+    catalog = Catalog()
+    for parsed in parse(_SOURCES):
+        catalog.apply(Analyzer(catalog).analyze(parsed.ast))
+    command = Analyzer(catalog).analyze(
+        parse("SELECT k, v * 2 AS w, ROWTIME AS t FROM s WHERE v > 0 EMIT CHANGES LIMIT 2;")[0].ast
+    )
+    assert isinstance(command, PushQuery)
+    query = Query(command.plan)
+    for number in (1, 0, 3, 4):
+        assert query.process(view(10 + number, number=number)) == []
+    assert query.poll_rows() == [["k", 2, 11], ["k", 6, 13]]
+    assert query.poll_rows() == []
+    assert query.is_done
+
+
+def test_describe_names_every_operator() -> None:
+    text = Query(plan_of("CREATE STREAM o AS SELECT s.k AS k, v, w FROM s LEFT JOIN t ON s.k = t.k;")).describe()
+    assert [line.strip().split()[2] for line in text.splitlines()] == [
+        "SINK_1",
+        "PROJECT_1",
+        "STREAM_TABLE_JOIN_1",
+        "SOURCE_1",
+        "SOURCE_2",
+    ]
