@@ -16,6 +16,9 @@ class KsqlError(Exception):
         self.message = message
         self.statement = statement
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class ParseError(KsqlError):
     """The text is not a statement of the supported SQL."""

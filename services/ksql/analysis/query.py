@@ -150,7 +150,8 @@ class QueryPlanner:
         spec = window_spec(query.window) if query.window else None
         if spec is not None and step.kind is SourceKind.TABLE:
             raise KsqlError("Windowing not supported for table aggregations.")
-        extra = tuple(WINDOW_COLUMNS) if spec else ()
+        # Over a join ksqlDB does not know the bounds of its own window.
+        extra = tuple(WINDOW_COLUMNS) if spec and not names.is_join else ()
         rule = KeyRule("grouping expression", ())
         items = expand(query, names, rule, window_bounds=False)
         for item in items:

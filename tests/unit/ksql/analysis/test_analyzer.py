@@ -1,0 +1,133 @@
+"""The commands of small statements, replacements of queries, and the pipeline this server is for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from services.ksql.analysis.analyzer import Analyzer
+from services.ksql.errors import KsqlError, RequestError
+from services.ksql.model import commands
+from services.ksql.model.plan import QueryPlan
+from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.parser import parse_one
+from tests.unit.ksql.analysis.session import Session, with_sources
+
+SHARED = Path(os.environ.get("PAGEPULSE_SHARED", Path(__file__).parents[5] / "shared"))
+
+
+def test_small_statements() -> None:
+    session = with_sources()
+    assert session.run("SHOW STREAMS EXTENDED;") == commands.Show("STREAMS", True)
+    assert session.run("DESCRIBE clicks;") == commands.DescribeSource(session.source("CLICKS"))
+    assert session.run("DESCRIBE FUNCTION ucase;") == commands.DescribeFunction("UCASE")
+    assert session.run("SET 'a'='b';") == commands.SetProperty("a", "b")
+    assert session.run("PRINT clicks LIMIT 1;") == commands.Print("clicks", False, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("DESCRIBE nosuch;", "Could not find STREAM/TABLE 'NOSUCH' in the Metastore"),
+        ("EXPLAIN nosuch;", "Query with id:NOSUCH does not exist, use SHOW QUERIES to view the full set of queries."),
+        ("TERMINATE nosuch;", "Unknown queryId: NOSUCH"),
+        ("CREATE SINK CONNECTOR c WITH (a='b');", "This server does not support a connector statement."),
+    ],
+)
+def test_small_refusals(text: str, message: str) -> None:
+    assert with_sources().error(text).message == message
+
+
+def test_describing_an_unknown_function_is_a_bad_request() -> None:
+    error = with_sources().error("DESCRIBE FUNCTION nosuch;")
+    assert isinstance(error, RequestError)
+    assert error.message == "Can't find any functions with the name 'NOSUCH'"
+
+
+def test_explain_of_a_statement_holds_its_plan() -> None:
+    explained = with_sources().expect(commands.Explain, "EXPLAIN SELECT page FROM clicks EMIT CHANGES;")
+    assert isinstance(explained.plan, QueryPlan)
+
+
+def test_errors_carry_the_statement_as_it_is_shown() -> None:
+    error = with_sources().error("CREATE STREAM x AS SELECT nosuch FROM clicks;")
+    assert error.message == (
+        "Could not determine output schema for query due to error: Line: 1, Col: 27: SELECT column 'NOSUCH' cannot be resolved."
+    )
+    assert error.statement == "CREATE STREAM X AS SELECT NOSUCH NOSUCH\nFROM CLICKS CLICKS\nEMIT CHANGES;"
+
+
+def test_errors_of_preparation_carry_the_text_as_written() -> None:
+    text = "CREATE STREAM x AS SELECT * FROM nosuch;"
+    with pytest.raises(KsqlError) as error:
+        Analyzer(with_sources().catalog).prepare(parse_one(text).ast, text)
+    assert error.value.message == "Exception while preparing statement: NOSUCH does not exist."
+    assert error.value.statement == text
+
+
+def test_preparing_twice_changes_nothing() -> None:
+    analyzer = Analyzer(with_sources().catalog)
+    once = analyzer.prepare(
+        parse_one("CREATE STREAM x AS SELECT id, page || 'x', c.ROWTIME AS t FROM clicks c WHERE person > 1;").ast
+    )
+    assert analyzer.prepare(once) == once
+    assert format_statement(once) == (
+        "CREATE STREAM X AS SELECT\n  C.ID ID,\n  CONCAT(C.PAGE, 'x') KSQL_COL_0,\n  C.ROWTIME T\nFROM CLICKS C\n"
+        "WHERE (C.PERSON > 1)\nEMIT CHANGES;"
+    )
+
+
+def test_a_query_may_be_replaced_by_one_with_another_filter() -> None:
+    session = with_sources()
+    session.run("CREATE STREAM x AS SELECT * FROM clicks WHERE id > 1;")
+    command = session.expect(commands.CreateQuery, "CREATE OR REPLACE STREAM x AS SELECT * FROM clicks WHERE id > 2;")
+    assert command.replaces is not None
+    assert len(tuple(session.catalog.queries())) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (
+            "TABLE x AS SELECT page, COUNT(*) AS n, SUM(id) AS t FROM clicks GROUP BY page;",
+            "TABLE x AS SELECT page, COUNT(*) AS n, MAX(id) AS t FROM clicks GROUP BY page;",
+            "Query is not upgradeable. Plan step of type StreamAggregate must have matching aggregate functions. "
+            "Values differ: [COUNT(ROWTIME), SUM(ID)] vs. [COUNT(ROWTIME), MAX(ID)]",
+        ),
+        (
+            "TABLE x AS SELECT page, COUNT(*) FROM clicks WINDOW TUMBLING (SIZE 1 DAY) GROUP BY page;",
+            "TABLE x AS SELECT page, COUNT(*) FROM clicks WINDOW TUMBLING (SIZE 1 DAY) GROUP BY page;",
+            "Upgrades not yet supported for StreamWindowedAggregate",
+        ),
+        (
+            "STREAM x AS SELECT c.id, name FROM clicks c JOIN people p ON c.id = p.id;",
+            "STREAM x AS SELECT c.id, name FROM clicks c JOIN people p ON c.id = p.id;",
+            "Upgrades not yet supported for StreamTableJoin",
+        ),
+    ],
+)
+def test_replacements_that_state_cannot_follow(first: str, second: str, message: str) -> None:
+    session = with_sources()
+    session.run(f"CREATE {first}")
+    error = session.error(f"CREATE OR REPLACE {second}")
+    assert isinstance(error, RequestError)
+    assert error.message == message
+
+
+def test_the_new_planner_lets_a_key_be_left_out() -> None:
+    session = Session({"ksql.new.query.planner.enabled": "true"})
+    session.run("CREATE STREAM a (k INT KEY, j INT KEY, v INT) WITH (kafka_topic='t', format='JSON');")
+    session.run("CREATE STREAM b AS SELECT v, j FROM a;")
+    assert session.schema("B") == "J INTEGER KEY, V INTEGER"
+
+
+@pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason="the recorded data (../shared/golden) is not here")
+def test_the_pipeline_is_planned_as_it_was_recorded() -> None:
+    session = Session()
+    session.run((SHARED / "golden" / "pipeline.sql").read_text(encoding="utf-8"))
+    assert session.schema("PAGEVIEW_COUNTRY") == (
+        "COUNTRY STRING KEY, country STRING, window_start BIGINT, window_end BIGINT, view_count BIGINT, user_count BIGINT, "
+        "average_age DOUBLE, updated_at BIGINT"
+    )
+    assert session.schema("PAGEVIEW_ENRICHED") == "USER_ID INTEGER KEY, SOURCE STRING, AGE INTEGER, COUNTRY STRING"
+    assert len(tuple(session.catalog.queries())) == 7
