@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -74,7 +74,13 @@ class FeedSource(Protocol):
     def end(self, partition: int) -> int:
         """The end of what can be read, as far as is known: at ``position`` nothing more is there now."""
 
+    def checked_ms(self, partition: int) -> int:
+        """When the broker was last heard of this partition, in ms of the wall clock; 0 if never."""
+
     async def stop(self) -> None: ...
+
+
+BeforeCommit = Callable[[Mapping[Lane, int]], None]
 
 
 class Writer(Protocol):
@@ -82,8 +88,10 @@ class Writer(Protocol):
 
     async def start(self) -> None: ...
 
-    async def write(self, records: Iterable[Outgoing]) -> dict[Lane, int]:
+    async def write(self, records: Iterable[Outgoing], before_commit: BeforeCommit | None = None) -> dict[Lane, int]:
         """Writes all or nothing; gives the offset of the first record of each lane.
+
+        ``before_commit`` is told the end of each lane once the records are there but nobody can read them yet.
 
         Raises:
             Fenced: see there.

@@ -12,7 +12,7 @@ from itertools import cycle
 from time import monotonic
 
 from services.ksql.engine.records import OutputRecord
-from services.ksql.runtime.broker import BrokerError, Outgoing, Writer
+from services.ksql.runtime.broker import BeforeCommit, BrokerError, Outgoing, Writer
 from services.ksql.runtime.running import RunningQuery
 from services.ksql.runtime.state_log import StateLog
 from shared.kafka import partition_for
@@ -65,12 +65,14 @@ class Committer:
         queries: Mapping[str, RunningQuery],
         *,
         interval_s: float,
+        before_commit: BeforeCommit,
     ) -> None:
         self._writer = writer
         self._state_log = state_log
         self._partitioner = partitioner
         self._queries = queries
         self._interval = interval_s
+        self._before_commit = before_commit
         self._wanted = asyncio.Event()
         self._writing = asyncio.Lock()
         self._failure: BrokerError | None = None
@@ -105,7 +107,7 @@ class Committer:
             if batch:
                 begun = monotonic()
                 try:
-                    await self._writer.write(batch)
+                    await self._writer.write(batch, self._before_commit)
                 except BrokerError as error:
                     self._failure = error
                     self.want()

@@ -99,7 +99,14 @@ class Engine:
                 await writer.start()
                 stored = await self.state_log.load()
                 await self._forget_others(writer, stored)
-                committer = Committer(writer, self.state_log, self.partitioner, self.queries, interval_s=self._interval)
+                committer = Committer(
+                    writer,
+                    self.state_log,
+                    self.partitioner,
+                    self.queries,
+                    interval_s=self._interval,
+                    before_commit=self.feeds.expect,
+                )
                 self.committer = committer
                 self.broken.clear()
                 for query in self._wanted.values():

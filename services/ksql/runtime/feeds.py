@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 #: a subscriber with more records of a lane than this gets no more of it, unless it waits for it
 _BACKLOG = 10_000
 #: how long a poll waits for records: short while the end of a lane is not known yet
-_IDLE_POLL_MS, _SEEKING_POLL_MS = 500, 10
+_IDLE_POLL_MS, _SEEKING_POLL_MS = 100, 10
 #: after a poll that brought little, so that a trickle of events is fetched some 40 times a second, not once per event
 _PAUSE_S = 0.025
 _LITTLE = 100
@@ -34,6 +34,9 @@ class Subscriber(Protocol):
 
     def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
         """The next records; ``position`` is the offset after them, ``end`` the end of what can be read."""
+
+    def confirm(self, lane: Lane, checked_ms: int) -> bool:
+        """The lane was looked at; True if something here has waited for that."""
 
     def wants(self, lane: Lane, backlog: int) -> bool:
         """Whether it has room (less than ``backlog`` records of the lane), or stands still for want of them."""
@@ -67,6 +70,15 @@ class TopicFeed:
             finally:
                 await source.stop()
 
+    def expect(self, name: Lane, end: int) -> None:
+        """Tells the subscribers of a lane that it goes on at least to ``end``."""
+        lane = self.lanes.get(name.partition) if name.topic == self.topic else None
+        if lane is None or end <= lane.end:
+            return
+        lane.end = end
+        for subscriber in lane.subscribers:
+            subscriber.deliver(name, [], position=lane.position, end=end)
+
     async def _poll(self, source: FeedSource) -> None:
         while self.lanes:
             wanted = [p for p, lane in self.lanes.items() if self._is_wanted(p, lane)]
@@ -88,18 +100,22 @@ class TopicFeed:
 
     def _advance(self, partition: int, records: list[InputRecord], source: FeedSource) -> None:
         lane = self.lanes[partition]
-        position, end = source.position(partition), source.end(partition)
+        position = source.position(partition)
+        end = max(source.end(partition), self._feeds.expected.get(Lane(self.topic, partition), -1))
         ahead = self._feeds.ahead_of(self, partition)
         if ahead is not None and position >= ahead.position:
             records = [r for r in records if r.offset < ahead.position]
             position, end = ahead.position, max(end, ahead.end)
             ahead.subscribers.extend(lane.subscribers)
             del self.lanes[partition]
+        name = Lane(self.topic, partition)
         if not records and (position, end) == (lane.position, lane.end):
+            if any([s.confirm(name, source.checked_ms(partition)) for s in lane.subscribers]):
+                self._feeds.wake()
             return
         lane.position, lane.end = position, end
         for subscriber in lane.subscribers:
-            subscriber.deliver(Lane(self.topic, partition), records, position=position, end=end)
+            subscriber.deliver(name, records, position=position, end=end)
         self._feeds.wake()
 
 
@@ -109,6 +125,7 @@ class Feeds:
     def __init__(self, broker: Broker, wake: Callable[[], None]) -> None:
         self.broker = broker
         self.wake = wake
+        self.expected: dict[Lane, int] = {}
         self._feeds: list[TopicFeed] = []
         self._tasks = TaskSet()
 
@@ -131,6 +148,18 @@ class Feeds:
             feed = TopicFeed(self, topic, own, subscriber)
             self._feeds.append(feed)
             self._tasks.start(self._run(feed), f"feed of {topic}")
+
+    def expect(self, ends: Mapping[Lane, int]) -> None:
+        """What a transaction of our own is about to make readable. A lane counts as at its end only beyond that.
+
+        Its partitions become readable one after the other. A query that reads them must not take the one that comes first
+        for all there is, or the others come too late for its windows.
+        """
+        for lane, end in ends.items():
+            if any(feed.topic == lane.topic for feed in self._feeds):
+                self.expected[lane] = end
+                for feed in self._feeds:
+                    feed.expect(lane, end)
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Delivers nothing more to it; feeds without subscribers end."""

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 from services.ksql.engine.records import InputRecord
 from services.ksql.runtime.broker import BrokerError
 
-#: how long the broker keeps an empty fetch open: idle feeds cost two requests a second and broker
-_FETCH_WAIT_MS = 500
+#: how long the broker keeps an empty fetch open: idle feeds cost five requests a second and broker
+_FETCH_WAIT_MS = 200
 #: what one poll hands over at most, so that no single step keeps the loop for long
 _POLL_RECORDS = 2_000
 
@@ -72,6 +72,10 @@ class KafkaFeed:
         state = self._state(partition)
         stable = state.lso if state is not None else None
         return self._ends[partition] if stable is None or stable < 0 else int(stable)
+
+    def checked_ms(self, partition: int) -> int:
+        state = self._state(partition)
+        return int(state.timestamp or 0) if state is not None else 0
 
     def _state(self, partition: int) -> Any:
         """aiokafka's state of the partition: the last stable offset of the newest fetch is known there without a request."""

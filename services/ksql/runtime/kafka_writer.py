@@ -13,7 +13,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.ksql.runtime.broker import BrokerError, Fenced, Lane, Outgoing
+from services.ksql.runtime.broker import BeforeCommit, BrokerError, Fenced, Lane, Outgoing
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
 _BATCH_BYTES = 512 * 1024
@@ -21,6 +21,7 @@ _BATCH_BYTES = 512 * 1024
 _TRANSACTION_MS = 60_000
 #: a write that takes longer is given up: the engine starts anew from what was committed
 _WRITE_S = 45.0
+_NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class KafkaWriter:
@@ -49,10 +50,10 @@ class KafkaWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def write(self, records: Iterable[Outgoing]) -> dict[Lane, int]:
+    async def write(self, records: Iterable[Outgoing], before_commit: BeforeCommit | None = None) -> dict[Lane, int]:
         try:
             async with asyncio.timeout(_WRITE_S):
-                return await self._write(self._batches(records))
+                return await self._write(self._batches(records), before_commit)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise Fenced(f"another server has taken over {self._id}") from error
         except TimeoutError:
@@ -65,26 +66,31 @@ class KafkaWriter:
         batches: dict[Lane, list[BatchBuilder]] = {}
         for topic, partition, key, value, timestamp, headers in records:
             lane = Lane(topic, partition)
+            listed = list(headers) if headers else _NO_HEADERS
             builders = batches.get(lane)
             if builders is None:
                 builders = batches[lane] = [self._producer.create_batch()]
-            if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+            if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:
                 builders.append(self._producer.create_batch())
-                if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=headers) is None:
+                if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:
                     raise BrokerError(f"a record for {topic} is larger than {_BATCH_BYTES} bytes")
         return batches
 
-    async def _write(self, batches: dict[Lane, list[BatchBuilder]]) -> dict[Lane, int]:
+    async def _write(
+        self, batches: dict[Lane, list[BatchBuilder]], before_commit: BeforeCommit | None
+    ) -> dict[Lane, int]:
         await self._producer.begin_transaction()
         results = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
+        if before_commit is not None:
+            before_commit({lane: end for lane, (_, end) in zip(batches, results, strict=True)})
         await self._producer.commit_transaction()
-        return dict(zip(batches, results, strict=True))
+        return {lane: first for lane, (first, _) in zip(batches, results, strict=True)}
 
-    async def _send(self, lane: Lane, builders: list[BatchBuilder]) -> int:
-        """The batches of one lane, in order; gives the offset of its first record."""
+    async def _send(self, lane: Lane, builders: list[BatchBuilder]) -> tuple[int, int]:
+        """The batches of one lane, in order; gives the offset of the first record and the one after the last."""
         futures = []
         for builder in builders:
             builder.close()
             futures.append(await self._producer.send_batch(builder, lane.topic, partition=lane.partition))
         metadata = [await future for future in futures]
-        return int(metadata[0].offset)
+        return int(metadata[0].offset), int(metadata[-1].offset) + builders[-1].record_count()

@@ -7,7 +7,16 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.ksql.engine.records import InputRecord
-from services.ksql.runtime.broker import Bounds, BrokerError, Fenced, Lane, Outgoing, TopicInfo, UnknownTopic
+from services.ksql.runtime.broker import (
+    BeforeCommit,
+    Bounds,
+    BrokerError,
+    Fenced,
+    Lane,
+    Outgoing,
+    TopicInfo,
+    UnknownTopic,
+)
 from shared.kafka import partition_for
 
 _POLL = 1000
@@ -146,6 +155,9 @@ class MemoryFeed:
     def position(self, partition: int) -> int:
         return self._positions[partition]
 
+    def checked_ms(self, partition: int) -> int:
+        return int(time.time() * 1000)
+
     def end(self, partition: int) -> int:
         return self._broker.log(Lane(self._topic, partition)).end
 
@@ -161,7 +173,7 @@ class MemoryWriter:
     async def stop(self) -> None:
         return None
 
-    async def write(self, records: Iterable[Outgoing]) -> dict[Lane, int]:
+    async def write(self, records: Iterable[Outgoing], before_commit: BeforeCommit | None = None) -> dict[Lane, int]:
         if self._broker._owners.get(self._id) is not self:
             raise Fenced(f"a newer writer owns {self._id}")
         failure, self._broker.fail_next_write = self._broker.fail_next_write, None
@@ -173,6 +185,8 @@ class MemoryWriter:
         first: dict[Lane, int] = {}
         for record in batch:
             first.setdefault(Lane(record.topic, record.partition), self._broker.append(record))
+        if before_commit is not None:
+            before_commit({lane: self._broker.log(lane).end for lane in first})
         for lane in first:
             self._broker.log(lane).end += 1
         if failure == "after":

@@ -4,6 +4,10 @@ The engine's stream time is the highest event time seen. Were partitions read on
 so far ahead that the others count as late (a real ksqlDB lost half of a backlog that way). So the record with the smallest
 event time among the heads of all partitions goes first. A partition that is empty here but known to hold more is waited
 for; one that is at its end is not, or a quiet partition would stop the query.
+
+That leaves a race: of a burst of old events that is written just now, one partition shows up here some milliseconds before
+the others, which seem to be at their end. So a record that would move the stream time, and is not of this moment, waits
+until the empty partitions were looked at once more after it came. Live traffic never waits for that.
 """
 
 from __future__ import annotations
@@ -17,30 +21,60 @@ from services.ksql.runtime.broker import Lane
 
 #: records without a usable event time are handed on at once: the engine drops and counts them
 _AT_ONCE = -1
+#: an event not older than this belongs to live traffic
+_LIVE_MS = 10_000
+#: how long after a record the empty partitions must have been looked at: replication makes partitions readable at
+#: different moments
+_MARGIN_MS = 50
+#: no record waits longer than this for partitions that nobody can look at
+_PATIENCE_MS = 2_000
+
+
+class _Queue:
+    """The records of one lane that are here. ``batches`` are [time of arrival, records left] of what was fetched together."""
+
+    __slots__ = ("at_end", "batches", "checked", "records")
+
+    def __init__(self) -> None:
+        self.records: deque[InputRecord] = deque()
+        self.batches: deque[list[int]] = deque()
+        self.at_end = False
+        self.checked = 0
+
+    def pop(self) -> InputRecord:
+        batch = self.batches[0]
+        batch[1] -= 1
+        if not batch[1]:
+            self.batches.popleft()
+        return self.records.popleft()
 
 
 class InStepMerger:
-    """A pure data structure: records in by lane, records out by event time. Ties go to the lane that was opened first."""
+    """A pure data structure: records in by lane, records out by event time. Ties go to the lane that was opened first.
+
+    Times of arrival and of looking (``now_ms``, ``checked_ms``) are given by the caller, in milliseconds of the wall clock.
+    """
 
     def __init__(self, event_time: Callable[[InputRecord], int | None]) -> None:
         self._event_time = event_time
         self._ranks: dict[Lane, int] = {}
-        self._queues: list[deque[InputRecord]] = []
-        self._at_end: list[bool] = []
+        self._queues: list[_Queue] = []
         self._heads: list[tuple[int, int]] = []
         self._waiting: set[int] = set()
+        self._horizon = _AT_ONCE
         self.size = 0
+        #: whether the next record waits for a look at the empty lanes
+        self.holding = False
 
     def open(self, lane: Lane) -> None:
         """A new lane, not known to be at its end: nothing comes out until its first records or its end are known."""
         rank = self._ranks[lane] = len(self._queues)
-        self._queues.append(deque())
-        self._at_end.append(False)
+        self._queues.append(_Queue())
         self._waiting.add(rank)
 
     def backlog(self, lane: Lane) -> int:
         """How many records of ``lane`` are here and not taken yet."""
-        return len(self._queues[self._ranks[lane]])
+        return len(self._queues[self._ranks[lane]].records)
 
     def is_waiting_for(self, lane: Lane) -> bool:
         """Whether everything stands still until more of ``lane``, or its end, is known."""
@@ -48,44 +82,69 @@ class InStepMerger:
 
     @property
     def ready(self) -> bool:
-        """Whether ``take`` would give something."""
-        return bool(self._heads) and not self._waiting
+        """Whether ``take`` may give something."""
+        return bool(self._heads) and not self._waiting and not self.holding
 
-    def add(self, lane: Lane, records: Iterable[InputRecord], *, at_end: bool) -> None:
+    def add(self, lane: Lane, records: Iterable[InputRecord], *, at_end: bool, now_ms: int = 0) -> None:
         """Appends what was fetched of ``lane``; ``at_end`` says whether the broker holds nothing beyond it."""
         rank = self._ranks[lane]
         queue = self._queues[rank]
-        before = len(queue)
-        queue.extend(records)
-        self.size += len(queue) - before
-        self._at_end[rank] = at_end
-        if not before and queue:
-            heappush(self._heads, (self._time(queue[0]), rank))
-        if queue or at_end:
+        before = len(queue.records)
+        queue.records.extend(records)
+        added = len(queue.records) - before
+        if added:
+            self.size += added
+            queue.batches.append([now_ms, added])
+            if not before:
+                heappush(self._heads, (self._time(queue.records[0]), rank))
+        queue.at_end = at_end
+        if queue.records or at_end:
             self._waiting.discard(rank)
         else:
             self._waiting.add(rank)
+        self.holding = False
 
-    def take(self, limit: int) -> list[InputRecord]:
+    def confirm(self, lane: Lane, checked_ms: int) -> None:
+        """The broker said at ``checked_ms`` that ``lane`` ends where it is known to end."""
+        self._queues[self._ranks[lane]].checked = checked_ms
+        self.holding = False
+
+    def take(self, limit: int, now_ms: int = 0) -> list[InputRecord]:
         """Up to ``limit`` records that may go now."""
         taken: list[InputRecord] = []
         heads = self._heads
+        looked = self._looked_at()
+        live = now_ms - _LIVE_MS
         while heads and len(taken) < limit and not self._waiting:
-            rank = heappop(heads)[1]
+            time, rank = heappop(heads)
             queue = self._queues[rank]
             bound = heads[0] if heads else None
             while True:
-                taken.append(queue.popleft())
-                if not queue:
-                    if not self._at_end[rank]:
+                if time > self._horizon:
+                    if time < live and queue.batches[0][0] > max(looked, now_ms - _PATIENCE_MS):
+                        self.holding = True
+                        heappush(heads, (time, rank))
+                        break
+                    self._horizon = time
+                taken.append(queue.pop())
+                if not queue.records:
+                    if not queue.at_end:
                         self._waiting.add(rank)
+                    looked = self._looked_at()
                     break
-                head = (self._time(queue[0]), rank)
-                if len(taken) >= limit or (bound is not None and head > bound):
-                    heappush(heads, head)
+                time = self._time(queue.records[0])
+                if len(taken) >= limit or (bound is not None and (time, rank) > bound):
+                    heappush(heads, (time, rank))
                     break
+            if self.holding:
+                break
         self.size -= len(taken)
         return taken
+
+    def _looked_at(self) -> int:
+        """Records that came up to this time need not wait: every empty lane was looked at since."""
+        empty = [queue.checked - _MARGIN_MS for queue in self._queues if not queue.records]
+        return min(empty, default=1 << 62)
 
     def _time(self, record: InputRecord) -> int:
         time = self._event_time(record)

@@ -109,20 +109,25 @@ class RunningQuery:
         return self._merger.is_waiting_for(lane) or self._merger.backlog(lane) < backlog
 
     def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
-        self._merger.add(lane, records, at_end=position >= end >= 0)
+        self._merger.add(lane, records, at_end=position >= end >= 0, now_ms=_now_ms())
         self.fetched[lane] = position
         self.progress[lane].end = end
         if not self._merger.backlog(lane):
             self.progress[lane].position = position
 
+    def confirm(self, lane: Lane, checked_ms: int) -> bool:
+        waited = self._merger.holding
+        self._merger.confirm(lane, checked_ms)
+        return waited
+
     def step(self, limit: int) -> int:
         """Processes up to ``limit`` records; gives how many. An error of the engine stops this query alone: what it did
         since the last commit is forgotten, the records are read again when it is started anew."""
-        records = self._merger.take(limit)
+        records = self._merger.take(limit, now := _now_ms())
         if not records:
             return 0
         try:
-            outputs = self.query.process_batch(records, _now_ms())
+            outputs = self.query.process_batch(records, now)
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}")
             _log.exception("query failed", query=self.id)

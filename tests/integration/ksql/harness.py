@@ -1,0 +1,199 @@
+"""A ksql server of its own per test, on the real brokers: own service id, own topics, killed and started at will."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.structs import ConsumerRecord
+
+from services.ksql.runtime.kafka_feed import committed_consumer
+from shared.kafka import admin_client, partition_for
+
+_ROOT = Path(__file__).parents[3]
+_START_S, _QUIET_S = 40, 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class KsqlServer:
+    """One server process. ``prefix`` begins the names of all topics of a test, so that tests do not meet."""
+
+    def __init__(self, bootstrap: str, *, commit_interval_s: float = 0.2) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = f"k{uuid4().hex[:8]}_"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx.AsyncClient(base_url=self.url, timeout=60)
+        self._interval = commit_interval_s
+        self._process: asyncio.subprocess.Process | None = None
+        self.log = Path(os.environ.get("TMPDIR", "/tmp")) / f"{self.prefix}server.log"
+
+    async def start(self) -> None:
+        """Starts the process and waits until queries run."""
+        environment = {
+            **os.environ,
+            "PAGEPULSE_PORT": str(self.port),
+            "PAGEPULSE_HOST": "127.0.0.1",
+            "PAGEPULSE_SERVICE_ID": self.prefix,
+            "PAGEPULSE_KAFKA_BOOTSTRAP": self.bootstrap,
+            "PAGEPULSE_COMMIT_INTERVAL": f"PT{self._interval}S",
+        }
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.ksql", cwd=_ROOT, env=environment, stdout=log, stderr=log
+            )
+        await until(self._is_ready, _START_S, lambda: self.log.read_text()[-3000:])
+
+    async def _is_ready(self) -> bool:
+        try:
+            return (await self.client.get("/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM; gives up after a while."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                async with asyncio.timeout(20):
+                    await self._process.wait()
+            except TimeoutError:
+                await self.kill()
+
+    async def ksql(self, text: str, *, earliest: bool = True) -> list[dict[str, Any]]:
+        """Runs statements; fails the test if they are refused."""
+        properties = {"ksql.streams.auto.offset.reset": "earliest"} if earliest else {}
+        response = await self.client.post("/ksql", json={"ksql": text, "streamsProperties": properties})
+        assert response.status_code == 200, response.text
+        entities: list[dict[str, Any]] = response.json()
+        for entity in entities:
+            status = entity.get("commandStatus")
+            assert status is None or status["status"] == "SUCCESS", entity
+        return entities
+
+    async def quiet(self) -> None:
+        """Waits until no query has any lag, twice in a row, so that queries behind queries have had their turn."""
+        calm = 0
+
+        async def is_quiet() -> bool:
+            nonlocal calm
+            extended = (await self.ksql("SHOW QUERIES EXTENDED;"))[0]["queryDescriptions"]
+            assert all(q["state"] in ("RUNNING", "PAUSED") for q in extended), extended
+            offsets = [o for q in extended for t in q["tasksMetadata"] for o in t["topicOffsets"]]
+            calm = calm + 1 if all(o["endOffset"] == o["committedOffset"] for o in offsets) else 0
+            await asyncio.sleep(self._interval)
+            return calm > 4
+
+        await until(is_quiet, _QUIET_S, lambda: "a query still has lag")
+
+    async def create_topic(self, name: str, partitions: int, **config: str) -> str:
+        topic = self.prefix + name
+        async with admin_client(self.bootstrap) as admin:
+            await admin.create_topics([NewTopic(topic, partitions, 3, topic_configs=config)])
+            await until(lambda: _exists(admin, topic), 15, lambda: f"{topic} does not appear")
+        return topic
+
+    async def clean_up(self) -> None:
+        """Deletes every topic of this test, and the log of a server that ended well."""
+        async with admin_client(self.bootstrap) as admin:
+            mine = [t for t in await admin.list_topics() if self.prefix in t]
+            if mine:
+                await admin.delete_topics(mine)
+        if "PAGEPULSE_KEEP_LOGS" not in os.environ:
+            self.log.unlink(missing_ok=True)
+
+
+async def _exists(admin: AIOKafkaAdminClient, topic: str) -> bool:
+    described = await admin.describe_topics([topic])
+    return bool(described) and not described[0]["error_code"] and all(p["leader"] >= 0 for p in described[0]["partitions"])
+
+
+async def until(condition: Callable[[], Any], timeout_s: float, explain: Callable[[], str]) -> None:
+    """Polls an async condition up to a deadline."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not await condition():
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"not within {timeout_s} s: {explain()}") from None
+
+
+@asynccontextmanager
+async def producing(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+def key_bytes(value: Any) -> bytes | None:
+    """A key in the KAFKA format: texts as UTF-8, numbers as 4 bytes."""
+    if value is None:
+        return None
+    return struct.pack(">i", value) if isinstance(value, int) else str(value).encode()
+
+
+async def send_all(
+    producer: AIOKafkaProducer, topic: str, partitions: int, records: Iterable[tuple[bytes | None, bytes | None, int]]
+) -> None:
+    """Sends (key, value, timestamp) in order, by Java's partitioner."""
+    futures = []
+    for key, value, timestamp in records:
+        partition = partition_for(key, partitions) if key is not None else 0
+        futures.append(await producer.send(topic, value, key, partition, timestamp))
+    await producer.flush()
+    for future in futures:
+        await future
+
+
+async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
+    """Every committed record of a topic, partition by partition."""
+    consumer = committed_consumer(bootstrap)
+    await consumer.start()
+    try:
+        metadata = await consumer._client.fetch_all_metadata()
+        from aiokafka import TopicPartition
+
+        lanes = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]
+        consumer.assign(lanes)
+        ends = await consumer.end_offsets(lanes)
+        await consumer.seek_to_beginning(*lanes)
+        records: list[ConsumerRecord] = []
+        async with asyncio.timeout(60):
+            while True:
+                for polled in (await consumer.getmany(timeout_ms=200)).values():
+                    records += polled
+                if all([await consumer.position(lane) >= ends[lane] for lane in lanes]):
+                    return sorted(records, key=lambda r: (r.partition, r.offset))
+    finally:
+        await consumer.stop()
+
+
+def latest(records: Sequence[ConsumerRecord]) -> dict[bytes, bytes]:
+    """The last value of each key; keys whose last record is a tombstone are absent."""
+    values = {r.key: r.value for r in records}
+    return {key: value for key, value in values.items() if value is not None}
