@@ -73,6 +73,6 @@ async def _observe(resource: Resource, deadline: timedelta) -> Observation:
         async with asyncio.timeout(deadline.total_seconds()):
             return await resource.observe()
     except TimeoutError:
-        return unknown(f"no answer within {deadline.total_seconds():g} s")
+        return unknown(f"no answer within {deadline.total_seconds():g} s", slow=True)
     except PagePulseError as error:
         return unknown(error.detail)

@@ -16,7 +16,7 @@ from services.provisioner.render import load
 from services.provisioner.runs import Run, Runs
 from services.provisioner.sample import Samples, take_samples
 from services.provisioner.settings import Settings
-from services.provisioner.status import PipelineStatus, read_status
+from services.provisioner.status import PipelineStatus, Watch
 from services.provisioner.teardown import tear_down
 from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport, Progress
@@ -39,6 +39,7 @@ class Provisioner:
         self.last_status: PipelineStatus | None = None
         self._auditor: Auditor | None = None
         self._tasks = tasks
+        self._watch = Watch(self.resources, servers.pinot, settings.status_timeout)
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
 
     async def warm_up(self) -> None:
@@ -50,7 +51,7 @@ class Provisioner:
         return await self._applier.plan()
 
     async def status(self) -> PipelineStatus:
-        self.last_status = await read_status(self.resources, self.servers.pinot, self.settings.status_timeout)
+        self.last_status = await self._watch.look()
         return self.last_status
 
     async def sample(self, rows: int) -> Samples:

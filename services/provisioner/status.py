@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -13,6 +13,9 @@ from services.provisioner.clients.pinot import PinotClient
 from services.provisioner.plan import observe_all
 from services.provisioner.resource import Kind, Observation, Resource, State
 from shared.errors import PagePulseError
+
+#: how long a state is still told when a server does not answer in time
+_REMEMBERED = timedelta(seconds=10)
 
 
 class Overall(StrEnum):
@@ -32,13 +35,35 @@ class PipelineStatus:
     entries: tuple[tuple[Resource, Observation], ...]
 
 
-async def read_status(resources: Sequence[Resource], pinot: PinotClient, deadline: timedelta) -> PipelineStatus:
-    """Asks all servers at once, each for at most ``deadline``. Never fails: what cannot be asked is ``unknown``."""
-    observations, freshness = await asyncio.gather(
-        observe_all(resources, deadline), _freshness(resources, pinot, deadline)
-    )
-    entries = tuple(zip(resources, observations, strict=True))
-    return PipelineStatus(judge(entries), freshness, entries)
+class Watch:
+    """Looks at the pipeline. It remembers what it saw last, so that a server that is only slow for a moment is told as it was."""
+
+    def __init__(self, resources: Sequence[Resource], pinot: PinotClient, deadline: timedelta) -> None:
+        self._resources = resources
+        self._pinot = pinot
+        self._deadline = deadline
+        self._seen: dict[str, tuple[float, Observation]] = {}
+
+    async def look(self) -> PipelineStatus:
+        """Asks all servers at once, each for at most the deadline. Never fails: what cannot be asked is ``unknown``."""
+        observations, freshness = await asyncio.gather(
+            observe_all(self._resources, self._deadline), _freshness(self._resources, self._pinot, self._deadline)
+        )
+        entries = tuple(
+            (resource, self._remember(resource, observation))
+            for resource, observation in zip(self._resources, observations, strict=True)
+        )
+        return PipelineStatus(judge(entries), freshness, entries)
+
+    def _remember(self, resource: Resource, observation: Observation) -> Observation:
+        now = time.monotonic()
+        if observation.state is not State.UNKNOWN:
+            self._seen[resource.id] = (now, observation)
+            return observation
+        at, last = self._seen.get(resource.id, (0.0, observation))
+        if not observation.slow or now - at > _REMEMBERED.total_seconds():
+            return observation
+        return replace(last, detail=f"{last.detail} ({now - at:.0f} s ago; {observation.detail} now)")
 
 
 def judge(entries: Sequence[tuple[Resource, Observation]]) -> Overall:

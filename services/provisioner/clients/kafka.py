@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
+from services.provisioner.clients.coalescing import Coalescer
 from services.provisioner.clients.kafka_reader import TopicReader
 from services.provisioner.clients.polling import wait_until
 from services.provisioner.errors import TransientUpstreamError
@@ -39,6 +41,10 @@ class TopicState:
 class KafkaClient(TopicReader):
     """Talks to one Kafka cluster."""
 
+    def __init__(self, bootstrap: str, *, timeout: timedelta, patience: timedelta, poll_interval: timedelta) -> None:
+        super().__init__(bootstrap, timeout=timeout, patience=patience, poll_interval=poll_interval)
+        self._descriptions = Coalescer(self._describe)
+
     async def ping(self) -> None:
         """Raises Unavailable if no broker answers."""
         await self.with_admin(lambda admin: admin.describe_cluster())
@@ -49,17 +55,23 @@ class KafkaClient(TopicReader):
 
     async def describe(self, name: str) -> TopicState | None:
         """The topic, or None if there is none."""
-        described = await self.with_admin(lambda admin: admin.describe_topics([name]))
-        partitions = [entry for topic in described if not topic["error_code"] for entry in topic["partitions"]]
-        if not partitions:
-            return None
-        return TopicState(
-            name=name,
-            partitions=len(partitions),
-            replication_factor=min(len(entry["replicas"]) for entry in partitions),
-            under_replicated=sum(len(entry["isr"]) < len(entry["replicas"]) for entry in partitions),
-            config=await self._config(name),
-        )
+        return await self._descriptions.get(name)
+
+    async def _describe(self, names: set[str]) -> dict[str, TopicState]:
+        described = await self.with_admin(lambda admin: admin.describe_topics(sorted(names)))
+        partitions = {topic["topic"]: topic["partitions"] for topic in described if not topic["error_code"]}
+        configs = await self._configs(sorted(partitions)) if partitions else {}
+        return {
+            name: TopicState(
+                name=name,
+                partitions=len(entries),
+                replication_factor=min(len(entry["replicas"]) for entry in entries),
+                under_replicated=sum(len(entry["isr"]) < len(entry["replicas"]) for entry in entries),
+                config=configs.get(name, {}),
+            )
+            for name, entries in partitions.items()
+            if entries
+        }
 
     async def create(self, name: str, partitions: int, replication_factor: int, config: dict[str, str]) -> None:
         """Makes the topic and waits until it can be seen. One that exists is left as it is.
@@ -77,11 +89,11 @@ class KafkaClient(TopicReader):
             state = await self.describe(name)
             return None if state and state.partitions >= partitions else "it is not in the metadata yet"
 
-        await wait_until(look, what=f"topic {name} is not there", within=self._patience, every=self._poll)
+        await wait_until(look, what=f"topic {name} is not there", within=self.patience, every=self.poll_interval)
 
     async def set_config(self, name: str, config: dict[str, str]) -> None:
         """Sets ``config`` on top of what is set on the topic (the request replaces everything, so both are sent)."""
-        merged = {**await self._config(name), **config}
+        merged = {**(await self._configs([name])).get(name, {}), **config}
         resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=merged)
         for response in await self.with_admin(lambda admin: admin.alter_configs([resource])):
             for code, message, *_ in response.resources:
@@ -100,14 +112,15 @@ class KafkaClient(TopicReader):
             left = sorted(set(wanted) & await self.topics())
             return f"{', '.join(left)} still listed" if left else None
 
-        await wait_until(look, what="topics are not gone", within=self._patience, every=self._poll)
+        await wait_until(look, what="topics are not gone", within=self.patience, every=self.poll_interval)
 
-    async def _config(self, name: str) -> dict[str, str]:
-        resource = ConfigResource(ConfigResourceType.TOPIC, name)
-        found: dict[str, str] = {}
-        for response in await self.with_admin(lambda admin: admin.describe_configs([resource])):
-            for _, _, _, _, entries in response.resources:
-                found.update({entry[0]: str(entry[1]) for entry in entries if entry[3] == _SET_ON_TOPIC})
+    async def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """What is set on each topic itself."""
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        found: dict[str, dict[str, str]] = {}
+        for response in await self.with_admin(lambda admin: admin.describe_configs(resources)):
+            for _, _, _, name, entries in response.resources:
+                found[name] = {entry[0]: str(entry[1]) for entry in entries if entry[3] == _SET_ON_TOPIC}
         return found
 
 

@@ -24,8 +24,8 @@ class KafkaConnection:
     def __init__(self, bootstrap: str, *, timeout: timedelta, patience: timedelta, poll_interval: timedelta) -> None:
         self.bootstrap = bootstrap
         self._timeout = timeout
-        self._patience = patience
-        self._poll = poll_interval
+        self.patience = patience
+        self.poll_interval = poll_interval
         self._admin: AIOKafkaAdminClient | None = None
         self._reader: AIOKafkaConsumer | None = None
         self._opening = asyncio.Lock()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from services.provisioner.clients.coalescing import Coalescer
 from services.provisioner.clients.kafka_connection import KafkaConnection
 from shared.errors import DeadlineExceeded
 
@@ -15,8 +16,17 @@ from shared.errors import DeadlineExceeded
 class TopicReader(KafkaConnection):
     """Reads committed records, without a consumer group."""
 
+    def __init__(self, bootstrap: str, *, timeout: timedelta, patience: timedelta, poll_interval: timedelta) -> None:
+        super().__init__(bootstrap, timeout=timeout, patience=patience, poll_interval=poll_interval)
+        self._ends = Coalescer(self._end_offsets)
+
     async def end_offsets(self, topics: Iterable[str]) -> dict[str, dict[int, int]]:
         """By topic and partition: one past the last record that a reader of committed records may see."""
+        names = list(topics)
+        found = await asyncio.gather(*map(self._ends.get, names))
+        return {name: offsets for name, offsets in zip(names, found, strict=True) if offsets}
+
+    async def _end_offsets(self, topics: set[str]) -> dict[str, dict[int, int]]:
         described = await self.with_admin(lambda admin: admin.describe_topics(sorted(topics)))
         partitions = [
             TopicPartition(topic["topic"], entry["partition"])
