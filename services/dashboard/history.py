@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from statistics import fmean
 from threading import Lock
 from typing import Any, Final
 
@@ -14,6 +15,8 @@ WINDOW_S: Final = 900.0
 _SPACING_S: Final = 2.0
 #: rates are told over about this long
 _RATE_OVER_S: Final = 10.0
+#: a trend has at most 30 bars
+_BUCKET_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,15 @@ class History:
                 self._samples.popleft()
 
     def series(self, name: str) -> list[float]:
-        """The known values of one figure, oldest first."""
+        """The means of one figure over half a minute each, oldest first; where nothing is known there is no value."""
         with self._lock:
-            values = [getattr(sample, name) for sample in self._samples]
-        return [value for value in values if value is not None]
+            samples = list(self._samples)
+        buckets: dict[int, list[float]] = {}
+        for sample in samples:
+            value = getattr(sample, name)
+            if value is not None:
+                buckets.setdefault(int(sample.at // _BUCKET_S), []).append(value)
+        return [fmean(values) for _, values in sorted(buckets.items())]
 
     def topic_rates(self) -> dict[str, float]:
         """Records per second that entered the two topics of the generator lately; empty until two samples know."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 #: a source has the same colour on every chart
-SOURCES: Final = {"Homepage": "#2f74c0", "Inbox": "#e69f00", "External": "#1aa584"}
+SOURCES: Final = {"Homepage": "#2a6ebb", "Inbox": "#e69f00", "External": "#22b08c"}
 DEVICES: Final = {"Mobile": "#8a5fbf", "Desktop": "#3f93a8", "Tablet": "#d9775f"}
 OTHER: Final = "#8a94a3"
 ACCENT: Final = "#2f74c0"

@@ -48,11 +48,11 @@ def horizon(profile: Mapping[str, Any]) -> float:
     if kind == "ramp":
         return float(profile["over_s"]) * 1.25
     if kind == "step":
-        return float(profile["every_s"]) * (profile["steps"] + 1)
+        return float(profile["every_s"]) * (int(profile["steps"]) + 1)
     if kind == "sine":
         return float(profile["period_s"]) * 2
     if kind == "spike":
-        return float(profile["after_s"] + max(profile["for_s"] * 3, 2 * (profile.get("every_s") or 0)))
+        return float(profile["after_s"]) + max(float(profile["for_s"]) * 3, 2 * float(profile.get("every_s") or 0))
     return 60.0
 
 

@@ -138,7 +138,7 @@ def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
     """Distinct users per window of the countries that lead in the newest complete one."""
     fig = figure(look, name="countries-over-time", height=300, y_title="distinct users")
     leaders = of_window(frame, complete=True).head(top)["country"].tolist()
-    shades = ("#2f74c0", "#e69f00", "#1aa584", "#8a5fbf", "#d9775f")
+    shades = ("#2a6ebb", "#e69f00", "#22b08c", "#8a5fbf", "#d9775f")
     for country, colour in zip(leaders, shades, strict=False):
         rows = frame[frame["country"] == country]
         complete, still_open = rows[~rows["open"]], rows[rows["open"]]

@@ -1,0 +1,209 @@
+"""Fakes at the dashboard's seams: a Pinot connection that answers from dictionaries, and services over MockTransport."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pandas as pd
+
+from services.dashboard.backend import Backend
+from services.dashboard.client import ControlPlane, Peer
+from services.dashboard.freshness import Board
+from services.dashboard.queries import Warehouse
+from services.dashboard.settings import Settings
+
+MINUTE = 60_000
+COLUMNS = {
+    "pageview_country": ["country", "window_start", "window_end", "view_count", "user_count", "average_age"],
+    "pageview_tumbling": ["source", "window_start", "window_end", "view_count", "user_count"],
+    "pageview_hopping": ["source", "window_start", "window_end", "view_count", "user_count"],
+    "pageview_session": ["source", "window_start", "window_end", "view_count", "user_count", "updated_at"],
+    "usersession_device": ["device", "window_start", "window_end", "session_count", "user_count"],
+}
+PIPELINE = {
+    "ready": True,
+    "state": "ready",
+    "freshness_ms": 320,
+    "resources": [
+        {"kind": "topic", "name": "topic1_PageView", "state": "ok", "detail": "", "facts": {"partitions": 5}},
+        {"kind": "topic", "name": "topic6_PageView_Tumbling", "state": "ok", "detail": "", "facts": {}},
+        {"kind": "connector", "name": "users-source", "state": "ok", "detail": "", "facts": {}},
+        {"kind": "query", "name": "pageview_tumbling", "state": "ok", "detail": "", "facts": {"lag": 3, "dropped": 0}},
+        {"kind": "pinot_table", "name": "pageview_tumbling", "state": "ok", "detail": "", "facts": {"offset_lag": 0}},
+    ],
+}
+PROFILES = {
+    "profiles": [
+        {"kind": "constant", "summary": "The rate as it is.", "parameters": {"properties": {"kind": {}}}},
+        {
+            "kind": "ramp",
+            "summary": "To another rate.",
+            "parameters": {
+                "properties": {
+                    "kind": {},
+                    "to_rate": {"type": "number", "minimum": 0, "maximum": 1_000_000, "examples": [2000]},
+                    "over_s": {"type": "number", "exclusiveMinimum": 0, "examples": [60]},
+                }
+            },
+        },
+    ]
+}
+
+
+class Pinot:
+    """Answers by table name. ``failure`` is raised instead, once it is set; ``asked`` keeps every statement."""
+
+    def __init__(self, tables: Mapping[str, Sequence[Sequence[Any]]] | None = None) -> None:
+        self.tables = dict(tables or {})
+        self.failure: Exception | None = None
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def cursor(self) -> Cursor:
+        return Cursor(self)
+
+
+class Cursor:
+    def __init__(self, pinot: Pinot) -> None:
+        self._pinot = pinot
+        self._rows: list[list[Any]] = []
+        self.description: list[tuple[str]] | None = None
+
+    def execute(self, statement: str, parameters: dict[str, Any]) -> None:
+        self._pinot.asked.append((statement, parameters))
+        if self._pinot.failure is not None:
+            raise self._pinot.failure
+        found = re.search(r"FROM (\w+)", statement)
+        assert found is not None
+        table = found[1]
+        rows = [list(row) for row in self._pinot.tables.get(table, [])]
+        column = COLUMNS[table]
+        if "SUM(" in statement:
+            self.description = [("total",)]
+            self._rows = [[float(sum(row[3] for row in rows))]]
+        elif "MAX(" in statement:
+            self.description = [("newest_event",)]
+            self._rows = [[float(max((row[2] for row in rows), default=float("-inf")))]]
+        else:
+            # as pinotdb: no description without a row
+            self.description = [(name,) for name in column] if rows else None
+            self._rows = rows
+
+    def fetchall(self) -> list[list[Any]]:
+        return self._rows
+
+    def close(self) -> None:
+        pass
+
+
+class Services:
+    """Generator, seeder and provisioner in one handler; ``calls`` are the requests that change something."""
+
+    def __init__(self) -> None:
+        self.generator = {
+            "state": "stopped",
+            "target_rate": None,
+            "achieved_rate": {"last_1s": 0.0, "last_10s": 0.0, "overall": 0.0},
+            "acknowledged": 0,
+            "failed": {},
+            "ack_latency_ms": {"p50": None, "p95": None, "p99": None},
+            "made": {"page_views": 0, "user_sessions": 0, "late": 0, "duplicate": 0, "malformed": 0},
+            "profile": None,
+        }
+        self.pipeline: dict[str, Any] = dict(PIPELINE)
+        self.users = 1000
+        self.calls: list[tuple[str, str, Any]] = []
+        self.away: set[str] = set()
+        self.refuse: str | None = None
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if path.split("/")[1] in self.away:
+            raise httpx.ConnectError("connection refused", request=request)
+        if request.method == "GET":
+            return httpx.Response(200, json=self._read(path))
+        body = httpx.Response(200, content=request.content).json() if request.content else None
+        self.calls.append((request.method, path, body))
+        if self.refuse is not None:
+            return httpx.Response(409, json={"type": "conflict", "status": 409, "detail": self.refuse})
+        return httpx.Response(200, json=self._act(path, body or {}))
+
+    def _read(self, path: str) -> dict[str, Any]:
+        return {
+            "/generator/status": self.generator,
+            "/generator/profiles": PROFILES,
+            "/seeder/status": {"users": self.users, "with_nulls": 50, "job": None, "mutations": None},
+            "/provisioner/status": self.pipeline,
+        }[path]
+
+    def _act(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        states = {"start": "running", "resume": "running", "stop": "stopped", "pause": "paused"}
+        state = states.get(path.rsplit("/", 1)[-1])
+        if path.startswith("/generator/"):
+            if state is not None:
+                self.generator["state"] = state
+            if "rate" in body:
+                self.generator["target_rate"] = body["rate"]
+            return self.generator
+        if path == "/seeder/seed":
+            return {"job": {"id": "j1", "state": "running", "total": body["count"]}}
+        return {"kind": "apply", "state": "running"}
+
+
+def backend(pinot: Pinot, services: Services) -> Backend:
+    """A backend over the fakes; every reading is asked for anew."""
+    transport = httpx.MockTransport(services.handle)
+
+    def peer(service: str) -> Peer:
+        second = timedelta(seconds=1)
+        return Peer(service, f"http://{service}", timeout=second, action_timeout=second, transport=transport)
+
+    control = ControlPlane(peer("generator"), peer("seeder"), peer("provisioner"))
+    return Backend(Settings(), control, Warehouse(lambda: pinot), Board())
+
+
+def flowing(now_ms: int | None = None) -> dict[str, list[list[Any]]]:
+    """Tables of a pipeline in which data flows: two complete windows and the open one of each kind."""
+    now = now_ms or int(time.time() * 1000)
+    minute, five = now // MINUTE * MINUTE, now // (5 * MINUTE) * 5 * MINUTE
+    minutes = [minute - 2 * MINUTE, minute - MINUTE, minute]
+    fives = [five - 10 * MINUTE, five - 5 * MINUTE, five]
+    sources = {"Homepage": 30, "Inbox": 20, "External": 10}
+    return {
+        "pageview_country": [
+            [country, start, start + 5 * MINUTE, users * 4, users, 30.5 + users / 10]
+            for start in fives
+            for country, users in (("Thailand", 7), ("Germany", 5), ("Atlantis", 1))
+        ],
+        "pageview_tumbling": [
+            [source, start, start + MINUTE, users * 3, users] for start in minutes for source, users in sources.items()
+        ],
+        "pageview_hopping": [
+            [source, start - 4 * MINUTE, start + MINUTE, users * 9, users]
+            for start in minutes
+            for source, users in sources.items()
+        ],
+        "pageview_session": [
+            ["Homepage", now - 120_000, now - 60_000, 90, 30, now - 60_000],
+            ["Homepage", now - 20_000, now - 1_000, 40, 20, now - 1_000],
+            ["Inbox", now - 100_000, now - 80_000, 25, 9, now - 80_000],
+        ],
+        "usersession_device": [
+            [device, start, start + MINUTE, sessions, sessions - 1]
+            for start in minutes
+            for device, sessions in (("Mobile", 12), ("Desktop", 6), ("Tablet", 2))
+        ],
+    }
+
+
+def windows(rows: Sequence[Sequence[Any]], columns: Sequence[str], now_ms: int) -> pd.DataFrame:
+    """A frame as the queries make it, from rows in epoch milliseconds."""
+    frame = pd.DataFrame([list(row) for row in rows], columns=list(columns))
+    frame["open"] = frame["window_end"] > now_ms
+    for name in ("window_start", "window_end"):
+        frame[name] = pd.to_datetime(frame[name], unit="ms", utc=True)
+    return frame

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import Event, Thread
+from typing import Any
+
+from services.dashboard.desk import Action, Desk, desk_of
+from shared.errors import Conflict
+
+
+def action(calls: list[str], name: str = "start") -> Action:
+    def call() -> Mapping[str, Any]:
+        calls.append(name)
+        return {"rate": 5}
+
+    return Action("sidebar", "Starting", call, lambda answer: f"Started at {answer['rate']}.")
+
+
+def test_a_click_acts_once_and_says_what_happened() -> None:
+    desk, calls = Desk(), []
+    assert desk.submit(0, action(calls))
+    assert desk.busy
+    assert calls == []
+    outcome = desk.settle()
+    assert outcome is not None
+    assert (outcome.ok, outcome.text) == (True, "Started at 5.")
+    assert calls == ["start"]
+    assert not desk.busy
+    assert desk.settle() is None
+    assert calls == ["start"]
+    assert desk.outcomes["sidebar"] is outcome
+
+
+def test_a_second_click_on_the_same_button_is_ignored_before_and_after() -> None:
+    desk, calls = Desk(), []
+    ticket = desk.ticket
+    assert desk.submit(ticket, action(calls))
+    assert not desk.submit(ticket, action(calls))
+    desk.settle()
+    assert not desk.submit(ticket, action(calls))
+    assert desk.settle() is None
+    assert calls == ["start"]
+    assert desk.submit(desk.ticket, action(calls, "stop"))
+
+
+def test_one_at_a_time() -> None:
+    desk, calls = Desk(), []
+    assert desk.submit(desk.ticket, action(calls, "start"))
+    assert not desk.submit(desk.ticket, action(calls, "stop"))
+    desk.settle()
+    assert calls == ["start"]
+
+
+def test_a_refusal_is_an_outcome_with_the_peers_detail() -> None:
+    def refuse() -> Mapping[str, Any]:
+        raise Conflict("generator: It runs already.")
+
+    desk = Desk()
+    desk.submit(0, Action("controls", "Starting", refuse, lambda _: "never"))
+    outcome = desk.settle()
+    assert outcome is not None
+    assert (outcome.ok, outcome.text) == (False, "generator: It runs already.")
+    assert not desk.busy
+
+
+def test_two_threads_settle_once() -> None:
+    begun, go, calls = Event(), Event(), []
+
+    def slow() -> Mapping[str, Any]:
+        calls.append(1)
+        begun.set()
+        assert go.wait(5)
+        return {}
+
+    desk = Desk()
+    desk.submit(0, Action("sidebar", "Stopping", slow, lambda _: "Stopped."))
+    thread = Thread(target=desk.settle)
+    thread.start()
+    assert begun.wait(5)
+    assert desk.settle() is None
+    assert desk.busy
+    go.set()
+    thread.join(5)
+    assert calls == [1]
+    assert not desk.busy
+
+
+def test_a_session_has_one_desk() -> None:
+    state: dict[str, Any] = {}
+    assert desk_of(state) is desk_of(state)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import pytest
+
+from services.dashboard import flow, profiles, runs
+from services.dashboard.figures import active_users, per_window
+from services.dashboard.format import clock, duration, number, plural
+from services.dashboard.freshness import Reading
+from services.dashboard.history import History, Sample
+from services.dashboard.pages.pipeline import verdict
+from services.dashboard.sampler import event_age, sample, share_right
+from shared.errors import Unavailable
+from tests.unit.dashboard.fakes import COLUMNS, PIPELINE, PROFILES, Pinot, Services, backend, flowing, windows
+
+NOW = 1_800_000_030_000
+
+
+def test_active_users_are_those_of_one_window() -> None:
+    countries = windows(flowing(NOW)["pageview_country"], COLUMNS["pageview_country"], NOW)
+    users, window, trend = active_users(countries, "UTC")
+    assert users == 13
+    assert window == "07:55 – 08:00"
+    assert trend == [13.0, 13.0]
+
+
+def test_the_open_window_is_told_as_such_while_there_is_no_other() -> None:
+    countries = windows(flowing(NOW)["pageview_country"][-3:], COLUMNS["pageview_country"], NOW)
+    assert active_users(countries, "UTC") == (13, "08:00 – 08:05, still open", [])
+
+
+def test_no_window_is_no_number() -> None:
+    assert active_users(None, "UTC") == (None, "no window yet", [])
+
+
+def test_views_per_window_leave_out_the_open_one() -> None:
+    tumbling = windows(flowing(NOW)["pageview_tumbling"], COLUMNS["pageview_tumbling"], NOW)
+    assert per_window(tumbling) == [180.0, 180.0]
+    assert per_window(None) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0, "0"), (0.5, "0.5"), (12.34, "12"), (1234567, "1,234,567"), (9.96, "10.0")]
+)
+def test_numbers(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (12, "12 ms"),
+        (12_300, "12.3 s"),
+        (200_000, "3 min 20 s"),
+        (3_600_000, "1 h"),
+        (9_000_000, "2 h 30 min"),
+    ],
+)
+def test_durations(value: float | None, text: str) -> None:
+    assert duration(value) == text
+
+
+def test_clock_and_plural() -> None:
+    assert clock(1_800_000_000, "Asia/Bangkok") == "15:00:00"
+    assert (plural(1, "user"), plural(2000, "user")) == ("1 user", "2,000 users")
+
+
+def test_history_is_bounded_spaced_and_bucketed() -> None:
+    history = History()
+    for second in range(0, 2000):
+        history.add(Sample(float(second), float(second), None, 1.0))
+    assert len(history.series("rate")) <= 31
+    assert history.series("rate") == sorted(history.series("rate"))
+    assert history.series("rate")[0] >= 1000
+    assert history.series("freshness_ms") == []
+
+
+def test_topic_rates_come_from_counts_and_survive_a_restart_of_the_generator() -> None:
+    history = History()
+    assert history.topic_rates() == {}
+    for at, views in ((0.0, 100), (5.0, 600), (10.0, 1100)):
+        history.add(Sample(at, 1.0, None, 1.0, views, views // 10))
+    assert history.topic_rates() == {"topic1_PageView": 100.0, "topic2_UserSession": 10.0}
+    history.add(Sample(20.0, 1.0, None, 1.0, 5, 0))
+    assert history.topic_rates()["topic1_PageView"] == 0.0
+
+
+def test_a_sample_of_a_running_pipeline_and_of_one_that_is_away() -> None:
+    services, pinot = Services(), Pinot(flowing())
+    services.generator |= {"state": "running", "achieved_rate": {"last_10s": 198.0}}
+    taken = sample(backend(pinot, services))
+    assert (taken.rate, taken.healthy, taken.page_views) == (198.0, 1.0, 0)
+    assert taken.freshness_ms is not None
+    services.away = {"generator", "provisioner"}
+    taken = sample(backend(pinot, services))
+    assert (taken.rate, taken.freshness_ms, taken.healthy) == (0.0, None, 0.0)
+
+
+def test_event_age_is_measured_when_pinot_was_asked() -> None:
+    assert event_age(Reading(value=9_500, taken_at=10.0)) == 500.0
+    assert event_age(Reading(value=10_500, taken_at=10.0)) == 0.0
+    assert event_age(Reading(value=9_500, taken_at=10.0, stale_since=10.0, error=Unavailable("x"))) is None
+    assert event_age(Reading()) is None
+
+
+def test_share_right() -> None:
+    assert share_right(Reading(value={"resources": [{"state": "ok"}, {"state": "failed"}]})) == 0.5
+    assert share_right(Reading()) == 0.0
+
+
+def test_the_flow_goes_from_sources_to_tables() -> None:
+    rated = flow.with_rates(PIPELINE, {"topic1_PageView": 180.2})
+    found = flow.stages(rated, {"state": "running", "achieved_rate": {"last_10s": 200.0}}, {"users": 1000})
+    assert [stage.title for stage in found] == ["Sources", "Source topics", "Queries", "Result topics", "Pinot tables"]
+    by_name = {node.name: node for stage in found for node in stage.nodes}
+    assert by_name["generator"].figure == "200/s"
+    assert by_name["topic1_PageView"].figure == "180/s"
+    assert by_name["pageview_tumbling"].figure == "lag 0"
+    assert found[2].nodes[0].figure == "lag 3"
+
+
+def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
+    broken = {"kind": "query", "name": "<script>", "state": "failed", "detail": 'a "reason"'}
+    text = flow.html(flow.stages({"resources": [broken]}, None, None))
+    assert "<script>" not in text
+    assert "flow-bad" in text
+    assert "&quot;reason&quot;" in text
+    assert "It cannot be reached." in text
+
+
+def test_progress_of_a_run() -> None:
+    steps = [
+        {"resource": "topic:a", "action": "unchanged", "state": "done", "took_ms": 3},
+        {"resource": "query:b", "action": "create", "state": "running", "took_ms": None},
+        {"resource": "query:c", "action": "create", "state": "pending", "took_ms": None},
+    ]
+    assert runs.progress({"kind": "apply", "state": "running", "steps": steps}) == (
+        1,
+        3,
+        "Apply, 1 of 3 steps: query:b",
+    )
+    done = [{**step, "state": "done"} for step in steps]
+    assert runs.progress({"kind": "apply", "state": "succeeded", "steps": done})[2] == (
+        "Apply is done: 3 steps, 2 of them changed something."
+    )
+    assert list(runs.table({"steps": steps})["Part"]) == ["topic:a", "query:b", "query:c"]
+
+
+def test_verdict_names_the_tables_that_differ() -> None:
+    right = {"name": "pageview_country", "compared": 9, "equal": 9, "missing": 0, "extra": 0, "different": 0}
+    assert verdict({"tables": [right]}) == "1 tables compared: all equal."
+    assert verdict({"tables": [right, {**right, "name": "pageview_session", "extra": 1}]}) == (
+        "2 tables compared: pageview_session differ."
+    )
+
+
+@pytest.mark.parametrize(
+    ("profile", "at_start", "at_end"),
+    [
+        ({"kind": "constant"}, 100.0, 100.0),
+        ({"kind": "ramp", "to_rate": 500, "over_s": 60}, 100.0, 500.0),
+        ({"kind": "step", "by": 10, "every_s": 30, "steps": 5}, 100.0, 150.0),
+        ({"kind": "sine", "period_s": 60, "amplitude": 0.5}, 50.0, 50.0),
+        ({"kind": "spike", "factor": 10, "after_s": 10, "for_s": 10}, 100.0, 100.0),
+        ({"kind": "something new"}, 100.0, 100.0),
+    ],
+)
+def test_previews(profile: dict[str, object], at_start: float, at_end: float) -> None:
+    rows = profiles.shape(profile, 100.0)
+    assert rows["rate"].iloc[0] == pytest.approx(at_start)
+    assert rows["rate"].iloc[-1] == pytest.approx(at_end)
+    assert rows["rate"].min() >= 0
+
+
+def test_fields_of_a_profile_come_from_its_schema() -> None:
+    properties = PROFILES["profiles"][1]["parameters"]["properties"]  # type: ignore[index]
+    limits = profiles.limits(properties["to_rate"])
+    assert limits == {"min_value": 0.0, "max_value": 1_000_000.0, "value": 2000.0, "step": 1.0}
+    assert profiles.limits(properties["over_s"])["min_value"] > 0
+    optional = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}], "default": None}
+    assert profiles.nullable(optional)
+    assert profiles.limits(optional)["value"] is None
+    assert (profiles.words("over_s"), profiles.words("to_rate")) == ("Over, s", "To rate")

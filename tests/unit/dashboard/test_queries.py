@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pinotdb import exceptions as pinot_errors
+from pinotdb.db import apply_parameters
+
+from services.dashboard import queries
+from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
+from services.dashboard.queries import ROWS, Span, Warehouse, statement, without_stale_sessions
+from tests.unit.dashboard.fakes import COLUMNS, MINUTE, Pinot, flowing, windows
+
+NOW = 1_800_000_000_000
+SPAN = Span(NOW - 15 * MINUTE, NOW, NOW + MINUTE)
+NAMES = sorted(path.stem for path in Path(queries.__file__).parent.glob("sql/*.sql"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_query_is_bounded_in_time_and_rows(name: str) -> None:
+    sql = statement(name)
+    assert "%(since)s" in sql
+    assert "%(until)s" in sql
+    assert "LIMIT" in sql
+    assert "--" not in sql
+    filled = apply_parameters(sql, {"since": 1, "until": 2, "limit": 3})
+    assert "%" not in filled
+
+
+@pytest.mark.parametrize(
+    ("method", "table"),
+    [
+        ("countries", "pageview_country"),
+        ("tumbling", "pageview_tumbling"),
+        ("hopping", "pageview_hopping"),
+        ("sessions", "pageview_session"),
+        ("devices", "usersession_device"),
+    ],
+)
+def test_frames(method: str, table: str) -> None:
+    pinot = Pinot(flowing(NOW))
+    frame = getattr(Warehouse(lambda: pinot), method)(SPAN)
+    assert list(frame.columns) == [*COLUMNS[table], "open"]
+    assert len(frame) == len(pinot.tables[table])
+    assert str(frame["window_start"].dt.tz) == "UTC"
+    assert frame["window_start"].is_monotonic_increasing
+    assert frame["open"].tolist() == (frame["window_end"] > pd.Timestamp(NOW, unit="ms", tz="UTC")).tolist()
+    (_, parameters), *rest = pinot.asked
+    assert not rest
+    assert parameters == {"since": SPAN.since, "until": SPAN.until, "limit": parameters["limit"]}
+    assert parameters["limit"] in ROWS.values()
+
+
+@pytest.mark.parametrize("method", ["countries", "tumbling", "hopping", "sessions", "devices"])
+def test_no_rows_give_an_empty_frame_with_its_columns(method: str) -> None:
+    frame = getattr(Warehouse(Pinot), method)(SPAN)
+    assert frame.empty
+    assert {"window_start", "window_end", "user_count", "open"} <= set(frame.columns)
+
+
+def test_totals_and_newest() -> None:
+    pinot = Pinot(flowing(NOW))
+    warehouse = Warehouse(lambda: pinot)
+    totals = warehouse.totals(SPAN)
+    assert totals.views == sum(row[3] for row in pinot.tables["pageview_tumbling"])
+    assert totals.sessions == sum(row[3] for row in pinot.tables["usersession_device"])
+    assert warehouse.newest_event(SPAN) == max(row[2] for row in pinot.tables["pageview_tumbling"])
+
+
+def test_nothing_is_zero_and_no_newest() -> None:
+    warehouse = Warehouse(Pinot)
+    assert warehouse.totals(SPAN).views == 0
+    assert warehouse.newest_event(SPAN) is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (httpx.ConnectError("refused"), PinotAway),
+        (httpx.ReadTimeout("slow"), PinotAway),
+        (pinot_errors.DatabaseError("{'errorCode': 190,\n 'message': 'TableDoesNotExistError'}"), TableMissing),
+        (pinot_errors.DatabaseError("{'errorCode': 410, 'message': 'BrokerResourceMissingError'}"), TableMissing),
+        (pinot_errors.DatabaseError("{'errorCode': 710, 'message': 'unknown column'}"), QueryFailed),
+        (pinot_errors.ProgrammingError("returned an error: 500"), QueryFailed),
+    ],
+)
+def test_failures_are_told_in_our_words(failure: Exception, expected: type[Exception]) -> None:
+    pinot = Pinot()
+    pinot.failure = failure
+    with pytest.raises(expected):
+        Warehouse(lambda: pinot).tumbling(SPAN)
+
+
+def sessions(*rows: tuple[str, int, int]) -> pd.DataFrame:
+    full = [(source, start, end, 1, 1, end) for source, start, end in rows]
+    return windows(full, COLUMNS["pageview_session"], NOW)
+
+
+def kept(frame: pd.DataFrame) -> list[tuple[str, int, int]]:
+    def ms(column: str) -> list[int]:
+        return [int(value.timestamp() * 1000) for value in frame[column]]
+
+    return list(zip(frame["source"], ms("window_start"), ms("window_end"), strict=True))
+
+
+def test_a_session_inside_another_of_its_source_is_stale() -> None:
+    frame = sessions(
+        ("Inbox", 10_000, 20_000),  # grew backwards: the next row replaced it
+        ("Inbox", 5_000, 20_000),
+        ("Inbox", 60_000, 60_000),  # two that a late view merged into the third
+        ("Inbox", 80_000, 90_000),
+        ("Inbox", 60_000 - 1, 90_000),
+        ("Homepage", 10_000, 20_000),  # another source: untouched
+    )
+    assert kept(without_stale_sessions(frame)) == [
+        ("Inbox", 5_000, 20_000),
+        ("Homepage", 10_000, 20_000),
+        ("Inbox", 59_999, 90_000),
+    ]
+
+
+def test_neighbours_stay() -> None:
+    frame = sessions(("Inbox", 0, 10), ("Inbox", 40_000, 50_000), ("Inbox", 90_000, 90_000))
+    assert len(without_stale_sessions(frame)) == 3
+
+
+@given(st.lists(st.integers(0, 400).map(lambda s: s * 1_000), min_size=1, max_size=40))
+def test_out_of_order_events_leave_exactly_the_true_sessions(times: list[int]) -> None:
+    """Replays session windows as the stream sees them, keeps every row that Pinot would keep, and compares."""
+    gap = 30_000
+    current: list[tuple[int, int]] = []
+    rows: dict[int, int] = {}
+    for at in times:
+        touched = [s for s in current if s[0] - gap <= at <= s[1] + gap]
+        merged = (min([at, *(s[0] for s in touched)]), max([at, *(s[1] for s in touched)]))
+        current = [s for s in current if s not in touched] + [merged]
+        rows[merged[0]] = merged[1]  # upsert on the start; the old starts stay behind
+    frame = sessions(*(("Inbox", start, end) for start, end in rows.items()))
+    assert kept(without_stale_sessions(frame)) == [("Inbox", *session) for session in sorted(current)]
