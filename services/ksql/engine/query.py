@@ -7,8 +7,9 @@ from typing import Any
 
 from services.ksql.engine.build import Builder, internal_key_encoder
 from services.ksql.engine.describe import topology
+from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.base import Context, Entry, Node
-from services.ksql.engine.operators.rows import PartitionBy
+from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.sink import Poll, Sink
 from services.ksql.engine.operators.source import Decoded, Drop, Source
 from services.ksql.engine.records import InputRecord, OutputRecord, TableRow
@@ -44,6 +45,7 @@ class Query:
     ) -> None:
         self.plan = plan
         has_sink = plan.sink is not None
+        is_table = plan.root.kind is SourceKind.TABLE
         self._context = Context(
             partitions=partitions,
             tracked=has_sink if tracked is None else tracked,
@@ -56,7 +58,6 @@ class Query:
         self._poll: Poll | None = None
         end: Node
         if plan.sink is not None:
-            is_table = plan.root.kind is SourceKind.TABLE
             # PARTITION BY of several NULLs gives a key of NULLs, where a record without a key keeps none
             keep_nulls = any(isinstance(node, PartitionBy) for node in builder.nodes)
             end = self._sink = Sink(
@@ -66,6 +67,9 @@ class Query:
             end = self._poll = Poll(self._context, self._root, plan.limit)
         self._root.down = end
         self._end = end
+        if self._sink is not None and cached and is_table:
+            _defer(self._root)
+        self._nodes = builder.nodes
         self._max_ahead = max_ahead_ms
         self._by_topic: dict[str, list[Source]] = {}
         for source in builder.sources:
@@ -149,8 +153,9 @@ class Query:
 
     def flush(self) -> list[OutputRecord]:
         """The newest state of each key that changed since the last flush (with ``cached`` only)."""
-        if self._sink is not None:
-            self._sink.flush()
+        for node in self._nodes:
+            node.flush()
+        self._end.flush()
         return self._take()
 
     def poll_rows(self) -> list[list[Any]]:
@@ -162,6 +167,8 @@ class Query:
 
     def changes(self) -> list[Change]:
         """(store, key, value) of all state that was written since the last call; None deletes."""
+        for node in self._nodes:
+            node.settle()
         return [change for store in self._stores.values() for change in store.changes()]
 
     def restore(self, store: str, key: bytes, value: bytes | None) -> None:
@@ -184,3 +191,12 @@ class Query:
     def describe(self) -> str:
         """The operators as text, for EXPLAIN."""
         return topology(self._end)
+
+
+def _defer(root: Node) -> None:
+    """Lets the cache work where the aggregation is, if only operators without a state lie between it and the sink."""
+    node = root
+    while isinstance(node, Project | Filter):
+        node = node.inputs[0]
+    if isinstance(node, AggregateNode):
+        node.defer()

@@ -140,7 +140,7 @@ def floor(val: float) -> float:
     return float(math.floor(val)) if math.isfinite(val) else val
 
 
-@scalar("ROUND", "DOUBLE -> BIGINT", "BIGINT -> BIGINT", "INTEGER -> BIGINT", category=_KIND)
+@scalar("ROUND", "DOUBLE -> BIGINT", "BIGINT -> BIGINT", "INTEGER -> INTEGER", category=_KIND)
 def round_whole(val: float) -> int:
     """The nearest whole number; halves go up."""
     return val if isinstance(val, int) else round_half_up(val)
@@ -152,7 +152,7 @@ def round_places(val: float, decimalPlaces: int) -> float:  # noqa: N803 - the n
     return round_to_places(val, decimalPlaces)
 
 
-@scalar("TRUNC", "DOUBLE -> BIGINT", "BIGINT -> BIGINT", "INTEGER -> BIGINT", category=_KIND)
+@scalar("TRUNC", "DOUBLE -> BIGINT", "BIGINT -> BIGINT", "INTEGER -> INTEGER", category=_KIND)
 def truncate(val: float) -> int:
     """The number without its decimal places."""
     return wrap_long(int(val))

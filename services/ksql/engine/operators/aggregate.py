@@ -94,9 +94,27 @@ class AggregateNode(Node):
         self.aggregates = Aggregates(context, step, source)
         self._group = compile_row([g.expression for g in step.group_by], source.layout)
         self._wants_old = False
+        #: with a cache: (key, window) -> (old row, state) of what changed since the last flush; a state of None is a tombstone
+        self._pending: dict[tuple[Key, Window | None], tuple[Row | None, State | None]] | None = None
 
     def want_old(self) -> None:
         self._wants_old = True
+
+    def defer(self) -> None:
+        """Holds changes back until ``flush``, so that only the newest state of each key and window is ever looked at."""
+        self._pending = {}
+
+    def flush(self) -> None:
+        if not self._pending:
+            return
+        self.settle()
+        pending, self._pending = self._pending, {}
+        finish, change = self.aggregates.finish, self.down.change
+        for (key, w), (before, state) in pending.items():
+            if state is not None:
+                change(key, finish(key, state), before, state[0], w)
+            elif before is not None and w is not None:
+                change(key, None, before, w[1], w)
 
     def group(self, r: Row, t: int, w: Window | None) -> Key | None:
         """The group of a row; None, and counted, where a group expression is NULL."""
@@ -144,18 +162,22 @@ class Aggregate(AggregateNode):
 
     def _apply(self, group: Key, added: Row | None, undone: Row | None, t: int) -> None:
         state = self._store.get(group)
+        pending, slot = self._pending, (group, None)
         before = None
         if state is None:
             state = self.aggregates.initial(t)
         else:
-            before = self.old(group, state)
+            before = PRESENT if pending is not None and slot in pending else self.old(group, state)
             state[0] = max(state[0], t)
         if undone is not None:
             self.aggregates.undo(state, undone)
         if added is not None:
             self.aggregates.update(state, added)
         self._store.put(group, state)
-        self.down.change(group, self.aggregates.finish(group, state), before, state[0], None)
+        if pending is None:
+            self.down.change(group, self.aggregates.finish(group, state), before, state[0], None)
+        elif slot not in pending:
+            pending[slot] = (before, state)
 
     def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
         state = self._store.get(key)

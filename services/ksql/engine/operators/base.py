@@ -78,6 +78,12 @@ class Node:
         """All present rows of a table."""
         raise AssertionError(f"{self.name} is no table")
 
+    def flush(self) -> None:
+        """Passes on what is held back by a cache."""
+
+    def settle(self) -> None:
+        """Notes in the stores what was changed in place."""
+
     def stores(self) -> Sequence[Store[Any]]:
         """The stores that must survive a restart."""
         return ()

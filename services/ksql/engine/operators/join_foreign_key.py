@@ -40,7 +40,9 @@ class ForeignKeyJoin(Join):
             self._subscribers.put((now,), subscribers)
         found = None if now is None else self.inputs[1].get((now,), None)
         right = found and found[0]
-        time = t if found is None else max(t, found[1])
+        # a row that leaves is timed by what it was joined with
+        partner = self.inputs[1].get((before,), None) if now is None and before is not None else found
+        time = t if partner is None else max(t, partner[1])
         old_row = self._old_row(key, old, before)
         row = None if new is None or (self._is_inner and right is None) else self.combine(key, new, right)
         if new is not None and now is None and self._is_inner:

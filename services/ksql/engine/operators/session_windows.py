@@ -68,9 +68,9 @@ class SessionAggregate(AggregateNode):
         for window in near:
             gone = sessions.pop(window)
             if start == end:
-                before = self.old(key, gone)
+                before = self._old(key, gone, window)
             else:
-                self.down.change(key, None, self.old(key, gone), window[1], window)
+                self._bury(key, gone, window)
             state = gone if state is None else self.aggregates.merge(state, gone)
         if state is None:
             state = self.aggregates.initial(t)
@@ -78,7 +78,25 @@ class SessionAggregate(AggregateNode):
         self.aggregates.update(state, self.aggregates.values(r, t, w))
         sessions[start, end] = state
         self._store.put(key, sessions)
-        self.down.change(key, self.aggregates.finish(key, state), before, end, (start, end))
+        if self._pending is None:
+            self.down.change(key, self.aggregates.finish(key, state), before, end, (start, end))
+            return
+        slot = (key, (start, end))
+        if slot in self._pending:
+            before = self._pending[slot][0]
+        self._pending[slot] = (before, state)
+
+    def _old(self, key: Key, gone: State, window: Window) -> Row | None:
+        """What the sink last saw of a session; None if nothing yet."""
+        pending = self._pending
+        return pending[key, window][0] if pending and (key, window) in pending else self.old(key, gone)
+
+    def _bury(self, key: Key, gone: State, window: Window) -> None:
+        """A tombstone for a session that has grown or was merged."""
+        if self._pending is None:
+            self.down.change(key, None, self.old(key, gone), window[1], window)
+        else:
+            self._pending[key, window] = (self._old(key, gone, window), None)
 
     def _forget(self, partition: int, horizon: int) -> None:
         """Evicts sessions that have left the store, at most once for each gap of stream time."""

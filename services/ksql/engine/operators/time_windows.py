@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.ksql.engine.operators.aggregate import AggregateNode, State
-from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.clock import Clock, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
@@ -41,22 +41,34 @@ class TimeWindowAggregate(AggregateNode):
         aggregates, data, size = self.aggregates, self._store.data, self._size
         values = aggregates.values(r, t, w)
         first = max(0, t - size + self._advance) // self._advance * self._advance
+        pending = self._pending
         for start in range(first, t + 1, self._advance):
             if start + size <= closed:
                 self.context.stats.drop(self.name, "late")
                 continue
             slot = (start, key)
             state = data.get(slot)
+            window = (key, (start, start + size))
             if state is None:
                 before = None
                 state = aggregates.initial(t)
+                self._store.put(slot, state)
                 self._open(partition, start)
             else:
-                before = self.old(key, state)
-                state[0] = max(state[0], t)
+                before = PRESENT if pending is not None and window in pending else self.old(key, state)
+                if t > state[0]:  # noqa: PLR1730 - the hottest line: a comparison is cheaper than max
+                    state[0] = t
             aggregates.update(state, values)
-            self._store.put(slot, state)
-            self.down.change(key, aggregates.finish(key, state), before, state[0], (start, start + size))
+            if pending is None:
+                self._store.touch(slot)
+                self.down.change(key, aggregates.finish(key, state), before, state[0], window[1])
+            elif window not in pending:
+                pending[window] = (before, state)
+
+    def settle(self) -> None:
+        for key, w in self._pending or ():
+            if w is not None:
+                self._store.touch((w[0], key))
 
     def _open(self, partition: int, start: int) -> None:
         """Evicts what a newly opened window pushes out of its partition."""
