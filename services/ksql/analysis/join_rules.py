@@ -19,6 +19,10 @@ _WITHIN_HELP = (
 )
 
 
+#: How messages spell a join.
+_TYPE_NAMES = {"INNER": "[INNER]", "LEFT": "LEFT [OUTER]", "RIGHT": "RIGHT [OUTER]", "FULL": "[FULL] OUTER"}
+
+
 @dataclass(frozen=True, slots=True)
 class Criteria:
     """The two sides of ON: ``left`` of what is joined so far, ``right`` of the new source. ``text`` as written."""
@@ -88,17 +92,38 @@ def _side(side: ast.Expression, criteria: ast.Expression) -> str:
 
 
 def check_join(join: ast.Join, criteria: Criteria, left: Step, right: SourceStep, names: Names) -> bool:
-    """Whether the join, found to be possible, is a foreign-key join. The types of its keys are checked apart."""
-    if left.kind is SourceKind.TABLE and right.kind is SourceKind.STREAM:
-        first, second = only_source(criteria.left), only_source(criteria.right)
+    """Whether the join, found to be possible, is a foreign-key join. Types and windows are checked apart."""
+    got = (
+        f"Got {names.find(only_source(criteria.left)).name} {_TYPE_NAMES[join.type]} JOIN "
+        f"{names.find(only_source(criteria.right)).name}."
+    )
+    if right.kind is SourceKind.STREAM:
+        if left.kind is SourceKind.TABLE:
+            raise KsqlError(f"Invalid join order: table-stream joins are not supported; only stream-table joins. {got}")
+        return False
+    if left.kind is SourceKind.STREAM:
+        if join.type in ("RIGHT", "FULL"):
+            side = "full" if join.type == "FULL" else "right"
+            raise KsqlError(f"Invalid join type: {side}-outer join not supported for stream-table join. {got}")
+        _check_right_key(criteria, "stream-table", "the table's primary key", names)
+        return False
+    _check_right_key(criteria, "table-table", "the primary key of the right input table", names)
+    if _joins_key(criteria, left, names):
+        return False
+    if isinstance(left, JoinStep):
         raise KsqlError(
-            "Invalid join order: table-stream joins are not supported; only stream-table joins. "
-            f"Got {first} {_type_name(join)} JOIN {second}."
+            "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. "
+            f"Got {criteria.text}."
         )
-    _check_within(join, left, right)
-    foreign = _check_table_key(join, criteria, left, right, names)
-    _check_windows(left, right, names)
-    return foreign
+    if join.type in ("RIGHT", "FULL"):
+        side = "full" if join.type == "FULL" else "right"
+        raise KsqlError(f"Invalid join type: {side}-outer join not supported for foreign-key table-table join. {got}")
+    return True
+
+
+def _check_right_key(criteria: Criteria, pair: str, whose: str, names: Names) -> None:
+    if not _is_only_key(criteria.right, names):
+        raise KsqlError(f"Invalid join condition: {pair} joins require to join on {whose}. Got {criteria.text}.")
 
 
 def check_key_types(left_key: Expression, right_key: Expression) -> None:
@@ -106,11 +131,8 @@ def check_key_types(left_key: Expression, right_key: Expression) -> None:
         raise KsqlError(f"Invalid join. Key types differ: {left_key.type} vs {right_key.type}")
 
 
-def _type_name(join: ast.Join) -> str:
-    return {"INNER": "[INNER]", "LEFT": "LEFT [OUTER]", "RIGHT": "RIGHT [OUTER]", "FULL": "[FULL] OUTER"}[join.type]
-
-
-def _check_within(join: ast.Join, left: Step, right: SourceStep) -> None:
+def check_within(join: ast.Join, left: Step, right: SourceStep) -> None:
+    """Streams join within a time, tables do not."""
     if left.kind is right.kind is SourceKind.STREAM:
         if join.within is None:
             raise KsqlError(
@@ -123,38 +145,9 @@ def _check_within(join: ast.Join, left: Step, right: SourceStep) -> None:
             f"A window definition was provided for a {pair} join. These joins are not windowed. Please drop the window "
             "definition (ie. the WITHIN clause) and try to execute your join again."
         )
-    if pair == "Stream-Table" and join.type in ("RIGHT", "FULL"):
-        raise KsqlError(
-            f"{'Full' if join.type == 'FULL' else 'Right'} outer joins between streams and tables are not supported."
-        )
 
 
-def _check_table_key(join: ast.Join, criteria: Criteria, left: Step, right: SourceStep, names: Names) -> bool:
-    if right.kind is SourceKind.STREAM:
-        return False
-    if not _is_only_key(criteria.right, names):
-        pair, whose = (
-            ("stream-table", "the table's primary key")
-            if left.kind is SourceKind.STREAM
-            else ("table-table", "the primary key of the right input table")
-        )
-        raise KsqlError(f"Invalid join condition: {pair} joins require to join on {whose}. Got {criteria.text}.")
-    if left.kind is SourceKind.STREAM or _joins_key(criteria, left, names):
-        return False
-    if isinstance(left, JoinStep):
-        raise KsqlError(
-            "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. "
-            f"Got {criteria.text}."
-        )
-    if join.type not in ("INNER", "LEFT"):
-        raise KsqlError(
-            f"Invalid join type: {'full-outer' if join.type == 'FULL' else 'right-outer'} join not supported "
-            f"for foreign-key table-table join. Got {left_name(left, names)} {_type_name(join)} JOIN {right.alias}."
-        )
-    return True
-
-
-def left_name(step: Step, names: Names) -> str:
+def _left_name(step: Step, names: Names) -> str:
     return step.alias if isinstance(step, SourceStep) and step.alias else names.sources[0].alias
 
 
@@ -166,10 +159,15 @@ def _is_only_key(expression: ast.Expression, names: Names) -> bool:
 
 def _joins_key(criteria: Criteria, left: Step, names: Names) -> bool:
     """Whether the left side of a table-table join is the key of what is joined so far."""
+    if isinstance(left, JoinStep) and left.foreign_key:
+        column = criteria.left
+        named = isinstance(column, ast.ColumnName) and names.plain(column.source, column.name)
+        return [key.name for key in left.schema.key] == [named]
     return _is_only_key(criteria.left, names)
 
 
-def _check_windows(left: Step, right: SourceStep, names: Names) -> None:
+def check_windows(left: Step, right: SourceStep, names: Names) -> None:
+    """Only sources that are windowed alike can be joined."""
     if (left.window is None) == (right.window is None):
         both_sessions = {w.type is WindowType.SESSION for w in (left.window, right.window) if w is not None}
         if len(both_sessions) < 2:
@@ -188,5 +186,5 @@ def _check_windows(left: Step, right: SourceStep, names: Names) -> None:
 
 
 def _describe(step: Step, window: KeyWindow | None, names: Names) -> str:
-    name = backtick(left_name(step, names))
+    name = backtick(_left_name(step, names))
     return f"{name} is not windowed" if window is None else f"{name} is {window.type} windowed"

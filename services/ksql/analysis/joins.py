@@ -69,6 +69,8 @@ class _Chain:
         right_key = typed(names.bare(criteria.right), _scope(right))
         foreign = rules.check_join(join, criteria, left, right, names)
         rules.check_key_types(left_key, right_key)
+        rules.check_windows(left, right, names)
+        rules.check_within(join, left, right)
         equal = self._equal_expressions(criteria)
         key = _foreign_key(criteria, names) if foreign else _join_key(equal, join.type, names)
         within = join.within

@@ -109,11 +109,11 @@ JOIN = "CREATE STREAM x AS SELECT * FROM "
         ),
         (
             JOIN + "clicks c FULL JOIN people p ON c.id = p.id",
-            "Full outer joins between streams and tables are not supported.",
+            "Invalid join type: full-outer join not supported for stream-table join. Got CLICKS [FULL] OUTER JOIN PEOPLE.",
         ),
         (
             JOIN + "people p JOIN clicks c ON c.id = p.id",
-            "Invalid join order: table-stream joins are not supported; only stream-table joins. Got P [INNER] JOIN C.",
+            "Invalid join order: table-stream joins are not supported; only stream-table joins. Got PEOPLE [INNER] JOIN CLICKS.",
         ),
         (
             JOIN + "clicks c JOIN people p ON c.page = p.name",
