@@ -13,7 +13,7 @@ from functools import partial
 import stamina
 import structlog
 
-from services.provisioner.errors import TRANSIENT, StepFailed
+from services.provisioner.errors import TRANSIENT, StepFailed, understood
 from services.provisioner.order import work_through
 from services.provisioner.plan import Plan, Step, make_plan
 from services.provisioner.resource import Action, Resource
@@ -97,7 +97,7 @@ class Applier:
             async for attempt in stamina.retry_context(
                 on=TRANSIENT, attempts=_ATTEMPTS, timeout=self._step_timeout, wait_initial=0.2, wait_max=3.0
             ):
-                with attempt:
+                with attempt, understood(record.resource):
                     record.attempts = attempt.num
                     record.detail = await work()
         _log.info(

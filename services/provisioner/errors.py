@@ -16,7 +16,14 @@ PagePulseError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
 from shared.errors import Conflict, DeadlineExceeded, PagePulseError, Unavailable, UpstreamError
+
+_log = structlog.get_logger(__name__)
 
 
 class BrokenResource(PagePulseError):
@@ -49,6 +56,18 @@ class AuditInProgress(Conflict):
 
 class NotReadyInTime(DeadlineExceeded):
     type, title = "not-ready-in-time", "It did not become ready in time"
+
+
+@contextmanager
+def understood(whom: str) -> Iterator[None]:
+    """Reading an answer that lacks what it should have is the server's failure, not a crash of ours."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        _log.warning("answer not understood", about=whom, exc_info=error)
+        raise UpstreamError(
+            f"{whom}: a server answered in an unknown form ({type(error).__name__}: {error})"
+        ) from error
 
 
 #: a step that fails so is worth another attempt

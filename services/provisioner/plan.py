@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from services.provisioner.errors import understood
 from services.provisioner.resource import Action, Observation, Resource, unknown
 from shared.errors import PagePulseError
 
@@ -70,8 +71,9 @@ def decide(resources: Sequence[Resource], observations: Sequence[Observation]) -
 
 async def _observe(resource: Resource, deadline: timedelta) -> Observation:
     try:
-        async with asyncio.timeout(deadline.total_seconds()):
-            return await resource.observe()
+        with understood(resource.id):
+            async with asyncio.timeout(deadline.total_seconds()):
+                return await resource.observe()
     except TimeoutError:
         return unknown(f"no answer within {deadline.total_seconds():g} s", slow=True)
     except PagePulseError as error:

@@ -91,7 +91,10 @@ class FakeKsql:
             "queryOffsetSummaries": [
                 {
                     "topicSummaries": [
-                        {"offsets": [{"partition": 0, "logStartOffset": 0, "logEndOffset": 9, "consumerOffset": 7}]}
+                        {
+                            "kafkaTopic": "any",
+                            "offsets": [{"partition": 0, "logStartOffset": 0, "logEndOffset": 9, "consumerOffset": 7}],
+                        }
                     ]
                 }
             ]

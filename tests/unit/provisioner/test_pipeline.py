@@ -1,0 +1,302 @@
+"""Apply, drift, replacement and teardown of the whole pipeline against stand-in servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from services.provisioner.errors import RunInProgress, StepFailed
+from services.provisioner.plan import Plan
+from services.provisioner.resource import Action, State
+from services.provisioner.service import Provisioner
+from services.provisioner.status import Overall
+from shared.errors import Unavailable
+from shared.tasks import TaskSet
+from tests.unit.provisioner.fake_ksql import refusal
+from tests.unit.provisioner.world import World
+
+
+@pytest.fixture
+async def provisioner(world: World) -> AsyncIterator[Provisioner]:
+    async with TaskSet() as tasks:
+        yield Provisioner(world.settings, world.servers, tasks)
+
+
+async def apply(provisioner: Provisioner) -> dict[str, str]:
+    """Applies, and answers what was done: resource -> action, unchanged ones left out."""
+    run = await provisioner.finish(provisioner.apply())
+    assert all(step.state == "done" for step in run.steps)
+    return {f"{step.resource}": step.action for step in run.steps if step.action not in ("unchanged", "remove")}
+
+
+def changes(plan: Plan) -> dict[str, Action]:
+    return {step.resource.id: step.action for step in plan.steps if step.action is not Action.UNCHANGED}
+
+
+async def test_an_apply_from_nothing_makes_everything_and_the_next_one_nothing(
+    provisioner: Provisioner, world: World
+) -> None:
+    done = await apply(provisioner)
+    assert len(done) == len(provisioner.resources) == 26
+    assert set(done.values()) == {"create"}
+    assert (await provisioner.status()).overall is Overall.READY
+    before = list(world.ksql.statements)
+    assert await apply(provisioner) == {}
+    assert world.ksql.statements == before
+
+
+async def test_statements_go_one_by_one_in_order_from_the_earliest_offset(
+    provisioner: Provisioner, world: World
+) -> None:
+    await apply(provisioner)
+    created = [r for r in world.ksql.requests if "CREATE " in r["ksql"]]
+    assert len(created) == 10
+    assert all(r["streamsProperties"] == {"ksql.streams.auto.offset.reset": "earliest"} for r in created)
+    assert all(r["ksql"].count(" AS\nSELECT") <= 1 and r["ksql"].rstrip().endswith(";") for r in created)
+    numbers = [r["commandSequenceNumber"] for r in created if "commandSequenceNumber" in r]
+    assert len(numbers) == 9, "every statement but the first carries the number of the one before"
+    assert numbers == sorted(set(numbers))
+
+
+async def test_only_what_is_gone_is_made_again(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    world.connect.config = None
+    del world.pinot.tables["pageview_session"]
+    del world.ksql.sources["PAGEVIEW_HOPPING"]
+    status = await provisioner.status()
+    assert status.overall is Overall.DEGRADED
+    assert {resource.id for resource, seen in status.entries if seen.state is not State.OK} == {
+        "connector:users-source",
+        "pinot_table:pageview_session",
+        "query:pageview_hopping",
+    }
+    assert set(await apply(provisioner)) == {
+        "connector:users-source",
+        "pinot_table:pageview_session",
+        "query:pageview_hopping",
+    }
+    assert (await provisioner.status()).overall is Overall.READY
+
+
+async def test_a_terminated_query_is_drift_and_is_mended_alone(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    world.ksql.sources["PAGEVIEW_TUMBLING"]["writeQueries"].clear()
+    assert changes(await provisioner.plan()) == {"query:pageview_tumbling": Action.DRIFTED}
+    assert await apply(provisioner) == {"query:pageview_tumbling": "drifted"}
+    assert "topic6_PageView_Tumbling" not in world.kafka.deleted
+
+
+async def test_a_paused_query_is_resumed(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    query = world.ksql.sources["PAGEVIEW_SESSION"]["writeQueries"][0]
+    query["state"] = "PAUSED"
+    assert await apply(provisioner) == {"query:pageview_session": "drifted"}
+    assert world.ksql.statements[-1] == f"RESUME {query['id']};"
+
+
+async def test_another_definition_is_replaced_with_all_that_stands_on_it(
+    provisioner: Provisioner, world: World
+) -> None:
+    await apply(provisioner)
+    source = world.ksql.sources["CLEANED_USERS"]
+    source["statement"] = source["statement"].replace("AND country IS NOT NULL", "")
+    planned = changes(await provisioner.plan())
+    assert planned == dict.fromkeys(
+        [
+            "query:cleaned_users",
+            "topic:topic4_CleanedUsers",
+            "query:pageview_enriched",
+            "topic:pageview_enriched",
+            "query:pageview_country",
+            "topic:topic5_PageView_Country",
+            "pinot_table:pageview_country",
+        ],
+        Action.REPLACE,
+    )
+    await apply(provisioner)
+    drops = [s.split()[4] for s in world.ksql.statements if s.startswith("DROP")]
+    assert drops == ["pageview_country", "pageview_enriched", "cleaned_users"], "readers go before what they read"
+    assert {"pageview_enriched", "topic4_CleanedUsers", "topic5_PageView_Country"} <= set(world.kafka.deleted)
+    assert changes(await provisioner.plan()) == {}
+
+
+async def test_another_window_size_is_seen_though_ksqldb_says_that_it_exists(world: World) -> None:
+    async with TaskSet() as tasks:
+        await apply(Provisioner(world.settings, world.servers, tasks))
+        changed = world.settings.model_copy(update={"tumbling_window": world.settings.tumbling_window * 2})
+        provisioner = Provisioner(changed, world.servers, tasks)
+        planned = await provisioner.plan()
+        step = next(step for step in planned.steps if step.resource.id == "query:pageview_tumbling")
+        assert step.action is Action.REPLACE
+        assert "1 MINUTE" in str(step.observation.differences[0].actual)
+        assert "2 MINUTE" in str(step.observation.differences[0].desired)
+        assert (await provisioner.finish(provisioner.apply())).state == "succeeded"
+        assert changes(await provisioner.plan()) == {}
+
+
+async def test_a_source_topic_made_anew_takes_all_that_reads_it_along(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    await world.kafka.delete(["topic2_UserSession"])
+    assert changes(await provisioner.plan()) == {
+        "topic:topic2_UserSession": Action.CREATE,
+        "stream:usersession": Action.REPLACE,
+        "query:usersession_device": Action.REPLACE,
+        "topic:topic9_UserSession_Device": Action.REPLACE,
+        "pinot_table:usersession_device": Action.REPLACE,
+    }
+    await apply(provisioner)
+    assert (await provisioner.status()).overall is Overall.READY
+
+
+async def test_topic_settings_are_changed_in_place(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    topic = world.kafka.existing["topic1_PageView"]
+    world.kafka.existing["topic1_PageView"] = replace(topic, config={**topic.config, "retention.ms": "1000"})
+    assert await apply(provisioner) == {"topic:topic1_PageView": "update"}
+    assert world.kafka.existing["topic1_PageView"].config["retention.ms"] == "604800000"
+
+
+async def test_under_replication_is_told_and_left_to_the_brokers(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    topic = world.kafka.existing["topic1_PageView"]
+    world.kafka.existing["topic1_PageView"] = replace(topic, under_replicated=2)
+    status = await provisioner.status()
+    assert status.overall is Overall.DEGRADED
+    assert changes(await provisioner.plan()) == {}
+
+
+async def test_a_pinot_table_beyond_its_topics_end_is_replaced(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    world.pinot.offsets["pageview_tumbling"] = 99
+    assert changes(await provisioner.plan()) == {"pinot_table:pageview_tumbling": Action.REPLACE}
+
+
+async def test_secrets_are_masked_in_differences(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    assert world.connect.config is not None
+    world.connect.config["database.password"] = "hunter2"
+    plan = await provisioner.plan()
+    step = next(step for step in plan.steps if step.resource.id == "connector:users-source")
+    assert step.action is Action.UPDATE
+    assert "hunter2" not in str(step)
+
+
+async def test_a_failed_step_skips_what_depends_on_it_and_the_next_apply_goes_on(
+    provisioner: Provisioner, world: World
+) -> None:
+    broken = [httpx.Response(400, json={"code": 400, "error": "Invalid table config"})] * 9
+    world.pinot.script["POST", "/tables"] = broken
+    run = provisioner.apply()
+    with pytest.raises(StepFailed, match="pinot_table:"):
+        await provisioner.finish(run)
+    assert run.failed_step is not None
+    assert run.failed_step.error is not None
+    assert "Invalid table config" in run.failed_step.error
+    world.pinot.script.clear()
+    assert {name.partition(":")[0] for name in await apply(provisioner)} == {"pinot_table"}
+
+
+async def test_a_refused_statement_skips_its_dependents_only(provisioner: Provisioner, world: World) -> None:
+    world.ksql.sources["PAGEVIEW"] = {
+        "statement": "CREATE STREAM PAGEVIEW (X INT) WITH (KAFKA_TOPIC='other');",
+        "topic": "other",
+        "writeQueries": [],
+    }
+    original = world.ksql._drop
+    world.ksql._drop = lambda kind, name, text: refusal("no")  # type: ignore[method-assign]
+    run = provisioner.apply()
+    with pytest.raises(StepFailed):
+        await provisioner.finish(run)
+    assert {step.state for step in run.steps} == {"failed", "skipped"}
+    world.ksql._drop = original  # type: ignore[method-assign]
+    await apply(provisioner)
+    assert (await provisioner.status()).overall is Overall.READY
+
+
+async def test_a_lost_answer_is_made_good_by_looking_again(provisioner: Provisioner, world: World) -> None:
+    """The statement was carried out, its answer never came: the retry hears "already exists", looks, and is content."""
+    statements = world.ksql._create
+    lost: list[str] = []
+
+    async def lose_one(kind: str, name: str, text: str) -> httpx.Response:
+        answer = await statements(kind, name, text)
+        if name == "USERS" and not lost:
+            lost.append(name)
+            raise httpx.ReadTimeout("lost")
+        return answer
+
+    world.ksql._create = lose_one  # type: ignore[method-assign]
+    run = await provisioner.finish(provisioner.apply())
+    step = next(step for step in run.steps if step.resource == "table:users")
+    assert (step.attempts, step.detail) == (2, "was there already")
+
+
+async def test_one_run_at_a_time(provisioner: Provisioner) -> None:
+    run = provisioner.apply()
+    with pytest.raises(RunInProgress) as refused:
+        provisioner.tear_down(delete_topics=False)
+    assert refused.value.extra["run_id"] == run.id
+    await provisioner.finish(run)
+    await provisioner.finish(provisioner.tear_down(delete_topics=False))
+
+
+async def test_a_run_cut_off_anywhere_is_finished_by_the_next(world: World) -> None:
+    for milliseconds in (1, 5, 20, 60):
+        async with TaskSet() as tasks:
+            provisioner = Provisioner(world.settings, world.servers, tasks)
+            provisioner.apply()
+            await asyncio.sleep(milliseconds / 1000)
+    async with TaskSet() as tasks:
+        provisioner = Provisioner(world.settings, world.servers, tasks)
+        await apply(provisioner)
+        assert (await provisioner.status()).overall is Overall.READY
+
+
+async def test_teardown_keeps_records_and_the_connectors_position(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    await provisioner.finish(provisioner.tear_down(delete_topics=False))
+    assert not world.kafka.deleted
+    assert ("DELETE", "/connectors/users-source/offsets") not in world.connect.requests
+    assert (await provisioner.status()).overall is Overall.ABSENT
+    await provisioner.finish(provisioner.tear_down(delete_topics=False))
+    await apply(provisioner)
+    assert (await provisioner.status()).overall is Overall.READY
+
+
+async def test_teardown_with_topics_leaves_nothing_and_forgets_the_position(
+    provisioner: Provisioner, world: World
+) -> None:
+    await apply(provisioner)
+    run = await provisioner.finish(provisioner.tear_down(delete_topics=True))
+    assert not world.kafka.existing
+    assert not world.ksql.sources
+    assert not world.pinot.tables
+    assert not world.pinot.schemas
+    stop, forget, delete = (
+        world.connect.requests.index(request)
+        for request in (
+            ("PUT", "/connectors/users-source/stop"),
+            ("DELETE", "/connectors/users-source/offsets"),
+            ("DELETE", "/connectors/users-source"),
+        )
+    )
+    assert stop < forget < delete
+    assert run.state == "succeeded"
+
+
+async def test_status_is_honest_when_a_server_is_away(provisioner: Provisioner, world: World) -> None:
+    await apply(provisioner)
+    world.kafka.away = True
+    status = await provisioner.status()
+    assert status.overall is Overall.DEGRADED
+    unknown = {resource.id for resource, seen in status.entries if seen.state is State.UNKNOWN}
+    assert "topic:topic1_PageView" in unknown
+    assert "connector:users-source" not in unknown
+    with pytest.raises(StepFailed, match="cannot look at"):
+        await provisioner.finish(provisioner.apply())
+    with pytest.raises(Unavailable):
+        await provisioner.servers.kafka.ping()

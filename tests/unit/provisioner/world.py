@@ -1,0 +1,239 @@
+"""Kafka, Connect, ksqlDB and Pinot for tests: small stateful stand-ins behind the real clients (httpx.MockTransport), and a Kafka
+client that keeps its topics in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from services.provisioner.clients.connect import ConnectClient
+from services.provisioner.clients.kafka import KafkaClient, TopicState
+from services.provisioner.clients.ksql import KsqlClient
+from services.provisioner.clients.pinot import PinotClient
+from services.provisioner.pipeline import Servers
+from services.provisioner.settings import Settings
+from shared.errors import Unavailable
+from shared.http import create_client
+from tests.unit.provisioner.fake_ksql import FakeKsql
+
+Json = dict[str, Any]
+
+FAST = timedelta(milliseconds=5)
+PATIENCE = timedelta(seconds=2)
+
+
+class FakeKafka(KafkaClient):
+    """Topics by name; ``away`` makes every call fail as if no broker answered."""
+
+    def __init__(self) -> None:
+        super().__init__("fake:9092", timeout=PATIENCE, patience=PATIENCE, poll_interval=FAST)
+        self.existing: dict[str, TopicState] = {}
+        self.ends: dict[str, dict[int, int]] = {}
+        self.deleted: list[str] = []
+        self.away = False
+
+    def _answer(self) -> None:
+        if self.away:
+            raise Unavailable("Kafka at fake:9092 cannot be reached", service="kafka")
+
+    async def ping(self) -> None:
+        self._answer()
+
+    async def topics(self) -> set[str]:
+        self._answer()
+        return set(self.existing)
+
+    async def describe(self, name: str) -> TopicState | None:
+        self._answer()
+        return self.existing.get(name)
+
+    async def create(self, name: str, partitions: int, replication_factor: int, config: dict[str, str]) -> None:
+        self._answer()
+        self.existing.setdefault(name, TopicState(name, partitions, replication_factor, 0, dict(config)))
+        self.ends.setdefault(name, dict.fromkeys(range(partitions), 0))
+
+    async def set_config(self, name: str, config: dict[str, str]) -> None:
+        old = self.existing[name]
+        merged = {**old.config, **config}
+        self.existing[name] = TopicState(name, old.partitions, old.replication_factor, 0, merged)
+
+    async def delete(self, names: Iterable[str]) -> None:
+        self._answer()
+        for name in names:
+            if self.existing.pop(name, None):
+                self.ends.pop(name, None)
+                self.deleted.append(name)
+
+    async def end_offsets(self, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+        self._answer()
+        return {topic: self.ends[topic] for topic in topics if topic in self.ends}
+
+    async def tail(self, topic: str, rows: int) -> list[Any]:
+        return []
+
+
+class FakeConnect:
+    """One connector at most. ``script`` holds answers that come before any other; ``not_yet`` looks until RUNNING."""
+
+    def __init__(self) -> None:
+        self.config: Json | None = None
+        self.state = "RUNNING"
+        self.tasks = ["RUNNING"]
+        self.trace = ""
+        self.not_yet = 0
+        self.requests: list[tuple[str, str]] = []
+        self.script: list[httpx.Response] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.requests.append((request.method, path))
+        if self.script:
+            return self.script.pop(0)
+        if path == "/":
+            return httpx.Response(200, json={"version": "4.1.1"})
+        if request.method == "PUT" and path.endswith("/config"):
+            self.config = json.loads(request.content)
+            return httpx.Response(201, json={})
+        if self.config is None:
+            return httpx.Response(404, json={"error_code": 404, "message": "No connector"})
+        return self._on_connector(request, path)
+
+    def _on_connector(self, request: httpx.Request, path: str) -> httpx.Response:
+        if path.endswith("/config"):
+            return httpx.Response(200, json=self.config)
+        if path.endswith("/status"):
+            return self._status()
+        if path.endswith("/stop"):
+            self.state, self.tasks = "STOPPED", []
+        elif path.endswith(("/restart", "/resume")):
+            self.state, self.tasks, self.trace = "RUNNING", ["RUNNING"], ""
+        elif request.method == "DELETE" and not path.endswith("/offsets"):
+            self.config, self.state, self.tasks = None, "RUNNING", ["RUNNING"]
+        return httpx.Response(204)
+
+    def _status(self) -> httpx.Response:
+        if self.not_yet:
+            self.not_yet -= 1
+            return httpx.Response(200, json={"connector": {"state": "UNASSIGNED"}, "tasks": []})
+        tasks = [{"state": state, "trace": self.trace} for state in self.tasks]
+        return httpx.Response(200, json={"connector": {"state": self.state}, "tasks": tasks})
+
+
+class FakePinot:
+    """Controller and broker. ``lingering`` looks until a deleted table's external view is gone; ``script`` by method and path."""
+
+    def __init__(self, kafka: FakeKafka) -> None:
+        self.kafka = kafka
+        self.schemas: dict[str, Json] = {}
+        self.tables: dict[str, Json] = {}
+        self.requests: list[tuple[str, str]] = []
+        self.script: dict[tuple[str, str], list[httpx.Response]] = {}
+        self.lingering = 0
+        self.consuming = 5
+        self.offsets: dict[str, int] = {}
+        self.answer: Json = {"resultTable": {"dataSchema": {"columnNames": ["newest"]}, "rows": [["-Infinity"]]}}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        self.requests.append((request.method, path))
+        if scripted := self.script.get((request.method, path)):
+            return scripted.pop(0)
+        if path == "/health":
+            return httpx.Response(200, text="OK")
+        if path == "/query/sql":
+            return httpx.Response(200, json=self.answer)
+        if path.endswith("/validate"):
+            return httpx.Response(200, json={})
+        if path.startswith("/segments"):
+            return httpx.Response(200, json={"status": "{}"})
+        part = path.split("/")
+        handler = self._schema if part[1] == "schemas" else self._table
+        return handler(request, part[2] if len(part) > 2 else "", part[3] if len(part) > 3 else "")
+
+    def _schema(self, request: httpx.Request, name: str, _: str) -> httpx.Response:
+        match request.method:
+            case "GET":
+                found = self.schemas.get(name)
+                return httpx.Response(200, json=found) if found else httpx.Response(404, json={"error": "not found"})
+            case "DELETE":
+                return httpx.Response(200 if self.schemas.pop(name, None) else 404, json={})
+        schema = json.loads(request.content)
+        if request.method == "POST" and schema["schemaName"] in self.schemas:
+            return httpx.Response(409, json={"code": 409, "error": "Schema already exists. Use PUT"})
+        self.schemas[schema["schemaName"]] = schema
+        return httpx.Response(200, json={"status": "successfully added"})
+
+    def _table(self, request: httpx.Request, name: str, view: str) -> httpx.Response:
+        if view in ("externalview", "idealstate"):
+            if self.lingering:
+                self.lingering -= 1
+                return httpx.Response(200, json={"REALTIME": {"segment__0": {}}})
+            return httpx.Response(404, json={"error": "no such table"})
+        if view == "consumingSegmentsInfo":
+            return httpx.Response(200, json={"_segmentToConsumingInfoMap": self._segments(name)})
+        match request.method:
+            case "GET":
+                # 0.11 answers a missing table with an empty object, and a table's name with its type appended
+                found = self.tables.get(name)
+                return httpx.Response(
+                    200, json={"REALTIME": {**found, "tableName": f"{name}_REALTIME"}} if found else {}
+                )
+            case "DELETE":
+                return httpx.Response(200 if self.tables.pop(name, None) else 404, json={})
+        table = json.loads(request.content)
+        name = table["tableName"]
+        if request.method == "POST":
+            if name in self.tables:
+                return httpx.Response(409, json={"code": 409, "error": f"Table {name}_REALTIME already exists"})
+            if self._topic(table) not in self.kafka.existing:
+                return httpx.Response(500, json={"code": 500, "error": "Failed to fetch partitions of the topic"})
+        self.tables[name] = table
+        return httpx.Response(200, json={"status": "ok"})
+
+    def _segments(self, name: str) -> Json:
+        if name not in self.tables:
+            return {}
+        return {
+            f"{name}__{partition}__0": [
+                {
+                    "consumerState": "CONSUMING",
+                    "partitionOffsetInfo": {"currentOffsetsMap": {str(partition): str(self.offsets.get(name, 0))}},
+                }
+            ]
+            for partition in range(self.consuming)
+        }
+
+    @staticmethod
+    def _topic(table: Json) -> str:
+        stream = table["ingestionConfig"]["streamIngestionConfig"]["streamConfigMaps"][0]
+        return str(stream["stream.kafka.topic.name"])
+
+
+class World:
+    """All four, and real clients in front of them."""
+
+    def __init__(self) -> None:
+        self.settings = Settings(poll_interval=FAST, step_timeout=PATIENCE)
+        self.kafka = FakeKafka()
+        self.connect = FakeConnect()
+        self.pinot = FakePinot(self.kafka)
+        self.ksql = FakeKsql(self._make_topic)
+        waiting = {"patience": PATIENCE, "poll_interval": FAST}
+        controller, broker = _client("pinot:9000", self.pinot), _client("pinot:8099", self.pinot)
+        self.servers = Servers(
+            kafka=self.kafka,
+            connect=ConnectClient(_client("connect", self.connect), **waiting),
+            ksql=KsqlClient(_client("ksql", self.ksql), **waiting),
+            pinot=PinotClient(controller, broker, **waiting),
+        )
+
+    async def _make_topic(self, name: str, partitions: int, replicas: int) -> None:
+        await self.kafka.create(name, partitions, replicas, {})
+
+
+def _client(host: str, handler: Any) -> httpx.AsyncClient:
+    return create_client(f"http://{host}", transport=httpx.MockTransport(handler))
