@@ -1,0 +1,134 @@
+"""Each of ksqlDB's REST behaviours that a client must cope with."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from services.provisioner.errors import AlreadyThere, NotReadyInTime, StatementRejected
+from shared.errors import DeadlineExceeded, Unavailable, UpstreamError
+from tests.unit.provisioner.fake_ksql import refusal
+from tests.unit.provisioner.world import World
+
+STREAM = "CREATE STREAM pageview (a INT) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='JSON');"
+OTHER = STREAM.replace("pageview", "other")
+
+
+async def test_every_request_carries_the_offset_reset_because_set_does_not_last(world: World) -> None:
+    await world.servers.ksql.execute(STREAM)
+    await world.servers.ksql.execute(OTHER)
+    assert [r["streamsProperties"] for r in world.ksql.requests] == [{"ksql.streams.auto.offset.reset": "earliest"}] * 2
+
+
+async def test_a_queued_command_is_followed_to_its_end_and_its_number_goes_on(world: World) -> None:
+    world.ksql.asynchronous = True
+    outcome = await world.servers.ksql.execute(STREAM)
+    assert outcome.message == "Stream created"
+    assert world.ksql.looks == ["stream/`PAGEVIEW`/create"], "back-ticks and all"
+    await world.servers.ksql.execute(OTHER)
+    assert "commandSequenceNumber" not in world.ksql.requests[0]
+    assert world.ksql.requests[1]["commandSequenceNumber"] == outcome.sequence
+
+
+async def test_a_command_that_ends_in_error_is_a_refusal(world: World) -> None:
+    world.ksql.asynchronous = True
+    original = world.ksql._done
+
+    def fail(*args: str | None) -> httpx.Response:
+        answer = original(*args)  # type: ignore[arg-type]
+        world.ksql.commands["stream/`PAGEVIEW`/create"] = {"status": "ERROR", "message": "no such topic"}
+        return answer
+
+    world.ksql._done = fail  # type: ignore[method-assign, assignment]
+    with pytest.raises(StatementRejected, match="no such topic"):
+        await world.servers.ksql.execute(STREAM)
+
+
+async def test_a_command_that_never_ends_is_told_in_time(world: World) -> None:
+    world.ksql.asynchronous = True
+    world.ksql._status = lambda command: httpx.Response(200, json={"status": "EXECUTING"})  # type: ignore[method-assign]
+    with pytest.raises(NotReadyInTime, match="EXECUTING"):
+        await world.servers.ksql.execute(STREAM)
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        refusal("Timed out while waiting for a previous command", 50301, 503),
+        httpx.Response(503, headers={"Retry-After": "0"}, json={"error_code": 50302, "message": "Server is not ready"}),
+        httpx.Response(
+            429, json={"error_code": 42900, "message": "DDL/DML rate is crossing the configured rate limit"}
+        ),
+        refusal("Could not write the statement into the command topic.\nCaused by: Timeout expired", 50000, 500),
+        refusal("Another command with the same id (stream/`PAGEVIEW`/create) is being executed."),
+    ],
+    ids=["catch-up", "not ready", "rate limit", "passing write failure", "same id"],
+)
+async def test_what_passes_is_tried_again(world: World, passing: httpx.Response) -> None:
+    world.ksql.script = [passing]
+    assert (await world.servers.ksql.execute(STREAM)).message == "Stream created"
+    assert len(world.ksql.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        refusal("line 1:1: Syntax Error\nUnknown statement 'CREAT'"),
+        refusal("Could not write the statement into the command topic.\nCaused by: Invalid schema", 50000, 500),
+        refusal(
+            "A Kafka topic with the name 't' already exists, with different partition/replica/retention configuration",
+            50000,
+            500,
+        ),
+    ],
+    ids=["syntax", "validation on writing", "topic of another shape"],
+)
+async def test_what_is_wrong_is_not_tried_again(world: World, final: httpx.Response) -> None:
+    world.ksql.script = [final]
+    with pytest.raises(StatementRejected):
+        await world.servers.ksql.execute(STREAM)
+    assert len(world.ksql.requests) == 1
+
+
+async def test_already_exists_is_a_bad_statement_that_is_told_apart(world: World) -> None:
+    await world.servers.ksql.execute(STREAM)
+    with pytest.raises(AlreadyThere):
+        await world.servers.ksql.execute(STREAM)
+
+
+async def test_the_warning_of_if_not_exists_is_no_success(world: World) -> None:
+    warning = {"@type": "warning_entity", "message": "Cannot add stream `PAGEVIEW`: ... already exists."}
+    world.ksql.script = [httpx.Response(200, json=[warning])]
+    with pytest.raises(AlreadyThere):
+        await world.servers.ksql.execute(STREAM)
+
+
+async def test_what_was_done_before_a_failure_counts_for_the_next_number(world: World) -> None:
+    body = refusal("second is bad").json() | {"entities": [{"@type": "currentStatus", "commandSequenceNumber": 41}]}
+    world.ksql.script = [httpx.Response(400, json=body)]
+    with pytest.raises(StatementRejected):
+        await world.servers.ksql.execute(STREAM)
+    await world.servers.ksql.execute(STREAM)
+    assert world.ksql.requests[-1]["commandSequenceNumber"] == 41
+
+
+async def test_a_missing_source_is_none(world: World) -> None:
+    assert await world.servers.ksql.describe("nosuch") is None
+
+
+async def test_a_server_that_is_away_or_slow_is_said_so(world: World) -> None:
+    world.ksql.script = [httpx.ConnectError("refused"), httpx.ReadTimeout("slow")]
+    with pytest.raises(Unavailable):
+        await world.servers.ksql.execute(STREAM)
+    with pytest.raises(DeadlineExceeded):
+        await world.servers.ksql.execute(STREAM)
+
+
+async def test_a_pull_querys_rows(world: World) -> None:
+    assert await world.servers.ksql.rows("SELECT * FROM t;") == (["SOURCE", "view_count"], [["Inbox", 3]])
+
+
+async def test_an_answer_without_entities_is_an_error(world: World) -> None:
+    world.ksql.script = [httpx.Response(200, json=[])]
+    with pytest.raises(UpstreamError):
+        await world.servers.ksql.ask("SHOW STREAMS;")
