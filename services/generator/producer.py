@@ -145,13 +145,15 @@ class Publisher:
 
     def put(self, events: Sequence[Event], now_ms: int) -> None:
         """Queues events; ``now_ms`` is their records' timestamp."""
-        lanes, since = self._lanes, time.monotonic()
+        since = time.monotonic()
+        records = [lane.records for lane in self._lanes]
+        before = [len(queued) for queued in records]
         for index, key, value in events:
-            lane = lanes[index]
-            if not lane.records:
+            records[index].append((now_ms, since, key, value))
+        for lane, earlier in zip(self._lanes, before, strict=True):
+            if added := len(lane.records) - earlier:
                 lane.filled.set()
-            lane.records.append((now_ms, since, key, value))
-            self._statistics.sent_by_topic[lane.topic] += 1
+                self._statistics.sent_by_topic[lane.topic] += added
         self._statistics.sent += len(events)
 
     @property
@@ -209,8 +211,9 @@ class Publisher:
             await lane.filled.wait()
             producer = await self._current()
             batch, count = producer.create_batch(), 0
+            append = batch.append
             for timestamp, _, key, value in lane.records:
-                if batch.append(timestamp=timestamp, key=key, value=value) is None:
+                if append(timestamp=timestamp, key=key, value=value) is None:
                     break
                 count += 1
             batch.close()

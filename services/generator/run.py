@@ -18,8 +18,8 @@ from services.generator.profiles import Constant, Poisson, Profile
 from services.generator.statistics import Statistics
 from services.generator.waves import Waves
 
-#: events made in one go before others get their turn on the loop (a few milliseconds)
-_CHUNK: Final = 2_000
+#: events made in one go before others get their turn on the loop (about 10 ms)
+_CHUNK: Final = 5_000
 _GAPS: Final = 4096
 #: how long to wait for Kafka before looking whether the run shall end
 _PATIENCE_S: Final = 0.1

@@ -202,7 +202,7 @@ class Runner:
             gaps = exponential(streams.gaps) if isinstance(profile, Poisson) else None
             bucket = TokenBucket(shape.at, now, gaps)
             bucket.full_speed = shape.full_speed
-            pacer, source = bucket, self._crowd(request, streams, ids, waves, publisher.partitions)
+            pacer, source = bucket, self._crowd(request, streams, ids, shape, publisher.partitions)
         return Run(
             shape=shape,
             pacer=pacer,
@@ -217,11 +217,13 @@ class Runner:
         )
 
     def _crowd(
-        self, request: StartRequest, streams: _Streams, ids: NDArray[np.int64], waves: Waves, partitions: int
+        self, request: StartRequest, streams: _Streams, ids: NDArray[np.int64], shape: Shape, partitions: int
     ) -> Crowd:
+        settings = self._settings
+        max_active = settings.max_active_at_full_speed if shape.full_speed else settings.max_active_sessions
         return Crowd(
             population=Population(ids, skew=request.skew, rng=streams.people),
-            waves=waves,
+            waves=shape.waves,
             devices=request.devices,
             partitions=partitions,
             rng=streams.behaviour,
@@ -231,5 +233,5 @@ class Runner:
                 duplicate=request.duplicate_fraction,
                 malformed=request.malformed_fraction,
             ),
-            max_active=self._settings.max_active_sessions,
+            max_active=max_active,
         )

@@ -17,17 +17,19 @@ class Settings(ServiceSettings):
     seeder_url: str = "http://127.0.0.1:8002"
     page_view_topic: str = topics.PAGE_VIEW
     user_session_topic: str = topics.USER_SESSION
-    #: bytes of one batch, and so of one request's share of a partition; the broker's limit is 1 MiB
-    batch_bytes: int = Field(default=256 * 1024, ge=1024, le=1_000_000)
+    #: bytes of one batch; aiokafka has one batch per partition on its way, the broker's limit is 1 MiB
+    batch_bytes: int = Field(default=512 * 1024, ge=1024, le=1_000_000)
     compression: Literal["gzip"] | None = None
-    #: events made and not yet acknowledged; beyond it production waits. About 10 MB.
-    max_in_flight: int = Field(default=60_000, ge=1)
+    #: events made and not yet acknowledged; beyond it production waits. About 40 MB.
+    max_in_flight: int = Field(default=150_000, ge=1)
     #: how long a stop waits for the acknowledgements of what was sent
     flush_deadline: timedelta = timedelta(seconds=8)
     #: how long a start waits for Kafka
     kafka_deadline: timedelta = timedelta(seconds=10)
     #: people who are browsing at once; beyond it the next view comes early instead of a further login
     max_active_sessions: int = Field(default=20_000, ge=1)
+    #: the same at full speed, where pauses for thought mean nothing and a small crowd is quicker to follow
+    max_active_at_full_speed: int = Field(default=4_000, ge=1)
     #: how often the population is read again while running (users come and go)
     population_refresh: timedelta = timedelta(seconds=30)
     #: the folder that holds recordings for the replay profile

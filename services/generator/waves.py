@@ -36,7 +36,10 @@ _FIRST_END_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A span of time with the same active sources. ``cumulative`` are their shares added up, the last is 1."""
+    """A span of time with the same active sources. ``cumulative`` are their shares added up, the last is 1.
+
+    Where nobody is active ``share`` is 0 and ``sources`` has them all.
+    """
 
     end: float
     sources: tuple[Source, ...]
@@ -76,11 +79,13 @@ class Waves:
     def _extend(self) -> None:
         active = [source for source, is_active in self._active.items() if is_active]
         end = float("inf") if self._steady else self._next_change()
-        weight = sum(self._weights[source] for source in active)
-        cumulative = np.cumsum([self._weights[s] / weight for s in active]).tolist() if active else []
-        if cumulative:
-            cumulative[-1] = 1.0
-        self._segments.append(Segment(end, tuple(active), tuple(cumulative), weight / self._total))
+        # A segment without anybody has no rate; an event on its very edge may come from anywhere.
+        sources = active or list(self._active)
+        weight = sum(self._weights[source] for source in sources)
+        cumulative = np.cumsum([self._weights[source] / weight for source in sources]).tolist()
+        cumulative[-1] = 1.0
+        share = weight / self._total if active else 0.0
+        self._segments.append(Segment(end, tuple(sources), tuple(cumulative), share))
         self._ends.append(end)
 
     def _next_change(self) -> float:

@@ -219,7 +219,7 @@ async def test_full_speed_is_bounded_by_what_is_in_flight() -> None:
         await ok(client.post("/generator/start", json={"rate": 0}))
         await asyncio.sleep(0.5)
         status = await ok(client.get("/generator/status"))
-        assert status["in_flight"] <= 5_000 + 2_000
+        assert status["in_flight"] <= 5_000 + 5_000
         assert status["backpressured_s"] > 0.1
         broker.open.set()
         await asyncio.sleep(0.2)

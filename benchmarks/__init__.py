@@ -1,0 +1,1 @@
+"""Benchmarks: each is a command, prints a table, and writes JSON when asked to."""

@@ -1,0 +1,205 @@
+"""How fast one generator process is, beside the JVM's own performance tool on the same brokers.
+
+    python -m benchmarks.generator [--json FILE] [--turns 3] [--events 1000000]     generator against ProducerPerformance
+    python -m benchmarks.generator --pacing                                         asked and achieved rate over 10 s
+
+Both write to the same topic (5 partitions, 3 replicas) with acks=all, idempotence, no compression, batches of 512 KiB
+and records of the same size, in turn. The generator makes each event (sessions, users, think times, JSON, key hash); the
+JVM's tool sends prepared payloads without keys. Needs a running stack (``pagepulse up``) and the jars it fetched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import uvloop
+from aiokafka.admin import NewTopic
+
+from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
+from services.generator.behaviour import Crowd
+from services.generator.pacing import TokenBucket
+from services.generator.population import Population, user_names
+from services.generator.producer import Kafka, Publisher
+from services.generator.profiles import Constant
+from services.generator.run import Run, Shape
+from services.generator.schemas import StartRequest
+from services.generator.settings import Settings
+from services.generator.statistics import Statistics
+from services.generator.waves import NATURAL, Waves
+from shared import topics
+from shared.kafka import admin_client, end_offsets
+
+VIEWS: Final = "benchmark_views"
+SESSIONS: Final = "benchmark_sessions"
+USERS: Final = 10_000
+PACES: Final = (0.5, 10.0, 1_000.0, 20_000.0, 50_000.0)
+PACING_S: Final = 10.0
+_JAVA_RATE: Final = re.compile(r"(\d+) records sent, ([\d.]+) records/sec")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    events: int
+    seconds: float
+    record_bytes: float
+
+    @property
+    def rate(self) -> float:
+        return self.events / self.seconds
+
+
+async def main() -> None:
+    options = parse()
+    async with fresh_topics():
+        result = await pacing() if options.pacing else await compare(options.turns, options.events)
+    result["machine"] = machine()
+    write_json(options.json, result)
+
+
+def parse() -> argparse.Namespace:
+    parser = arguments("The generator's speed, beside the JVM's ProducerPerformance.")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--events", type=int, default=1_000_000, help="events per turn")
+    parser.add_argument("--pacing", action="store_true", help="measure how exactly rates are kept instead")
+    return parser.parse_args()
+
+
+async def compare(turns: int, events: int) -> dict[str, Any]:
+    await generate(0.0, max_events=events // 5)
+    ours: list[Turn] = []
+    theirs: list[float] = []
+    for turn in range(1, turns + 1):
+        ours.append(await generate(0.0, max_events=events))
+        theirs.append(await java(events, round(ours[-1].record_bytes)))
+        console.print(f"turn {turn}: generator {ours[-1].rate:,.0f} events/s, JVM {theirs[-1]:,.0f} records/s")
+    rates = [turn.rate for turn in ours]
+    ratio = median(rates) / median(theirs)
+    report(
+        f"Full speed, {ours[0].record_bytes:.0f} bytes per record, acks=all, idempotent",
+        ("producer", "median events/s", "range"),
+        [
+            ("generator (events made one by one)", f"{median(rates):,.0f}", spread(rates)),
+            ("JVM ProducerPerformance (prepared)", f"{median(theirs):,.0f}", spread(theirs)),
+            ("ratio", f"{ratio:.2f}", ""),
+        ],
+    )
+    return {
+        "ratio": round(ratio, 3),
+        "generator_events_per_s": round(median(rates)),
+        "jvm_events_per_s": round(median(theirs)),
+        "generator_turns": [round(rate) for rate in rates],
+        "jvm_turns": [round(rate) for rate in theirs],
+        "events_per_turn": events,
+        "record_bytes": round(ours[0].record_bytes, 1),
+    }
+
+
+async def pacing() -> dict[str, Any]:
+    rows: list[tuple[str, ...]] = []
+    measured = []
+    for rate in PACES:
+        turn = await generate(rate, duration_s=PACING_S)
+        achieved = turn.events / PACING_S
+        error = achieved / rate - 1
+        rows.append((f"{rate:,g}", f"{achieved:,.1f}", f"{error:+.2%}", f"{turn.seconds:.2f}"))
+        measured.append({"asked": rate, "achieved": round(achieved, 2), "error": round(error, 5)})
+    report(f"Pacing over {PACING_S:g} s", ("asked, events/s", "achieved", "error", "until the last ack, s"), rows)
+    return {"pacing": measured, "seconds": PACING_S}
+
+
+async def generate(rate: float, *, max_events: int | None = None, duration_s: float | None = None) -> Turn:
+    """One run of the generator's own parts, with users of its own instead of the seeder's.
+
+    Raises:
+        RuntimeError: an event was not acknowledged, or is not in the topic.
+    """
+    settings = Settings(page_view_topic=VIEWS, user_session_topic=SESSIONS)
+    request = StartRequest(rate=rate)
+    user_names()
+    statistics = Statistics()
+    publisher = Publisher(settings, Kafka(settings), statistics)
+    before = await stored()
+    await publisher.start()
+    rng = np.random.default_rng()
+    waves = Waves(request.sources, rng.spawn(1)[0], NATURAL)
+    shape = Shape(rate, Constant(kind="constant"), waves)
+    bucket = TokenBucket(shape.at, time.monotonic())
+    bucket.full_speed = shape.full_speed
+    crowd = Crowd(
+        population=Population(np.arange(1, USERS + 1), skew=request.skew, rng=rng.spawn(1)[0]),
+        waves=waves,
+        devices=request.devices,
+        partitions=publisher.partitions,
+        rng=rng,
+        max_active=settings.max_active_at_full_speed if rate == 0 else settings.max_active_sessions,
+    )
+    run = Run(shape, bucket, crowd, publisher, statistics, USERS, duration_s, max_events, rng)
+    began = time.perf_counter()
+    await run.work()
+    await publisher.flush()
+    seconds = time.perf_counter() - began
+    await publisher.aclose()
+    after = await stored()
+    if statistics.acknowledged != statistics.sent or after - before != statistics.sent:
+        raise RuntimeError(f"{statistics.sent} sent, {statistics.acknowledged} acknowledged, {after - before} stored")
+    return Turn(statistics.acknowledged, seconds, record_bytes=sample_size(crowd))
+
+
+def sample_size(crowd: Crowd) -> float:
+    """Mean bytes of key and value."""
+    events = crowd.emit([i / 1_000 for i in range(2_000)], time.time_ns() // 1_000_000)
+    return sum(len(key) + len(value) for _, key, value in events) / len(events)
+
+
+async def java(records: int, record_bytes: int) -> float:
+    """Records per second of the JVM's tool."""
+    jars = max(cache().glob("jars/kafka-*"), key=lambda path: path.stat().st_mtime)
+    settings = Settings()
+    process = await asyncio.create_subprocess_exec(
+        "java", "-Xmx512m", "-cp", f"{jars}/*", "org.apache.kafka.tools.ProducerPerformance",
+        "--topic", VIEWS, "--num-records", str(records), "--record-size", str(record_bytes), "--throughput", "-1",
+        "--producer-props", f"bootstrap.servers={settings.kafka_bootstrap}", "acks=all", "enable.idempotence=true",
+        "compression.type=none", f"batch.size={settings.batch_bytes}", "linger.ms=5", "buffer.memory=67108864",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    totals = _JAVA_RATE.findall(output.decode())
+    if process.returncode != 0 or not totals:
+        raise RuntimeError(f"ProducerPerformance failed:\n{output.decode()}")
+    return float(totals[-1][1])
+
+
+def cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pagepulse"
+
+
+async def stored() -> int:
+    offsets = await end_offsets(Settings().kafka_bootstrap, (VIEWS, SESSIONS))
+    return sum(offsets.values())
+
+
+@asynccontextmanager
+async def fresh_topics() -> AsyncIterator[None]:
+    """The benchmark's own topics, for as long as it runs."""
+    async with admin_client(Settings().kafka_bootstrap) as admin:
+        wanted = [NewTopic(name, topics.PARTITIONS, topics.REPLICATION_FACTOR) for name in (VIEWS, SESSIONS)]
+        await admin.create_topics(wanted)
+        await asyncio.sleep(1)
+        try:
+            yield
+        finally:
+            await admin.delete_topics([VIEWS, SESSIONS])
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
