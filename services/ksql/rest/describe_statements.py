@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from secrets import randbits
 
 from services.ksql.engine.query import Query
@@ -13,6 +14,8 @@ from services.ksql.rest.descriptions import Describer
 from services.ksql.rest.entities import Entity, entity
 from services.ksql.rest.errors import generic_error, statement_error
 from services.ksql.runtime.core import Core
+
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+", re.IGNORECASE)
 
 
 class DescribeStatements:
@@ -66,7 +69,7 @@ class DescribeStatements:
         first = command.plan.sources[0].name
         query_id = f"transient_{first}_{randbits(63)}"
         topology = Query(command.plan).describe()
-        return self._describer.explained_plan(query_id, text, command.plan, topology)
+        return self._describer.explained_plan(query_id, _EXPLAIN.sub("", text), command.plan, topology)
 
 
 def _function(text: str, name: str) -> Entity:

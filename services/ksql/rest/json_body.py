@@ -39,7 +39,7 @@ def missing_field(body: bytes, entity: str, field: str) -> RestError:
     """The answer where a required field is not there."""
     return generic_error(
         f"Invalid JSON in request: Missing required creator property '{field}' (index 0)\n at "
-        f'{_source(body.decode(errors="replace"))} (through reference chain: io.confluent.ksql.rest.entity.{entity}["{field}"])'
+        f'{_source(body.decode(errors="replace").rstrip()[:-1])} (through reference chain: io.confluent.ksql.rest.entity.{entity}["{field}"])'
     )
 
 

@@ -106,7 +106,7 @@ class QueryService:
 
     def _parse(self, text: str, variables: Mapping[str, str] | None, endpoint: Endpoint) -> Any:
         try:
-            statements = parse(text, variables)
+            statements = parse(text, {name.upper(): value for name, value in (variables or {}).items()})
         except ParseError as error:
             raise _syntax_error(error, text, endpoint) from error
         except KsqlError as error:

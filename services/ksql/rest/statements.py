@@ -89,7 +89,7 @@ class StatementService:
         props.check_allowed(properties)
         await self._catch_up(sequence)
         try:
-            statements = parse(text, variables)
+            statements = parse(text, {name.upper(): value for name, value in (variables or {}).items()})
         except KsqlError as error:
             raise from_ksql_error(error, text) from error
         if statements:
@@ -141,6 +141,8 @@ class StatementService:
                     prepared.new_topic.config,
                 )
             number += 2
+            if isinstance(prepared.command, SetProperty) and not props.is_known(prepared.command.name):
+                raise statement_error(f"Unknown property: {prepared.command.name}", statement.text)
             _apply_session(prepared.command, session)
             catalog.apply(prepared.command, f"TRY_{number}")
 
