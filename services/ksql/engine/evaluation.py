@@ -70,6 +70,10 @@ COMPARISONS: dict[str, Binary] = {
 }
 
 
+def inverse(value: Any) -> Any:
+    return None if value is None else not value
+
+
 def between(value: Any, low: Any, high: Any) -> bool:
     return value is not None and low is not None and high is not None and low <= value <= high
 

@@ -17,6 +17,8 @@ Evaluate = Callable[[tuple[Any, ...], int, Any], Any]
 
 _INLINE = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
+_NEVER_NULL = (ex.Comparison, ex.Logical, ex.IsNull, ex.Between, ex.In, ex.Like)
+
 
 class _Writer:
     """Collects the text of one function and the objects that it names."""
@@ -52,7 +54,9 @@ class _Writer:
             case ex.Logical(op=op, left=left, right=right):
                 return f"(bool({self.write(left)}) {op.lower()} bool({self.write(right)}))"
             case ex.Not(operand=operand):
-                return f"(not {self.write(operand)})"
+                if isinstance(operand, _NEVER_NULL):
+                    return f"(not {self.write(operand)})"
+                return self._call(evaluation.inverse, self.write(operand))
             case ex.IsNull(operand=operand, negated=negated):
                 return f"({self.write(operand)} is {'not ' if negated else ''}None)"
             case ex.Between(operand=operand, low=low, high=high, negated=negated):

@@ -27,6 +27,7 @@ _TYPE_NAMES: Final = {
     "TIME": types.TIME,
     "TIMESTAMP": types.TIMESTAMP,
 }
+_WITH_UNIT: Final = frozenset({"TIMESTAMPADD", "TIMESTAMPSUB", "DATEADD", "DATESUB", "TIMEADD", "TIMESUB"})
 _INT_MAX: Final = 2**31 - 1
 _LONG_MAX: Final = 2**63 - 1
 
@@ -65,9 +66,8 @@ def build_expression(node: Node) -> ast.Expression:  # noqa: PLR0911, PLR0912 - 
             return _case(node)
         case "call" | "call_star":
             callee, *arguments = trees(node)
-            return ast.Call(
-                identifier_text(first_token(callee)), tuple(map(build_expression, arguments)), location(node)
-            )
+            name = identifier_text(first_token(callee))
+            return ast.Call(name, _arguments(name, arguments), location(node))
         case "column":
             return ast.ColumnName(None, identifiers(node)[0], location(node))
         case "qualified_column":
@@ -75,6 +75,15 @@ def build_expression(node: Node) -> ast.Expression:  # noqa: PLR0911, PLR0912 - 
             return ast.ColumnName(source, name, location(node))
         case _:
             return build_literal(node)
+
+
+def _arguments(name: str, nodes: list[Node]) -> tuple[ast.Expression, ...]:
+    """The arguments of a call; the unit of TIMESTAMPADD(DAYS, 1, t) is a word of its own, no column."""
+    arguments = tuple(map(build_expression, nodes))
+    if name.upper() in _WITH_UNIT and arguments and isinstance(arguments[0], ast.ColumnName):
+        unit = arguments[0].name
+        return ast.Literal(unit, "string", unit), *arguments[1:]
+    return arguments
 
 
 def _comparison(node: Node) -> ast.Expression:
