@@ -11,14 +11,12 @@ from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.base import Context, Entry, Node
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.sink import Poll, Sink
-from services.ksql.engine.operators.source import Decoded, Drop, Source
+from services.ksql.engine.operators.source import Source
 from services.ksql.engine.records import InputRecord, OutputRecord, TableRow
 from services.ksql.engine.state import Change
 from services.ksql.engine.stats import Stats
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
-
-_PEEKED_KEPT = 10_000
 
 
 class Query:
@@ -75,7 +73,6 @@ class Query:
         for source in builder.sources:
             self._by_topic.setdefault(source.topic, []).append(source)
         self._stores = {store.name: store for node in builder.nodes for store in node.stores()}
-        self._peeked: dict[tuple[str, int, int], Decoded | Drop] = {}
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -98,24 +95,14 @@ class Query:
         return self._poll is not None and self._poll.is_done
 
     def event_time(self, record: InputRecord) -> int | None:
-        """The event time of a record, by which partitions are read in step; None for poison. The work is kept for ``process``."""
+        """The event time of a record, by which partitions are read in step; None for poison."""
         sources = self._by_topic.get(record.topic)
         if not sources:
             return None
         if sources[0].uses_record_time:
             return record.timestamp if record.timestamp >= 0 else None
-        decoded = self._decode(sources[0], record)
-        if len(self._peeked) >= _PEEKED_KEPT:
-            self._peeked.clear()
-        self._peeked[record.topic, record.partition, record.offset] = decoded
-        return None if isinstance(decoded, Drop) else decoded[1]
-
-    @staticmethod
-    def _decode(source: Source, record: InputRecord) -> Decoded | Drop:
-        try:
-            return source.decode(record)
-        except Drop as drop:
-            return drop
+        parts = sources[0].read(record)
+        return None if isinstance(parts, str) else parts[2]
 
     def process(self, record: InputRecord, now_ms: int | None = None) -> list[OutputRecord]:
         """Carries one record through; what goes to the sink. ``now_ms`` is the wall clock that ``max_ahead_ms`` is measured from."""
@@ -131,19 +118,18 @@ class Query:
     def _process(self, record: InputRecord, now_ms: int | None) -> None:
         context = self._context
         context.stats.consumed += 1
-        peeked = self._peeked.pop((record.topic, record.partition, record.offset), None) if self._peeked else None
         for source in self._by_topic.get(record.topic, ()):
-            decoded = peeked if peeked is not None else self._decode(source, record)
-            peeked = None
-            if isinstance(decoded, Drop):
-                context.stats.drop(source.name, str(decoded))
+            parts = source.read(record)
+            if isinstance(parts, str):
+                context.stats.drop(source.name, parts)
                 continue
-            t = decoded[1]
+            t = parts[2]
             if self._max_ahead is not None and now_ms is not None and t > now_ms + self._max_ahead:
                 context.stats.drop(source.name, "event_time_ahead")
                 continue
-            context.stream_time = max(context.stream_time, t)
-            source.accept(record, decoded)
+            if t > context.stream_time:  # noqa: PLR1730 - a comparison is cheaper than max
+                context.stream_time = t
+            source.accept(record, parts)
 
     def _take(self) -> list[OutputRecord]:
         out = self._context.out

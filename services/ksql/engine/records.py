@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Headers = tuple[tuple[str, bytes | None], ...]
 Window = tuple[int, int]
 
 
-class InputRecord(NamedTuple):
-    """A record of a source topic; ``timestamp`` in milliseconds."""
+@dataclass(slots=True)
+class InputRecord:
+    """A record of a source topic; ``timestamp`` in milliseconds.
+
+    ``memo`` is the engine's: what a source read out of the bytes, so that several queries over the same source, and the
+    look at the event time before, read them once.
+    """
 
     topic: str
     partition: int
@@ -18,6 +24,7 @@ class InputRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    memo: Any = field(default=None, compare=False, repr=False)
 
 
 class OutputRecord(NamedTuple):

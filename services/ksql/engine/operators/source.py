@@ -16,11 +16,8 @@ from services.ksql.serde.formats import decoder
 from services.ksql.serde.keys import split_window
 from services.ksql.serde.timestamps import extractor
 
-Decoded = tuple[Row, int, Window | None]
-
-
-class Drop(Exception):
-    """A record that is skipped, with its cause."""
+#: key columns, value columns, event time, window
+Parts = tuple[Row, Row, int, Window | None]
 
 
 class Source(Node):
@@ -100,18 +97,23 @@ class Source(Node):
         """Whether the event time is the record's own timestamp."""
         return self._time is None
 
-    def decode(self, record: InputRecord) -> Decoded:
-        """The row of a record, its event time and window.
+    def read(self, record: InputRecord) -> Parts | str:
+        """Key, value, event time and window of a record, or the cause why it is dropped."""
+        memo = record.memo
+        if memo is not None and memo[0] is self._source:
+            known: Parts | str = memo[1]
+            return known
+        parts = self._parts(record)
+        record.memo = (self._source, parts)
+        return parts
 
-        Raises:
-            Drop: the record is poison.
-        """
+    def _parts(self, record: InputRecord) -> Parts | str:
         try:
             w = None
             data = record.key
             if data is None:
                 if self.is_table:
-                    raise Drop("null_key")
+                    return "null_key"
                 k = self._null_key
             else:
                 if self._window is not None:
@@ -119,11 +121,9 @@ class Source(Node):
                 k = self._known_keys.get(data) or self._key(data)
             v = self._null_value if record.value is None else self._decode_value(record.value)
             t = record.timestamp if self._time is None else self._time(k, v, record)
-        except (DecodeError, ValueError, OverflowError) as error:
-            raise Drop("malformed") from error
-        if t < 0:
-            raise Drop("no_event_time")
-        return self._build(k, v, t, w, record), t, w
+        except (DecodeError, ValueError, OverflowError):
+            return "malformed"
+        return (k, v, t, w) if t >= 0 else "no_event_time"
 
     def _key(self, data: bytes) -> Row:
         key = self._decode_key(data)
@@ -132,9 +132,10 @@ class Source(Node):
         self._known_keys[data] = key
         return key
 
-    def accept(self, record: InputRecord, decoded: Decoded) -> None:
-        """Passes a decoded record on."""
-        r, t, w = decoded
+    def accept(self, record: InputRecord, parts: Parts) -> None:
+        """Passes a record on."""
+        k, v, t, w = parts
+        r = self._build(k, v, t, w, record)
         if not self.is_table:
             if record.value is None:
                 self.down.null_row(r, t, w)
