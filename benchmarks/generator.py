@@ -27,6 +27,7 @@ from aiokafka.admin import NewTopic
 
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
 from services.generator.behaviour import Crowd
+from services.generator.memory import calm_collector
 from services.generator.pacing import TokenBucket
 from services.generator.population import Population, user_names
 from services.generator.producer import Kafka, Publisher
@@ -60,6 +61,7 @@ class Turn:
 
 async def main() -> None:
     options = parse()
+    calm_collector()
     async with fresh_topics():
         result = await pacing() if options.pacing else await compare(options.turns, options.events)
     result["machine"] = machine()
@@ -141,7 +143,8 @@ async def generate(rate: float, *, max_events: int | None = None, duration_s: fl
         devices=request.devices,
         partitions=publisher.partitions,
         rng=rng,
-        max_active=settings.max_active_at_full_speed if rate == 0 else settings.max_active_sessions,
+        max_active=settings.max_active_sessions,
+        full_speed=shape.full_speed,
     )
     run = Run(shape, bucket, crowd, publisher, statistics, USERS, duration_s, max_events, rng)
     began = time.perf_counter()

@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.generator.api import router
+from services.generator.memory import calm_collector
 from services.generator.metrics import GeneratorCollector
 from services.generator.producer import Broker, Kafka
 from services.generator.runner import Runner
@@ -32,6 +33,7 @@ def create_app(
             runner = Runner(settings, seeder, kafka)
             app.state.runner, app.state.seeder, app.state.broker = runner, seeder, kafka
             app.state.registry.register(GeneratorCollector(runner))
+            calm_collector()
             try:
                 yield
             finally:

@@ -38,6 +38,8 @@ LANDING_S: Final = 0.4
 #: logins while others are due: a little below the share that keeps the number of people online steady
 _LOGIN_SHARE: Final = 0.8 / (1.0 + MEAN_VIEWS)
 _VIEW_SHARE: Final = 1.0 - _LOGIN_SHARE
+#: people online at full speed: enough to mix, few enough to stay in the processor's cache
+MAX_HURRIED: Final = 4_000
 _BLOCK: Final = 8192
 #: a duplicate repeats one of this many last events
 _RECENT: Final = 256
@@ -47,6 +49,8 @@ class EventSource(Protocol):
     """Makes events for the times that the pacer gives."""
 
     made: Made
+    #: whether events are wanted as fast as possible, so that no pause can be kept
+    full_speed: bool
 
     def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
         """One event per entry of ``times`` (rising, seconds of the run), stamped ``now_ms`` (milliseconds since the epoch)."""
@@ -97,8 +101,10 @@ class Crowd:
     rng: np.random.Generator
     faults: Faults = field(default_factory=Faults)
     max_active: int = 20_000
+    full_speed: bool = False
     made: Made = field(default_factory=Made)
 
+    _hurried: list[_Visit] = field(default_factory=list)
     _online: list[tuple[float, int, _Visit]] = field(default_factory=list)
     _recent: deque[Event] = field(default_factory=lambda: deque(maxlen=_RECENT))
     _logins: int = 0
@@ -127,10 +133,12 @@ class Crowd:
     def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
         if self.faults.any:
             return [self._with_faults(t, now_ms) for t in times]
+        if self.full_speed:
+            return self._hurry(times, now_ms)
         return self._make(times, now_ms, b"%d}" % now_ms)
 
     def _make(self, times: Sequence[float], now_ms: int, stamp: bytes) -> list[Event]:
-        """The events themselves. One flat loop: this is where the time goes at full speed."""
+        """The events themselves. One flat loop: at high rates this is where the time goes."""
         online, most, replace = self._online, self.max_active, heapq.heapreplace
         uniform, think = self._uniform.__next__, self._think.__next__
         events: list[Event] = []
@@ -144,7 +152,10 @@ class Crowd:
                 segment_end, cumulative = segment.end, segment.cumulative
                 tails = [_TAILS[source] for source in segment.sources]
             if not online or (online[0][0] > t and len(online) < most) or (draw := uniform()) < login_share:
-                events.append(self._login(t, now_ms))
+                visit, login = self._login(now_ms)
+                self._logins += 1
+                heapq.heappush(online, (t + LANDING_S * think() / THINK_MEDIAN_S, self._logins, visit))
+                events.append(login)
                 continue
             _, number, visit = online[0]
             visit.views_left -= 1
@@ -159,13 +170,40 @@ class Crowd:
         self.made.page_views += views
         return events
 
-    def _login(self, t: float, now_ms: int) -> Event:
+    def _hurry(self, times: Sequence[float], now_ms: int) -> list[Event]:
+        """At full speed nobody's pauses can be kept: whoever is online is as likely as any other to view the next page."""
+        online, most, uniform = self._hurried, MAX_HURRIED, self._uniform.__next__
+        login_share, view_share = _LOGIN_SHARE, _VIEW_SHARE
+        segment = self.waves.at(times[0])
+        cumulative, tails = segment.cumulative, [_TAILS[source] for source in segment.sources]
+        stamp = b"%d}" % now_ms
+        events: list[Event] = []
+        views = 0
+        for _ in times:
+            if len(online) < most or (draw := uniform()) < login_share:
+                visit, login = self._login(now_ms)
+                online.append(visit)
+                events.append(login)
+                continue
+            # One draw says who and, with what is left of it, from where.
+            draw = (draw - login_share) / view_share * len(online)
+            position = int(draw)
+            visit = online[position]
+            visit.views_left -= 1
+            if not visit.views_left:
+                online[position] = online[-1]
+                online.pop()
+            views += 1
+            tail = tails[bisect_right(cumulative, draw - position)]
+            events.append((visit.partition, visit.key, visit.head + tail + stamp))
+        self.made.page_views += views
+        return events
+
+    def _login(self, now_ms: int) -> tuple[_Visit, Event]:
         key, partition = next(self._ids)
         user_id = next(self._users)
         head = b'{"session_id":"%b","user_id":%d,' % (key, user_id)
         visit = _Visit(key, partition, head + b'"source":"', next(self._length))
-        self._logins += 1
-        heapq.heappush(self._online, (t + LANDING_S * next(self._think) / THINK_MEDIAN_S, self._logins, visit))
         self.made.user_sessions += 1
         value = b'%b"user_name":%b,"login_timestamp":%d,"device":"%b"}' % (
             head,
@@ -173,7 +211,7 @@ class Crowd:
             now_ms,
             next(self._device),
         )
-        return self.partitions + partition, key, value
+        return visit, (self.partitions + partition, key, value)
 
     def _with_faults(self, t: float, now_ms: int) -> Event:
         faults, made, draw = self.faults, self.made, next(self._uniform)

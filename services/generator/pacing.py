@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
+import numpy as np
+
 #: seconds of one filling step; an event is at most this late
 STEP_S: Final = 0.005
 #: a stall up to this long is caught up, so that the average over 10 s stays exact
@@ -114,7 +116,8 @@ class TokenBucket:
 
     def _take_at_full_speed(self, now: float, limit: int) -> Sequence[float]:
         start = self.position + self._fast
-        taken = [*self._due, *(start + i / FULL_SPEED for i in range(1, limit + 1 - len(self._due)))]
+        fresh = max(0, limit - len(self._due))
+        taken = [*self._due, *(start + np.arange(1, fresh + 1) / FULL_SPEED).tolist()]
         self._due = []
         self._fast += limit / FULL_SPEED
         whole = int(self._fast / STEP_S)

@@ -78,6 +78,7 @@ class Player:
     recording: Recording
     partitions: int
     made: Made = field(default_factory=Made)
+    full_speed: bool = False
     _next: int = 0
 
     def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:

@@ -126,7 +126,7 @@ class Run:
 
     def _apply(self) -> None:
         if isinstance(self.pacer, TokenBucket):
-            self.pacer.full_speed = self.shape.full_speed
+            self.pacer.full_speed = self.source.full_speed = self.shape.full_speed
         self._changed.set()
 
     def _end(self) -> float:

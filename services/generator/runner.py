@@ -219,8 +219,6 @@ class Runner:
     def _crowd(
         self, request: StartRequest, streams: _Streams, ids: NDArray[np.int64], shape: Shape, partitions: int
     ) -> Crowd:
-        settings = self._settings
-        max_active = settings.max_active_at_full_speed if shape.full_speed else settings.max_active_sessions
         return Crowd(
             population=Population(ids, skew=request.skew, rng=streams.people),
             waves=shape.waves,
@@ -233,5 +231,6 @@ class Runner:
                 duplicate=request.duplicate_fraction,
                 malformed=request.malformed_fraction,
             ),
-            max_active=max_active,
+            max_active=self._settings.max_active_sessions,
+            full_speed=shape.full_speed,
         )

@@ -28,8 +28,6 @@ class Settings(ServiceSettings):
     kafka_deadline: timedelta = timedelta(seconds=10)
     #: people who are browsing at once; beyond it the next view comes early instead of a further login
     max_active_sessions: int = Field(default=20_000, ge=1)
-    #: the same at full speed, where pauses for thought mean nothing and a small crowd is quicker to follow
-    max_active_at_full_speed: int = Field(default=4_000, ge=1)
     #: how often the population is read again while running (users come and go)
     population_refresh: timedelta = timedelta(seconds=30)
     #: the folder that holds recordings for the replay profile

@@ -112,6 +112,26 @@ def test_no_more_people_are_online_than_allowed() -> None:
     assert len(people._online) < 140
 
 
+def test_full_speed_keeps_the_chain_the_mix_and_the_seed() -> None:
+    one, two = crowd(3), crowd(3)
+    one.full_speed = two.full_speed = True
+    times = [i / 100_000 for i in range(60_000)]
+    events = one.emit(times, NOW_MS)
+
+    assert events == two.emit(times, NOW_MS)
+    sessions: set[bytes] = set()
+    for lane, key, _ in events:
+        if lane >= P:
+            sessions.add(key)
+        else:
+            assert key in sessions
+    later = events[20_000:]
+    assert sum(lane < P for lane, _, _ in later) / len(later) == pytest.approx(MEAN_VIEWS / (1 + MEAN_VIEWS), abs=0.08)
+    assert one.made.page_views + one.made.user_sessions == len(events)
+    sources = Counter(loads(value)["source"] for lane, _, value in later if lane < P)
+    assert sources["Homepage"] / sum(sources.values()) == pytest.approx(0.5, abs=0.02)
+
+
 def test_faults_come_in_the_shares_asked_for() -> None:
     people = crowd(faults=Faults(late=0.03, late_max_s=60, duplicate=0.01, malformed=0.02))
     events = live(people, 200, 200)
