@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.ksql.errors import ParseError
 from services.ksql.model.schema import SourceKind, WindowType
@@ -6,6 +8,7 @@ from services.ksql.model.types import BIGINT, INTEGER, STRING
 from services.ksql.sql import ast
 from services.ksql.sql.format import format_expression
 from services.ksql.sql.parser import parse, parse_one
+from services.ksql.sql.tokens import KEYWORDS, NON_RESERVED
 
 
 def query_of(text: str) -> ast.Query:
@@ -190,3 +193,25 @@ def test_key_words_belong_to_streams_or_tables() -> None:
 def test_types_out_of_scope_are_refused(name: str) -> None:
     with pytest.raises(ParseError, match=r"not supported|unknown type"):
         parse(f"CREATE STREAM s (a {name}) WITH (x='1');")
+
+
+@pytest.mark.parametrize("word", sorted(NON_RESERVED))
+def test_words_that_are_not_reserved_name_anything(word: str) -> None:
+    parse(f"CREATE STREAM {word} ({word} INT KEY, x INT) WITH (kafka_topic='a');")
+    query = query_of(
+        f"SELECT {word}, a.{word}, {word}.*, f({word}) AS {word}, x {word} FROM {word} {word} WHERE {word} = 1;"
+    )
+    assert query.source == ast.Relation(word, word)
+
+
+@given(
+    st.lists(
+        st.sampled_from([*sorted(KEYWORDS), "a", "`b`", "1", "'t'", "(", ")", ",", "=", "*", ";", "${v}", "?"]),
+        max_size=12,
+    )
+)
+def test_any_words_are_parsed_or_refused(words: list[str]) -> None:
+    try:
+        parse(" ".join(words))
+    except ParseError as error:
+        assert error.message
