@@ -16,6 +16,7 @@ from deploy.local.board import Board, Phase
 from deploy.local.client import Services
 from deploy.local.errors import ServiceRefused
 from deploy.local.ports import Ports
+from deploy.local.waiting import ended
 
 REDRAW = timedelta(milliseconds=250)
 ASK_LOAD = timedelta(seconds=1)
@@ -70,9 +71,7 @@ async def shown(
         try:
             yield
         finally:
-            drawing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await drawing
+            await ended(drawing)
             draw()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from rich.console import Console
 
@@ -13,6 +12,7 @@ from deploy.local.board import Board, Phase
 from deploy.local.options import Options
 from deploy.local.ports import Ports
 from deploy.local.state import State
+from deploy.local.waiting import ended
 
 
 async def up(options: Options, state: State, console: Console) -> Board:
@@ -40,7 +40,5 @@ async def up(options: Options, state: State, console: Console) -> Board:
             final = await session.run(options, state, show=show, say=console.print)
     finally:
         if watching is not None:
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            await ended(watching)
     return final

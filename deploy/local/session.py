@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -16,6 +15,7 @@ from deploy.local.errors import ComponentFailed, ServiceRefused, StackError
 from deploy.local.options import Options
 from deploy.local.state import State
 from deploy.local.supervisor import Supervisor
+from deploy.local.waiting import ended
 
 LEFTOVERS_WITHIN = timedelta(seconds=10)
 
@@ -81,10 +81,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> Non
         if task.done():
             task.result()
     finally:
-        for pending in (task, stopping):
-            pending.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await pending
+        await ended(task, stopping)
 
 
 def published(error: StackError) -> dict[str, object]:

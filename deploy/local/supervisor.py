@@ -16,6 +16,7 @@ from deploy.local.board import Board, Health
 from deploy.local.component import Component
 from deploy.local.errors import ComponentFailed
 from deploy.local.state import Started, State
+from deploy.local.waiting import ended
 
 TAIL_LINES = 12
 
@@ -41,6 +42,7 @@ class Supervisor:
         self._pace = pace
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._started: dict[str, Started] = {}
+        self._answers: dict[str, str] = {}
         self._healthy = {name: asyncio.Event() for name in self._components}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._myself = Started.of(os.getpid())
@@ -58,8 +60,7 @@ class Supervisor:
                 if keeper.done():
                     keeper.result()
         finally:
-            everybody.cancel()
-            await asyncio.gather(everybody, return_exceptions=True)
+            await ended(everybody)
 
     async def _all_healthy(self) -> None:
         for event in self._healthy.values():
@@ -67,9 +68,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stops everything in reverse order, in parallel where it may. Never raises for a component's sake."""
-        for keeper in self._keepers.values():
-            keeper.cancel()
-        await asyncio.gather(*self._keepers.values(), return_exceptions=True)
+        await ended(*self._keepers.values())
         before = order.dependents(self._components.values())
         stopped = {name: asyncio.Event() for name in self._components}
 
@@ -110,8 +109,8 @@ class Supervisor:
                     reason = failed.reason.partition(": ")[2]
 
     async def _launch(self, component: Component, note: str = "") -> None:
-        log = self._state.log(component.name)
         loop = asyncio.get_running_loop()
+        self._answers[component.name] = "none"
         try:
             async with asyncio.timeout(component.ready_within.total_seconds()):
                 self._tell(component, Health.PREPARING, note=self._board.lines[component.name].note)
@@ -123,43 +122,33 @@ class Supervisor:
                 self._write_pids()
                 self._board.lines[component.name].pid = child.pid
                 self._tell(component, Health.STARTING, note=self._board.lines[component.name].note)
-                await self._until_healthy(component, child)
+                await self._until_healthy(component, child, loop.time() + component.ready_within.total_seconds())
         except TimeoutError:
-            reason = f"not healthy after {component.ready_within.total_seconds():.0f} s"
-            raise self._failed(component, reason, log) from None
+            waited = f"not healthy after {component.ready_within.total_seconds():.0f} s"
+            raise self._failed(component, f"{waited}; last answer: {self._answers[component.name]}") from None
         except ComponentFailed as failed:
-            raise self._failed(component, failed.reason.partition(": ")[2], log) from failed
+            raise self._failed(component, failed.reason.partition(": ")[2]) from failed
         except Exception as error:
-            raise self._failed(component, f"cannot be started: {type(error).__name__}: {error}", log) from error
+            raise self._failed(component, f"cannot be started: {type(error).__name__}: {error}") from error
         self._board.lines[component.name].seconds = round(loop.time() - begun, 2)
         self._tell(component, Health.HEALTHY, note=note)
         self._healthy[component.name].set()
 
-    async def _until_healthy(self, component: Component, child: asyncio.subprocess.Process) -> None:
-        last = "no answer yet"
-        try:
-            while True:
-                if child.returncode is not None:
-                    raise ComponentFailed(
-                        component.name,
-                        f"ended while starting ({_ending(child.returncode)})",
-                        log=self._state.log(component.name),
-                    )
-                try:
-                    await component.health()
-                    break
-                except Exception as error:
-                    # Whatever a probe raises means the same: not healthy yet.
-                    last = f"{type(error).__name__}: {error}".splitlines()[0]
-                await asyncio.sleep(self._pace.probe.total_seconds())
-        except asyncio.CancelledError:
-            self._board.lines[component.name].note = f"last answer: {last}"
-            raise
+    async def _until_healthy(self, component: Component, child: asyncio.subprocess.Process, deadline: float) -> None:
+        """The caller's time-out ends this; ``deadline`` is for the case that a probe swallows it (see ``waiting.ended``)."""
+        while (answer := await _ask(component)) is not None:
+            self._answers[component.name] = answer
+            if child.returncode is not None:
+                reason = f"ended while starting ({_ending(child.returncode)})"
+                raise ComponentFailed(component.name, reason, log=self._state.log(component.name))
+            if asyncio.get_running_loop().time() >= deadline:
+                raise TimeoutError
+            await asyncio.sleep(self._pace.probe.total_seconds())
 
-    def _failed(self, component: Component, reason: str, log: Path) -> ComponentFailed:
-        detail = self._board.lines[component.name].note
-        self._tell(component, Health.FAILED, note=f"{reason}; {detail}" if detail.startswith("last answer") else reason)
-        return ComponentFailed(component.name, self._board.lines[component.name].note, log=log, tail=tail(log))
+    def _failed(self, component: Component, reason: str) -> ComponentFailed:
+        log = self._state.log(component.name)
+        self._tell(component, Health.FAILED, note=reason)
+        return ComponentFailed(component.name, reason, log=log, tail=tail(log))
 
     async def _end(self, component: Component) -> None:
         child = self._processes.get(component.name)
@@ -185,6 +174,15 @@ class Supervisor:
 
     def _write_pids(self) -> None:
         self._state.write_pids(self._myself, self._started)
+
+
+async def _ask(component: Component) -> str | None:
+    """None if the component is healthy, else what its probe said: whatever a probe raises means "not yet"."""
+    try:
+        await component.health()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}".splitlines()[0]
+    return None
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 QUICKLY = timedelta(milliseconds=50)
+CANCEL_AGAIN = timedelta(milliseconds=500)
 
 
 async def until(
@@ -22,3 +24,18 @@ async def until(
         if deadline is not None and loop.time() >= deadline:
             return False
         await asyncio.sleep(every.total_seconds())
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels the tasks and returns when all have ended, however they end.
+
+    Asking once is not enough: a cancel that arrives in the same moment as a time-out inside an HTTP client (anyio's scopes) can be taken
+    for that time-out and is lost.
+    """
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN.total_seconds())
+    # Looked at, so that no failure is reported as never retrieved.
+    await asyncio.gather(*tasks, return_exceptions=True)

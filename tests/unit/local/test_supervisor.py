@@ -149,3 +149,43 @@ async def test_the_log_has_the_components_output(tmp_path: Path) -> None:
     await supervisor.start()
     assert "hello" in state.log("a").read_text()
     await supervisor.stop()
+
+
+async def test_a_probe_that_swallows_a_cancel_cannot_hold_up_the_stop(tmp_path: Path) -> None:
+    swallowed = 0
+
+    async def deaf() -> None:
+        nonlocal swallowed
+        try:
+            await asyncio.sleep(300)
+        except asyncio.CancelledError:
+            swallowed += 1
+            if swallowed > 2:
+                raise
+            raise RuntimeError("taken for a time-out") from None
+
+    supervisor, board, state = supervise(tmp_path, fake(tmp_path, "a", health=deaf))
+    starting = asyncio.create_task(supervisor.start())
+    await eventually(lambda: board.lines["a"].state is Health.STARTING)
+    started = state.read_pids()["a"]
+    starting.cancel()
+    async with asyncio.timeout(10):
+        await supervisor.stop()
+    assert swallowed > 1
+    assert not started.alive()
+    assert starting.cancelled() or await asyncio.wait({starting}, timeout=1)
+
+
+async def test_a_probe_that_swallows_its_time_out_cannot_start_for_ever(tmp_path: Path) -> None:
+    async def deaf() -> None:
+        try:
+            await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            raise RuntimeError("taken for a time-out") from None
+        raise RuntimeError("not yet")
+
+    supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", health=deaf, ready_within=0.3))
+    with pytest.raises(ComponentFailed, match="not healthy after"):
+        async with asyncio.timeout(10):
+            await supervisor.start()
+    await supervisor.stop()
