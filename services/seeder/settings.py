@@ -16,6 +16,7 @@ class Settings(ServiceSettings):
     mysql_user: str = "pagepulse"
     mysql_password: SecretStr = SecretStr("")
     mysql_database: str = "pagepulse"
+    mysql_table: str = Field(default="users", pattern=r"^[a-z_]{1,64}$")
     #: one writer, and a few readers for the pages that people and the generator ask for
     mysql_pool_size: int = Field(default=5, ge=2)
     mysql_connect_timeout: timedelta = timedelta(seconds=3)

@@ -25,10 +25,11 @@ _WARM_UP_S = 120.0
 
 
 @cache
-def sql(name: str) -> str:
-    """The statement in ``sql/<name>.sql``, without its comment lines."""
+def sql(name: str, table: str = "users") -> str:
+    """The statement in ``sql/<name>.sql`` for ``table``, without its comment lines."""
     text = files(__package__).joinpath(f"sql/{name}.sql").read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
+    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    return "\n".join(lines).strip().replace("{users}", f"`{table}`")
 
 
 class Store:
@@ -65,7 +66,7 @@ class Store:
         async with self._connection() as connection:
             await connection.begin()
             try:
-                yield Transaction(connection)
+                yield Transaction(connection, self._settings.mysql_table)
                 await connection.commit()
             except asyncio.CancelledError:
                 # A statement may be half way: closing is the one safe end, and the server rolls back.
@@ -84,7 +85,7 @@ class Store:
                 self._connection() as connection,
                 connection.cursor(aiomysql.DictCursor) as cursor,
             ):
-                await cursor.execute(sql(name), parameters)
+                await cursor.execute(sql(name, self._settings.mysql_table), parameters)
                 return [_in_utc(row) for row in await cursor.fetchall()]
         except TimeoutError as error:
             raise DeadlineExceeded(
@@ -126,7 +127,7 @@ class Store:
                     async with pool.acquire() as connection, connection.cursor() as cursor:
                         # The server warns when the table is there already, which is what we want.
                         await cursor.execute("SET sql_notes = 0")
-                        await cursor.execute(sql("create_users"))
+                        await cursor.execute(sql("create_users", settings.mysql_table))
                         await cursor.execute("SET sql_notes = 1")
                 self._pool = pool
             return self._pool
@@ -135,12 +136,13 @@ class Store:
 class Transaction:
     """What a writer may do inside one transaction. Each call answers how many rows it touched."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, table: str) -> None:
         self._connection = connection
+        self._table = table
 
     async def count(self) -> int:
         async with self._connection.cursor() as cursor:
-            await cursor.execute(sql("count_users"))
+            await cursor.execute(sql("count_users", self._table))
             (count,) = await cursor.fetchone()
             return int(count)
 
@@ -154,7 +156,7 @@ class Transaction:
     async def insert_one(self, person: Person) -> int:
         """Adds one person and answers the new id."""
         async with self._connection.cursor() as cursor:
-            await cursor.execute(sql("insert_user"), person)
+            await cursor.execute(sql("insert_user", self._table), person)
             return int(cursor.lastrowid)
 
     async def update(self, user_ids: Sequence[int], people: Sequence[Person]) -> int:
@@ -165,11 +167,11 @@ class Transaction:
 
     async def delete_chunk(self, limit: int) -> int:
         async with self._connection.cursor() as cursor:
-            return int(await cursor.execute(sql("delete_chunk"), (limit,)))
+            return int(await cursor.execute(sql("delete_chunk", self._table), (limit,)))
 
     async def _many(self, name: str, rows: Sequence[Sequence[Any]]) -> int:
         async with self._connection.cursor() as cursor:
-            return int(await cursor.executemany(sql(name), rows) or 0)
+            return int(await cursor.executemany(sql(name, self._table), rows) or 0)
 
 
 class _as_unavailable:  # noqa: N801 - reads as a statement where it is used

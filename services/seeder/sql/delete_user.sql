@@ -1,1 +1,1 @@
-DELETE FROM users WHERE user_id = %s
+DELETE FROM {users} WHERE user_id = %s

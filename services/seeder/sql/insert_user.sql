@@ -1,1 +1,1 @@
-INSERT INTO users (age, gender, country, subscription) VALUES (%s, %s, %s, %s)
+INSERT INTO {users} (age, gender, country, subscription) VALUES (%s, %s, %s, %s)

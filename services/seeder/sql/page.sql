@@ -1,5 +1,5 @@
 SELECT user_id, age, gender, country, subscription, updated_at
-FROM users
+FROM {users}
 WHERE user_id > %(after)s
   AND (%(country)s IS NULL OR country = %(country)s)
   AND (%(subscription)s IS NULL OR subscription = %(subscription)s)

@@ -1,5 +1,5 @@
 SELECT COUNT(*) AS users
-FROM users
+FROM {users}
 WHERE (%(country)s IS NULL OR country = %(country)s)
   AND (%(subscription)s IS NULL OR subscription = %(subscription)s)
   AND (%(gender)s IS NULL OR gender = %(gender)s)

@@ -8,4 +8,4 @@ SELECT
   MIN(age) AS min_age,
   MAX(age) AS max_age,
   AVG(age) AS mean_age
-FROM users
+FROM {users}

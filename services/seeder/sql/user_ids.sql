@@ -1,1 +1,1 @@
-SELECT user_id FROM users
+SELECT user_id FROM {users}
