@@ -75,7 +75,7 @@ def up(  # noqa: PLR0917  (typer passes options by name)
             f"at most {highest_offset(brokers)}: there are no ports beyond 65535", param_hint="--port-offset"
         )
     options = Options(
-        dir=directory.absolute(),
+        dir=directory.resolve(),
         brokers=brokers,
         demo=demo,
         generate=demo and not detach,
@@ -132,7 +132,7 @@ def status(
     elif found.running:
         console.print(pictures.board(found.board))
     else:
-        console.print(f"nothing runs in {directory.absolute()}")
+        console.print(f"nothing runs in {directory.resolve()}")
     if not found.running:
         raise typer.Exit(EXIT_NOT_RUNNING)
     raise typer.Exit(0 if found.ready else EXIT_UNHEALTHY)

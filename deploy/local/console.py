@@ -67,7 +67,7 @@ def headline(run: Board, *, load: str = "") -> Text:
         what = Text("everything is stopped", "dim")
     else:
         what = Text(f"{run.phase} {run.detail}".strip() + " ...", "cyan")
-    return what + Text(f"   {load}" if load else "")
+    return what + Text(f"   {load}" if load and run.phase is Phase.READY else "")
 
 
 def event(run: Board, line: Line) -> Text:

@@ -12,6 +12,9 @@ from rich.text import Text
 
 Answer = Mapping[str, Any]
 LISTS = ("resources", "steps", "tables", "items", "changes")
+NAMES = frozenset({"kind", "name", "resource", "table", "side", "action", "state"})
+"""Columns that are never broken over lines."""
+
 COLUMNS = (
     *("kind", "name", "resource", "table", "side", "action", "state", "attempts", "took_ms"),
     *("compared", "equal", "missing", "extra", "different", "late"),
@@ -56,7 +59,7 @@ def _rows(rows: Iterable[Any], wanted: Iterable[str] | None) -> RenderableType:
     columns = present if wanted is None else [column for column in wanted if column in present]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in NAMES)
     for row in rows:
         table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
     return table

@@ -64,7 +64,7 @@ class State:
     """The state folder at ``root``."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
+        self.root = root.resolve()
         self.logs = self.root / "logs"
         self.conf = self.root / "conf"
         self.data = self.root / "data"
