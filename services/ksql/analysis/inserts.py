@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.expressions import cast, typed
-from services.ksql.errors import KsqlError
+from services.ksql.errors import KsqlError, RequestError
 from services.ksql.model import expression as ex
 from services.ksql.model.commands import InsertValues
 from services.ksql.model.plan import NamedExpression, ProjectStep
@@ -38,9 +38,9 @@ def _target(name: str, catalog: Catalog) -> DataSource:
         close = next((s.name for s in catalog.sources() if s.name.upper() == name.upper()), None)
         if close is not None:
             hint = f'\nDid you mean "{close}"? Hint: wrap the source name in double quotes to make it case-sensitive.'
-        raise KsqlError(f"Cannot insert values into an unknown stream/table: {backtick(name)}{hint}")
+        raise RequestError(f"Cannot insert values into an unknown stream/table: {backtick(name)}{hint}")
     if target.read_only:
-        raise KsqlError(f"Cannot insert values into read-only {target.kind.lower()}: {name}")
+        raise RequestError(f"Cannot insert values into read-only {target.kind.lower()}: {name}")
     if target.window is not None:
         raise KsqlError("Cannot insert values into windowed stream/table: " + backtick(name))
     return target
