@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from services.ksql.functions import numbers
-from services.ksql.functions.time_patterns import at_millis, iso_millis
+from services.ksql.functions.time_zones import at_millis, iso_millis
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER, BaseType, SqlType
 from services.ksql.serde.doubles import java_double
 

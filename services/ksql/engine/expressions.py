@@ -110,7 +110,7 @@ def compile_one(expression: ex.Expression, layout: Layout) -> Evaluate:
     def guarded(r: tuple[Any, ...], t: int, w: Any) -> Any:
         try:
             return fast(r, t, w)
-        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
+        except Exception:  # whatever a function raises: NULL, as in ksqlDB
             return None
 
     return guarded
@@ -127,7 +127,7 @@ def compile_row(expressions: Sequence[ex.Expression], layout: Layout) -> Evaluat
     def guarded(r: tuple[Any, ...], t: int, w: Any) -> Any:
         try:
             return fast(r, t, w)
-        except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError):
+        except Exception:  # whatever a function raises: NULL, as in ksqlDB
             return tuple(one(r, t, w) for one in singles)
 
     return guarded

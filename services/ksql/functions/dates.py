@@ -6,7 +6,9 @@ import time
 from datetime import UTC, date
 
 from services.ksql.functions.scalar import scalar
-from services.ksql.functions.time_patterns import at_millis, formatter, parser, to_millis, zone_of
+from services.ksql.functions.time_parsing import parser
+from services.ksql.functions.time_patterns import formatter
+from services.ksql.functions.time_zones import at_millis, to_millis, zone_of
 
 _KIND = "DATE / TIME"
 _DAY = 86_400_000

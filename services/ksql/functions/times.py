@@ -6,7 +6,9 @@ import calendar
 from datetime import UTC, timedelta
 
 from services.ksql.functions.scalar import scalar
-from services.ksql.functions.time_patterns import at_millis, formatter, parser, to_millis
+from services.ksql.functions.time_parsing import parser
+from services.ksql.functions.time_patterns import formatter
+from services.ksql.functions.time_zones import at_millis, to_millis
 
 _KIND = "DATE / TIME"
 _DAY = 86_400_000

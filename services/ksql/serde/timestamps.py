@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
-from services.ksql.functions.time_patterns import parser, to_millis
+from services.ksql.functions.time_parsing import parser
+from services.ksql.functions.time_zones import to_millis
 from services.ksql.model.schema import TimestampColumn
 
 _NO_TIME = -1

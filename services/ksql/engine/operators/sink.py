@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from services.ksql.engine.operators.base import Context, Key, Node, Row
@@ -80,7 +81,11 @@ class Sink(Node):
             if t < 0:
                 self.context.stats.drop(self.name, "no_event_time")
                 return
-        value = None if r is None else self._encode_value(r[self._nk :])
+        try:
+            value = None if r is None else self._encode_value(r[self._nk :])
+        except (ValueError, TypeError, struct.error):
+            self.context.stats.drop(self.name, "unserialisable")
+            return
         self.context.stats.produced += 1
         self.context.out.append(OutputRecord(self._topic, data, value, t, plain))
 
