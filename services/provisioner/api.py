@@ -52,7 +52,9 @@ async def apply(service: Service, response: Response, wait: Wait = False) -> Run
     return await _answer(service, service.apply(), response, wait)
 
 
-@router.post("/teardown", status_code=202, summary="Take the pipeline away", responses=_RUN_ANSWERS)
+@router.post(
+    "/teardown", status_code=202, summary="Take the pipeline away", responses=_RUN_ANSWERS | problem_responses(400)
+)
 async def teardown(
     service: Service, response: Response, wait: Wait = False, request: TeardownIn | None = None
 ) -> RunOut:

@@ -166,7 +166,7 @@ class SamplesOut(_FromAttributes):
 class TeardownIn(BaseModel):
     """How much to take away."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     delete_topics: bool = Field(
         default=False,

@@ -10,8 +10,11 @@ from services.provisioner.recompute.values import User
 
 @dataclass(slots=True)
 class _History:
+    """``disordered``: a later record has an earlier stamp, so that stamps do not tell what was in force when."""
+
     since: list[int] = field(default_factory=list)
     versions: list[User | None] = field(default_factory=list)
+    disordered: bool = False
 
 
 class Users:
@@ -23,8 +26,8 @@ class Users:
     def put(self, user: int, version: User | None, arrival: int) -> None:
         """A record of the topic, in its order; ``arrival`` in ms."""
         history = self._histories.setdefault(user, _History())
-        # Two workers' clocks may disagree: the later offset is the later version whatever its stamp says.
-        history.since.append(max(arrival, history.since[-1] if history.since else arrival))
+        history.disordered |= bool(history.since) and arrival < history.since[-1]
+        history.since.append(arrival)
         history.versions.append(version)
 
     def newest(self) -> dict[int, User]:
@@ -40,6 +43,8 @@ class Users:
         history = self._histories.get(user) if user is not None else None
         if history is None:
             return [None], True
+        if history.disordered:
+            return [None, *history.versions], False
         first = bisect_right(history.since, begin) - 1
         last = bisect_right(history.since, end) - 1
         if first < 0:

@@ -290,7 +290,7 @@ async def test_teardown_with_topics_leaves_nothing_and_forgets_the_position(
 
 async def test_status_is_honest_when_a_server_is_away(provisioner: Provisioner, world: World) -> None:
     await apply(provisioner)
-    world.kafka.away = True
+    world.kafka.down = True
     status = await provisioner.status()
     assert status.overall is Overall.DEGRADED
     unknown = {resource.id for resource, seen in status.entries if seen.state is State.UNKNOWN}

@@ -4,7 +4,9 @@ client that keeps its topics in memory."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,18 +28,30 @@ FAST = timedelta(milliseconds=5)
 PATIENCE = timedelta(seconds=2)
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """As much of a consumer's record as is looked at."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+
+
 class FakeKafka(KafkaClient):
-    """Topics by name; ``away`` makes every call fail as if no broker answered."""
+    """Topics by name; ``down`` makes every call fail as if no broker answered."""
 
     def __init__(self) -> None:
         super().__init__("fake:9092", timeout=PATIENCE, patience=PATIENCE, poll_interval=FAST)
         self.existing: dict[str, TopicState] = {}
         self.ends: dict[str, dict[int, int]] = {}
         self.deleted: list[str] = []
-        self.away = False
+        self.down = False
+        self.records: dict[str, list[Record]] = {}
 
     def _answer(self) -> None:
-        if self.away:
+        if self.down:
             raise Unavailable("Kafka at fake:9092 cannot be reached", service="kafka")
 
     async def ping(self) -> None:
@@ -72,8 +86,26 @@ class FakeKafka(KafkaClient):
         self._answer()
         return {topic: self.ends[topic] for topic in topics if topic in self.ends}
 
+    async def begin_offsets(self, topic: str) -> dict[int, int]:
+        return dict.fromkeys(self.ends.get(topic, {}), 0)
+
     async def tail(self, topic: str, rows: int) -> list[Any]:
-        return []
+        return self.records.get(topic, [])[-rows:]
+
+    async def read(
+        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], stall: timedelta
+    ) -> AsyncIterator[list[Any]]:
+        for partition, end in ends.items():
+            records = [r for r in self.records.get(topic, []) if r.partition == partition]
+            if wanted := records[starts.get(partition, 0) : end]:
+                yield wanted
+
+    def append(self, topic: str, key: bytes | None, value: bytes | None, timestamp: int, partition: int = 0) -> None:
+        """A record at the end of a partition; the topic is made if need be."""
+        ends = self.ends.setdefault(topic, {0: 0})
+        offset = ends.setdefault(partition, 0)
+        ends[partition] = offset + 1
+        self.records.setdefault(topic, []).append(Record(partition, offset, key, value, timestamp))
 
 
 class FakeConnect:
@@ -135,6 +167,7 @@ class FakePinot:
         self.lingering = 0
         self.consuming = 5
         self.offsets: dict[str, int] = {}
+        self.rows: dict[str, list[Json]] = {}
         self.answer: Json = {"resultTable": {"dataSchema": {"columnNames": ["newest"]}, "rows": [["-Infinity"]]}}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -145,7 +178,7 @@ class FakePinot:
         if path == "/health":
             return httpx.Response(200, text="OK")
         if path == "/query/sql":
-            return httpx.Response(200, json=self.answer)
+            return httpx.Response(200, json=self._query(json.loads(request.content)["sql"]))
         if path.endswith("/validate"):
             return httpx.Response(200, json={})
         if path.startswith("/segments"):
@@ -153,6 +186,19 @@ class FakePinot:
         part = path.split("/")
         handler = self._schema if part[1] == "schemas" else self._table
         return handler(request, part[2] if len(part) > 2 else "", part[3] if len(part) > 3 else "")
+
+    def _query(self, sql: str) -> Json:
+        """Enough SQL for the auditor: the extent of a table, and its rows between two window starts."""
+        match = re.search(r"FROM (\w+)", sql)
+        rows = self.rows.get(match[1] if match else "")
+        if not rows:
+            return _table(["n", "first", "last"], [[0, "Infinity", "-Infinity"]]) if "COUNT" in sql else self.answer
+        if "COUNT(*)" in sql:
+            starts = [row["window_start"] for row in rows]
+            return _table(["n", "first", "last"], [[len(rows), min(starts), max(starts)]])
+        low, high = (int(number) for number in re.findall(r"window_start >?<?=? ?(\d+)", sql))
+        names = sql[len("SELECT ") : sql.index(" FROM")].split(", ")
+        return _table(names, [[row[n] for n in names] for row in rows if low <= row["window_start"] < high])
 
     def _schema(self, request: httpx.Request, name: str, _: str) -> httpx.Response:
         match request.method:
@@ -211,6 +257,10 @@ class FakePinot:
     def _topic(table: Json) -> str:
         stream = table["ingestionConfig"]["streamIngestionConfig"]["streamConfigMaps"][0]
         return str(stream["stream.kafka.topic.name"])
+
+
+def _table(names: list[str], rows: list[list[Any]]) -> Json:
+    return {"resultTable": {"dataSchema": {"columnNames": names}, "rows": rows}}
 
 
 class World:

@@ -1,0 +1,149 @@
+"""Whole audits: the recorded run of a real ksqlDB is found right, and every kind of damage is found."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.provisioner.recompute.compare import Comparison
+from services.provisioner.settings import Settings
+from services.provisioner.verify.auditor import Auditor
+from services.provisioner.verify.report import AuditReport
+from shared.errors import Unprocessable
+from tests.unit.provisioner.golden import document, lines, needs_golden
+from tests.unit.provisioner.world import World
+
+pytestmark = needs_golden
+
+TABLES = {
+    "topic5_PageView_Country": "pageview_country",
+    "topic6_PageView_Tumbling": "pageview_tumbling",
+    "topic7_PageView_Hopping": "pageview_hopping",
+    "topic8_PageView_Session": "pageview_session",
+    "topic9_UserSession_Device": "usersession_device",
+}
+
+#: the recording is old, so nothing may count as beyond retention; its distinct counts are estimates
+SETTINGS = Settings(
+    grace=timedelta(minutes=2),
+    retention=timedelta(days=20_000),
+    verify_settle=timedelta(0),
+    distinct_tolerance=1e-9,
+)
+
+
+def _key(record: dict[str, Any]) -> bytes | None:
+    key = record["key"]
+    if key is None:
+        return None
+    raw: bytes = key.to_bytes(4, "big", signed=True) if isinstance(key, int) else str(key).encode()
+    if window := record.get("window"):
+        bounds = [window["end"], window["start"]] if record["topic"] == "topic8_PageView_Session" else [window["start"]]
+        raw += b"".join(bound.to_bytes(8, "big") for bound in bounds)
+    return raw
+
+
+@pytest.fixture
+def recorded(world: World) -> World:
+    """The recording in one partition per topic, and Pinot as it would stand after it (sessions that were merged included)."""
+    for record in lines("inputs.jsonl"):
+        value = None if record["value"] is None else record["value"].encode()
+        world.kafka.append(record["topic"], _key(record), value, record["timestamp"])
+    for topic in ("topic4_CleanedUsers", "pageview_enriched", *TABLES):
+        rows: dict[tuple[str, int], Any] = {}
+        for record in lines(f"updates/{topic}.jsonl"):
+            value = record["value"]
+            encoded = None if value is None else json.dumps(value).encode()
+            world.kafka.append(topic, _key(record | {"topic": topic}), encoded, record["timestamp"])
+            if value is not None and record.get("window"):
+                rows[str(record["key"]), record["window"]["start"]] = value
+        if topic in TABLES:
+            world.pinot.rows[TABLES[topic]] = list(rows.values())
+    return world
+
+
+async def audit(world: World, settings: Settings = SETTINGS) -> AuditReport:
+    return await Auditor(world.servers, settings).audit()
+
+
+def comparison(report: AuditReport, table: str, side: str) -> Comparison:
+    return next(t.comparison for t in report.tables if (t.table, t.side) == (table, side))
+
+
+async def test_the_recorded_run_is_found_right_on_both_sides(recorded: World) -> None:
+    report = await audit(recorded)
+    problems = {(t.table, t.side): t.comparison.examples for t in report.tables if not t.comparison.clean}
+    assert not problems
+    assert len(report.tables) == 12
+    final = document("final.json")["a"]
+    for topic, table in TABLES.items():
+        for side in ("sink", "pinot"):
+            found = comparison(report, table, side)
+            assert found.compared == len(final[topic]), (table, side)
+            assert found.equal + found.unsure == found.compared
+    assert comparison(report, "pageview_enriched", "sink").equal == 2593
+    assert report.records["topic1_PageView"] > 3000
+    assert sum(report.unreadable.values()) > 0
+
+
+async def test_a_lost_a_made_up_and_a_wrong_row_are_found(recorded: World) -> None:
+    rows = recorded.pinot.rows["pageview_tumbling"]
+    lost = rows.pop(3)
+    rows.append({**rows[0], "window_start": rows[0]["window_start"] + 7})
+    rows[1] = {**rows[1], "view_count": rows[1]["view_count"] + 1}
+    found = comparison(await audit(recorded), "pageview_tumbling", "pinot")
+    assert (found.missing, found.extra, found.different) == (1, 1, 1)
+    missing = next(example for example in found.examples if example.problem == "missing")
+    assert missing.expected is not None
+    assert missing.expected["view_count"] == lost["view_count"]
+
+
+async def test_a_stale_session_in_pinot_is_no_row_but_one_on_its_own_is(recorded: World) -> None:
+    rows = recorded.pinot.rows["pageview_session"]
+    longest = max(rows, key=lambda row: row["window_end"] - row["window_start"])
+    inside = {**longest, "window_start": longest["window_start"] + 1, "view_count": 1}
+    rows.append(inside)
+    assert comparison(await audit(recorded), "pageview_session", "pinot").clean
+    rows.append({**inside, "window_start": 1_750_000_000_000, "window_end": 1_750_000_000_001})
+    assert comparison(await audit(recorded), "pageview_session", "pinot").extra == 1
+
+
+async def test_a_view_that_was_joined_with_nobodys_age_is_found(recorded: World) -> None:
+    topic = recorded.kafka.records["pageview_enriched"]
+    wrong = json.loads(topic[100].value or b"")
+    wrong["AGE"] += 40
+    topic[100] = type(topic[100])(0, 100, topic[100].key, json.dumps(wrong).encode(), topic[100].timestamp)
+    topic.pop(200)
+    found = comparison(await audit(recorded), "pageview_enriched", "sink")
+    assert (found.different, found.missing) == (1, 1)
+
+
+async def test_a_user_that_was_not_removed_is_found(recorded: World) -> None:
+    recorded.kafka.append("topic4_CleanedUsers", (9_999).to_bytes(4, "big"), b'{"age": 1}', 1)
+    assert comparison(await audit(recorded), "cleaned_users", "sink").extra == 1
+
+
+async def test_rows_that_events_still_come_for_are_left_out(recorded: World) -> None:
+    """While the results are read, another view arrives and is counted; the audit must not call that an error."""
+    row = next(r for r in recorded.pinot.rows["pageview_tumbling"] if r["source"] == "Inbox")
+    auditor = Auditor(recorded.servers, SETTINGS)
+    follow = auditor._sources.follow
+
+    async def arrive_then_follow() -> None:
+        view = {"session_id": "s", "user_id": None, "source": "Inbox", "event_timestamp": row["window_start"] + 5}
+        recorded.kafka.append("topic1_PageView", b"s", json.dumps(view).encode(), 1_760_009_999_999)
+        await follow()
+
+    auditor._sources.follow = arrive_then_follow  # type: ignore[method-assign]
+    row["view_count"] += 1
+    found = comparison(await auditor.audit(), "pageview_tumbling", "pinot")
+    assert found.clean
+    assert found.skipped >= 1
+
+
+async def test_more_than_fits_in_memory_is_refused(recorded: World) -> None:
+    with pytest.raises(Unprocessable, match="PAGEPULSE_VERIFY_MAX_RECORDS"):
+        await audit(recorded, SETTINGS.model_copy(update={"verify_max_records": 100}))

@@ -1,0 +1,171 @@
+"""Small cases of the recomputation, worked out by hand, and properties that hold for all."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.provisioner.recompute.compare import Handling, compare_tables
+from services.provisioner.recompute.rows import Identity, Row, Shape
+from services.provisioner.recompute.sessions import Sessions
+from services.provisioner.recompute.streamtime import Arrivals, Bounds, Verdict
+from services.provisioner.recompute.users import Users
+from services.provisioner.recompute.values import Unreadable, User, read_event, read_user
+from services.provisioner.recompute.windows import TimeWindows
+from services.provisioner.verify.sinks import without_stale_sessions
+
+SOURCE = Shape("source")
+NEVER_LATE = Bounds(0, 0)
+
+
+def hopping() -> TimeWindows:
+    return TimeWindows(SOURCE, size=300, advance=60, grace=100)
+
+
+def test_a_record_may_be_late_for_some_of_its_windows_only() -> None:
+    table = hopping()
+    table.add("a", 600, 1, Bounds(700, 700))
+    assert sorted(start for _, start in table.sure) == [360, 420, 480, 540, 600]
+    late = hopping()
+    late.add("a", 600, 1, Bounds(821, 821))
+    assert sorted(start for _, start in late.sure) == [480, 540, 600]
+    assert late.late == 2
+
+
+def test_what_may_have_been_late_is_kept_apart() -> None:
+    table = hopping()
+    table.add("a", 600, 1, Bounds(low=700, high=821))
+    assert table.unsure == {("a", 360), ("a", 420)}
+    assert ("a", 360) not in table.rows()
+    assert table.is_unsure(("a", 360), {})
+
+
+def test_the_close_of_a_window_is_exclusive_and_of_a_session_inclusive() -> None:
+    assert Bounds(100, 100).judge(100) is Verdict.OUT
+    assert Bounds(100, 100).judge(100, strict=True) is Verdict.IN
+    assert Bounds(99, 100).judge(100) is Verdict.UNSURE
+
+
+def test_stream_time_is_bounded_by_what_had_arrived() -> None:
+    arrivals = Arrivals(slack_ms=1_000)
+    for arrival, time in ((10_000, 50), (12_000, 40), (20_000, 90)):
+        arrivals.note(arrival, time)
+    arrivals.seal()
+    assert [arrivals.greatest_by(t) for t in (5_000, 9_500, 15_000, 19_500, 99_000)] == [-1, 50, 50, 90, 90]
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=40), st.randoms(use_true_random=False))
+def test_sessions_do_not_depend_on_the_order_of_events(times: list[int], order: random.Random) -> None:
+    def run(events: list[int]) -> dict[Identity, Row]:
+        sessions = Sessions(SOURCE, gap=10, grace=10_000)
+        for time in events:
+            sessions.add("a", time, time % 3, NEVER_LATE)
+        return sessions.rows()
+
+    shuffled = list(times)
+    order.shuffle(shuffled)
+    expected = run(sorted(times))
+    assert run(shuffled) == expected
+    assert sum(row["view_count"] for row in expected.values()) == len(times)
+
+
+def test_an_event_between_two_sessions_merges_them() -> None:
+    sessions = Sessions(SOURCE, gap=10, grace=10_000)
+    for time in (0, 20, 10):
+        sessions.add("a", time, 1, NEVER_LATE)
+    assert list(sessions.rows().values()) == [
+        {"source": "a", "window_start": 0, "window_end": 20, "view_count": 3, "user_count": 1, "updated_at": 20}
+    ]
+
+
+def test_stale_sessions_lie_inside_another_of_the_same_source() -> None:
+    def row(start: int, end: int) -> Row:
+        return {"window_start": start, "window_end": end}
+
+    rows = {
+        ("a", 5): row(5, 20),
+        ("a", 10): row(10, 20),
+        ("a", 12): row(12, 15),
+        ("a", 40): row(40, 40),
+        ("b", 10): row(10, 20),
+    }
+    assert set(without_stale_sessions(rows)) == {("a", 5), ("a", 40), ("b", 10)}
+
+
+def test_versions_of_a_user_around_a_moment() -> None:
+    users, old, new = Users(), User(20, "f", "Chile", "Gold"), User(21, "f", "Chile", "Gold")
+    users.put(1, old, 100)
+    users.put(1, new, 200)
+    users.put(1, None, 300)
+    assert users.between(1, 110, 190) == ([old], True)
+    assert users.between(1, 190, 210) == ([old, new], True)
+    assert users.between(1, 250, 400) == ([new, None], True)
+    assert users.between(1, 50, 150) == ([None, old], False)
+    assert users.between(2, 0, 1) == ([None], True)
+    users.put(1, old, 50)
+    assert users.between(1, 110, 190)[1] is False, "a stamp that goes back says nothing"
+    assert users.newest() == {1: old}
+
+
+@pytest.mark.parametrize(
+    ("value", "event"),
+    [
+        (b'{"event_timestamp": 5, "user_id": 9.7, "source": "a"}', (5, 9, "a")),
+        (b'{"EVENT_TIMESTAMP": "5", "user_id": "12", "source": 5.5} tail', (5, 12, "5.5")),
+        (b'{"event_timestamp": 5, "user_id": 3000000000, "source": null}', (5, -1294967296, None)),
+        (b'{"event_timestamp": 5, "source": [1, "a", null]}', (5, None, "[1, a, null]")),
+    ],
+)
+def test_lenient_reading(value: bytes, event: tuple[int, int | None, str | None]) -> None:
+    read = read_event(value, "event_timestamp", "source")
+    assert (read.time, read.user, read.group) == event
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"null",
+        b"[]",
+        b'{"event_timestamp": 5, "user_id": "9.7"}',
+        b'{"event_timestamp": -1}',
+        b'{"event_timestamp": NaN}',
+        b'{"user_id": 1}',
+        b'{"event_timestamp": true}',
+        b"\xff",
+    ],
+)
+def test_what_cannot_be_read(value: bytes | None) -> None:
+    with pytest.raises(Unreadable):
+        read_event(value, "event_timestamp", "source")
+
+
+def test_only_a_null_value_deletes_a_user() -> None:
+    assert read_user(None) is None
+    assert read_user(b'{"age": 1, "gender": "", "country": "c", "subscription": "s"}') == User(1, "", "c", "s")
+    assert read_user(b'{"age": null, "gender": "m", "country": "c", "subscription": "s"}') is None
+    with pytest.raises(Unreadable):
+        read_user(b"null")
+
+
+def test_comparison_counts_each_kind() -> None:
+    expected: dict[str, Row] = {name: {"user_count": 100, "average_age": 0.1 + 0.2} for name in "abcdef"}
+    actual: dict[str, Row] = {
+        "a": {"user_count": 100, "average_age": 0.3},
+        "b": {"user_count": 102, "average_age": 0.3},
+        "d": {"user_count": 1, "average_age": 0.3},
+        "e": {"user_count": 1, "average_age": 0.3},
+        "f": {"user_count": None, "average_age": 0.3},
+        "g": {"user_count": 1},
+    }
+    handling = {"d": Handling.SKIP, "e": Handling.TOLERATE}
+    result = compare_tables(
+        expected, actual, lambda name, _: handling.get(name, Handling.COMPARE), distinct_tolerance=0.03
+    )
+    assert (result.compared, result.equal, result.missing, result.extra) == (6, 2, 1, 1)
+    assert (result.different, result.unsure, result.skipped) == (1, 1, 1)
+    assert not result.clean
