@@ -33,75 +33,67 @@ class Header:
 
 
 class RowFormat(Protocol):
-    """Pieces of a streamed answer, in order: ``begin``, any number of ``rows``, ``end``."""
+    """One JSON text per line; ``before``, ``between`` and ``after`` hold them together."""
 
     media_type: str
+    before: bytes
+    between: bytes
+    after: bytes
 
-    def begin(self, header: Header) -> bytes: ...
+    def header(self, header: Header) -> bytes: ...
 
-    def rows(self, rows: Sequence[bytes]) -> bytes: ...
+    def row(self, array: bytes) -> bytes: ...
 
-    def error(self, message: str) -> bytes: ...
-
-    def end(self, final_message: str | None) -> bytes: ...
+    def final(self, message: str) -> bytes | None:
+        """The last line of a push query, where the format has one."""
 
 
 class V1Format:
     """``[{"header":{...}},`` newline ``{"row":{"columns":[...]}}]``."""
 
     media_type = V1
+    before, between, after = b"[", b",\n", b"]"
 
-    def begin(self, header: Header) -> bytes:
+    def header(self, header: Header) -> bytes:
         columns = ", ".join(
             f"{backtick(name)} {sql_type}{' KEY' if name in header.keys else ''}"
             for name, sql_type in zip(header.names, header.types, strict=True)
         )
-        return b"[" + dumps({"header": {"queryId": header.query_id, "schema": columns}})
+        return dumps({"header": {"queryId": header.query_id, "schema": columns}})
 
-    def rows(self, rows: Sequence[bytes]) -> bytes:
-        return b"".join(b',\n{"row":{"columns":%b}}' % row for row in rows)
+    def row(self, array: bytes) -> bytes:
+        return b'{"row":{"columns":%b}}' % array
 
-    def error(self, message: str) -> bytes:
-        return b",\n" + dumps({"@type": "generic_error", "error_code": 50000, "message": message})
-
-    def end(self, final_message: str | None) -> bytes:
-        return (b",\n" + dumps({"finalMessage": final_message}) if final_message else b"") + b"]"
+    def final(self, message: str) -> bytes | None:
+        return dumps({"finalMessage": message})
 
 
 class DelimitedFormat:
-    """One JSON text per line."""
+    """A metadata object, then one array per line."""
 
     media_type = DELIMITED
+    before, between, after = b"", b"\n", b"\n"
 
-    def begin(self, header: Header) -> bytes:
-        return _metadata(header) + b"\n"
+    def header(self, header: Header) -> bytes:
+        return _metadata(header)
 
-    def rows(self, rows: Sequence[bytes]) -> bytes:
-        return b"".join(row + b"\n" for row in rows)
+    def row(self, array: bytes) -> bytes:
+        return array
 
-    def error(self, message: str) -> bytes:
-        return dumps({"@type": "generic_error", "error_code": 50000, "message": message}) + b"\n"
-
-    def end(self, final_message: str | None) -> bytes:
-        return b""
+    def final(self, message: str) -> bytes | None:
+        return None
 
 
-class JsonFormat:
+class JsonFormat(DelimitedFormat):
     """One JSON array: the metadata object, then the rows."""
 
     media_type = JSON
+    before, between, after = b"[", b",\n", b"]"
 
-    def begin(self, header: Header) -> bytes:
-        return b"[" + _metadata(header)
 
-    def rows(self, rows: Sequence[bytes]) -> bytes:
-        return b"".join(b",\n" + row for row in rows)
-
-    def error(self, message: str) -> bytes:
-        return b",\n" + dumps({"@type": "generic_error", "error_code": 50000, "message": message})
-
-    def end(self, final_message: str | None) -> bytes:
-        return b"]"
+def error_line(message: str) -> bytes:
+    """A query that failed after it had begun to answer."""
+    return dumps({"@type": "generic_error", "error_code": 50000, "message": message})
 
 
 def format_for(accept: str, default: str) -> RowFormat:

@@ -16,7 +16,9 @@ def bootstrap(request: pytest.FixtureRequest) -> str:
     given = os.environ.get("PAGEPULSE_KAFKA_BOOTSTRAP")
     if given is None:
         request.getfixturevalue("stack")
-        given = os.environ.get("PAGEPULSE_KAFKA_BOOTSTRAP", str(ServiceSettings.model_fields["kafka_bootstrap"].default))
+        given = os.environ.get(
+            "PAGEPULSE_KAFKA_BOOTSTRAP", str(ServiceSettings.model_fields["kafka_bootstrap"].default)
+        )
     return given
 
 

@@ -127,7 +127,9 @@ class KsqlServer:
 
 async def _exists(admin: AIOKafkaAdminClient, topic: str) -> bool:
     described = await admin.describe_topics([topic])
-    return bool(described) and not described[0]["error_code"] and all(p["leader"] >= 0 for p in described[0]["partitions"])
+    return (
+        bool(described) and not described[0]["error_code"] and all(p["leader"] >= 0 for p in described[0]["partitions"])
+    )
 
 
 async def until(condition: Callable[[], Any], timeout_s: float, explain: Callable[[], str]) -> None:

@@ -53,9 +53,7 @@ def inputs(phase: int, topic: str) -> list[tuple[bytes | None, bytes | None, int
 
 def windowed(rows: dict[bytes, bytes], tail: int) -> dict[tuple[str, int], dict[str, Any]]:
     """Rows by key and window start, which is the last long of the key for every kind of window."""
-    return {
-        (key[:-tail].decode(), int.from_bytes(key[-8:], "big")): json.loads(value) for key, value in rows.items()
-    }
+    return {(key[:-tail].decode(), int.from_bytes(key[-8:], "big")): json.loads(value) for key, value in rows.items()}
 
 
 async def test_an_unpaced_backlog_over_five_partitions_ends_as_the_paced_run_did(server: KsqlServer) -> None:

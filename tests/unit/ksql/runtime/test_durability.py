@@ -1,0 +1,122 @@
+"""Failures between and inside transactions, over the in-memory broker: nothing is lost and nothing counted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from services.ksql.runtime.broker import TopicInfo
+from services.ksql.runtime.core import Core
+from services.ksql.runtime.engine import EngineState
+from services.ksql.runtime.thread import InlineRuntime
+from tests.unit.ksql.rest.replay import Lab, lab
+
+_DDL = """
+CREATE STREAM clicks (k VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='clicks', VALUE_FORMAT='JSON');
+CREATE TABLE counts WITH (KAFKA_TOPIC='counts') AS
+  SELECT k, COUNT(*) AS n, SUM(n) AS total FROM clicks GROUP BY k EMIT CHANGES;
+"""
+
+
+async def begin(server: Lab) -> None:
+    await server.broker.create_topic(TopicInfo("clicks", 3, 1))
+    body = {"ksql": _DDL, "streamsProperties": {"auto.offset.reset": "earliest"}}
+    response = await server.client.post("/ksql", json=body)
+    assert response.status_code == 200, response.text
+
+
+def click(server: Lab, key: str, number: int) -> None:
+    server.broker.produce("clicks", key.encode(), json.dumps({"n": number}).encode(), 1_000)
+
+
+def results(server: Lab) -> dict[str, Any]:
+    newest = {r.key: r.value for r in server.broker.records("counts")}
+    return {k.decode(): json.loads(v) for k, v in newest.items() if k is not None and v is not None}
+
+
+async def settled(server: Lab, wanted: dict[str, Any]) -> None:
+    try:
+        async with asyncio.timeout(10):
+            while results(server) != wanted:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"{results(server)} instead of {wanted}") from None
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_failed_commit_is_neither_lost_nor_doubled(moment: str) -> None:
+    async with lab() as server:
+        await begin(server)
+        click(server, "a", 1)
+        await settled(server, {"a": {"N": 1, "TOTAL": 1}})
+        for number in range(2, 6):
+            server.broker.fail_next_write = moment
+            click(server, "a", number)
+            click(server, f"b{number}", number)
+            expected = {f"b{n}": {"N": 1, "TOTAL": n} for n in range(2, number + 1)}
+            await settled(server, {"a": {"N": number, "TOTAL": sum(range(number + 1))}, **expected})
+        assert server.core.engine.failures >= 1
+
+
+async def test_a_second_server_takes_over_and_the_first_stands_still() -> None:
+    async with lab() as server:
+        await begin(server)
+        click(server, "a", 1)
+        await settled(server, {"a": {"N": 1, "TOTAL": 1}})
+        second = InlineRuntime(Core(server.broker, server.core.options))
+        await second.start()
+        try:
+            click(server, "a", 2)
+            await settled(server, {"a": {"N": 2, "TOTAL": 3}})
+            async with asyncio.timeout(10):
+                while server.core.engine.state is not EngineState.FENCED:
+                    await asyncio.sleep(0.02)
+            assert (await server.client.get("/readyz")).status_code == 503
+        finally:
+            await second.stop()
+
+
+async def test_nothing_is_written_while_nothing_happens() -> None:
+    async with lab() as server:
+        await begin(server)
+        click(server, "a", 1)
+        await settled(server, {"a": {"N": 1, "TOTAL": 1}})
+        await server.quiet()
+        before = server.core.engine.transactions
+        await asyncio.sleep(0.3)
+        assert server.core.engine.transactions == before
+
+
+async def test_state_of_a_query_that_is_gone_is_deleted_at_the_next_start() -> None:
+    async with lab() as server:
+        await begin(server)
+        click(server, "a", 1)
+        await settled(server, {"a": {"N": 1, "TOTAL": 1}})
+        await server.client.post("/ksql", json={"ksql": "TERMINATE ALL;"})
+        second = InlineRuntime(Core(server.broker, server.core.options))
+        await second.start()
+        try:
+            async with asyncio.timeout(10):
+                while second.core.engine.state is not EngineState.RUNNING:
+                    await asyncio.sleep(0.02)
+            assert await second.core.engine.state_log.load() == {}
+        finally:
+            await second.stop()
+
+
+async def test_poison_is_counted_and_stops_nothing() -> None:
+    async with lab() as server:
+        await begin(server)
+        for value in (b"{", b'{"n": "many"}', b"null", b'{"n": 1}'):
+            server.broker.produce("clicks", b"a", value, 1_000)
+        await settled(server, {"a": {"N": 1, "TOTAL": 1}})
+        described = await server.client.post("/ksql", json={"ksql": "DESCRIBE clicks EXTENDED;"})
+        errors = {e["name"]: e["value"] for e in described.json()[0]["sourceDescription"]["clusterErrorStats"]}
+        assert errors["consumer-failed-messages"] == 3
+        assert (
+            'ksql_records_dropped_total{cause="malformed",query="CTAS_COUNTS_1"} 3.0'
+            in (await server.client.get("/metrics")).text
+        )
