@@ -12,11 +12,14 @@ from services.ksql.functions import registry
 from services.ksql.model.plan import NamedExpression, PartitionByStep, Step
 from services.ksql.model.schema import Column, Schema, SourceKind
 from services.ksql.sql import ast
+from services.ksql.sql.format import format_expression
 
 
-def refuse_aggregates(clause: str, expressions: tuple[ast.Expression, ...]) -> None:
-    """No aggregate function may stand in GROUP BY or PARTITION BY."""
-    for expression in expressions:
+def check_keys(clause: str, expressions: tuple[ast.Expression, ...]) -> None:
+    """No aggregate function may stand in GROUP BY or PARTITION BY, and nothing twice."""
+    for index, expression in enumerate(expressions):
+        if expression in expressions[:index]:
+            raise KsqlError(f"Duplicate expression in {clause} clause: {format_expression(expression)}")
         for node in walk(expression):
             if isinstance(node, ast.Call) and registry.is_aggregate(node.name):
                 raise KsqlError(f"{clause} does not support aggregate functions: {node.name} is an aggregate function.")
@@ -28,7 +31,7 @@ def partition(
     """The step that gives the new key, and what may stand for its columns in the SELECT."""
     if step.kind is SourceKind.TABLE:
         raise KsqlError("PARTITION BY is only supported on streams. To re-key a table use GROUP BY.")
-    refuse_aggregates("PARTITION BY", query.partition_by)
+    check_keys("PARTITION BY", query.partition_by)
     for expression in query.partition_by:
         names.check("PARTITION BY", expression)
     is_null = [isinstance(expression, ast.Literal) and expression.value is None for expression in query.partition_by]

@@ -18,7 +18,7 @@ from services.ksql.analysis.expressions import Scope
 from services.ksql.analysis.joins import JoinKey, Relation, build_relation
 from services.ksql.analysis.keys import KeyColumn, KeyRule
 from services.ksql.analysis.names import Names
-from services.ksql.analysis.partitioning import partition, refuse_aggregates
+from services.ksql.analysis.partitioning import check_keys, partition
 from services.ksql.analysis.projection import Item, Projection, expand
 from services.ksql.analysis.sanitize import find_sources
 from services.ksql.analysis.windows import key_window, window_spec
@@ -144,7 +144,7 @@ class QueryPlanner:
         query, names = self._query, self._names
         if query.partition_by:
             raise KsqlError("PARTITION BY and GROUP BY can not be used together.")
-        refuse_aggregates("GROUP BY", query.group_by)
+        check_keys("GROUP BY", query.group_by)
         for expression in query.group_by:
             names.check("GROUP BY", expression)
         spec = window_spec(query.window) if query.window else None

@@ -16,7 +16,7 @@ from services.ksql.analysis.properties import WithClause, read_with_clause
 from services.ksql.analysis.sanitize import SYSTEM_COLUMNS
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import Column, DataSource, Schema, SourceKind, TimestampColumn
-from services.ksql.model.types import BIGINT, STRING, TIMESTAMP
+from services.ksql.model.types import BIGINT, BYTES, STRING, TIMESTAMP
 from services.ksql.sql import ast
 from services.ksql.sql.format import backtick
 
@@ -30,7 +30,7 @@ def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql
         clause.value_format or default_value_format(properties),
         clause.value_delimiter,
         clause.wrap_single_value,
-        schema.value,
+        tuple(column for column in schema.value if column.header is None),
         properties,
     )
     check_formats(schema, key, value)
@@ -65,6 +65,11 @@ def _schema(statement: ast.CreateSource) -> Schema:
     doubles = [name for name, count in Counter(column.name for column in statement.columns).items() if count > 1]
     if doubles:
         raise KsqlError(f"Failed to prepare statement: Duplicate column names: {', '.join(map(backtick, doubles))}")
+    for column in statement.columns:
+        if column.constraint == "HEADERS":
+            raise KsqlError("HEADERS columns are not supported by this server, HEADER('key') columns are.")
+        if column.constraint == "HEADER" and column.type != BYTES:
+            raise KsqlError(f"Invalid type for HEADER('{column.header}') column: expected BYTES, got {column.type}")
     is_key = {"KEY", "PRIMARY KEY"}
     keys = tuple(Column(c.name, c.type) for c in statement.columns if c.constraint in is_key)
     if statement.kind is SourceKind.TABLE and not keys:

@@ -178,6 +178,7 @@ def test_insert_into_takes_the_sinks_types() -> None:
             "SELECT * FROM clicks PARTITION BY COUNT(id)",
             "PARTITION BY does not support aggregate functions: COUNT is an aggregate function.",
         ),
+        ("SELECT * FROM clicks PARTITION BY id, page, id", "Duplicate expression in PARTITION BY clause: CLICKS.ID"),
         ("SELECT * FROM clicks PARTITION BY id, NULL", "Cannot PARTITION BY multiple columns including NULL"),
         ("SELECT * FROM clicks WINDOW TUMBLING (SIZE 1 DAY)", "WINDOW clause requires a GROUP BY clause."),
         ("SELECT * FROM clicks EMIT FINAL", "EMIT FINAL is only supported for windowed aggregations."),

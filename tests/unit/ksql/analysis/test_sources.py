@@ -37,6 +37,21 @@ def test_formats_come_from_the_defaults_where_not_given() -> None:
     assert (source.key_format.name, source.value_format.name) == ("JSON", "DELIMITED")
 
 
+def test_header_columns_are_no_part_of_the_value() -> None:
+    source = (
+        Session()
+        .expect(
+            CreateSource,
+            "CREATE STREAM s (a INT, h BYTES HEADER('trace')) WITH (kafka_topic='t', format='KAFKA');",
+        )
+        .source
+    )
+    assert [(column.name, column.header) for column in source.schema.value] == [("A", None), ("H", "trace")]
+    assert Session().error(
+        "CREATE STREAM s (h INT HEADER('x')) WITH (kafka_topic='t', value_format='JSON');"
+    ).message == ("Invalid type for HEADER('x') column: expected BYTES, got INTEGER")
+
+
 def test_one_format_for_both() -> None:
     source = Session().expect(CreateSource, f"{MINIMUM}, format='kafka');").source
     assert (source.key_format.name, source.value_format.name) == ("KAFKA", "KAFKA")
