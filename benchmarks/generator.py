@@ -26,7 +26,7 @@ import uvloop
 from aiokafka.admin import NewTopic
 
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
-from services.generator.behaviour import Crowd
+from services.generator.behaviour import Crowd, EventSource
 from services.generator.memory import calm_collector
 from services.generator.pacing import TokenBucket
 from services.generator.population import Population, user_names
@@ -120,17 +120,32 @@ async def pacing() -> dict[str, Any]:
 
 
 async def generate(rate: float, *, max_events: int | None = None, duration_s: float | None = None) -> Turn:
-    """One run of the generator's own parts, with users of its own instead of the seeder's.
+    """One run, from the first event to the last acknowledgement.
 
     Raises:
         RuntimeError: an event was not acknowledged, or is not in the topic.
     """
+    before = await stored()
+    run = await prepared(rate, max_events=max_events, duration_s=duration_s)
+    began = time.perf_counter()
+    await run.work()
+    await run.publisher.flush()
+    seconds = time.perf_counter() - began
+    await run.publisher.aclose()
+    sent, acknowledged = run.statistics.sent, run.statistics.acknowledged
+    in_topics = await stored() - before
+    if not sent == acknowledged == in_topics:
+        raise RuntimeError(f"{sent} sent, {acknowledged} acknowledged, {in_topics} in the topics")
+    return Turn(acknowledged, seconds, record_bytes=sample_size(run.source))
+
+
+async def prepared(rate: float, *, max_events: int | None = None, duration_s: float | None = None) -> Run:
+    """The generator's own parts put together, connected, with users of its own instead of the seeder's."""
     settings = Settings(page_view_topic=VIEWS, user_session_topic=SESSIONS)
     request = StartRequest(rate=rate)
     user_names()
     statistics = Statistics()
     publisher = Publisher(settings, Kafka(settings), statistics)
-    before = await stored()
     await publisher.start()
     rng = np.random.default_rng()
     waves = Waves(request.sources, rng.spawn(1)[0], NATURAL)
@@ -146,21 +161,12 @@ async def generate(rate: float, *, max_events: int | None = None, duration_s: fl
         max_active=settings.max_active_sessions,
         full_speed=shape.full_speed,
     )
-    run = Run(shape, bucket, crowd, publisher, statistics, USERS, duration_s, max_events, rng)
-    began = time.perf_counter()
-    await run.work()
-    await publisher.flush()
-    seconds = time.perf_counter() - began
-    await publisher.aclose()
-    after = await stored()
-    if statistics.acknowledged != statistics.sent or after - before != statistics.sent:
-        raise RuntimeError(f"{statistics.sent} sent, {statistics.acknowledged} acknowledged, {after - before} stored")
-    return Turn(statistics.acknowledged, seconds, record_bytes=sample_size(crowd))
+    return Run(shape, bucket, crowd, publisher, statistics, USERS, duration_s, max_events, rng)
 
 
-def sample_size(crowd: Crowd) -> float:
+def sample_size(source: EventSource) -> float:
     """Mean bytes of key and value."""
-    events = crowd.emit([i / 1_000 for i in range(2_000)], time.time_ns() // 1_000_000)
+    events = source.emit([i / 1_000 for i in range(2_000)], time.time_ns() // 1_000_000)
     return sum(len(key) + len(value) for _, key, value in events) / len(events)
 
 
