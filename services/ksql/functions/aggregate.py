@@ -47,6 +47,10 @@ class BaseAggregator:
     def __init__(self, call: Call) -> None:
         self.call = call
 
+    @classmethod
+    def check(cls, literals: Sequence[Any]) -> None:
+        """Raises FunctionError for constants that make no sense."""
+
     def undo(self, state: Any, *values: Any) -> Any:
         raise AssertionError(f"{type(self).__name__} cannot undo {values!r} in {state!r}")
 
@@ -93,6 +97,7 @@ class AggregateVariant:
             return None
         returned = self.returns(match) if self.returns else match.returns
         kind = self.factory
+        kind.check(literals)
         return AggregateFunction(
             name=name,
             parameter_types=match.parameters,

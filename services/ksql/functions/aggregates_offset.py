@@ -5,8 +5,10 @@ A value is kept with the number of its arrival, so that merged sessions know whi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from services.ksql.errors import FunctionError
 from services.ksql.functions.aggregate import BaseAggregator, Call, aggregate
 from services.ksql.model.types import BYTES
 
@@ -25,6 +27,11 @@ class _ByOffset(BaseAggregator):
         self._several = bool(counts)
         self._count = counts[0] if counts else 1
         self._arrivals = 0
+
+    @classmethod
+    def check(cls, literals: Sequence[Any]) -> None:
+        if any(not isinstance(v, bool) and v < 1 for v in literals):
+            raise FunctionError(f"{'latest' if cls.latest else 'earliest'}N must be 1 or greater")
 
     def initial(self) -> list[tuple[int, Any]]:
         return []

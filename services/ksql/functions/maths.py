@@ -180,4 +180,4 @@ def geo_distance(lat1: float, lon1: float, lat2: float, lon2: float, units: str 
     a = math.sin(d_lat / 2) ** 2 + math.sin(d_lon / 2) ** 2 * math.cos(math.radians(lat1)) * math.cos(
         math.radians(lat2)
     )
-    return 2 * radius * math.asin(math.sqrt(a))
+    return 2 * math.asin(math.sqrt(a)) * radius

@@ -111,10 +111,17 @@ def mask_keep_right(input: str | None, num: int, *masks: str | None) -> str | No
     return _mask(input[:cut], masks) + input[cut:]
 
 
+def _known(encoding: str) -> str:
+    name = encoding.lower()
+    if name not in ("hex", "utf8", "ascii", "base64"):
+        raise ValueError(f"Supported input and output encodings are: hex, utf8, ascii and base64, not {encoding}")
+    return name
+
+
 @scalar("TO_BYTES", "STRING, STRING -> BYTES", category=_KIND)
 def to_bytes(value: str, inputEncoding: str) -> bytes:  # noqa: N803
     """The bytes of a text in hex, utf8, ascii or base64."""
-    encoding = inputEncoding.lower()
+    encoding = _known(inputEncoding)
     if encoding == "hex":
         return bytes.fromhex(value.removeprefix("0x").removeprefix("X'").removesuffix("'"))
     return (
@@ -125,14 +132,12 @@ def to_bytes(value: str, inputEncoding: str) -> bytes:  # noqa: N803
 @scalar("FROM_BYTES", "BYTES, STRING -> STRING", category=_KIND)
 def from_bytes(value: bytes, outputEncoding: str) -> str:  # noqa: N803
     """Bytes as text in hex, utf8, ascii or base64."""
-    encoding = outputEncoding.lower()
+    encoding = _known(outputEncoding)
     if encoding == "hex":
         return value.hex().upper()
-    return (
-        base64.b64encode(value).decode()
-        if encoding == "base64"
-        else value.decode("ascii" if encoding == "ascii" else "utf-8")
-    )
+    if encoding == "base64":
+        return base64.b64encode(value).decode()
+    return value.decode("ascii" if encoding == "ascii" else "utf-8")
 
 
 @scalar("ENCODE", "STRING, STRING, STRING -> STRING", category=_KIND)

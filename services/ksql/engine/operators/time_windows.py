@@ -79,7 +79,10 @@ class TimeWindowAggregate(AggregateNode):
         self._store.evict(start - self._retention, lambda key: self._keys.partition(key) == partition)
 
     def find(self, key: Key) -> Iterator[Entry]:
-        return (entry for entry in self.entries() if entry[0] == key)
+        for start in self._store.starts():
+            state = self._store.get((start, key))
+            if state is not None:
+                yield key, (start, start + self._size), self.aggregates.finish(key, state), state[0]
 
     def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
         state = None if w is None else self._store.get((w[0], key))
@@ -112,6 +115,10 @@ class _WindowStore(Store[State]):
             self._by_start.setdefault(start, set()).add(one)
         elif start in self._by_start:
             self._by_start[start].discard(one)
+
+    def starts(self) -> list[int]:
+        """The starts of all windows that are kept, in order."""
+        return sorted(self._by_start)
 
     def evict(self, horizon: int, belongs: Any) -> None:
         """Forgets windows that start at or before ``horizon``, of keys that ``belongs`` says yes to."""

@@ -110,6 +110,11 @@ def test_types_and_constants() -> None:
         resolve_aggregate("SUM", [STRING])
 
 
+def test_a_number_of_values_below_one_is_refused() -> None:
+    with pytest.raises(FunctionError, match="latestN must be 1 or greater"):
+        resolve_aggregate("LATEST_BY_OFFSET", [INTEGER], [0])
+
+
 def test_a_limit_from_the_properties() -> None:
     collect = make("COLLECT_LIST", INTEGER, properties={"ksql.functions.collect_list.limit": "1"})
     assert over(collect, [1, 2]) == [1]
