@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
@@ -22,7 +23,7 @@ Points = Sequence[tuple[float, float]]
 def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Points]) -> str:
     """One polyline per entry of ``lines``; both axes begin at 0."""
     x_max = max(x for points in lines.values() for x, _ in points)
-    y_max = 1.1 * max(y for points in lines.values() for _, y in points)
+    y_max = _round_up(max(y for points in lines.values() for _, y in points))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
@@ -43,6 +44,12 @@ def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Point
         parts.append(f'<rect x="{at}" y="26" width="14" height="4" fill="{colour}"/>')
         parts.append(_text(at + 20, 33, name, "start"))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _round_up(value: float) -> float:
+    """The next number with one or two digits that the grid divides evenly."""
+    unit = 10.0 ** math.floor(math.log10(value)) / 2
+    return math.ceil(value / unit) * unit
 
 
 def _x(value: float, most: float) -> float:

@@ -26,15 +26,17 @@ import uvloop
 from aiokafka.admin import NewTopic
 
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
-from services.generator.behaviour import Crowd, EventSource
+from services.generator.behaviour import Crowd
+from services.generator.broker import Kafka
 from services.generator.memory import calm_collector
 from services.generator.pacing import TokenBucket
 from services.generator.population import Population, user_names
-from services.generator.producer import Kafka, Publisher
+from services.generator.producer import Publisher
 from services.generator.profiles import Constant
 from services.generator.run import Run, Shape
 from services.generator.schemas import StartRequest
 from services.generator.settings import Settings
+from services.generator.source import EventSource
 from services.generator.statistics import Statistics
 from services.generator.waves import NATURAL, Waves
 from shared import topics

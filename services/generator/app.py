@@ -9,9 +9,9 @@ import httpx
 from fastapi import FastAPI
 
 from services.generator.api import router
+from services.generator.broker import Broker, Kafka
 from services.generator.memory import calm_collector
 from services.generator.metrics import GeneratorCollector
-from services.generator.producer import Broker, Kafka
 from services.generator.runner import Runner
 from services.generator.settings import Settings
 from shared.http import call, create_client

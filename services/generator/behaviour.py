@@ -14,19 +14,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, repeat
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.generator.faults import Faults, damaged
 from services.generator.population import Population, user_name
 from services.generator.session_ids import session_ids
+from services.generator.source import Event, Made
 from services.generator.waves import Waves
 from shared.events import Device, Source
 from shared.json import dumps
-
-#: (lane, key, value). Lanes 0..P-1 are the partitions of the page views' topic, P..2P-1 those of the sessions' topic.
-Event = tuple[int, bytes, bytes]
 
 #: page views per session: geometric
 MEAN_VIEWS: Final = 8.0
@@ -43,42 +42,6 @@ MAX_HURRIED: Final = 4_000
 _BLOCK: Final = 8192
 #: a duplicate repeats one of this many last events
 _RECENT: Final = 256
-
-
-class EventSource(Protocol):
-    """Makes events for the times that the pacer gives."""
-
-    made: Made
-    #: whether events are wanted as fast as possible, so that no pause can be kept
-    full_speed: bool
-
-    def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
-        """One event per entry of ``times`` (rising, seconds of the run), stamped ``now_ms`` (milliseconds since the epoch)."""
-
-
-@dataclass(slots=True)
-class Made:
-    """How many events of each kind were made. Late, duplicate and malformed ones are among the others."""
-
-    page_views: int = 0
-    user_sessions: int = 0
-    late: int = 0
-    duplicate: int = 0
-    malformed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """Shares of events that are late (by up to ``late_max_s`` seconds), sent twice, or not readable."""
-
-    late: float = 0.0
-    late_max_s: float = 60.0
-    duplicate: float = 0.0
-    malformed: float = 0.0
-
-    @property
-    def any(self) -> bool:
-        return self.late + self.duplicate + self.malformed > 0
 
 
 @dataclass(slots=True)
@@ -233,19 +196,10 @@ class Crowd:
             return event
         if 0 <= draw < faults.malformed:
             made.malformed += 1
-            return event[0], event[1], _damaged(event[2], next(self._uniform))
+            return event[0], event[1], damaged(event[2], next(self._uniform))
         made.late += late
         self._recent.append(event)
         return event
-
-
-def _damaged(value: bytes, how: float) -> bytes:
-    """A value that no reader of the topic can take: cut off, no JSON at all, or a text where a number must be."""
-    if how < 1 / 3:
-        return value[: len(value) // 2]
-    if how < 2 / 3:
-        return b"not a page view"
-    return value.replace(b'"user_id":', b'"user_id":"unknown ', 1).replace(b',"source"', b'","source"', 1)
 
 
 _TAILS: Final = {source: b'%b","event_timestamp":' % source.value.encode() for source in Source}

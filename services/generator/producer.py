@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
-from services.generator.behaviour import Event
+from services.generator.broker import Broker, Producer
 from services.generator.settings import Settings
+from services.generator.source import Event
 from services.generator.statistics import Statistics
 from shared.errors import Conflict, Unavailable
-from shared.kafka import admin_client
 from shared.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
@@ -28,65 +28,12 @@ _log = structlog.get_logger(__name__)
 _CLOSE_DEADLINE_S: Final = 2.0
 #: pause between attempts to replace a broken producer
 _RENEW_PAUSE_S: Final = 1.0
-#: a request without answer for this long is sent again (the idempotent producer keeps it from being written twice)
-_REQUEST_TIMEOUT_MS: Final = 10_000
-#: a ping must answer within the deadline of /readyz
-_PROBE_TIMEOUT_MS: Final = 1_500
 _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
 
 
 class MissingTopics(Conflict):
     type = "missing-topics"
     title = "The topics are not there yet"
-
-
-class Producer(Protocol):
-    """What is used of aiokafka's producer: the seam for tests."""
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    def create_batch(self) -> Any: ...
-    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]: ...
-
-
-class Broker(Protocol):
-    """Makes producers and knows topics."""
-
-    def producer(self) -> Producer: ...
-    async def ping(self) -> None:
-        """Raises ``Unavailable`` if no broker answers."""
-
-    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
-        """Partitions per topic; 0 for a topic that does not exist."""
-
-
-class Kafka:
-    """The real ``Broker``."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def producer(self) -> Producer:
-        producer: Producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.kafka_bootstrap,
-            client_id="pagepulse-generator",
-            acks="all",
-            enable_idempotence=True,
-            compression_type=self._settings.compression,
-            max_batch_size=self._settings.batch_bytes,
-            linger_ms=0,
-            request_timeout_ms=_REQUEST_TIMEOUT_MS,
-        )
-        return producer
-
-    async def ping(self) -> None:
-        async with admin_client(self._settings.kafka_bootstrap, request_timeout_ms=_PROBE_TIMEOUT_MS):
-            pass
-
-    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
-        assert isinstance(producer, AIOKafkaProducer)  # noqa: S101 - made above
-        cluster = await producer.client.fetch_all_metadata()
-        return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
 
 
 class _Lane:
@@ -227,6 +174,10 @@ class Publisher:
         while True:
             try:
                 delivery = await producer.send_batch(batch, lane.topic, partition=lane.partition)
+            except ProducerClosed:
+                # Another lane's failure ended this producer before it took the batch: the next one may have it.
+                producer = await self._current()
+                continue
             except KafkaTimeoutError:
                 # The batch before is still waiting for its broker: nothing is lost by waiting on.
                 self._statistics.last_error = f"{lane.topic}-{lane.partition}: Kafka takes no more events for now"

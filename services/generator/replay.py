@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from services.generator.behaviour import Event, Made
 from services.generator.profiles import Replay
+from services.generator.source import Event, Made
 from shared.errors import NotFound, Unprocessable
 from shared.json import dumps, loads
 from shared.kafka import partition_for

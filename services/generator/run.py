@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from services.generator.behaviour import EventSource
 from services.generator.pacing import Pacer, TokenBucket
 from services.generator.producer import Publisher
 from services.generator.profiles import Constant, Poisson, Profile
+from services.generator.source import EventSource
 from services.generator.statistics import Statistics
 from services.generator.waves import Waves
 

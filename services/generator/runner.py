@@ -14,14 +14,17 @@ import structlog
 from numpy.typing import NDArray
 
 from services.generator import replay
-from services.generator.behaviour import Crowd, EventSource, Faults
+from services.generator.behaviour import Crowd
+from services.generator.broker import Broker
+from services.generator.faults import Faults
 from services.generator.pacing import Pacer, Timetable, TokenBucket
 from services.generator.population import Population, fetch_user_ids, user_names
-from services.generator.producer import Broker, Publisher
+from services.generator.producer import Publisher
 from services.generator.profiles import Constant, Poisson, Profile, Replay
 from services.generator.run import Run, Shape, exponential
 from services.generator.schemas import StartRequest, State, Status
 from services.generator.settings import Settings
+from services.generator.source import EventSource
 from services.generator.statistics import Statistics
 from services.generator.status import status_of
 from services.generator.waves import NATURAL, Waves

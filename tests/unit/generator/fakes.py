@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, ProducerClosed
 
-from services.generator.producer import Producer
+from services.generator.broker import Producer
 from services.generator.settings import Settings
 from shared.errors import Unavailable
 from shared.json import loads
@@ -85,7 +85,7 @@ class FakeProducer:
 
     async def send_batch(self, batch: FakeBatch, topic: str, *, partition: int) -> asyncio.Future[None]:
         if self.stopped:
-            raise MessageSizeTooLargeError("producer is closed")
+            raise ProducerClosed
         delivery: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._deliver(batch, topic, partition, delivery))
         self._pending.add(task)

@@ -5,8 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from services.generator.behaviour import MEAN_VIEWS, Crowd, Event, Faults
+from services.generator.behaviour import MEAN_VIEWS, Crowd
+from services.generator.faults import Faults
 from services.generator.population import Population, user_name
+from services.generator.source import Event
 from services.generator.waves import NATURAL, Waves
 from shared.events import Device, PageView, Source, UserSession
 from shared.json import loads

@@ -1,0 +1,32 @@
+"""What every maker of events has in common: the shape of an event, the counts, the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+#: (lane, key, value). Lanes 0..P-1 are the partitions of the page views' topic, P..2P-1 those of the sessions' topic.
+Event = tuple[int, bytes, bytes]
+
+
+class EventSource(Protocol):
+    """Makes events for the times that the pacer gives."""
+
+    made: Made
+    #: whether events are wanted as fast as possible, so that no pause can be kept
+    full_speed: bool
+
+    def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
+        """One event per entry of ``times`` (rising, seconds of the run), stamped ``now_ms`` (milliseconds since the epoch)."""
+
+
+@dataclass(slots=True)
+class Made:
+    """How many events of each kind were made. Late, duplicate and malformed ones are among the others."""
+
+    page_views: int = 0
+    user_sessions: int = 0
+    late: int = 0
+    duplicate: int = 0
+    malformed: int = 0
