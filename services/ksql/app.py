@@ -27,7 +27,7 @@ _NOT_FOUND = "<html><body><h1>Resource not found</h1></body></html>"
 def create_app(settings: Settings | None = None, *, runtime: Runtime | None = None) -> FastAPI:
     """The application; ``runtime`` is the seam for tests."""
     settings = settings or Settings()
-    runtime = runtime or ThreadRuntime(lambda: Core(KafkaBroker(settings.kafka_bootstrap), core_options(settings)))
+    runtime = runtime or thread_runtime(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,6 +52,11 @@ def create_app(settings: Settings | None = None, *, runtime: Runtime | None = No
     app.state.runtime = runtime
     _install_ksql_errors(app)
     return app
+
+
+def thread_runtime(settings: Settings, on_failure: Callable[[], None] = lambda: None) -> ThreadRuntime:
+    """The runtime over real Kafka."""
+    return ThreadRuntime(lambda: Core(KafkaBroker(settings.kafka_bootstrap), core_options(settings)), on_failure)
 
 
 def core_options(settings: Settings) -> CoreOptions:

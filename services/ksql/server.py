@@ -5,24 +5,43 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 
 import uvloop
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from services.ksql.app import create_app
+from services.ksql.app import create_app, thread_runtime
 from services.ksql.settings import Settings
 from shared.logging import configure_logging
 
 
 def main() -> None:
-    """Runs until SIGTERM or SIGINT."""
+    """Runs until SIGTERM or SIGINT; exits with 1 if the engine ended by an error, so that a supervisor starts it anew."""
     settings = Settings()
     configure_logging("ksql", settings.log_level, settings.log_format)
-    uvloop.run(_serve(settings))
+    sys.exit(uvloop.run(_serve(settings)))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings) -> int:
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    failures: list[bool] = []
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+
+    def failed() -> None:
+        failures.append(True)
+        loop.call_soon_threadsafe(stopping.set)
+
+    async def stop() -> None:
+        await stopping.wait()
+
+    app = create_app(settings, runtime=thread_runtime(settings, failed))
+    await serve(app, _config(settings), shutdown_trigger=stop)  # type: ignore[arg-type]
+    return 1 if failures else 0
+
+
+def _config(settings: Settings) -> Config:
     config = Config()
     config.bind = [f"{settings.host}:{settings.port}"]
     config.accesslog = None
@@ -30,12 +49,4 @@ async def _serve(settings: Settings) -> None:
     config.graceful_timeout = settings.shutdown_grace.total_seconds()
     # A push query may be silent for as long as nothing happens.
     config.keep_alive_timeout = 3600
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopping.set)
-
-    async def stop() -> None:
-        await stopping.wait()
-
-    await serve(create_app(settings), config, shutdown_trigger=stop)  # type: ignore[arg-type]
+    return config

@@ -37,9 +37,11 @@ def parse_body(body: bytes, entity: str) -> dict[str, Any]:
 
 def missing_field(body: bytes, entity: str, field: str) -> RestError:
     """The answer where a required field is not there."""
+    at = _source(body.decode(errors="replace").rstrip()[:-1])
+    chain = f'io.confluent.ksql.rest.entity.{entity}["{field}"]'
     return generic_error(
-        f"Invalid JSON in request: Missing required creator property '{field}' (index 0)\n at "
-        f'{_source(body.decode(errors="replace").rstrip()[:-1])} (through reference chain: io.confluent.ksql.rest.entity.{entity}["{field}"])'
+        f"Invalid JSON in request: Missing required creator property '{field}' (index 0)\n at {at} "
+        f"(through reference chain: {chain})"
     )
 
 

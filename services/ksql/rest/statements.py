@@ -194,7 +194,7 @@ class StatementService:
             case PushQuery() | PullQuery() | Print():
                 raise wrong_endpoint(text)
 
-    async def _show(self, text: str, what: str, *, extended: bool) -> Entity:
+    async def _show(self, text: str, what: str, *, extended: bool) -> Entity:  # noqa: PLR0911 - one answer per kind
         executor = self._core.executor
         match what:
             case "STREAMS" | "TABLES":

@@ -47,12 +47,13 @@ class CommandLog:
         """Makes the topic if need be, takes it over, and gives all commands so far."""
         if await self._broker.topic(self.topic) is None:
             await self._broker.create_topic(TopicInfo(self.topic, 1, -1, _CONFIG))
-        await self._take_over()
-        commands = []
-        async for records in self._broker.read_all(self.topic):
-            for record in records:
-                if record.value is not None:
-                    commands.append(Command(**{**loads(record.value), "sequence": record.offset}))
+        self._writer = await self._take_over()
+        commands = [
+            Command(**{**loads(record.value), "sequence": record.offset})
+            async for records in self._broker.read_all(self.topic)
+            for record in records
+            if record.value is not None
+        ]
         if commands:
             self.last_sequence = commands[-1].sequence
         return commands
@@ -63,10 +64,7 @@ class CommandLog:
         Raises:
             BrokerError: it was not written, as far as is known.
         """
-        if self._writer is None:
-            await self._take_over()
-        writer, self._writer = self._writer, None
-        assert writer is not None
+        writer, self._writer = self._writer or await self._take_over(), None
         content = {k: v for k, v in asdict(command).items() if k != "sequence"}
         try:
             first = await writer.write([Outgoing(self.topic, 0, command.id.encode(), dumps(content))])
@@ -77,10 +75,10 @@ class CommandLog:
         self.last_sequence = first[Lane(self.topic, 0)]
         return Command(**{**content, "sequence": self.last_sequence})
 
-    async def _take_over(self) -> None:
+    async def _take_over(self) -> Writer:
         writer = self._broker.writer(self._transactional_id)
         await writer.start()
-        self._writer = writer
+        return writer
 
     async def close(self) -> None:
         writer, self._writer = self._writer, None

@@ -37,10 +37,7 @@ class Partitioner:
     def place(self, record: OutputRecord) -> Outgoing:
         """The record with its partition."""
         key = record.partition_key
-        if key is None:
-            partition = next(self._turns[record.topic])
-        else:
-            partition = self.partition(record.topic, key)
+        partition = next(self._turns[record.topic]) if key is None else self.partition(record.topic, key)
         return Outgoing(record.topic, partition, record.key, record.value, record.timestamp, record.headers)
 
     def partition(self, topic: str, key: bytes) -> int:

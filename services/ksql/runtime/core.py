@@ -77,11 +77,12 @@ class Core:
                 await self.broker.start()
                 self.cluster_id = await self.broker.cluster_id()
                 await self.engine.state_log.ensure()
-                return
             except BrokerError as error:
                 _log.warning("waiting for Kafka", error=str(error))
                 await self.broker.stop()
                 await asyncio.sleep(_RETRY_S)
+            else:
+                return
 
 
 CoreFactory = Callable[[], Core]

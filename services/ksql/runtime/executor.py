@@ -153,7 +153,8 @@ class Executor:
             case CreateSource(source=source):
                 message = f"{source.kind.capitalize()} created"
             case CreateQuery(plan=plan) | InsertQuery(plan=plan):
-                assert logged.query_id is not None and plan.sink is not None
+                if logged.query_id is None or plan.sink is None:
+                    raise KsqlError(f"the command {logged.id} names no query")
                 message = f"Created query with ID {logged.query_id}"
                 self.specs[logged.query_id] = QuerySpec(
                     logged.query_id,

@@ -27,7 +27,7 @@ _ALWAYS_TOLD = frozenset({"retention.ms", "cleanup.policy"})
 
 
 class KafkaBroker:
-    """See ``broker.Broker``. One admin client, one plain producer, one consumer that only asks for offsets; feeds and writers have clients of their own."""
+    """See ``broker.Broker``. Feeds and writers have clients of their own."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap

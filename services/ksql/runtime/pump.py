@@ -45,5 +45,5 @@ class Pump:
                 await asyncio.sleep(0)
             else:
                 await self._awake.wait()
-            while sum(query.uncommitted for query in self._queries()) > _UNCOMMITTED:
+            while sum(query.uncommitted for query in self._queries()) > _UNCOMMITTED:  # noqa: ASYNC110
                 await asyncio.sleep(_ROOM_S)

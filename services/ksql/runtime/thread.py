@@ -36,10 +36,11 @@ class Runtime(Protocol):
 
 
 class ThreadRuntime:
-    """A core in a thread."""
+    """A core in a thread. ``on_failure`` is called there if it ends by an error: the process is of no use then."""
 
-    def __init__(self, factory: CoreFactory) -> None:
+    def __init__(self, factory: CoreFactory, on_failure: Callable[[], None] = lambda: None) -> None:
         self._factory = factory
+        self._on_failure = on_failure
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -76,6 +77,7 @@ class ThreadRuntime:
             _log.exception("the runtime has ended")
             if not started.done():
                 started.set_exception(error)
+            self._on_failure()
 
     async def _run(self, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
@@ -178,8 +178,6 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     await consumer.start()
     try:
         metadata = await consumer._client.fetch_all_metadata()
-        from aiokafka import TopicPartition
-
         lanes = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]
         consumer.assign(lanes)
         ends = await consumer.end_offsets(lanes)

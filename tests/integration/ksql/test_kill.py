@@ -34,11 +34,16 @@ Record = tuple[bytes | None, bytes | None, int]
 
 def users(now: int) -> list[Record]:
     """200 users, every tenth with a null."""
-    made = []
+    made: list[Record] = []
     for user in range(1, 201):
-        row = {"age": 18 + user % 50, "gender": "Male", "country": f"Land{user % 7}", "subscription": "Gold"}
+        row: dict[str, Any] = {
+            "age": 18 + user % 50,
+            "gender": "Male",
+            "country": f"Land{user % 7}",
+            "subscription": "Gold",
+        }
         if user % 10 == 0:
-            row["gender"] = None  # type: ignore[assignment]
+            row["gender"] = None
         made.append((user.to_bytes(4, "big"), json.dumps({"user_id": user, **row}).encode(), now))
     return made
 
