@@ -13,7 +13,8 @@ import streamlit as st
 from services.dashboard.queries import Span
 
 RANGES: Final = {"15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400}
-REFRESH: Final = ("2", "5", "15", "30", "60", "paused")
+#: labels are what the address shows, so they are short
+REFRESH: Final = ("2s", "5s", "15s", "30s", "60s", "paused")
 
 _RANGE_KEY: Final = "range"
 _REFRESH_KEY: Final = "refresh"
@@ -31,7 +32,7 @@ class View:
     @property
     def every(self) -> float | None:
         """Seconds between two refreshes; None when paused."""
-        return None if self.refresh == "paused" else float(self.refresh)
+        return None if self.refresh == "paused" else float(self.refresh.removesuffix("s"))
 
     @property
     def words(self) -> str:
@@ -61,12 +62,11 @@ def choose(default_refresh: float) -> None:
         width="stretch",
         help="How far back the charts look. The page keeps this in its address.",
     )
-    default = f"{default_refresh:.0f}"
+    default = f"{default_refresh:.0f}s"
     st.select_slider(
         "Refresh every",
         REFRESH,
-        value=default if default in REFRESH else "15",
-        format_func=lambda choice: choice if choice == "paused" else f"{choice} s",
+        value=default if default in REFRESH else "15s",
         key=_REFRESH_KEY,
         bind="query-params",
     )
@@ -78,7 +78,7 @@ def current() -> View:
     refresh = st.session_state.get(_REFRESH_KEY)
     return View(
         range=chosen if chosen in RANGES else "15m",
-        refresh=refresh if refresh in REFRESH else "15",
+        refresh=refresh if refresh in REFRESH else "15s",
         zone=_zone(),
         dark=st.context.theme.type == "dark",
     )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import streamlit as st
 
 from services.dashboard import panel, view
 from services.dashboard.charts import audience as charts
 
-_CHOICES = {"complete": "Last complete window", "open": "Still open"}
+#: the newest window that has ended, or the one that is still open
+_CHOICES: Final = ("complete", "open")
 
 
 def render() -> None:
     st.title("Audience")
     st.segmented_control(
         "Window",
-        list(_CHOICES),
+        _CHOICES,
         default="complete",
         required=True,
-        format_func=_CHOICES.__getitem__,
         key="window",
         bind="query-params",
-        label_visibility="collapsed",
+        persist_state="session",
+        help="The newest window that has ended, or the one that is still open.",
     )
     st.fragment(_live, run_every=view.current().every)()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import cast
+from typing import Final
 
 import streamlit as st
 
 from services.dashboard import panel, view
 from services.dashboard.charts import sources as charts
 
-_MEASURES = {"user_count": "Users", "view_count": "Views"}
+#: what the address shows -> the column
+_MEASURES: Final[dict[str, charts.Measure]] = {"users": "user_count", "views": "view_count"}
 
 
 def render() -> None:
@@ -18,11 +19,11 @@ def render() -> None:
     st.segmented_control(
         "Measure",
         list(_MEASURES),
-        default="user_count",
+        default="users",
         required=True,
-        format_func=_MEASURES.__getitem__,
         key="measure",
         bind="query-params",
+        persist_state="session",
         label_visibility="collapsed",
     )
     st.fragment(_live, run_every=view.current().every)()
@@ -31,8 +32,7 @@ def render() -> None:
 def _live() -> None:
     panels = panel.here()
     backend, now, look = panels.backend, panels.view, panels.look
-    chosen = st.session_state.get("measure")
-    measure = cast(charts.Measure, chosen if chosen in charts.WORDS else "user_count")
+    measure = _MEASURES.get(st.session_state.get("measure", "users"), "user_count")
     words = charts.WORDS[measure]
     caution = (
         " A user who came from two sources is in both colours, so the height is not the number of people."

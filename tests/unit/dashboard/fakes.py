@@ -25,7 +25,7 @@ COLUMNS = {
     "pageview_session": ["source", "window_start", "window_end", "view_count", "user_count", "updated_at"],
     "usersession_device": ["device", "window_start", "window_end", "session_count", "user_count"],
 }
-PIPELINE = {
+PIPELINE: dict[str, Any] = {
     "ready": True,
     "state": "ready",
     "freshness_ms": 320,
@@ -37,7 +37,7 @@ PIPELINE = {
         {"kind": "pinot_table", "name": "pageview_tumbling", "state": "ok", "detail": "", "facts": {"offset_lag": 0}},
     ],
 }
-PROFILES = {
+PROFILES: dict[str, Any] = {
     "profiles": [
         {"kind": "constant", "summary": "The rate as it is.", "parameters": {"properties": {"kind": {}}}},
         {
@@ -104,7 +104,7 @@ class Services:
     """Generator, seeder and provisioner in one handler; ``calls`` are the requests that change something."""
 
     def __init__(self) -> None:
-        self.generator = {
+        self.generator: dict[str, Any] = {
             "state": "stopped",
             "target_rate": None,
             "achieved_rate": {"last_1s": 0.0, "last_10s": 0.0, "overall": 0.0},
@@ -114,7 +114,7 @@ class Services:
             "made": {"page_views": 0, "user_sessions": 0, "late": 0, "duplicate": 0, "malformed": 0},
             "profile": None,
         }
-        self.pipeline: dict[str, Any] = dict(PIPELINE)
+        self.pipeline: dict[str, Any] = {**PIPELINE}
         self.users = 1000
         self.calls: list[tuple[str, str, Any]] = []
         self.away: set[str] = set()
@@ -133,12 +133,13 @@ class Services:
         return httpx.Response(200, json=self._act(path, body or {}))
 
     def _read(self, path: str) -> dict[str, Any]:
-        return {
+        answers: dict[str, dict[str, Any]] = {
             "/generator/status": self.generator,
             "/generator/profiles": PROFILES,
             "/seeder/status": {"users": self.users, "with_nulls": 50, "job": None, "mutations": None},
             "/provisioner/status": self.pipeline,
-        }[path]
+        }
+        return answers[path]
 
     def _act(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         states = {"start": "running", "resume": "running", "stop": "stopped", "pause": "paused"}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.dashboard import flow, profiles, runs
@@ -129,7 +131,7 @@ def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
 
 
 def test_progress_of_a_run() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"resource": "topic:a", "action": "unchanged", "state": "done", "took_ms": 3},
         {"resource": "query:b", "action": "create", "state": "running", "took_ms": None},
         {"resource": "query:c", "action": "create", "state": "pending", "took_ms": None},
@@ -147,7 +149,14 @@ def test_progress_of_a_run() -> None:
 
 
 def test_verdict_names_the_tables_that_differ() -> None:
-    right = {"name": "pageview_country", "compared": 9, "equal": 9, "missing": 0, "extra": 0, "different": 0}
+    right: dict[str, Any] = {
+        "name": "pageview_country",
+        "compared": 9,
+        "equal": 9,
+        "missing": 0,
+        "extra": 0,
+        "different": 0,
+    }
     assert verdict({"tables": [right]}) == "1 tables compared: all equal."
     assert verdict({"tables": [right, {**right, "name": "pageview_session", "extra": 1}]}) == (
         "2 tables compared: pageview_session differ."
@@ -173,7 +182,7 @@ def test_previews(profile: dict[str, object], at_start: float, at_end: float) ->
 
 
 def test_fields_of_a_profile_come_from_its_schema() -> None:
-    properties = PROFILES["profiles"][1]["parameters"]["properties"]  # type: ignore[index]
+    properties = PROFILES["profiles"][1]["parameters"]["properties"]
     limits = profiles.limits(properties["to_rate"])
     assert limits == {"min_value": 0.0, "max_value": 1_000_000.0, "value": 2000.0, "step": 1.0}
     assert profiles.limits(properties["over_s"])["min_value"] > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pinotdb import exceptions as pinot_errors
@@ -185,8 +186,8 @@ def test_seeding_from_the_controls(services: Services) -> None:
 def test_a_profile_is_chosen_filled_in_and_used(services: Services) -> None:
     services.generator["state"] = "running"
     test = open_page("controls")
-    picker = next(control for control in test.get("button_group") if control.label == "Profile")
-    picker.set_value("ramp").run()  # type: ignore[attr-defined]
+    groups: list[Any] = list(test.get("button_group"))
+    next(group for group in groups if group.label == "Profile").set_value("ramp").run()
     press(test, "Use this profile now")
     assert services.calls == [
         ("PUT", "/generator/profile", {"profile": {"kind": "ramp", "to_rate": 2000.0, "over_s": 60.0}})
@@ -201,7 +202,7 @@ def test_apply_from_the_pipeline(services: Services) -> None:
 
 def test_what_is_wrong_is_named_with_what_to_do(services: Services) -> None:
     broken = {"kind": "query", "name": "pageview_session", "state": "drifted", "detail": "its query was terminated"}
-    services.pipeline = {**PIPELINE, "state": "degraded", "resources": [*PIPELINE["resources"], broken]}  # type: ignore[misc]
+    services.pipeline = {**PIPELINE, "state": "degraded", "resources": [*PIPELINE["resources"], broken]}
     words = texts(open_page("pipeline"))
     assert "pageview_session" in words
     assert "its query was terminated" in words

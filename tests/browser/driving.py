@@ -1,0 +1,138 @@
+"""A person at the dashboard: Chromium, what it complains about, and where things are on the pages."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Response, expect
+
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-dev-shm-usage",
+]
+#: a page is drawn within this, also while everything else on the machine is busy
+PATIENCE_MS = 30_000
+
+#: Streamlit looks for itself below the address it was opened with before it looks at the root
+_PROBE = re.compile(r"/_stcore/(health|host-config)$")
+
+
+@dataclass
+class Visit:
+    """One visit: the page, and everything that the browser complained about."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def sidebar(self) -> Locator:
+        return self.page.get_by_test_id("stSidebar")
+
+    @property
+    def main(self) -> Locator:
+        return self.page.get_by_test_id("stMain")
+
+    def open(self, query: str = "") -> None:
+        """Opens the first page and waits until it is drawn."""
+        self.page.goto(f"{self.url}/{query}")
+        self.arrived("Overview")
+
+    def go(self, title: str) -> None:
+        """Chooses a page in the menu. On a phone the menu is behind a button."""
+        link = self.sidebar.get_by_role("link", name=title)
+        if not link.is_visible():
+            self.page.get_by_test_id("stExpandSidebarButton").click()
+        link.click()
+        self.arrived(title)
+        if self.page.viewport_size and self.page.viewport_size["width"] < 600:
+            collapse = self.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button")
+            if collapse.is_visible():
+                collapse.click()
+
+    def arrived(self, title: str) -> None:
+        expect(self.main.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=PATIENCE_MS)
+        expect(self.page.get_by_test_id("stAppViewContainer")).to_be_visible()
+
+    def charts(self, count: int) -> list[list[dict[str, Any]]]:
+        """The data of the charts of this page, as plotly has drawn them."""
+        drawn = self.main.locator(".js-plotly-plot")
+        expect(drawn).to_have_count(count, timeout=PATIENCE_MS)
+        for number in range(count):
+            expect(drawn.nth(number).locator(".main-svg").first).to_be_attached(timeout=PATIENCE_MS)
+        # _fullData: what plotly made of the figure; the figure itself has its numbers packed
+        read = """plots => plots.map(p => (p._fullData || []).map(
+            t => ({name: t.name, y: Array.from(t.y || []), z: Array.from(t.z || [])})))"""
+        return list(drawn.evaluate_all(read))
+
+    def metric(self, label: str) -> str:
+        """The figure under this label."""
+        tile = self.main.get_by_test_id("stMetric").filter(has_text=label).first
+        return tile.get_by_test_id("stMetricValue").inner_text().strip()
+
+
+@contextmanager
+def visit(browser: Browser, url: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Visit]:
+    """A fresh visitor in UTC; closes the window behind them."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        timezone_id="UTC",
+        locale="en-GB",
+    )
+    page = context.new_page()
+    visitor = Visit(page, url.rstrip("/"))
+
+    def console(message: ConsoleMessage) -> None:
+        # a response that failed is reported below, with its address
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            visitor.complaints.append(f"console: {message.text}")
+
+    def response(answer: Response) -> None:
+        if answer.status >= 400 and not _PROBE.search(answer.url):
+            visitor.complaints.append(f"{answer.status}: {answer.url}")
+
+    page.on("console", console)
+    page.on("response", response)
+    page.on("pageerror", lambda error: visitor.complaints.append(f"script: {error}"))
+    page.on("requestfailed", lambda request: visitor.complaints.append(f"failed: {request.url}"))
+    try:
+        yield visitor
+    finally:
+        # an answer that is cut off because the visitor leaves is no complaint
+        complaints = list(visitor.complaints)
+        context.close()
+        visitor.complaints[:] = complaints
+
+
+def eventually(question: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
+    """Asks until the answer is yes.
+
+    Raises:
+        AssertionError: it never was.
+    """
+    deadline = time.monotonic() + within_s
+    while not question():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_s:.0f} s: {what}")
+        time.sleep(0.25)  # between two questions
+
+
+def pinot(broker: str, sql: str) -> list[list[Any]]:
+    """The rows of a query."""
+    answer = httpx.post(f"{broker}/query/sql", json={"sql": sql}, timeout=10).json()
+    assert not answer.get("exceptions"), answer["exceptions"]
+    return list(answer["resultTable"]["rows"])

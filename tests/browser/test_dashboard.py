@@ -1,0 +1,246 @@
+"""The dashboard in a real browser, over the real pipeline."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+
+from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, Visit, eventually, pinot, visit
+from tests.stack import REPOSITORY, Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+PAGES = {"Overview": 3, "Audience": 4, "Sources": 3, "Engagement": 2, "Pipeline": 0, "Controls": 1}
+TABLES = ("pageview_country", "pageview_tumbling", "pageview_hopping", "pageview_session", "usersession_device")
+RATE = 200
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def dashboard(stack: Stack) -> str:
+    return os.environ.get("PAGEPULSE_DASHBOARD_URL", stack.url("dashboard"))
+
+
+@pytest.fixture
+def flowing(stack: Stack) -> Iterator[None]:
+    """The generator runs and every table has rows; afterwards it is stopped."""
+    start(stack)
+    for table in TABLES:
+        eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}", within_s=90)  # type: ignore[misc]
+    yield
+    httpx.post(f"{stack.url('generator')}/generator/stop", timeout=30)
+
+
+@pytest.fixture
+def visitor(browser: Browser, dashboard: str, flowing: None) -> Iterator[Visit]:
+    """A visitor at 1280 x 800 in light; nothing in their browser may complain."""
+    with visit(browser, dashboard) as visiting:
+        visiting.open()
+        yield visiting
+    assert visiting.complaints == []
+
+
+def start(stack: Stack) -> None:
+    answer = httpx.post(f"{stack.url('generator')}/generator/start", json={"rate": RATE}, timeout=30)
+    assert answer.status_code in (200, 409), answer.text
+
+
+def status(stack: Stack, service: str = "generator") -> dict[str, Any]:
+    return dict(httpx.get(f"{stack.url(service)}/{service}/status", timeout=10).json())
+
+
+def state(stack: Stack) -> str:
+    return str(status(stack)["state"])
+
+
+def rows(stack: Stack, table: str) -> int:
+    return int(pinot(stack.url("pinot_broker"), f"SELECT COUNT(*) FROM {table} LIMIT 1")[0][0])
+
+
+def total(stack: Stack, column: str, table: str) -> int:
+    midnight = int(time.time() // 86_400 * 86_400_000)
+    sql = f"SELECT SUM({column}) FROM {table} WHERE window_start >= {midnight} LIMIT 1"
+    return int(float(pinot(stack.url("pinot_broker"), sql)[0][0]))
+
+
+def settled(stack: Stack) -> int:
+    """The page views in Pinot, once their number has been the same for two seconds: longer than a commit interval."""
+    last = (-1, 0.0)
+
+    def quiet() -> bool:
+        nonlocal last
+        now = total(stack, "view_count", "pageview_tumbling")
+        if now != last[0]:
+            last = (now, time.monotonic())
+        return time.monotonic() - last[1] > 2.0
+
+    eventually(quiet, "no more new rows in Pinot", within_s=60)
+    return last[0]
+
+
+def test_every_page_shows_live_data_and_nothing_complains(visitor: Visit) -> None:
+    for title, charts in PAGES.items():
+        visitor.go(title)
+        drawn = visitor.charts(charts)
+        assert all(any(trace["y"] or trace["z"] for trace in chart) for chart in drawn), title
+        expect(visitor.main.get_by_text("Stale since")).to_have_count(0)
+        expect(visitor.main.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_link_straight_to_a_page_works(browser: Browser, dashboard: str, flowing: None) -> None:
+    with visit(browser, dashboard) as visiting:
+        visiting.page.goto(f"{dashboard}/sources?range=1h&measure=views")
+        visiting.arrived("Sources")
+        visiting.charts(3)
+        expect(visiting.main.get_by_text("page views per minute")).to_be_visible()
+    assert visiting.complaints == []
+
+
+def test_numbers_on_screen_are_those_in_pinot(visitor: Visit, stack: Stack) -> None:
+    httpx.post(f"{stack.url('generator')}/generator/stop", timeout=30).raise_for_status()
+    views = settled(stack)
+    visitor.open()
+    eventually(
+        lambda: visitor.metric("Page views today") == f"{views:,}",
+        f"{views:,} page views on the screen",
+    )
+    assert visitor.metric("Sessions today") == f"{total(stack, 'session_count', 'usersession_device'):,}"
+
+    visitor.go("Sources")
+    tumbling = {trace["name"]: trace["y"] for trace in visitor.charts(3)[0]}
+    since = int(time.time() * 1000) - 20 * 60_000
+    sql = f"SELECT source, user_count FROM pageview_tumbling WHERE window_start >= {since} ORDER BY window_start LIMIT 1000"
+    expected: dict[str, list[int]] = {}
+    for source, users in pinot(stack.url("pinot_broker"), sql):
+        expected.setdefault(source, []).append(users)
+    assert tumbling
+    for source, users in tumbling.items():
+        # the page may have left out windows that have just left its range
+        assert users == expected[source][-len(users) :], source
+
+
+def test_stop_start_and_pause_are_obeyed(visitor: Visit, stack: Stack) -> None:
+    side = visitor.sidebar
+    side.get_by_role("button", name="Stop", exact=False).click()
+    eventually(lambda: state(stack) == "stopped", "the generator has stopped")
+    expect(side.get_by_text(re.compile(r"Stopped: [\d,]+ events acknowledged"))).to_be_visible(timeout=PATIENCE_MS)
+
+    side.get_by_role("button", name="Start").dblclick()
+    eventually(lambda: state(stack) == "running", "the generator runs")
+    expect(side.get_by_text("Started at 200 events/s.")).to_be_visible(timeout=PATIENCE_MS)
+
+    side.get_by_role("button", name="Pause").click()
+    eventually(lambda: state(stack) == "paused", "the generator is paused")
+    side.get_by_role("button", name="Resume").click()
+    eventually(lambda: state(stack) == "running", "the generator runs again")
+
+
+def test_the_rate_slider_acts_at_once(visitor: Visit, stack: Stack) -> None:
+    before = status(stack)["target_rate"]
+    thumb = visitor.sidebar.get_by_role("slider").first
+    thumb.focus()
+    thumb.press("ArrowRight")
+    eventually(lambda: status(stack)["target_rate"] > before, "a higher rate")
+    expect(visitor.sidebar.get_by_text(re.compile(r"Rate is [\d,]+ events/s\."))).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
+    visitor.go("Controls")
+    main = visitor.main
+    main.get_by_role("radio", name="sine").or_(main.get_by_role("button", name="sine")).first.click()
+    main.get_by_role("button", name="Use this profile now").click()
+    eventually(lambda: (status(stack).get("profile") or {}).get("kind") == "sine", "the profile is in use")
+
+    users = status(stack, "seeder")["users"]
+    main.get_by_role("radio", name="append").or_(main.get_by_role("button", name="append")).first.click()
+    count = main.get_by_label("How many")
+    count.fill("1")
+    count.press("Enter")
+    main.get_by_role("button", name="Seed users").click()
+    eventually(lambda: bool(status(stack, "seeder")["users"] == users + 1), "one more user")
+
+    main.get_by_text("Keep users changing").click()
+    main.get_by_role("button", name="Start changes").click()
+    eventually(lambda: bool(status(stack, "seeder")["mutations"]), "users change")
+    expect(main.get_by_role("button", name="Start changes")).to_be_disabled(timeout=PATIENCE_MS)
+    main.get_by_role("button", name="Stop changes").click()
+    eventually(lambda: not (status(stack, "seeder")["mutations"] or {}).get("running"), "users no longer change")
+
+
+def test_apply_shows_its_progress_and_its_result(visitor: Visit) -> None:
+    visitor.go("Pipeline")
+    expect(visitor.main.locator(".flow-node").first).to_be_visible(timeout=PATIENCE_MS)
+    visitor.main.get_by_role("button", name="Apply").click()
+    expect(visitor.main.get_by_text(re.compile(r"Apply is done: \d+ steps"))).to_be_visible(timeout=90_000)
+
+
+def test_the_address_keeps_the_view_across_pages_and_reloads(visitor: Visit) -> None:
+    visitor.sidebar.get_by_role("radio", name="1h").or_(visitor.sidebar.get_by_role("button", name="1h")).first.click()
+    visitor.page.wait_for_url(re.compile(r"range=1h"), timeout=PATIENCE_MS)
+    visitor.go("Audience")
+    expect(visitor.main.get_by_text("Leading countries, last hour")).to_be_visible(timeout=PATIENCE_MS)
+    visitor.page.reload()
+    visitor.arrived("Audience")
+    expect(visitor.main.get_by_text("Leading countries, last hour")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_refresh_brings_new_data_and_keeps_the_zoom(browser: Browser, dashboard: str, flowing: None) -> None:
+    with visit(browser, dashboard) as visiting:
+        visiting.open("?refresh=2s")
+        visiting.go("Sources")
+        visiting.charts(3)
+        plot = visiting.main.locator(".js-plotly-plot").first
+        box = plot.locator(".nsewdrag").first.bounding_box()
+        assert box is not None
+        mouse, middle = visiting.page.mouse, box["y"] + box["height"] / 2
+        mouse.move(box["x"] + box["width"] * 0.3, middle)
+        mouse.down()
+        mouse.move(box["x"] + box["width"] * 0.98, middle + 2, steps=5)
+        mouse.up()
+        zoomed = plot.evaluate("p => p.layout.xaxis.range")
+        data = plot.evaluate("p => JSON.stringify(p._fullData.map(t => Array.from(t.y)))")
+        eventually(
+            lambda: plot.evaluate("p => JSON.stringify(p._fullData.map(t => Array.from(t.y)))") != data, "newer numbers"
+        )
+        assert plot.evaluate("p => p.layout.xaxis.range") == zoomed
+        assert plot.evaluate("p => p._fullLayout.xaxis.autorange") is False
+    assert visiting.complaints == []
+
+
+@pytest.mark.skipif(os.environ.get("PAGEPULSE_SCREENSHOTS") != "1", reason="PAGEPULSE_SCREENSHOTS=1 takes pictures")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "height", "size"), [(1280, 800, "desk"), (390, 844, "phone")])
+def test_pictures(
+    browser: Browser, dashboard: str, flowing: None, dark: bool, width: int, height: int, size: str
+) -> None:
+    """Pictures of every page for the README and docs."""
+    folder = Path(REPOSITORY) / "docs" / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with visit(browser, dashboard, width=width, height=height, dark=dark) as visiting:
+        visiting.open("?range=15m")
+        for title, charts in PAGES.items():
+            visiting.go(title)
+            visiting.charts(charts)
+            visiting.page.wait_for_timeout(2_000)  # the map and the fonts, which nothing announces
+            name = f"{title.lower()}-{size}-{'dark' if dark else 'light'}.png"
+            visiting.page.screenshot(path=folder / name)
