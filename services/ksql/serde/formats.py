@@ -18,13 +18,13 @@ def _is_bare(form: Format, columns: Sequence[Column], *, is_key: bool) -> bool:
 
 def decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) -> Decode:
     """Reads bytes into a tuple in the order of ``columns``; the function raises DecodeError. Absent bytes are not its business."""
+    if is_key and not columns:
+        return lambda data: ()
     match form.name.upper():
         case "JSON":
-            return (
-                json.bare_decoder(columns[0])
-                if _is_bare(form, columns, is_key=is_key)
-                else json.object_decoder(columns)
-            )
+            if _is_bare(form, columns, is_key=is_key):
+                return json.bare_decoder(columns[0])
+            return json.object_decoder(columns)
         case "DELIMITED":
             return delimited.decoder(columns, form.delimiter)
         case "KAFKA":

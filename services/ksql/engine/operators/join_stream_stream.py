@@ -6,6 +6,7 @@ as the real server does it.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from typing import Any
 
 from services.ksql.engine.operators.base import Context, Node, Row
@@ -53,8 +54,8 @@ class StreamStreamJoin(Join):
         self._swept = [-1, -1]
 
     def _unpack_rows(self, packed: Any) -> list[list[Any]]:
-        self._arrivals = max([self._arrivals, *(number for _, _, number in packed)])
-        return [[t, unpack(r), number] for t, r, number in packed]
+        self._arrivals = max([self._arrivals, *(number for _, number, _ in packed)])
+        return [[t, number, unpack(r)] for t, number, r in packed]
 
     def left_row(self, r: Row, t: int, w: Window | None) -> None:
         self._arrive(_LEFT, self.left_key(r, t, w), r, t, w)
@@ -79,12 +80,15 @@ class StreamStreamJoin(Join):
         first, last = max(0, t - back), max(0, t + ahead)
         matched = False
         horizon = self._seen[1 - side].now(partition) - self._retention
-        for other_time, other, number in self._tables[1 - side].get(slot) or ():
-            if first <= other_time <= last and other_time > horizon:
-                matched = True
-                if self._holds_back:
-                    self._waiting.delete((other_time, 1 - side, number))
-                self._send(side, (key,), (r, other), max(t, other_time), w)
+        rows = self._tables[1 - side].get(slot) or []
+        for index in range(bisect_left(rows, [max(first, horizon + 1)]), len(rows)):
+            other_time, number, other = rows[index]
+            if other_time > last:
+                break
+            matched = True
+            if self._holds_back:
+                self._waiting.delete((other_time, 1 - side, number))
+            self._send(side, (key,), (r, other), max(t, other_time), w)
         if not matched and self._outer[side]:
             if not self._holds_back or last + self._grace < now:
                 self._send(side, (key,), (r, None), t, w)
@@ -105,10 +109,8 @@ class StreamStreamJoin(Join):
             self.context.stats.drop(self.name, "late")
             return
         rows = table.get(slot) or []
-        rows.append([t, r, self._arrivals])
-        rows.sort(key=lambda row: (row[0], row[2]))
-        if rows[0][0] <= horizon:
-            rows = [row for row in rows if row[0] > horizon]
+        insort(rows, [t, self._arrivals, r])
+        del rows[: bisect_left(rows, [horizon + 1])]
         table.put(slot, rows)
         self._sweep(side, t)
 
@@ -146,4 +148,4 @@ class StreamStreamJoin(Join):
 
 
 def _pack_rows(rows: list[list[Any]]) -> Any:
-    return [[t, pack(r), number] for t, r, number in rows]
+    return [[t, number, pack(r)] for t, number, r in rows]

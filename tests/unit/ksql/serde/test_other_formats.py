@@ -63,6 +63,12 @@ def test_kafka_numbers_have_their_size() -> None:
         decoder(KAFKA, (Column("A", INTEGER),), is_key=True)(b"ab")
 
 
+@pytest.mark.parametrize("name", ["JSON", "DELIMITED", "KAFKA", "NONE"])
+def test_a_key_that_nobody_declared_is_not_looked_at(name: str) -> None:
+    assert decoder(Format(name), (), is_key=True)(b"anything") == ()
+    assert encoder(Format(name), (), is_key=True)(()) is None
+
+
 def test_windowed_keys() -> None:
     time = append_window(b"External", (1760000040000, 1760000100000), WindowType.TUMBLING)
     assert time.hex() == "45787465726e616c00000199c82d5c40"
