@@ -8,7 +8,6 @@ from typing import Final
 
 import httpx
 import numpy as np
-from faker import Faker
 from numpy.typing import NDArray
 
 from shared.errors import Conflict
@@ -82,6 +81,8 @@ async def fetch_user_ids(seeder: httpx.AsyncClient, limit: int | None = None) ->
 @cache
 def user_names() -> tuple[str, ...]:
     """A pool of login names, the same in every run."""
+    from faker import Faker  # noqa: PLC0415 - slow to import, and the service need not wait for it
+
     fake = Faker()
     fake.seed_instance(_NAMES_SEED)
     return tuple(fake.user_name() for _ in range(_NAMES))
