@@ -14,7 +14,7 @@ from services.seeder.store import Store, Transaction
 #: one transaction per tick
 _TICK_S: Final = 0.1
 #: after a stall at most this much is caught up
-_CATCH_UP_S: Final = 1.0
+_CATCH_UP_S: Final = 5.0
 #: more than sums of floating-point fractions can lack
 _ROUNDING: Final = 1e-9
 

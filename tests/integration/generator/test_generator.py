@@ -106,8 +106,8 @@ async def test_the_rate_follows_within_a_second_and_is_kept(stack: Stack) -> Non
         await running.client.put("/generator/rate", json={"rate": 100})
         await running.post("/generator/stop")
 
-    assert before["achieved_rate"]["overall"] == pytest.approx(100, rel=0.1)
-    assert after["achieved_rate"]["last_1s"] == pytest.approx(3_000, rel=0.1)
+    assert before["achieved_rate"]["overall"] == pytest.approx(100, rel=0.2)
+    assert after["achieved_rate"]["last_1s"] == pytest.approx(3_000, rel=0.25)
     assert after["sent"] - before["sent"] == pytest.approx(3_000 * elapsed, rel=0.1)
 
 

@@ -155,7 +155,7 @@ async def test_the_rate_follows_at_once() -> None:
         async def fast() -> bool:
             return len(broker.log) > 300
 
-        await until(fast, 1.0)
+        await until(fast, 3.0)
 
 
 async def test_a_pause_makes_no_events_and_resume_goes_on() -> None:
@@ -174,9 +174,10 @@ async def test_a_pause_makes_no_events_and_resume_goes_on() -> None:
         assert len(broker.log) == before
 
         assert (await ok(client.post("/generator/resume")))["state"] == "running"
+        resumed = time.monotonic()
         await asyncio.sleep(0.3)
-        after = len(broker.log)
-        assert before < after < before + 400
+        made = len(broker.log) - before
+        assert 0 < made < 500 * (time.monotonic() - resumed) + 50
         await ok(client.post("/generator/pause"))
         assert (await ok(client.post("/generator/stop")))["state"] == "stopped"
 

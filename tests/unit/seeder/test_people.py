@@ -74,7 +74,7 @@ def test_choices_are_different_and_below_the_total() -> None:
 
 
 def test_a_hundred_thousand_take_well_under_a_second() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     People(1).draw(100_000, null_fraction=0.05)
 
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 1.0
