@@ -42,13 +42,14 @@ def run(file: str, case: Mapping[str, Any]) -> Result:
     expected = case.get("expectedException")
     name = case["name"]
     try:
-        for statement in case["statements"]:
-            harness.execute(statement)
+        # As one text, so that a message's line number counts from the first statement, as on the server.
+        harness.execute("\n".join(case["statements"]))
         _feed(harness, case.get("inputs", ()))
     except KsqlError as error:
         if expected is None:
             return Result(file, name, must_fail=False, why=f"{type(error).__name__}: {error.message}")
-        same = _matches(error.message, expected.get("message"))
+        # The server's exception names the statement after its reason, and some cases quote that.
+        same = _matches(f"{error.message}\nStatement: {error.statement}", expected.get("message"))
         return Result(file, name, must_fail=True, why="", same_message=same)
     except Exception as error:
         return Result(file, name, must_fail=expected is not None, why=f"defect: {type(error).__name__}: {error}")

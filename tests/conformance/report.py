@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.document import table
 from tests.conformance.cases import Result
 
 
@@ -51,3 +52,28 @@ def as_text(results: Sequence[Result], *, verbose: bool) -> str:
         f"errors: {errors['passed']} of {errors['cases']} failed as they must, {errors['same_message']} with the same message"
     )
     return "\n".join(lines)
+
+
+def as_markdown(results: Sequence[Result]) -> str:
+    """The section for docs/ksql.md: totals, then a table with one row per file."""
+    data = summary(results)
+    outputs, errors = data["totals"]["outputs"], data["totals"]["errors"]
+    rows = [
+        [
+            f"`{file}`",
+            f"{entry['outputs']['passed']} of {entry['outputs']['cases']}",
+            f"{entry['errors']['passed']} of {entry['errors']['cases']}" if entry["errors"]["cases"] else "",
+            str(entry["errors"]["same_message"]) if entry["errors"]["cases"] else "",
+        ]
+        for file, entry in data["files"].items()
+    ]
+    failed = [f"- `{file}`, {case['name']}" for file, entry in data["files"].items() for case in entry["failed"]]
+    return "\n\n".join(
+        [
+            "Made by `python -m tests.conformance --cases DIR --docs docs/ksql.md`.",
+            f"Cases with outputs: **{outputs['passed']} of {outputs['cases']}** give every record in order. Cases that must "
+            f"fail: **{errors['passed']} of {errors['cases']}** do, {errors['same_message']} with the same message.",
+            "Not passed:\n\n" + "\n".join(failed) if failed else "All pass.",
+            table(["file", "outputs", "errors", "same message"], rows),
+        ]
+    )
