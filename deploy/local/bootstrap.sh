@@ -52,6 +52,8 @@ rm -f "$stamp"
 own=$(mktemp)
 trap 'rm -f "$own"' EXIT
 awk '/^[^ ]/ { mine = /^uv==/ } mine' "$lock" >"$own"
+# Behind a company's proxy only the system's certificates will do; uv brings its own otherwise.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 say "bootstrap: installing Python packages from requirements.lock"
 if [ -s "$own" ] && "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r "$own" >&2 &&
     "$venv/bin/uv" pip install --python "$venv/bin/python" --require-hashes -r "$lock" >&2; then
