@@ -1,14 +1,17 @@
-"""``/inserts-stream``: rows as lines of JSON, an acknowledgement per row."""
+"""``/inserts-stream``: rows as lines of JSON, an acknowledgement per row, line by line or as one JSON array."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from starlette.responses import Response, StreamingResponse
+
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import DataSource
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.rest.errors import BAD_REQUEST, generic_error
+from services.ksql.rest.rows import DELIMITED, JSON, format_for
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_row
 from services.ksql.runtime.thread import Runtime
@@ -24,18 +27,42 @@ _FITS: dict[BaseType, tuple[type, ...]] = {
 }
 
 
-async def stream_inserts(runtime: Runtime, body: bytes) -> AsyncIterator[bytes]:
-    """One line per row; the first error ends it, as on the real server."""
+async def stream_inserts(runtime: Runtime, body: bytes, accept: str) -> Response:
+    """One acknowledgement per row; the first error ends it, as on the real server.
+
+    Raises:
+        RestError: the first line does not name a stream or table.
+    """
     lines = [line for line in body.splitlines() if line.strip()]
     target = await runtime.call(_target, runtime.core, lines)
-    for sequence, line in enumerate(lines[1:]):
+    acknowledged = _insert(runtime, target, lines[1:])
+    if format_for(accept, DELIMITED).media_type == JSON:
+        return StreamingResponse(_array(acknowledged), media_type=JSON)
+    return StreamingResponse(_by_line(acknowledged), media_type=DELIMITED)
+
+
+async def _insert(runtime: Runtime, target: DataSource, lines: list[bytes]) -> AsyncIterator[bytes]:
+    for sequence, line in enumerate(lines):
         try:
             await runtime.call(insert_row, runtime.core, target, _row(target, line))
         except KsqlError as error:
             failure = {"@type": "InsertError", "status": "error", "seq": sequence, "message": error.message}
-            yield dumps(failure | {"error_code": BAD_REQUEST}) + b"\n"
+            yield dumps(failure | {"error_code": BAD_REQUEST})
             return
-        yield dumps({"status": "ok", "seq": sequence}) + b"\n"
+        yield dumps({"status": "ok", "seq": sequence})
+
+
+async def _by_line(items: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for item in items:
+        yield item + b"\n"
+
+
+async def _array(items: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    lead = b"["
+    async for item in items:
+        yield lead + item
+        lead = b","
+    yield b"]" if lead == b"," else b"[]"
 
 
 async def _target(core: Core, lines: list[bytes]) -> DataSource:

@@ -102,7 +102,7 @@ class QueryService:
 
     async def close(self, query_id: str) -> bool:
         """Ends a push query; False if there is none of this id."""
-        return self._core.engine.close_transient(query_id)
+        return await self._core.engine.close_transient(query_id)
 
     def _parse(self, text: str, variables: Mapping[str, str] | None, endpoint: Endpoint) -> Any:
         try:

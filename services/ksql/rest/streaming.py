@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.responses import Response, StreamingResponse
 
 from services.ksql.rest.queries import Answer, QueryService
-from services.ksql.rest.rows import JSON, RowFormat, RowWriter, error_line, format_for
+from services.ksql.rest.rows import DELIMITED, JSON, RowFormat, RowWriter, error_line, format_for
 from services.ksql.runtime.print_topic import PrintedTopic
 from services.ksql.runtime.thread import Runtime
 
@@ -16,26 +17,45 @@ _CHUNK = 1_000
 
 
 def stream_answer(
-    runtime: Runtime, queries: QueryService, answer: Answer | PrintedTopic, accept: str, *, default: str
+    runtime: Runtime, queries: QueryService, answer: Answer | PrintedTopic, accept: str, *, default: str, http2: bool
 ) -> Response:
     """The response for an opened query; whatever way it ends, the query is closed with it."""
     if isinstance(answer, PrintedTopic):
         return StreamingResponse(_printed(runtime, answer), media_type="application/json")
     row_format = format_for(accept, default)
-    rows = _live(runtime, queries, answer, row_format) if answer.live else _complete(answer, row_format)
+    # ksqlDB sends each row in a frame of its own, and clients (npm's ksqldb-client) read a row from each frame.
+    apart = http2 and row_format.media_type == DELIMITED
+    rows = (
+        _live(runtime, queries, answer, row_format, apart=apart)
+        if answer.live
+        else _complete(answer, row_format, apart=apart)
+    )
     return StreamingResponse(rows, media_type=row_format.media_type)
 
 
-async def _complete(answer: Answer, row_format: RowFormat) -> AsyncIterator[bytes]:
+def _pieces(lines: Sequence[bytes], *, apart: bool) -> Sequence[bytes]:
+    return lines if apart else (b"".join(lines),)
+
+
+async def _complete(answer: Answer, row_format: RowFormat, *, apart: bool) -> AsyncIterator[bytes]:
     writer = RowWriter(answer.header.types)
-    yield row_format.before + row_format.header(answer.header)
+    leads = row_format.media_type != DELIMITED
+    lead, trail = (row_format.between, b"") if leads else (b"", row_format.between)
+    yield row_format.before + row_format.header(answer.header) + trail
+    await asyncio.sleep(0)
     for first in range(0, len(answer.rows), _CHUNK):
         rows = answer.rows[first : first + _CHUNK]
-        yield b"".join(row_format.between + row_format.row(writer.write(row)) for row in rows)
-    yield row_format.after
+        lines = [lead + row_format.row(writer.write(row)) + trail for row in rows]
+        for piece in _pieces(lines, apart=apart):
+            yield piece
+            await asyncio.sleep(0)
+    if leads:
+        yield row_format.after
 
 
-async def _live(runtime: Runtime, queries: QueryService, answer: Answer, row_format: RowFormat) -> AsyncIterator[bytes]:
+async def _live(
+    runtime: Runtime, queries: QueryService, answer: Answer, row_format: RowFormat, *, apart: bool
+) -> AsyncIterator[bytes]:
     """Each line goes out whole, with what follows it, so that a client that reads lines sees a row when it is there."""
     live = answer.live
     if live is None:
@@ -49,7 +69,11 @@ async def _live(runtime: Runtime, queries: QueryService, answer: Answer, row_for
         last = row_format.final("Query Completed")
         try:
             while (rows := await runtime.call(live.take)) is not None:
-                yield b"".join(lead + row_format.row(writer.write(row)) + trail for row in rows)
+                lines = [lead + row_format.row(writer.write(row)) + trail for row in rows]
+                for piece in _pieces(lines, apart=apart):
+                    yield piece
+                    # What waits to be sent is joined: the connection's own task has its turn first.
+                    await asyncio.sleep(0)
         except RuntimeError as error:
             last = error_line(str(error))
         if live.limit_reached:

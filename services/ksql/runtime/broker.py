@@ -80,6 +80,9 @@ class FeedSource(Protocol):
     async def stop(self) -> None: ...
 
 
+#: what a record may have in bytes: below the brokers' message.max.bytes (1 MiB), with room for a batch's head
+LARGEST_RECORD = 900 * 1024
+
 BeforeCommit = Callable[[Mapping[Lane, int]], None]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from services.ksql.runtime.broker import Broker, Lane, Outgoing, TopicInfo, Writer
+from services.ksql.runtime.broker import Broker, BrokerError, Lane, Outgoing, TopicInfo, Writer
 from shared.json import dumps, loads
 
 _CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1"}
@@ -68,12 +68,20 @@ class CommandLog:
         content = {k: v for k, v in asdict(command).items() if k != "sequence"}
         try:
             first = await writer.write([Outgoing(self.topic, 0, command.id.encode(), dumps(content))])
-        except BaseException:
+        except BrokerError:
             await writer.stop()
-            raise
+            return await self._find_out(content)
         self._writer = writer
         self.last_sequence = first[Lane(self.topic, 0)]
         return Command(**{**content, "sequence": self.last_sequence})
+
+    async def _find_out(self, content: Mapping[str, Any]) -> Command:
+        """After a failed write: a new writer settles what became of it, then the log itself tells."""
+        before = self.last_sequence
+        commands = await self.open()
+        if commands and commands[-1].sequence > before and commands[-1].statement == content["statement"]:
+            return commands[-1]
+        raise BrokerError("the command could not be written to the command log")
 
     async def _take_over(self) -> Writer:
         writer = self._broker.writer(self._transactional_id)

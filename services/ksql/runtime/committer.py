@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import cycle
-from time import monotonic
+from time import monotonic, time
 
 from services.ksql.engine.records import OutputRecord
-from services.ksql.runtime.broker import BeforeCommit, BrokerError, Outgoing, Writer
-from services.ksql.runtime.running import RunningQuery
+from services.ksql.runtime.broker import LARGEST_RECORD, BeforeCommit, BrokerError, Outgoing, Writer
+from services.ksql.runtime.running import QueryState, RunningQuery
 from services.ksql.runtime.state_log import StateLog
 from shared.kafka import partition_for
 
 #: partitions of recent keys are remembered: murmur2 in Python costs more than the rest of a record
 _REMEMBERED_KEYS = 200_000
+#: Kafka refuses records more than an hour ahead of its clock (message.timestamp.after.max.ms); a little less, as clocks differ
+_AHEAD_MS = 3_590_000
 
 
 class Partitioner:
@@ -113,6 +115,21 @@ class Committer:
                 self.records += len(batch)
                 self.last_duration_s = monotonic() - begun
 
+    def _writable(self, query: RunningQuery, outputs: Iterable[OutputRecord]) -> list[Outgoing]:
+        """The outputs with their partitions. One refused record would fail every transaction from now on, so what the broker
+        refuses is left out: a timestamp too far ahead is dropped and counted, a record too large fails its query."""
+        latest = int(time() * 1000) + _AHEAD_MS
+        placed = []
+        for output in outputs:
+            if output.timestamp > latest:
+                query.query.stats.drop("sink", "timestamp_ahead")
+            elif len(output.key or b"") + len(output.value or b"") > LARGEST_RECORD:
+                query.fail(f"a record for {output.topic} is larger than {LARGEST_RECORD} bytes")
+                break
+            else:
+                placed.append(self._partitioner.place(output))
+        return placed
+
     def _collect(self) -> Iterator[Outgoing]:
         for query in list(self._queries.values()):
             if not query.dirty:
@@ -120,8 +137,10 @@ class Committer:
             pending = query.drain()
             if pending is None:
                 continue
-            for output in pending.outputs:
-                yield self._partitioner.place(output)
+            outputs = self._writable(query, pending.outputs)
+            if query.state is QueryState.ERROR:
+                continue
+            yield from outputs
             for store, key, value in pending.changes:
                 yield self._state_log.entry(query.id, store, key, value)
             yield from self._state_log.offsets(query.id, pending.positions)

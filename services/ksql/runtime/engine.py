@@ -66,8 +66,9 @@ class Engine:
         #: queries that cannot be started, and why
         self.broken: dict[str, str] = {}
         self.committer: Committer | None = None
-        #: push queries: they read through the same feeds, and commit nothing
+        #: push queries: they commit nothing
         self.transients: dict[str, TransientQuery] = {}
+        self._transient_feeds: dict[str, Feeds] = {}
         self.pump = Pump(lambda: (*self.queries.values(), *self.transients.values()), self._want_commit)
         self.feeds = Feeds(broker, self.pump.wake)
 
@@ -105,7 +106,7 @@ class Engine:
                     self.partitioner,
                     self.queries,
                     interval_s=self._interval,
-                    before_commit=self.feeds.expect,
+                    before_commit=self._expect,
                 )
                 self.committer = committer
                 self.broken.clear()
@@ -207,19 +208,24 @@ class Engine:
                 self.pump.wake()
 
     def open_transient(self, query: TransientQuery) -> None:
-        """Runs a push query until ``close_transient``."""
+        """Runs a push query until ``close_transient``. Its feeds are its own: a slow client must hold up nobody else."""
         self.transients[query.id] = query
-        self.feeds.subscribe(query, query.fetched)
+        feeds = self._transient_feeds[query.id] = Feeds(self._broker, self.pump.wake)
+        feeds.subscribe(query, query.fetched)
         self.pump.wake()
 
-    def close_transient(self, query_id: str) -> bool:
+    async def close_transient(self, query_id: str) -> bool:
         """Ends a push query; False if there is none of this id."""
         query = self.transients.pop(query_id, None)
         if query is None:
             return False
-        self.feeds.unsubscribe(query)
         query.close()
+        await self._transient_feeds.pop(query_id).aclose()
         return True
+
+    def _expect(self, ends: Mapping[Lane, int]) -> None:
+        for feeds in (self.feeds, *self._transient_feeds.values()):
+            feeds.expect(ends)
 
     @property
     def transactions(self) -> int:
@@ -238,6 +244,8 @@ class Engine:
 
     async def aclose(self) -> None:
         """After ``run`` was cancelled: ends what reads."""
+        for query_id in list(self.transients):
+            await self.close_transient(query_id)
         await self.feeds.aclose()
 
     async def _halt(self, query_id: str) -> None:

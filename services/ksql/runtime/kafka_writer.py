@@ -16,7 +16,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from services.ksql.runtime.broker import BeforeCommit, BrokerError, Fenced, Lane, Outgoing
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
-_BATCH_BYTES = 512 * 1024
+_BATCH_BYTES = 1000 * 1024
 #: an open transaction of a dead process holds its readers back no longer than this
 _TRANSACTION_MS = 60_000
 #: a write that takes longer is given up: the engine starts anew from what was committed

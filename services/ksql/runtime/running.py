@@ -106,9 +106,14 @@ class RunningQuery:
         return dict(self.query.stats.by_cause())
 
     def wants(self, lane: Lane, backlog: int) -> bool:
+        if self.state is QueryState.ERROR:
+            return True
         return self._merger.is_waiting_for(lane) or self._merger.backlog(lane) < backlog
 
     def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
+        if self.state is QueryState.ERROR:
+            # It takes no part any more, and must not hold up those that read the same feed.
+            return
         self._merger.add(lane, records, at_end=position >= end >= 0, now_ms=_now_ms())
         self.fetched[lane] = position
         self.progress[lane].end = end

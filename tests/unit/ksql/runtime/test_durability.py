@@ -120,3 +120,60 @@ async def test_poison_is_counted_and_stops_nothing() -> None:
             'ksql_records_dropped_total{cause="malformed",query="CTAS_COUNTS_1"} 3.0'
             in (await server.client.get("/metrics")).text
         )
+
+
+async def test_commands_replay_to_the_same_catalog_and_queries() -> None:
+    statements = [
+        "CREATE STREAM other (k VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='other', VALUE_FORMAT='JSON', PARTITIONS=2);",
+        "CREATE STREAM big WITH (KAFKA_TOPIC='big') AS SELECT * FROM clicks WHERE n > 1 EMIT CHANGES;",
+        "CREATE OR REPLACE STREAM big WITH (KAFKA_TOPIC='big') AS SELECT * FROM clicks WHERE n > 2 EMIT CHANGES;",
+        "INSERT INTO other SELECT k, n FROM clicks EMIT CHANGES;",
+        "CREATE STREAM gone AS SELECT * FROM other EMIT CHANGES;",
+        "DROP STREAM gone DELETE TOPIC;",
+        "PAUSE CTAS_COUNTS_1;",
+    ]
+    async with lab() as server:
+        await begin(server)
+        for statement in statements:
+            response = await server.client.post("/ksql", json={"ksql": statement})
+            assert response.status_code == 200, response.text
+        first = server.core.executor
+        second = InlineRuntime(Core(server.broker, server.core.options))
+        await second.start()
+        try:
+            again = second.core.executor
+            assert again.specs == first.specs
+            assert list(again.catalog.sources()) == list(first.catalog.sources())
+            assert again.statuses == first.statuses
+            assert again.sequence == first.sequence
+        finally:
+            await second.stop()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_command_whose_write_failed_is_done_once_or_not_at_all(moment: str) -> None:
+    statement = "CREATE STREAM late (k VARCHAR KEY) WITH (KAFKA_TOPIC='clicks', VALUE_FORMAT='JSON');"
+    async with lab() as server:
+        await begin(server)
+        await server.quiet()
+        server.broker.fail_next_write = moment
+        response = await server.client.post("/ksql", json={"ksql": statement})
+        assert response.status_code == (200 if moment == "after" else 500), response.text
+        listed = (await server.client.post("/ksql", json={"ksql": "LIST STREAMS;"})).json()[0]["streams"]
+        assert ("LATE" in [s["name"] for s in listed]) == (moment == "after")
+
+
+async def test_one_impossible_record_does_not_stop_the_others() -> None:
+    async with lab() as server:
+        await begin(server)
+        ahead = (
+            "CREATE STREAM stamped WITH (KAFKA_TOPIC='stamped', TIMESTAMP='t') AS "
+            "SELECT k, CAST(n AS BIGINT) * 10000000000000 AS t FROM clicks EMIT CHANGES;"
+        )
+        body = {"ksql": ahead, "streamsProperties": {"auto.offset.reset": "earliest"}}
+        assert (await server.client.post("/ksql", json=body)).status_code == 200
+        click(server, "a", 1)
+        click(server, "a", 0)
+        await settled(server, {"a": {"N": 2, "TOTAL": 1}})
+        await server.quiet()
+        assert [r.timestamp for r in server.broker.records("stamped")] == [0]
