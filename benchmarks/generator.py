@@ -25,6 +25,7 @@ import numpy as np
 import uvloop
 from aiokafka.admin import NewTopic
 
+from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
 from services.generator.behaviour import Crowd
 from services.generator.broker import Kafka
@@ -68,12 +69,18 @@ async def main() -> None:
         result = await pacing() if options.pacing else await compare(options.turns, options.events)
     result["machine"] = machine()
     write_json(options.json, result)
+    if options.write_docs:
+        if options.pacing:
+            write_section("generator pacing", pacing_section(result))
+        else:
+            write_section("generator speed", speed_section(result))
 
 
 def parse() -> argparse.Namespace:
     parser = arguments("The generator's speed, beside the JVM's ProducerPerformance.")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--events", type=int, default=1_000_000, help="events per turn")
+    parser.add_argument("--write-docs", action="store_true", help="put the result into docs/performance.md")
     parser.add_argument("--pacing", action="store_true", help="measure how exactly rates are kept instead")
     return parser.parse_args()
 
@@ -119,6 +126,34 @@ async def pacing() -> dict[str, Any]:
         measured.append({"asked": rate, "achieved": round(achieved, 2), "error": round(error, 5)})
     report(f"Pacing over {PACING_S:g} s", ("asked, events/s", "achieved", "error", "until the last ack, s"), rows)
     return {"pacing": measured, "seconds": PACING_S}
+
+
+def speed_section(result: dict[str, Any]) -> str:
+    rows = [
+        (name, f"{result[f'{key}_events_per_s']:,}", spread(result[f"{key}_turns"]))
+        for name, key in (("generator, one process", "generator"), ("JVM ProducerPerformance", "jvm"))
+    ]
+    return f"""## The generator at full speed
+
+`python -m benchmarks.generator --write-docs`: {len(result["jvm_turns"])} turns of {result["events_per_turn"]:,} events
+each, in turn, on the same three brokers; {result["record_bytes"]:.0f} bytes per record, acks=all, idempotent, not
+compressed. The generator makes every event (sessions, users, JSON, key hash), the JVM's tool sends prepared payloads
+without keys. Ratio of the medians: **{result["ratio"]:.2f}**.
+
+{table(("producer", "median events/s", "range"), rows)}
+
+{machine_line(result["machine"])}"""
+
+
+def pacing_section(result: dict[str, Any]) -> str:
+    rows = [(f"{m['asked']:,g}", f"{m['achieved']:,.1f}", f"{m['error']:+.2%}") for m in result["pacing"]]
+    return f"""## The generator's pacing
+
+`python -m benchmarks.generator --pacing --write-docs`: acknowledged events of {result["seconds"]:g} s at each rate.
+
+{table(("asked, events/s", "achieved", "error"), rows)}
+
+{machine_line(result["machine"])}"""
 
 
 async def generate(rate: float, *, max_events: int | None = None, duration_s: float | None = None) -> Turn:

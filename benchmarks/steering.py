@@ -15,6 +15,7 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks.chart import line_chart
+from benchmarks.document import PERFORMANCE, machine_line, table, write_section
 from benchmarks.generator import fresh_topics, prepared
 from benchmarks.harness import arguments, console, machine, report, write_json
 from services.generator.memory import calm_collector
@@ -22,6 +23,7 @@ from services.generator.memory import calm_collector
 #: (seconds from the start, events per second)
 PLAN: Final = ((0.0, 1_000.0), (6.0, 10_000.0), (12.0, 3_000.0), (18.0, 20_000.0), (24.0, 500.0))
 END_S: Final = 30.0
+CHART: Final = PERFORMANCE.parent / "images" / "generator-steering.svg"
 SAMPLE_S: Final = 0.1
 #: the achieved rate is that of the last half second
 WINDOW_S: Final = 0.5
@@ -32,6 +34,7 @@ TOLERANCE: Final = 0.05
 async def main() -> None:
     parser = arguments("How soon the generator follows a new rate.")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the chart here")
+    parser.add_argument("--write-docs", action="store_true", help="put the result and the chart into docs/")
     options = parser.parse_args()
     calm_collector()
     async with fresh_topics():
@@ -48,11 +51,28 @@ async def main() -> None:
         "machine": machine(),
     }
     write_json(options.json, result)
+    if options.write_docs:
+        rows = [(f"{rate:,.0f}", f"{seconds:.1f}") for (_, rate), seconds in zip(PLAN[1:], arrivals, strict=True)]
+        write_section("generator steering", section(rows, result["machine"]))
+        options.svg = options.svg or CHART
     if options.svg is not None:
         lines = {"asked": [(t, asked) for t, asked, _ in samples], "acknowledged": [(t, got) for t, _, got in samples]}
         options.svg.parent.mkdir(parents=True, exist_ok=True)
         options.svg.write_text(line_chart("The rate changed while running", "seconds", "events/s", lines))
         console.print(f"written to {options.svg}")
+
+
+def section(rows: list[tuple[str, str]], facts: dict[str, Any]) -> str:
+    return f"""## The generator follows a new rate
+
+`python -m benchmarks.steering --write-docs`: the rate is changed every 6 s while running; seconds until the rate of
+acknowledged events (over the last {WINDOW_S:g} s) is within {TOLERANCE:.0%} of the new one.
+
+{table(("new rate, events/s", "seconds"), rows)}
+
+![Asked and acknowledged rate]({CHART.relative_to(PERFORMANCE.parent)})
+
+{machine_line(facts)}"""
 
 
 async def steer() -> list[tuple[float, float, float]]:
