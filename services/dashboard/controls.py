@@ -31,16 +31,17 @@ def button(
 ) -> None:
     """A button that performs ``action`` once per click."""
     desk = desk_of(st.session_state)
+    ticket = desk.ticket(action.place)
     st.button(
         label,
-        key=f"{action.place}-{label}-{desk.ticket}",
+        key=f"{action.place}-{label}-{ticket}",
         icon=icon,
         type=kind,
         disabled=disabled or desk.busy,
         help=about,
         width="stretch",
         on_click=_submit,
-        args=(desk, desk.ticket, action),
+        args=(desk, ticket, action),
     )
 
 
@@ -151,7 +152,7 @@ def _rate_changed(backend: Backend, key: str, place: str, running: bool) -> None
     action = Action(
         place, f"Changing to {number(rate)}/s", lambda: backend.control.set_rate(rate), lambda _: _rate_words(rate)
     )
-    desk.submit(desk.ticket, action)
+    desk.submit(desk.ticket(place), action)
 
 
 def _rate_words(rate: float) -> str:

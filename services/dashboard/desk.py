@@ -39,13 +39,14 @@ class Outcome:
 
 class Desk:
     """A click carries the ticket that its button was drawn with. A second click on the same button carries the same
-    ticket, which is spent by then: it is ignored, however late it arrives."""
+    ticket, which is spent by then: it is ignored, however late it arrives. Each place has tickets of its own, since
+    an action at one place does not redraw the others."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._pending: Action | None = None
         self._running = False
-        self.ticket = 0
+        self._tickets: dict[str, int] = {}
         self.outcomes: dict[str, Outcome] = {}
 
     @property
@@ -57,12 +58,16 @@ class Desk:
     def doing(self) -> str:
         return self._pending.doing if self._pending else ""
 
+    def ticket(self, place: str) -> int:
+        """The ticket for what is drawn at ``place`` now."""
+        return self._tickets.get(place, 0)
+
     def submit(self, ticket: int, action: Action) -> bool:
         """Queues ``action``; False if the ticket is spent or another action is under way."""
         with self._lock:
-            if self.busy or ticket != self.ticket:
+            if self.busy or ticket != self.ticket(action.place):
                 return False
-            self.ticket += 1
+            self._tickets[action.place] = ticket + 1
             self._pending = action
             return True
 

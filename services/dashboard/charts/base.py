@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 #: how an open window is drawn, on every chart
 OPEN_PATTERN: Final = "/"
-#: what st.plotly_chart passes to plotly: zoom stays, no logo, nothing to click away
+#: what st.plotly_chart passes to plotly: no logo, few buttons
 CONFIG: Final[dict[str, Any]] = {
     "displaylogo": False,
     "displayModeBar": "hover",
@@ -54,7 +54,7 @@ class Look:
 
 
 def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legend: bool = True) -> go.Figure:
-    """An empty figure in our manner. ``name`` is stable, so that a refresh keeps the zoom of the viewer."""
+    """An empty figure in our manner. ``name`` identifies it, so that plotly keeps the viewer's zoom where it redraws."""
     fig = go.Figure()
     axis = {"gridcolor": look.grid, "zeroline": False, "fixedrange": False, "tickfont": {"color": look.muted}}
     fig.update_layout(

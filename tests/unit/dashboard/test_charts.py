@@ -160,7 +160,7 @@ def test_views_per_session_of_nothing_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_refresh_keeps_the_zoom(dark: bool) -> None:
+def test_a_chart_has_the_same_identity_at_each_refresh(dark: bool) -> None:
     look = Look(dark=dark)
     assert figure(look, name="x").layout.uirevision == figure(look, name="x").layout.uirevision == "x"
     drawn = sources.tumbling(frame("pageview_tumbling"), look)

@@ -34,21 +34,21 @@ def test_a_click_acts_once_and_says_what_happened() -> None:
 def test_a_second_click_on_the_same_button_is_ignored_before_and_after() -> None:
     desk = Desk()
     calls: list[str] = []
-    ticket = desk.ticket
+    ticket = desk.ticket("sidebar")
     assert desk.submit(ticket, action(calls))
     assert not desk.submit(ticket, action(calls))
     desk.settle()
     assert not desk.submit(ticket, action(calls))
     assert desk.settle() is None
     assert calls == ["start"]
-    assert desk.submit(desk.ticket, action(calls, "stop"))
+    assert desk.submit(desk.ticket("sidebar"), action(calls, "stop"))
 
 
 def test_one_at_a_time() -> None:
     desk = Desk()
     calls: list[str] = []
-    assert desk.submit(desk.ticket, action(calls, "start"))
-    assert not desk.submit(desk.ticket, action(calls, "stop"))
+    assert desk.submit(desk.ticket("sidebar"), action(calls, "start"))
+    assert not desk.submit(desk.ticket("sidebar"), action(calls, "stop"))
     desk.settle()
     assert calls == ["start"]
 
@@ -91,3 +91,16 @@ def test_two_threads_settle_once() -> None:
 def test_a_session_has_one_desk() -> None:
     state: dict[str, Any] = {}
     assert desk_of(state) is desk_of(state)
+
+
+def test_an_action_at_one_place_leaves_the_tickets_of_the_others() -> None:
+    desk = Desk()
+    calls: list[str] = []
+    drawn_before = desk.ticket("controls")
+    desk.submit(desk.ticket("sidebar"), action(calls))
+    desk.settle()
+    other = Action("controls", "Seeding", lambda: {"users": 1}, lambda _: "Seeded.")
+    assert desk.submit(drawn_before, other)
+    desk.settle()
+    assert calls == ["start"]
+    assert desk.outcomes["controls"].text == "Seeded."
