@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from services.ksql.rest import properties as props
 from services.ksql.rest.cluster import ClusterService
@@ -67,6 +67,14 @@ def _is_acceptable(request: Request) -> bool:
     return any(part.split(";")[0].strip() in _ACCEPTED for part in accept.split(","))
 
 
+def _accept(request: Request) -> str:
+    return request.headers.get("accept", "")
+
+
+def _is_http2(request: Request) -> bool:
+    return bool(request.scope["http_version"] == "2")
+
+
 async def _body(request: Request, model: type[M], entity: str, required: str | None = None) -> M:
     body = await request.body()
     content = parse_body(body, entity)
@@ -104,7 +112,7 @@ async def query(request: Request, core: Core, queries: Queries) -> Response:
         return Response(status_code=406)
     body = await _body(request, KsqlRequest, "KsqlRequest")
     answer = await core.call(queries.open, body.ksql, body.properties, body.variables, Endpoint.QUERY)
-    return stream_answer(core, queries, answer, request.headers.get("accept", ""), default=V1)
+    return stream_answer(core, queries, answer, _accept(request), default=V1, http2=_is_http2(request))
 
 
 @router.post("/query-stream", summary="Run a query, rows line by line", openapi_extra=_request_body(QueryStreamRequest))
@@ -114,7 +122,7 @@ async def query_stream(request: Request, core: Core, queries: Queries) -> Respon
         return Response(status_code=406)
     body = await _body(request, QueryStreamRequest, "QueryStreamArgs", required="sql")
     answer = await core.call(queries.open, body.sql, body.properties, body.variables, Endpoint.QUERY_STREAM)
-    return stream_answer(core, queries, answer, request.headers.get("accept", ""), default=DELIMITED)
+    return stream_answer(core, queries, answer, _accept(request), default=DELIMITED, http2=_is_http2(request))
 
 
 @router.post("/close-query", summary="End a push query", openapi_extra=_request_body(CloseQueryRequest))
@@ -127,8 +135,11 @@ async def close_query(request: Request, core: Core, queries: Queries) -> Respons
 
 @router.post("/inserts-stream", summary="Insert rows line by line")
 async def inserts_stream(request: Request, core: Core) -> Response:
-    """The first line names the target (``{"target": "S"}``), each further line is a row; one answer line per row."""
-    return StreamingResponse(stream_inserts(core, await request.body()), media_type=DELIMITED)
+    """The first line names the target (``{"target": "S"}``), each further line is a row; one answer line per row.
+
+    ``Accept: application/json`` gives one array.
+    """
+    return await stream_inserts(core, await request.body(), _accept(request))
 
 
 @router.get("/info", summary="Version, cluster and state")
