@@ -40,7 +40,11 @@ NEEDS = (
         ("mariadb-server-core", "mariadb-client-core"),
     ),
 )
-TEST_NEEDS = (Need("Chromium", lambda: _on_path("chromium"), ("chromium",)),)
+TEST_NEEDS = (
+    Need("Chromium", lambda: _on_path("chromium"), ("chromium",)),
+    Need("Node.js", lambda: _on_path("node"), ("nodejs",)),
+    Need("npm", lambda: _on_path("npm"), ("npm",)),
+)
 
 
 def missing(*, tests: bool) -> list[Need]:

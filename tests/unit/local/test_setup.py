@@ -87,6 +87,16 @@ async def test_nothing_missing_does_nothing(progress: Progress, monkeypatch: pyt
     await apt.ensure(progress, tests=False)
 
 
+def test_programs_that_only_tests_use_are_missed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"chromium", "node"}
+    monkeypatch.setattr(apt, "NEEDS", ())
+    monkeypatch.setattr(apt, "_on_path", there.__contains__)
+    assert [need.packages for need in apt.missing(tests=True)] == [("npm",)]
+    there.remove("node")
+    assert [need.packages for need in apt.missing(tests=True)] == [("nodejs",), ("npm",)]
+    assert apt.missing(tests=False) == []
+
+
 def test_an_old_java_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for home, version in (("old", '"11.0.2"'), ("new", '"21.0.1"')):
         program = tmp_path / home / "bin" / "java"
