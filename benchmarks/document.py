@@ -35,9 +35,8 @@ def write_section(name: str, text: str, path: Path = PERFORMANCE) -> None:
     section = f"{begin}\n{text.strip()}\n{end}"
     document = path.read_text() if path.exists() else _HEAD
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    if pattern.search(document):
-        document = pattern.sub(lambda _: section, document)
-    else:
+    document, replaced = pattern.subn(lambda _: section, document)
+    if not replaced:
         document = f"{document.rstrip()}\n\n{section}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(document)

@@ -1,0 +1,101 @@
+"""The embedded ksqlDB with a second thread that looks at the core every few milliseconds and notes what it does.
+
+    PAGEPULSE_PROFILE=FILE python -m benchmarks.profiled_ksql
+
+When the server ends, FILE holds ``{"interval_s": ..., "slots": {second: {"stage": samples}}}``; seconds are of the wall
+clock. The stage is that of the innermost frame that belongs to one; the query is told apart where one is at work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import orjson
+
+from services.ksql.runtime.running import RunningQuery
+from services.ksql.server import main
+
+INTERVAL_S: Final = 0.005
+CORE_THREAD: Final = "ksql-core"
+
+#: part of a file's path -> stage; the innermost frame that matches one of them decides
+STAGES: Final = (
+    ("ksql/engine/operators/source.py", "decode"),
+    ("ksql/engine/operators/sink.py", "encode"),
+    ("ksql/engine/operators/time_windows.py", "window aggregate"),
+    ("ksql/engine/operators/session_windows.py", "session aggregate"),
+    ("ksql/engine/operators/aggregate.py", "group and aggregate"),
+    ("ksql/engine/operators/join", "join"),
+    ("ksql/engine/operators/rows.py", "project and filter"),
+    ("ksql/engine/operators/", "other operators"),
+    ("ksql/engine/state.py", "state to changelog"),
+    ("ksql/engine/", "query loop"),
+    ("ksql/runtime/merge.py", "read in step"),
+    ("ksql/runtime/kafka_feed.py", "fetch"),
+    ("ksql/runtime/feeds.py", "fetch"),
+    ("aiokafka/consumer/", "fetch"),
+    ("aiokafka/producer/", "send"),
+    ("ksql/runtime/kafka_writer.py", "send"),
+    ("ksql/runtime/committer.py", "send"),
+    ("ksql/runtime/state_log.py", "send"),
+    ("aiokafka/", "Kafka connections"),
+    ("ksql/runtime/running.py", "bookkeeping"),
+    ("ksql/runtime/thread.py", "waiting"),
+    ("ksql/runtime/", "runtime"),
+)
+#: frames that say for which query the work is
+_PER_QUERY: Final = ("window aggregate", "session aggregate", "group and aggregate", "join")
+
+
+def stage_of(frame: FrameType | None) -> str:
+    """What the thread with this innermost frame is doing."""
+    stage = ""
+    while frame is not None:
+        if not stage:
+            path = frame.f_code.co_filename
+            stage = next((name for part, name in STAGES if part in path), "")
+            if stage and stage not in _PER_QUERY:
+                return stage
+        elif frame.f_code.co_filename.endswith("runtime/running.py"):
+            running = frame.f_locals.get("self")
+            if isinstance(running, RunningQuery):
+                return f"{stage}: {running.id.split('_', 1)[1].rsplit('_', 1)[0].lower()}"
+        frame = frame.f_back
+    return stage or "waiting"
+
+
+class Sampler(threading.Thread):
+    """Samples until ``stop``."""
+
+    def __init__(self) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self.slots: dict[int, Counter[str]] = defaultdict(Counter)
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.wait(INTERVAL_S):
+            core = next((t.ident for t in threading.enumerate() if t.name == CORE_THREAD), None)
+            if core is not None:
+                self.slots[int(time.time())][stage_of(sys._current_frames().get(core))] += 1
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+
+if __name__ == "__main__":
+    sampler = Sampler()
+    sampler.start()
+    try:
+        main()
+    finally:
+        sampler.stop()
+        slots = {str(second): dict(stages) for second, stages in sampler.slots.items()}
+        Path(os.environ["PAGEPULSE_PROFILE"]).write_bytes(orjson.dumps({"interval_s": INTERVAL_S, "slots": slots}))
