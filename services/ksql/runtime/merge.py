@@ -23,11 +23,11 @@ from services.ksql.runtime.broker import Lane
 _AT_ONCE = -1
 #: an event not older than this belongs to live traffic
 _LIVE_MS = 10_000
-#: how long after a record the empty partitions must have been looked at: replication makes partitions readable at
-#: different moments
-_MARGIN_MS = 50
+#: how long after a record the empty partitions must have been looked at: a busy producer sends to its partitions in turn,
+#: and replication makes them readable at different moments
+_MARGIN_MS = 300
 #: no record waits longer than this for partitions that nobody can look at
-_PATIENCE_MS = 2_000
+_PATIENCE_MS = 3_000
 
 
 class _Queue:

@@ -64,9 +64,11 @@ async def test_an_unpaced_backlog_over_five_partitions_ends_as_the_paced_run_did
     async with producing(server.bootstrap) as producer:
         for phase in range(1, 6):
             for topic in ("topic3_Users", "topic2_UserSession", "topic1_PageView"):
-                records = inputs(phase, topic)
-                await send_all(producer, server.prefix + topic, 5, records)
-                if records:
+                if records := inputs(phase, topic):
+                    # Paused, so that a phase is a backlog however slowly this machine sends it.
+                    await server.ksql("PAUSE ALL;")
+                    await send_all(producer, server.prefix + topic, 5, records)
+                    await server.ksql("RESUME ALL;")
                     await server.quiet()
 
     final = json.loads((_GOLDEN / "final.json").read_text())["a"]
