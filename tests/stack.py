@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.local.ports import PortName, Ports
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 #: keeps clear of a demo that runs on the default ports, and below the ephemeral ports of clients
 PORT_OFFSET = 10_000
+BROKERS = 3
 
-_PORTS = {
-    "dashboard": 8501,
-    "generator": 8001,
-    "seeder": 8002,
-    "provisioner": 8003,
-    "ksql": 8088,
-    "connect": 8083,
-    "pinot_controller": 9000,
-    "pinot_broker": 8099,
-}
-_KAFKA_PORTS = (19092, 19292, 19392)
-_MYSQL_PORT = 13306
+URLS: tuple[PortName, ...] = (
+    "dashboard",
+    "generator",
+    "seeder",
+    "provisioner",
+    "ksql",
+    "connect",
+    "pinot_controller",
+    "pinot_broker",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,13 @@ class Stack:
     directory: Path
     offset: int
 
-    def url(self, name: str) -> str:
+    def url(self, name: PortName) -> str:
         """The base URL of a part, e.g. ``url("generator")``."""
-        return f"http://127.0.0.1:{_PORTS[name] + self.offset}"
+        return Ports(self.offset).url(name)
 
     @property
     def kafka_bootstrap(self) -> str:
-        return ",".join(f"127.0.0.1:{port + self.offset}" for port in _KAFKA_PORTS)
+        return Ports(self.offset).bootstrap(BROKERS)
 
     def environment(self) -> dict[str, str]:
         """The settings of a service that is to use this stack."""
@@ -58,8 +59,8 @@ class Stack:
         )
         return {
             "PAGEPULSE_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
-            "PAGEPULSE_MYSQL_PORT": str(_MYSQL_PORT + self.offset),
-            **{f"PAGEPULSE_{name.upper()}_URL": self.url(name) for name in names},
+            "PAGEPULSE_MYSQL_PORT": str(Ports(self.offset)["mariadb"]),
+            **{f"PAGEPULSE_{name.upper()}_URL": self.url(name) for name in URLS},
         }
 
     def status(self) -> dict[str, Any]:
