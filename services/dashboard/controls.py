@@ -31,6 +31,7 @@ def button(
 ) -> None:
     """A button that performs ``action`` once per click."""
     desk = desk_of(st.session_state)
+    desk.renew(action)
     ticket = desk.ticket(action.place)
     st.button(
         label,

@@ -71,6 +71,13 @@ class Desk:
             self._pending = action
             return True
 
+    def renew(self, action: Action) -> None:
+        """Gives a queued action the values that its fields have now: a click may arrive together with the last edit."""
+        with self._lock:
+            queued = self._pending
+            if queued and not self._running and (queued.place, queued.doing) == (action.place, action.doing):
+                self._pending = action
+
     def settle(self) -> Outcome | None:
         """Runs what is queued, once; None if nothing is. Refusals become outcomes, not exceptions."""
         with self._lock:

@@ -178,6 +178,7 @@ def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
     count.press("Enter")
     main.get_by_role("button", name="Seed users").click()
     eventually(lambda: bool(status(stack, "seeder")["users"] == users + 1), "one more user")
+    expect(main.get_by_text("Seeding 1 user")).to_be_visible(timeout=PATIENCE_MS)
 
     main.get_by_text("Keep users changing").click()
     main.get_by_role("button", name="Start changes").click()

@@ -132,7 +132,7 @@ def _seed(backend: Backend) -> None:
 
 
 def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
-    with st.expander("Keep users changing"):
+    with st.expander("Keep users changing", key="changes"):
         st.caption("Updates, inserts and deletes that change capture has to follow.")
         fields = {}
         columns = st.columns(3)

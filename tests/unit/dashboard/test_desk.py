@@ -104,3 +104,14 @@ def test_an_action_at_one_place_leaves_the_tickets_of_the_others() -> None:
     desk.settle()
     assert calls == ["start"]
     assert desk.outcomes["controls"].text == "Seeded."
+
+
+def test_an_edit_that_arrives_with_the_click_counts() -> None:
+    desk = Desk()
+    calls: list[str] = []
+    desk.submit(0, action(calls, "old values"))
+    desk.renew(action(calls, "new values"))
+    desk.settle()
+    desk.renew(action(calls, "too late"))
+    assert desk.settle() is None
+    assert calls == ["new values"]
