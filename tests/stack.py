@@ -47,16 +47,6 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The settings of a service that is to use this stack."""
-        names = (
-            "generator",
-            "seeder",
-            "provisioner",
-            "ksql",
-            "connect",
-            "pinot_controller",
-            "pinot_broker",
-            "dashboard",
-        )
         return {
             "PAGEPULSE_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
             "PAGEPULSE_MYSQL_PORT": str(Ports(self.offset)["mariadb"]),
