@@ -32,6 +32,11 @@ class _InForce:
     complete: bool
     source: list[User | None]
 
+    @property
+    def choice(self) -> tuple[bool, bool, int]:
+        """Sorts what must be there and can be one thing only before what may be absent or several."""
+        return not self.complete, None in self.cleaned, len(self.cleaned) + len(self.source)
+
 
 def audit_join(
     views: EventColumns,
@@ -55,11 +60,14 @@ def audit_join(
             result.skipped += len(view_indices) + len(enriched_indices)
             continue
         left = list(enriched_indices)
-        for index in view_indices:
-            user, time, arrival = views.users[index], views.times[index], views.arrivals[index]
-            span = (min(time, arrival) - slack_ms, max(time, arrival) + slack_ms)
-            in_force = _InForce(*cleaned.between(user, *span), users.between(user, *span)[0])
-            problem = _take(enriched, left, in_force, arrival)
+        # Of views alike, those that leave the least choice are served first: one that may be absent must not take another's record.
+        spans = ((index, _span(views, index, slack_ms)) for index in view_indices)
+        served = [
+            (index, _InForce(*cleaned.between(identity[0], *span), users.between(identity[0], *span)[0]))
+            for index, span in spans
+        ]
+        for index, in_force in sorted(served, key=lambda pair: pair[1].choice):
+            problem = _take(enriched, left, in_force, views.arrivals[index])
             if problem == _AS_RIGHTLY_ABSENT:
                 continue
             result.compared += 1
@@ -72,6 +80,12 @@ def audit_join(
             result.compared += 1
             result.note("extra", _name(views, identity), None, _enriched_row(enriched, index))
     return result
+
+
+def _span(views: EventColumns, index: int, slack_ms: int) -> tuple[int, int]:
+    """When the view can have been joined."""
+    time, arrival = views.times[index], views.arrivals[index]
+    return min(time, arrival) - slack_ms, max(time, arrival) + slack_ms
 
 
 def _take(

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.provisioner.recompute.columns import EnrichedColumns, EventColumns, Names
 from services.provisioner.recompute.compare import Handling, compare_tables
+from services.provisioner.recompute.join import audit_join
 from services.provisioner.recompute.rows import Identity, Row, Shape
 from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.streamtime import Arrivals, Bounds, Verdict
 from services.provisioner.recompute.users import Users
-from services.provisioner.recompute.values import Unreadable, User, read_event, read_user
+from services.provisioner.recompute.values import Event, Unreadable, User, read_event, read_user
 from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.verify.sinks import without_stale_sessions
 
@@ -108,6 +110,23 @@ def test_versions_of_a_user_around_a_moment() -> None:
     users.put(1, old, 50)
     assert users.between(1, 110, 190)[1] is False, "a stamp that goes back says nothing"
     assert users.newest() == {1: old}
+
+
+@pytest.mark.parametrize("late_first", [True, False])
+def test_a_late_view_that_may_be_absent_takes_no_record_from_one_that_must_be_there(late_first: bool) -> None:
+    """Two views alike, one 30 s late; the user was deleted between. Whichever is read first, one record is right."""
+    users, user = Users(), User(25, "f", "Chile", "Gold")
+    users.put(1, user, 1_000)
+    users.put(1, None, 20_000)
+    views = EventColumns(Names())
+    enriched = EnrichedColumns(views.groups)
+    event = Event(10_000, 1, "Inbox")
+    for arrival in (40_000, 10_000) if late_first else (10_000, 40_000):
+        views.add(event, arrival, 0)
+    enriched.add(event, 25, "Chile", 0)
+    result = audit_join(views, enriched, users, users, slack_ms=0)
+    assert (result.equal, result.clean) == (1, True)
+    assert list(enriched.arrivals) == [10_000]
 
 
 @pytest.mark.parametrize(
