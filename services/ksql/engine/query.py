@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from services.ksql.engine.build import Builder, internal_key_encoder
 from services.ksql.engine.describe import topology
 from services.ksql.engine.operators.aggregate import AggregateNode
-from services.ksql.engine.operators.base import Context, Entry, Node
+from services.ksql.engine.operators.base import Batch, Context, Entry, Node
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.sink import Poll, Sink
 from services.ksql.engine.operators.source import Source
@@ -17,6 +18,9 @@ from services.ksql.engine.state import Change
 from services.ksql.engine.stats import Stats
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
+
+_NEVER = 1 << 63
+_time = itemgetter(1)
 
 
 class Query:
@@ -72,6 +76,8 @@ class Query:
         self._by_topic: dict[str, list[Source]] = {}
         for source in builder.sources:
             self._by_topic.setdefault(source.topic, []).append(source)
+        #: topics of one plain stream: rows of these can be passed on together
+        self._streams = {topic: s[0] for topic, s in self._by_topic.items() if len(s) == 1 and s[0].is_plain}
         self._stores = {store.name: store for node in builder.nodes for store in node.stores()}
 
     @property
@@ -111,9 +117,35 @@ class Query:
 
     def process_batch(self, records: Iterable[InputRecord], now_ms: int | None = None) -> list[OutputRecord]:
         """The same for many records, in order."""
+        batch: Batch = []
+        current: Source | None = None
+        latest = now_ms + self._max_ahead if self._max_ahead is not None and now_ms is not None else _NEVER
         for record in records:
-            self._process(record, now_ms)
+            source = self._streams.get(record.topic)
+            if source is not current:
+                self._pass_on(current, batch)
+                batch, current = [], source
+            if source is None or record.value is None:
+                self._pass_on(current, batch)
+                batch = []
+                self._process(record, now_ms)
+                continue
+            row = source.row_of(record)
+            if row is None or row[1] > latest:
+                self._process(record, now_ms)
+            else:
+                batch.append(row)
+        self._pass_on(current, batch)
         return self._take()
+
+    def _pass_on(self, source: Source | None, batch: Batch) -> None:
+        """Hands rows of a stream to its operators together."""
+        if source is None or not batch:
+            return
+        context = self._context
+        context.stats.consumed += len(batch)
+        context.stream_time = max(context.stream_time, max(batch, key=_time)[1])
+        source.down.rows(batch)
 
     def _process(self, record: InputRecord, now_ms: int | None) -> None:
         context = self._context
@@ -148,7 +180,7 @@ class Query:
         """The rows of a transient query since the last call, each its schema's value columns in order."""
         if self._poll is None:
             return []
-        rows, self._poll.rows = self._poll.rows, []
+        rows, self._poll.waiting = self._poll.waiting, []
         return rows
 
     def changes(self) -> list[Change]:

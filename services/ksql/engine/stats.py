@@ -13,8 +13,8 @@ class Stats:
     produced: int = 0
     dropped: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def drop(self, operator: str, cause: str) -> None:
-        self.dropped[operator, cause] = self.dropped.get((operator, cause), 0) + 1
+    def drop(self, operator: str, cause: str, count: int = 1) -> None:
+        self.dropped[operator, cause] = self.dropped.get((operator, cause), 0) + count
 
     def by_cause(self) -> dict[str, int]:
         """The drops of all operators together."""

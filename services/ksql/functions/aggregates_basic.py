@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyroaring import BitMap, BitMap64
@@ -52,6 +52,15 @@ class CountDistinct(BaseAggregator):
         if value is not None:
             state.add(value & self.mask if self.mask else value)
         return state
+
+    def of(self, values: Sequence[Any]) -> Any:
+        """The state of all these values, at one go."""
+        if not self.mask:
+            return {value for value in values if value is not None}
+        try:
+            return self._bitmap(values)
+        except (TypeError, OverflowError):  # NULLs or negative numbers
+            return self._bitmap([value & self.mask for value in values if value is not None])
 
     def merge(self, older: Any, newer: Any) -> Any:
         older |= newer

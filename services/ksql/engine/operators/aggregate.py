@@ -8,6 +8,7 @@ from typing import Any
 from services.ksql.engine.expressions import compile_row
 from services.ksql.engine.layout import layout_of
 from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store, pack, unpack
 from services.ksql.functions.aggregate import Aggregator
@@ -32,6 +33,8 @@ class Aggregates:
         self.update = self._method("add")
         self.undo = self._method("undo")
         self.finish = self._finisher()
+        #: for many rows at once; None where their order matters
+        self.bulk = Bulk.of(self.parts, self._counts)
 
     def _method(self, method: str) -> Callable[[State, Row], None]:
         """``update(s, v)``: brings the values of one row into a state, the commonest aggregates without a call."""

@@ -19,6 +19,8 @@ from services.ksql.engine.stats import Stats
 Row = tuple[Any, ...]
 Key = tuple[Any, ...]
 Entry = tuple[Key, Window | None, Row, int]
+#: rows with their times
+Batch = list[tuple[Row, int]]
 
 #: Stands for an old row that nobody needs.
 PRESENT: Row = ("present",)
@@ -57,6 +59,12 @@ class Node:
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream")
+
+    def rows(self, batch: Batch) -> None:
+        """Rows without a window, in order: the same as ``row`` for each."""
+        row = self.row
+        for r, t in batch:
+            row(r, t, None)
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         """A record without a value ends here, unless an operator says otherwise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.ksql.engine.operators.base import Row
+from services.ksql.engine.operators.base import Batch, Row
 from services.ksql.engine.operators.joining import Join
 from services.ksql.engine.records import Window
 from services.ksql.model.plan import JoinType
@@ -19,3 +19,20 @@ class StreamTableJoin(Join):
                 self.context.stats.drop(self.name, "null_key")
             return
         self.down.row(self.combine((key,), r, None if found is None else found[0]), t, w)
+
+    def left_rows(self, batch: Batch) -> None:
+        if self.step.right.window:
+            super().left_rows(batch)
+            return
+        key_of, get, make = self.left_key, self.inputs[1].get, self._make
+        nothing = None if self.step.join_type is JoinType.INNER else self._no_right
+        joined: Batch = []
+        for r, t in batch:
+            key = key_of(r, t, None)
+            found = None if key is None else get((key,), None)
+            right = nothing if found is None else found[0]
+            if right is not None:
+                joined.append((make((key,), r, right), t))
+            elif key is None:
+                self.context.stats.drop(self.name, "null_key")
+        self.down.rows(joined)

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.ksql.engine.expressions import compile_one
 from services.ksql.engine.layout import layout_of
-from services.ksql.engine.operators.base import Context, Key, Node, Row
+from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
 from services.ksql.engine.records import Window
 from services.ksql.model.plan import JoinStep
 
@@ -24,6 +24,12 @@ class Side(Node):
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         (self._join.left_row if self._is_left else self._join.right_row)(r, t, w)
+
+    def rows(self, batch: Batch) -> None:
+        if self._is_left:
+            self._join.left_rows(batch)
+        else:
+            super().rows(batch)
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         (self._join.left_change if self._is_left else self._join.right_change)(key, new, old, t, w)
@@ -63,6 +69,11 @@ class Join(Node):
 
     def left_row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream on its left")
+
+    def left_rows(self, batch: Batch) -> None:
+        """The same as ``left_row`` for each."""
+        for r, t in batch:
+            self.left_row(r, t, None)
 
     def right_row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream on its right")

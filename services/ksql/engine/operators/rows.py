@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from services.ksql.engine.expressions import compile_predicate, compile_row
 from services.ksql.engine.layout import Layout, layout_of
-from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
 from services.ksql.engine.records import Window
 from services.ksql.model.expression import ColumnRef
 from services.ksql.model.plan import FilterStep, PartitionByStep, ProjectStep
@@ -27,6 +27,10 @@ class Filter(Node):
     def row(self, r: Row, t: int, w: Window | None) -> None:
         if self._holds(r, t, w):
             self.down.row(r, t, w)
+
+    def rows(self, batch: Batch) -> None:
+        holds = self._holds
+        self.down.rows([one for one in batch if holds(one[0], one[1], None)])
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         if new is not None and not self._holds(new, t, w):
@@ -67,6 +71,10 @@ class Project(Node):
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         self.down.row(self._make(r, t, w), t, w)
+
+    def rows(self, batch: Batch) -> None:
+        make = self._make
+        self.down.rows([(make(r, t, None), t) for r, t in batch])
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         self.down.null_row(self._key(r, t, w) + self._nulls, t, w)

@@ -9,11 +9,13 @@ end is a whole retention (grace and gap, unless the statement says more) behind 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from services.ksql.engine.operators.aggregate import AggregateNode, State
-from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import Batch, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.operators.clock import Clock, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
@@ -86,6 +88,80 @@ class SessionAggregate(AggregateNode):
             before = self._pending[slot][0]
         self._pending[slot] = (before, state)
 
+    def rows(self, batch: Batch) -> None:
+        """With a cache, rows that stay within the newest session of their key, or lengthen it, are brought in together.
+
+        Such a row meets no other session: sessions of a key lie further apart than the gap. It cannot be late either if
+        the session is not at the end of the batch. Every other row goes its usual way, in its turn.
+        """
+        bulk = self.aggregates.bulk
+        if self._pending is None or bulk is None or not batch:
+            super().rows(batch)
+            return
+        runs: dict[Key, _Run] = {}
+        newest: dict[int, int] = {}
+        group, values_of, gap = self._group, self.aggregates.values, self._gap
+        top = max(t for _, t in batch)
+        for r, t in batch:
+            key = group(r, t, None)
+            run = runs.get(key)
+            if run is None:
+                run = self._begin(key, top)
+                if run is not None:
+                    runs[key] = run
+            if run is None or not run.start <= t <= run.end + gap:
+                if run is not None:
+                    self._finish(runs.pop(key), bulk)
+                self._advance(newest)
+                self.row(r, t, None)
+                continue
+            run.values.append(values_of(r, t, None))
+            if t > run.end:
+                run.end = t
+                if t > newest.get(run.partition, -1):
+                    newest[run.partition] = t
+        for run in runs.values():
+            self._finish(run, bulk)
+        self._advance(newest)
+        for partition in newest:
+            self._forget(partition, self._stored.now(partition) - self._retention)
+
+    def _begin(self, key: Key, top: int) -> _Run | None:
+        """The newest session of a key, if it is still open when stream time has come to ``top``."""
+        sessions = None if None in key else self._store.get(key)
+        if not sessions:
+            return None
+        start, end = max(sessions, key=itemgetter(1))
+        partition = self._keys.partition(key)
+        if end <= max(top, self._clock.now(partition)) - self._grace - self._gap:
+            return None
+        return _Run(key, partition, start, end)
+
+    def _advance(self, newest: Mapping[int, int]) -> None:
+        for partition, t in newest.items():
+            self._clock.advance(partition, t)
+            self._stored.advance(partition, t)
+
+    def _finish(self, run: _Run, bulk: Bulk) -> None:
+        """Brings the rows of a run into its session."""
+        pending, key = self._pending, run.key
+        sessions = self._store.get(key)
+        if not run.values or pending is None or sessions is None:
+            return
+        old, new = (run.start, run.first_end), (run.start, run.end)
+        before = self._old(key, sessions[old], old)
+        state = sessions.pop(old)
+        bulk.merge(state, bulk.fold(run.values))
+        state[0] = run.end
+        sessions[new] = state
+        self._store.put(key, sessions)
+        if new == old:
+            pending[key, new] = (before, state)
+            return
+        pending[key, old] = (before, None)
+        known = pending.get((key, new))
+        pending[key, new] = (None if known is None else known[0], state)
+
     def _old(self, key: Key, gone: State, window: Window) -> Row | None:
         """What the sink last saw of a session; None if nothing yet."""
         pending = self._pending
@@ -129,3 +205,16 @@ class SessionAggregate(AggregateNode):
 
     def stores(self) -> tuple[Store[Any], ...]:
         return (self._store, self._clock.store, self._stored.store)
+
+
+class _Run:
+    """Rows that belong to one session, from its end ``first_end`` to its end ``end``."""
+
+    __slots__ = ("end", "first_end", "key", "partition", "start", "values")
+
+    def __init__(self, key: Key, partition: int, start: int, end: int) -> None:
+        self.key = key
+        self.partition = partition
+        self.start = start
+        self.first_end = self.end = end
+        self.values: list[Row] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from services.ksql.engine.operators.base import Context, Key, Node, Row
+from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
 from services.ksql.engine.records import OutputRecord, Window
 from services.ksql.model.schema import DataSource
 from services.ksql.serde.formats import encoder
@@ -48,6 +48,20 @@ class Sink(Node):
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         self._write(r[: self._nk], r, t, w)
+
+    def rows(self, batch: Batch) -> None:
+        if self._time_at is not None:
+            super().rows(batch)
+            return
+        nk, key_of, encode, topic, out = self._nk, self._key, self._encode_value, self._topic, self.context.out
+        before = len(out)
+        for r, t in batch:
+            key = key_of(r[:nk])
+            try:
+                out.append(OutputRecord(topic, key, encode(r[nk:]), t, key))
+            except (ValueError, TypeError, struct.error):
+                self.context.stats.drop(self.name, "unserialisable")
+        self.context.stats.produced += len(out) - before
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         self._write(r[: self._nk], None, t, w)
@@ -107,13 +121,13 @@ class Poll(Node):
     def __init__(self, context: Context, source: Node, limit: int | None) -> None:
         super().__init__(context, source.layout)
         self.inputs = (source,)
-        self.rows: list[list[Any]] = []
+        self.waiting: list[list[Any]] = []
         self._nk = source.layout.keys
         self._left = limit
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         if self._left is None or self._left > 0:
-            self.rows.append(list(r[self._nk :]))
+            self.waiting.append(list(r[self._nk :]))
             self._left = None if self._left is None else self._left - 1
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:

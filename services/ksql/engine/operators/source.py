@@ -37,6 +37,8 @@ class Source(Node):
         self._null_key: Row = (None,) * len(self._key_columns)
         self._null_value: Row = (None,) * len(self._value_columns)
         self._known_keys: dict[bytes, Row] = {}
+        #: whether the row is just key and value, the same for every query over this source
+        self._is_shared = False
         self._build = self._builder(step, hidden)
         self._time = self._event_time()
         self._store: Store[Any] = Store(self.name, tracked=context.tracked)
@@ -71,6 +73,7 @@ class Source(Node):
             *(f"v[{i}]" for i in range(len(self._value_columns))),
         ]:
             text = "k + v"
+            self._is_shared = True
         else:
             text = "(" + "".join(fragments[n] + ", " for n in names) + ")"
         exec(f"def build(k, v, t, w, m): return {text}", scope)  # noqa: S102 - positions and fixed names only
@@ -104,7 +107,7 @@ class Source(Node):
             known: Parts | str = memo[1]
             return known
         parts = self._parts(record)
-        record.memo = (self._source, parts)
+        record.memo = [self._source, parts, None]
         return parts
 
     def _parts(self, record: InputRecord) -> Parts | str:
@@ -131,6 +134,24 @@ class Source(Node):
             self._known_keys.clear()
         self._known_keys[data] = key
         return key
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a stream without windows, so that ``row_of`` says it all."""
+        return not self.is_table and self._window is None
+
+    def row_of(self, record: InputRecord) -> tuple[Row, int] | None:
+        """Row and time of a record of a plain stream; None if it must be dropped."""
+        parts = self.read(record)
+        if isinstance(parts, str):
+            return None
+        if not self._is_shared:
+            return self._build(parts[0], parts[1], parts[2], None, record), parts[2]
+        memo = record.memo
+        row: tuple[Row, int] | None = memo[2]
+        if row is None:
+            row = memo[2] = (parts[0] + parts[1], parts[2])
+        return row
 
     def accept(self, record: InputRecord, parts: Parts) -> None:
         """Passes a record on."""

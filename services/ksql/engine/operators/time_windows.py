@@ -6,11 +6,11 @@ whose start lies a whole retention (size and grace, unless the statement says mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.ksql.engine.operators.aggregate import AggregateNode, State
-from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.clock import Clock, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
@@ -64,6 +64,86 @@ class TimeWindowAggregate(AggregateNode):
                 self.down.change(key, aggregates.finish(key, state), before, state[0], window[1])
             elif window not in pending:
                 pending[window] = (before, state)
+
+    def rows(self, batch: Batch) -> None:
+        """With a cache, rows are gathered by key and step of the windows; each heap goes into its windows as a whole."""
+        bulk = self.aggregates.bulk
+        if self._pending is None or bulk is None or self._size % self._advance:
+            super().rows(batch)
+            return
+        heaps = self._heaps(batch)
+        closed = self._closed(heaps)
+        if closed is None:
+            super().rows(batch)
+            return
+        drop = self.context.stats.drop
+        for (key, last), (newest, values) in heaps.items():
+            if None in key:
+                drop(self.name, "null_key", len(values))
+                continue
+            folded = bulk.fold(values)
+            for start in range(max(0, last - self._size + self._advance), last + 1, self._advance):
+                if start + self._size <= closed[self._keys.partition(key)]:
+                    drop(self.name, "late", len(values))
+                else:
+                    bulk.merge(self._state(key, start, newest), folded)
+
+    def _heaps(self, batch: Batch) -> dict[tuple[Key, int], tuple[int, list[Row]]]:
+        """(key, start of the last window) -> (newest time, values for the aggregates)."""
+        heaps: dict[tuple[Key, int], list[Any]] = {}
+        group, values_of, advance = self._group, self.aggregates.values, self._advance
+        for r, t in batch:
+            place = group(r, t, None), t - t % advance
+            heap = heaps.get(place)
+            if heap is None:
+                heaps[place] = [t, [values_of(r, t, None)]]
+                continue
+            heap[0] = max(heap[0], t)
+            heap[1].append(values_of(r, t, None))
+        return heaps  # type: ignore[return-value]
+
+    def _closed(self, heaps: Mapping[tuple[Key, int], tuple[int, list[Row]]]) -> dict[int, int] | None:
+        """Advances the clocks; for each partition the end up to which windows are closed. None, and nothing is done, if a
+        window that has rows closes within the batch: then the order of the rows decides which of them are late."""
+        newest: dict[int, int] = {}
+        for (key, _), (t, _) in heaps.items():
+            if None not in key:
+                partition = self._keys.partition(key)
+                newest[partition] = max(t, newest.get(partition, -1))
+        before = {partition: self._clock.now(partition) - self._grace for partition in newest}
+        after = {partition: max(before[partition], t - self._grace) for partition, t in newest.items()}
+        for key, last in heaps:
+            if None in key:
+                continue
+            partition = self._keys.partition(key)
+            first_end = max(0, last - self._size + self._advance) + self._size
+            # the least end beyond what was closed at first
+            beyond = before[partition] - (before[partition] - first_end) % self._advance + self._advance
+            if max(first_end, beyond) <= min(after[partition], last + self._size):
+                return None
+        for partition, t in newest.items():
+            self._clock.advance(partition, t)
+        return after
+
+    def _state(self, key: Key, start: int, newest: int) -> State:
+        """The state of a window that is about to get rows up to the time ``newest``."""
+        pending, slot = self._pending, (start, key)
+        if pending is None:
+            raise AssertionError("only with a cache")
+        state = self._store.data.get(slot)
+        window = (key, (start, start + self._size))
+        before = None
+        if state is None:
+            state = self.aggregates.initial(newest)
+            self._store.put(slot, state)
+            self._open(self._keys.partition(key), start)
+        else:
+            if window not in pending:
+                before = self.old(key, state)
+            state[0] = max(state[0], newest)
+        if window not in pending:
+            pending[window] = (before, state)
+        return state
 
     def settle(self) -> None:
         for key, w in self._pending or ():

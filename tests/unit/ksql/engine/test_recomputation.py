@@ -14,7 +14,7 @@ from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord
 from tests.unit.ksql.engine.test_durability import plan_of
 
-_SIZE, _ADVANCE, _GAP, _GRACE = 10_000, 4_000, 5_000, 15_000
+_SIZE, _ADVANCE, _STEP, _GAP, _GRACE = 10_000, 4_000, 2_500, 5_000, 15_000
 _PARTITIONS = 3
 
 _COLUMNS = (
@@ -23,6 +23,7 @@ _COLUMNS = (
 _WINDOWS = {
     "tumbling": f"TUMBLING (SIZE {_SIZE} MILLISECONDS, GRACE PERIOD {_GRACE} MILLISECONDS)",
     "hopping": f"HOPPING (SIZE {_SIZE} MILLISECONDS, ADVANCE BY {_ADVANCE} MILLISECONDS, GRACE PERIOD {_GRACE} MILLISECONDS)",
+    "hopping in whole steps": f"HOPPING (SIZE {_SIZE} MILLISECONDS, ADVANCE BY {_STEP} MILLISECONDS, GRACE PERIOD {_GRACE} MILLISECONDS)",
     "session": f"SESSION ({_GAP} MILLISECONDS, GRACE PERIOD {_GRACE} MILLISECONDS)",
 }
 
@@ -48,7 +49,7 @@ class Naive:
         if self.kind == "session":
             self._session(event, partition, now)
             return
-        advance = _SIZE if self.kind == "tumbling" else _ADVANCE
+        advance = {"tumbling": _SIZE, "hopping": _ADVANCE}.get(self.kind, _STEP)
         for start in range(0, t + 1, advance):
             if start <= t < start + _SIZE and start + _SIZE > now - _GRACE:
                 self.rows.setdefault((group, start, start + _SIZE), []).append(event)
