@@ -13,6 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
+from deploy.local.ports import PortName
 from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, Visit, eventually, pinot, visit
 from tests.stack import REPOSITORY, Stack
 
@@ -65,7 +66,7 @@ def start(stack: Stack) -> None:
     assert answer.status_code in (200, 409), answer.text
 
 
-def status(stack: Stack, service: str = "generator") -> dict[str, Any]:
+def status(stack: Stack, service: PortName = "generator") -> dict[str, Any]:
     return dict(httpx.get(f"{stack.url(service)}/{service}/status", timeout=10).json())
 
 
@@ -183,6 +184,8 @@ def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
     main.get_by_text("Keep users changing").click()
     main.get_by_role("button", name="Start changes").click()
     eventually(lambda: bool(status(stack, "seeder")["mutations"]), "users change")
+    # while an action is under way Streamlit shows the old button beside the new one for a moment
+    expect(main.get_by_role("button", name="Stop changes")).to_have_count(1, timeout=PATIENCE_MS)
     expect(main.get_by_role("button", name="Start changes")).to_be_disabled(timeout=PATIENCE_MS)
     main.get_by_role("button", name="Stop changes").click()
     eventually(lambda: not (status(stack, "seeder")["mutations"] or {}).get("running"), "users no longer change")
