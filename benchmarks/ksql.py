@@ -188,7 +188,7 @@ async def profile(bootstrap: str, shape: Shape) -> dict[str, Any]:
             await server.delete_topics()
         raw = orjson.loads(file.read_bytes())
     stages: Counter[str] = Counter()
-    for second, counts in raw["slots"].items():
+    for second, counts in raw.items():
         if since <= int(second) < since + seconds:
             stages.update(counts)
     total = sum(stages.values())

@@ -34,13 +34,13 @@ def document(result: dict[str, Any], events: int) -> str:
         ]
         parts += ["", table(("Run", "events/s", "CPU s", "CPU us/event", "peak RSS, MiB"), rows)]
     if "stages" in result:
-        rows = [(name, f"{s['share']:.1%}", f"{s['us_per_event']:.2f}") for name, s in result["stages"].items()]
+        stages = [(name, f"{s['share']:.1%}", f"{s['us_per_event']:.2f}") for name, s in result["stages"].items()]
         parts += [
             "",
             "Where the core's thread spends its time (sampled every 5 ms in a run of its own, with REST calls going on; "
             f"that run made {result['profiled_events_per_s']:,} events/s; waiting includes waiting for the processor):",
             "",
-            table(("Stage", "share", "us/event"), rows),
+            table(("Stage", "share", "us/event"), stages),
             "",
             "REST meanwhile, 20 calls per second:",
             "",

@@ -2,8 +2,8 @@
 
     PAGEPULSE_PROFILE=FILE python -m benchmarks.profiled_ksql
 
-When the server ends, FILE holds ``{"interval_s": ..., "slots": {second: {"stage": samples}}}``; seconds are of the wall
-clock. The stage is that of the innermost frame that belongs to one; the query is told apart where one is at work.
+When the server ends, FILE holds ``{second: {stage: seconds}}``; the seconds outside are those of the wall clock. The stage
+is that of the innermost frame that belongs to one; the query is told apart where one is at work.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -47,6 +47,8 @@ STAGES: Final = (
     ("ksql/runtime/state_log.py", "send"),
     ("aiokafka/", "Kafka connections"),
     ("ksql/runtime/running.py", "bookkeeping"),
+    ("asyncio/runners.py", "waiting"),
+    ("asyncio/", "Kafka connections"),
     ("ksql/runtime/thread.py", "waiting"),
     ("ksql/runtime/", "runtime"),
 )
@@ -76,14 +78,18 @@ class Sampler(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="sampler", daemon=True)
-        self.slots: dict[int, Counter[str]] = defaultdict(Counter)
+        self.slots: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._stopping = threading.Event()
 
     def run(self) -> None:
+        before = time.perf_counter()
         while not self._stopping.wait(INTERVAL_S):
+            # A busy core gives way to this thread later than an idle one: each look counts for the time since the last.
+            now = time.perf_counter()
+            seconds, before = now - before, now
             core = next((t.ident for t in threading.enumerate() if t.name == CORE_THREAD), None)
             if core is not None:
-                self.slots[int(time.time())][stage_of(sys._current_frames().get(core))] += 1
+                self.slots[int(time.time())][stage_of(sys._current_frames().get(core))] += seconds
 
     def stop(self) -> None:
         self._stopping.set()
@@ -98,4 +104,4 @@ if __name__ == "__main__":
     finally:
         sampler.stop()
         slots = {str(second): dict(stages) for second, stages in sampler.slots.items()}
-        Path(os.environ["PAGEPULSE_PROFILE"]).write_bytes(orjson.dumps({"interval_s": INTERVAL_S, "slots": slots}))
+        Path(os.environ["PAGEPULSE_PROFILE"]).write_bytes(orjson.dumps(slots))

@@ -76,6 +76,7 @@ class Query:
         self._by_topic: dict[str, list[Source]] = {}
         for source in builder.sources:
             self._by_topic.setdefault(source.topic, []).append(source)
+        self._first = {topic: sources[0] for topic, sources in self._by_topic.items()}
         #: topics of one plain stream: rows of these can be passed on together
         self._streams = {topic: s[0] for topic, s in self._by_topic.items() if len(s) == 1 and s[0].is_plain}
         self._stores = {store.name: store for node in builder.nodes for store in node.stores()}
@@ -102,12 +103,13 @@ class Query:
 
     def event_time(self, record: InputRecord) -> int | None:
         """The event time of a record, by which partitions are read in step; None for poison."""
-        sources = self._by_topic.get(record.topic)
-        if not sources:
+        memo = record.memo
+        source = self._first.get(record.topic)
+        if source is None:
             return None
-        if sources[0].uses_record_time:
+        if source.uses_record_time:
             return record.timestamp if record.timestamp >= 0 else None
-        parts = sources[0].read(record)
+        parts: Any = memo[1] if memo is not None and memo[0] is source.origin else source.read(record)
         return None if isinstance(parts, str) else parts[2]
 
     def process(self, record: InputRecord, now_ms: int | None = None) -> list[OutputRecord]:

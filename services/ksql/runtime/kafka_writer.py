@@ -65,11 +65,11 @@ class KafkaWriter:
     def _batches(self, records: Iterable[Outgoing]) -> dict[Lane, list[BatchBuilder]]:
         batches: dict[Lane, list[BatchBuilder]] = {}
         for topic, partition, key, value, timestamp, headers in records:
-            lane = Lane(topic, partition)
             listed = list(headers) if headers else _NO_HEADERS
-            builders = batches.get(lane)
+            # a plain tuple finds a Lane, and making one for each record costs as much as all else here
+            builders = batches.get((topic, partition))  # type: ignore[call-overload]
             if builders is None:
-                builders = batches[lane] = [self._producer.create_batch()]
+                builders = batches[Lane(topic, partition)] = [self._producer.create_batch()]
             if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:
                 builders.append(self._producer.create_batch())
                 if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:

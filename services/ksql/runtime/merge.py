@@ -21,6 +21,7 @@ from services.ksql.runtime.broker import Lane
 
 #: records without a usable event time are handed on at once: the engine drops and counts them
 _AT_ONCE = -1
+_NEVER = 1 << 63
 #: an event not older than this belongs to live traffic
 _LIVE_MS = 10_000
 #: how long after a record the empty partitions must have been looked at: a busy producer sends to its partitions in turn,
@@ -41,12 +42,15 @@ class _Queue:
         self.at_end = False
         self.checked = 0
 
-    def pop(self) -> InputRecord:
-        batch = self.batches[0]
-        batch[1] -= 1
-        if not batch[1]:
+    def settle(self, taken: int) -> None:
+        """Forgets the batches of which all has been taken."""
+        while taken:
+            batch = self.batches[0]
+            if batch[1] > taken:
+                batch[1] -= taken
+                return
+            taken -= batch[1]
             self.batches.popleft()
-        return self.records.popleft()
 
 
 class InStepMerger:
@@ -114,30 +118,45 @@ class InStepMerger:
         taken: list[InputRecord] = []
         heads = self._heads
         looked = self._looked_at()
-        live = now_ms - _LIVE_MS
+        live, patience = now_ms - _LIVE_MS, now_ms - _PATIENCE_MS
+        horizon, event_time = self._horizon, self._event_time
         while heads and len(taken) < limit and not self._waiting:
             time, rank = heappop(heads)
             queue = self._queues[rank]
-            bound = heads[0] if heads else None
+            records = queue.records
+            # the lane goes on up to the head of the next one; among equal times the lower rank goes first
+            bound = heads[0][0] + (heads[0][1] > rank) if heads else _NEVER
+            arrived, left = queue.batches[0]
+            before = len(taken)
             while True:
-                if time > self._horizon:
-                    if time < live and queue.batches[0][0] > max(looked, now_ms - _PATIENCE_MS):
+                if time > horizon:
+                    if time < live and arrived > looked and arrived > patience:
                         self.holding = True
                         heappush(heads, (time, rank))
                         break
-                    self._horizon = time
-                taken.append(queue.pop())
-                if not queue.records:
+                    horizon = time
+                taken.append(records.popleft())
+                if not records:
+                    queue.settle(len(taken) - before)
+                    before = len(taken)
                     if not queue.at_end:
                         self._waiting.add(rank)
                     looked = self._looked_at()
                     break
-                time = self._time(queue.records[0])
-                if len(taken) >= limit or (bound is not None and (time, rank) > bound):
+                left -= 1
+                if not left:
+                    queue.settle(len(taken) - before)
+                    before = len(taken)
+                    arrived, left = queue.batches[0]
+                head = event_time(records[0])
+                time = _AT_ONCE if head is None else head
+                if time >= bound or len(taken) >= limit:
                     heappush(heads, (time, rank))
                     break
+            queue.settle(len(taken) - before)
             if self.holding:
                 break
+        self._horizon = horizon
         self.size -= len(taken)
         return taken
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
+from operator import attrgetter
 
 import structlog
 
@@ -168,15 +170,20 @@ class RunningQuery:
     def _count(self, records: list[InputRecord]) -> None:
         consumed, consumed_bytes = self.meter.consumed, self.meter.consumed_bytes
         progress = self.progress
-        for record in records:
-            topic = record.topic
-            consumed[topic] = consumed.get(topic, 0) + 1
-            consumed_bytes[topic] = consumed_bytes.get(topic, 0) + len(record.key or b"") + len(record.value or b"")
-            progress[Lane(topic, record.partition)].position = record.offset + 1
+        for topic, group in groupby(records, key=_topic):
+            run = list(group)
+            size = sum([len(r.value) for r in run if r.value]) + sum([len(r.key) for r in run if r.key])
+            consumed[topic] = consumed.get(topic, 0) + len(run)
+            consumed_bytes[topic] = consumed_bytes.get(topic, 0) + size
+            for partition, offset in {r.partition: r.offset for r in run}.items():
+                progress[Lane(topic, partition)].position = offset + 1
         for lane, entry in progress.items():
             if not self._merger.backlog(lane):
                 entry.position = self.fetched[lane]
         self.meter.last_consumed_ms = _now_ms()
+
+
+_topic = attrgetter("topic")
 
 
 def _now_ms() -> int:

@@ -28,7 +28,8 @@ class Source(Node):
         source = step.source
         self.topic = source.topic
         self.is_table = step.kind is SourceKind.TABLE
-        self._source = source
+        #: what is read; records keep what was read of them under it
+        self.origin = source
         self._window = source.window
         self._key_columns = source.schema.key
         self._value_columns = tuple(c for c in source.schema.value if c.header is None)
@@ -41,6 +42,8 @@ class Source(Node):
         self._is_shared = False
         self._build = self._builder(step, hidden)
         self._time = self._event_time()
+        #: whether the event time is the record's own timestamp
+        self.uses_record_time = self._time is None
         self._store: Store[Any] = Store(self.name, tracked=context.tracked)
 
     def _builder(self, step: SourceStep, hidden: tuple[str, ...]) -> Callable[..., Row]:
@@ -52,7 +55,7 @@ class Source(Node):
         for index, column in enumerate(self._value_columns):
             fragments[prefix + column.name] = f"v[{index}]"
         scope: dict[str, Any] = {"header": _header}
-        for column in self._source.schema.value:
+        for column in self.origin.schema.value:
             if column.header is not None:
                 fragments[prefix + column.name] = f"header(m, {column.header!r})"
         pseudo = {
@@ -81,7 +84,7 @@ class Source(Node):
         return build
 
     def _event_time(self) -> Callable[[Row, Row, InputRecord], int] | None:
-        column = self._source.timestamp
+        column = self.origin.timestamp
         if column is None:
             return None
         extract = extractor(column)
@@ -95,19 +98,14 @@ class Source(Node):
             return lambda k, v, m: extract(v[position])
         return lambda k, v, m: m.timestamp
 
-    @property
-    def uses_record_time(self) -> bool:
-        """Whether the event time is the record's own timestamp."""
-        return self._time is None
-
     def read(self, record: InputRecord) -> Parts | str:
         """Key, value, event time and window of a record, or the cause why it is dropped."""
         memo = record.memo
-        if memo is not None and memo[0] is self._source:
+        if memo is not None and memo[0] is self.origin:
             known: Parts | str = memo[1]
             return known
         parts = self._parts(record)
-        record.memo = [self._source, parts, None]
+        record.memo = [self.origin, parts, None]
         return parts
 
     def _parts(self, record: InputRecord) -> Parts | str:
@@ -194,7 +192,7 @@ class Source(Node):
         """A table source knows the old row anyway."""
 
     def describe(self) -> str:
-        return f"{self._source.name} ({self.topic})"
+        return f"{self.origin.name} ({self.topic})"
 
 
 def _header(record: InputRecord, name: str) -> Any:
