@@ -1,6 +1,6 @@
 # Thin: every target is one or two commands. `make demo` and `make test` need nothing but make, Python 3.11 and (for packages) root or sudo.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset clean test lint types lock
+.PHONY: help setup demo up down status logs reset clean test drill bench lint types lock
 
 BIN := .venv/bin
 PAGEPULSE := $(BIN)/pagepulse
@@ -55,6 +55,16 @@ test: ## set-up, lint, types, and every test on the real stack
 	@$(PAGEPULSE) setup --tests
 	$(MAKE) lint types
 	$(BIN)/python -m pytest $(ARGS)
+
+drill: ## the long versions of the kill test, the batch-cut test and the memory test of ksql
+	@deploy/local/bootstrap.sh
+	PAGEPULSE_DRILL=1 $(BIN)/python -m pytest --timeout 7200 tests/unit/ksql/engine/test_memory.py \
+		tests/unit/ksql/engine/test_recomputation.py tests/unit/ksql/engine/test_durability.py \
+		tests/integration/ksql/test_kill.py $(ARGS)
+
+bench: ## measure the embedded ksqlDB and write docs/performance.md
+	@deploy/local/bootstrap.sh
+	$(BIN)/python -m benchmarks.ksql --write-docs $(ARGS)
 
 # The lock names no registry's host, so that each user's own index (or mirror) serves it.
 lock: ## renew requirements.lock from pyproject.toml

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from tests.drill import bound
 from tests.integration.ksql.harness import KsqlServer, latest, producing, read_all, send_all
 from tests.integration.ksql.test_golden import statements
 from tests.integration.recompute import MINUTE, Raw, expected_tables
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(bound(900, 7_200))]
 
-_KILLS = int(os.environ.get("PAGEPULSE_KILLS", "20"))
+_KILLS = int(os.environ.get("PAGEPULSE_KILLS", bound(20, 100)))
 _SEED = int(os.environ.get("PAGEPULSE_SEED", str(time.time_ns() % 1_000_000)))
 _BATCH = 40
 _SINKS = {

@@ -15,6 +15,7 @@ from services.ksql.engine.records import InputRecord, OutputRecord
 from services.ksql.model.commands import CreateQuery
 from services.ksql.model.plan import QueryPlan
 from services.ksql.sql.parser import parse
+from tests.drill import bound
 
 _SOURCES = """
 CREATE STREAM s (k STRING KEY, v INT, d DOUBLE, g STRING) WITH (kafka_topic='s', value_format='JSON', partitions=1);
@@ -95,7 +96,7 @@ def last(outputs: Sequence[OutputRecord]) -> dict[bytes | None, bytes]:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=bound(25, 1_500), deadline=None)
 @given(found=events, cut=st.integers(0, 40))
 def test_a_query_goes_on_with_the_state_it_wrote(name: str, found: Sequence[Event], cut: int) -> None:
     plan = plan_of(QUERIES[name])
@@ -114,7 +115,7 @@ def test_a_query_goes_on_with_the_state_it_wrote(name: str, found: Sequence[Even
 
 
 @pytest.mark.parametrize("name", QUERIES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=bound(25, 1_500), deadline=None)
 @given(found=events, cuts=st.sets(st.integers(0, 40)))
 def test_the_cuts_into_batches_do_not_matter(name: str, found: Sequence[Event], cuts: set[int]) -> None:
     plan = plan_of(QUERIES[name])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.ksql.engine.partitioning import partition_for
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord
+from tests.drill import bound
 from tests.unit.ksql.engine.test_durability import plan_of
 
 _SIZE, _ADVANCE, _STEP, _GAP, _GRACE = 10_000, 4_000, 2_500, 5_000, 15_000
@@ -92,7 +93,7 @@ def _out_of_order(draw: st.DrawFn) -> list[Event]:
 
 
 @pytest.mark.parametrize("kind", _WINDOWS)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=bound(120, 5_000), deadline=None)
 @given(events=_out_of_order(), cuts=st.sets(st.integers(1, 60)), cached=st.booleans())
 def test_windows_equal_the_recomputation(kind: str, events: list[Event], cuts: set[int], cached: bool) -> None:
     plan = plan_of(f"CREATE TABLE o AS SELECT {_COLUMNS} FROM s WINDOW {_WINDOWS[kind]} GROUP BY g;")
