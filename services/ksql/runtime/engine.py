@@ -196,6 +196,8 @@ class Engine:
             if running.state is QueryState.RUNNING:
                 running.state = QueryState.PAUSED
                 self.feeds.unsubscribe(running)
+                # what it shows while it stands still must be what a restart would show
+                await self.commit()
 
     async def resume(self, query_id: str) -> None:
         """Goes on where ``pause`` stopped."""
