@@ -50,6 +50,8 @@ class Load:
     tumbling: dict[tuple[str, int], tuple[int, int]]
     counted: int
     enriched: int
+    #: False where a view that is too late for its window still lies within a session that goes on
+    sessions_close: bool
 
 
 def country_of(user: int) -> str:
@@ -117,6 +119,7 @@ def make(shape: Shape, start_ms: int) -> Load:
         {window: (count, len(distinct[window])) for window, count in counts.items()},
         counted=n - int(too_late.sum()),
         enriched=enriched,
+        sessions_close=shape.minutes * 60_000 < TOO_LATE_MS,
     )
 
 

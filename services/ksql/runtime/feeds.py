@@ -144,6 +144,9 @@ class Feeds:
                     subscriber.deliver(lane, [], position=position, end=shared.end)
                     break
             else:
+                if not any(feed.topic == lane.topic and lane.partition in feed.lanes for feed in self._feeds):
+                    # Nobody reads it: what was expected may be of a topic of this name that was deleted since, with more in it.
+                    self.expected.pop(lane, None)
                 alone.setdefault(lane.topic, {})[lane.partition] = position
         for topic, own in alone.items():
             feed = TopicFeed(self, topic, own, subscriber)
