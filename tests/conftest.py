@@ -11,6 +11,28 @@ import pytest
 from tests import stack as local_stack
 from tests.stack import Stack
 
+#: The order of what shares the one stack: first what needs its users as they were seeded, last what people would do to it.
+_ON_THE_STACK = (
+    "integration/test_pipeline",
+    "integration/ksql",
+    "integration/generator",
+    "integration/seeder",
+    "integration/provisioner",
+    "browser",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests without servers first, so that a mistake shows before anything is started; then those on the stack, in order."""
+
+    def turn(item: pytest.Item) -> int:
+        if item.get_closest_marker("stack") is None:
+            return -1
+        place = item.path.relative_to(local_stack.REPOSITORY / "tests").as_posix()
+        return next((n for n, start in enumerate(_ON_THE_STACK) if place.startswith(start)), len(_ON_THE_STACK))
+
+    items.sort(key=turn)
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

@@ -173,7 +173,7 @@ def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
     eventually(lambda: (status(stack).get("profile") or {}).get("kind") == "sine", "the profile is in use")
 
     users = status(stack, "seeder")["users"]
-    main.get_by_role("radio", name="append").or_(main.get_by_role("button", name="append")).first.click()
+    expect(main.get_by_role("radio", name="append")).to_be_checked()
     count = main.get_by_label("How many")
     count.fill("1")
     count.press("Enter")

@@ -31,14 +31,15 @@ def render() -> None:
 def _live() -> None:
     panels = panel.here()
     backend, now, look = panels.backend, panels.view, panels.look
-    complete = st.session_state.get("window") != "open"
     reading = backend.countries(now)
+    complete = st.session_state.get("window") != "open"
     about = ""
     if reading.value is not None and not reading.value.empty:
         window = charts.of_window(reading.value, complete=complete)
         if window.empty:
-            panel.nothing("No complete window yet: the first one ends within 5 minutes.", backend)
-            return
+            # In the first minutes no window has ended yet, and between two events none may be open: show the other kind.
+            complete = not complete
+            window = charts.of_window(reading.value, complete=complete)
         first = window.iloc[0]
         start, end = (first[name].tz_convert(now.zone).strftime("%H:%M") for name in ("window_start", "window_end"))
         about = f"{start} – {end}" + (" (still open, hatched: the numbers grow)" if not complete else "")

@@ -121,7 +121,11 @@ def _seed(backend: Backend) -> None:
     )
     nulls = null_column.slider("Incomplete", 0, 50, 5, format="%d %%", key="seed-nulls")
     mode = mode_column.segmented_control(
-        "Existing users", ["replace", "append"], default="replace", required=True, key="seed-mode"
+        "Existing users",
+        ["append", "replace"],
+        default="append",  # what deletes everybody must be chosen, not happen by default
+        required=True,
+        key="seed-mode",
     )
     options = {"count": count, "seed": seed, "null_fraction": nulls / 100, "mode": mode}
     controls.button(

@@ -178,7 +178,7 @@ def test_the_slider_follows_a_rate_that_somebody_else_set(services: Services) ->
 def test_seeding_from_the_controls(services: Services) -> None:
     test = press(open_page("controls"), "Seed users")
     assert services.calls == [
-        ("POST", "/seeder/seed", {"count": 1000, "seed": 42, "null_fraction": 0.05, "mode": "replace"})
+        ("POST", "/seeder/seed", {"count": 1000, "seed": 42, "null_fraction": 0.05, "mode": "append"})
     ]
     assert "Seeding 1,000 users: running." in texts(test)
 
