@@ -165,32 +165,6 @@ def test_the_rate_slider_acts_at_once(visitor: Visit, stack: Stack) -> None:
     expect(visitor.sidebar.get_by_text(re.compile(r"Rate is [\d,]+ events/s\."))).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
-    visitor.go("Controls")
-    main = visitor.main
-    main.get_by_role("radio", name="sine").or_(main.get_by_role("button", name="sine")).first.click()
-    main.get_by_role("button", name="Use this profile now").click()
-    eventually(lambda: (status(stack).get("profile") or {}).get("kind") == "sine", "the profile is in use")
-
-    users = status(stack, "seeder")["users"]
-    expect(main.get_by_role("radio", name="append")).to_be_checked()
-    count = main.get_by_label("How many")
-    count.fill("1")
-    count.press("Enter")
-    main.get_by_role("button", name="Seed users").click()
-    eventually(lambda: bool(status(stack, "seeder")["users"] == users + 1), "one more user")
-    expect(main.get_by_text("Seeding 1 user")).to_be_visible(timeout=PATIENCE_MS)
-
-    main.get_by_text("Keep users changing").click()
-    main.get_by_role("button", name="Start changes").click()
-    eventually(lambda: bool(status(stack, "seeder")["mutations"]), "users change")
-    # while an action is under way Streamlit shows the old button beside the new one for a moment
-    expect(main.get_by_role("button", name="Stop changes")).to_have_count(1, timeout=PATIENCE_MS)
-    expect(main.get_by_role("button", name="Start changes")).to_be_disabled(timeout=PATIENCE_MS)
-    main.get_by_role("button", name="Stop changes").click()
-    eventually(lambda: not (status(stack, "seeder")["mutations"] or {}).get("running"), "users no longer change")
-
-
 def test_apply_shows_its_progress_and_its_result(visitor: Visit) -> None:
     visitor.go("Pipeline")
     expect(visitor.main.locator(".flow-node").first).to_be_visible(timeout=PATIENCE_MS)
@@ -229,9 +203,10 @@ def test_pictures(
     folder = Path(REPOSITORY) / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     with visit(browser, dashboard, width=width, height=height, dark=dark) as visiting:
-        visiting.open("?range=15m")
         for title, charts in PAGES.items():
-            visiting.go(title)
+            # by address: on a phone the navigation is folded away
+            visiting.page.goto(f"{dashboard}/{'' if title == 'Overview' else title.lower()}?range=15m")
+            visiting.arrived(title)
             visiting.charts(charts)
             visiting.page.wait_for_timeout(2_000)  # the map and the fonts, which nothing announces
             name = f"{title.lower()}-{size}-{'dark' if dark else 'light'}.png"

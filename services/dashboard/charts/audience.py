@@ -135,9 +135,12 @@ def ages(window: pd.DataFrame, look: Look, top: int = 15) -> go.Figure:
 
 
 def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
-    """Distinct users per window of the countries that lead in the newest complete one."""
+    """Distinct users per window of the countries that lead in the newest complete one, or in the open one if none is."""
     fig = figure(look, name="countries-over-time", height=300, y_title="distinct users")
-    leaders = of_window(frame, complete=True).head(top)["country"].tolist()
+    newest = of_window(frame, complete=True)
+    if newest.empty:
+        newest = of_window(frame, complete=False)
+    leaders = newest.head(top)["country"].tolist()
     shades = ("#2a6ebb", "#e69f00", "#22b08c", "#8a5fbf", "#d9775f")
     for country, colour in zip(leaders, shades, strict=False):
         rows = frame[frame["country"] == country]

@@ -136,6 +136,8 @@ def _seed(backend: Backend) -> None:
 
 
 def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
+    # the seeder still tells of changes that have ended
+    running = bool((status.get("mutations") or {}).get("running"))
     with st.expander("Keep users changing", key="changes"):
         st.caption("Updates, inserts and deletes that change capture has to follow.")
         fields = {}
@@ -155,7 +157,7 @@ def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
                     lambda _: "Users change for the next 10 minutes.",
                 ),
                 icon=":material/sync:",
-                disabled=bool(status.get("mutations")),
+                disabled=running,
             )
         with right:
             controls.button(

@@ -116,6 +116,7 @@ class Services:
         }
         self.pipeline: dict[str, Any] = {**PIPELINE}
         self.users = 1000
+        self.mutations: dict[str, Any] | None = None
         self.calls: list[tuple[str, str, Any]] = []
         self.away: set[str] = set()
         self.refuse: str | None = None
@@ -136,7 +137,7 @@ class Services:
         answers: dict[str, dict[str, Any]] = {
             "/generator/status": self.generator,
             "/generator/profiles": PROFILES,
-            "/seeder/status": {"users": self.users, "with_nulls": 50, "job": None, "mutations": None},
+            "/seeder/status": {"users": self.users, "with_nulls": 50, "job": None, "mutations": self.mutations},
             "/provisioner/status": self.pipeline,
         }
         return answers[path]

@@ -166,3 +166,20 @@ def test_a_chart_has_the_same_identity_at_each_refresh(dark: bool) -> None:
     drawn = sources.tumbling(frame("pageview_tumbling"), look)
     assert drawn.layout.uirevision == "tumbling-user_count"
     assert drawn.layout.separators == ".,"
+
+
+def test_countries_show_before_any_window_is_complete() -> None:
+    start = pd.Timestamp("2026-11-24T19:30Z")
+    frame = pd.DataFrame(
+        {
+            "country": ["China", "India"],
+            "window_start": [start, start],
+            "window_end": [start + pd.Timedelta("5min")] * 2,
+            "view_count": [9, 8],
+            "user_count": [5, 3],
+            "average_age": [40.0, 41.0],
+            "open": [True, True],
+        }
+    )
+    drawn = audience.over_time(frame, Look(zone="UTC", dark=False))
+    assert [list(trace.y) for trace in drawn.data if len(trace.y)] == [[5], [3]]

@@ -233,3 +233,12 @@ def _range_script() -> None:
 def test_pages_are_all_known() -> None:
     rendered = [page.render for page in (overview, audience, sources, engagement, pipeline, controls)]
     assert len(rendered) == len(PAGES)
+
+
+def test_changes_that_have_ended_may_be_started_again(services: Services) -> None:
+    services.mutations = {"running": False, "updates": 20}
+    start = next(button for button in open_page("controls").button if button.label == "Start changes")
+    assert not start.disabled
+    services.mutations = {"running": True, "updates": 3}
+    start = next(button for button in open_page("controls").button if button.label == "Start changes")
+    assert start.disabled
