@@ -165,13 +165,6 @@ def test_the_rate_slider_acts_at_once(visitor: Visit, stack: Stack) -> None:
     expect(visitor.sidebar.get_by_text(re.compile(r"Rate is [\d,]+ events/s\."))).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_apply_shows_its_progress_and_its_result(visitor: Visit) -> None:
-    visitor.go("Pipeline")
-    expect(visitor.main.locator(".flow-node").first).to_be_visible(timeout=PATIENCE_MS)
-    visitor.main.get_by_role("button", name="Apply").click()
-    expect(visitor.main.get_by_text(re.compile(r"Apply is done: \d+ steps"))).to_be_visible(timeout=90_000)
-
-
 def test_the_address_keeps_the_view_across_pages_and_reloads(visitor: Visit) -> None:
     visitor.sidebar.get_by_role("radio", name="1h").or_(visitor.sidebar.get_by_role("button", name="1h")).first.click()
     visitor.page.wait_for_url(re.compile(r"range=1h"), timeout=PATIENCE_MS)
