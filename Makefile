@@ -69,5 +69,5 @@ bench: ## measure the embedded ksqlDB and write docs/performance.md
 # The lock names no registry's host, so that each user's own index (or mirror) serves it.
 lock: ## renew requirements.lock from pyproject.toml
 	@deploy/local/bootstrap.sh
-	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --no-emit-index-url \
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras \
 		--no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
