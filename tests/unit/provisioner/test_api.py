@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +24,18 @@ async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_apply_answers_at_once_and_the_run_can_be_followed(client: httpx.AsyncClient) -> None:
+async def test_apply_answers_at_once_and_the_run_can_be_followed(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = asyncio.Event()
+    create = world.kafka.create
+
+    async def held(*arguments: Any) -> None:
+        await go_on.wait()
+        await create(*arguments)
+
+    # The first step waits here, so that the run is under way when the second request comes.
+    monkeypatch.setattr(world.kafka, "create", held)
     answer = await client.post("/provisioner/apply")
     assert answer.status_code == 202
     run = answer.json()
@@ -30,6 +43,7 @@ async def test_apply_answers_at_once_and_the_run_can_be_followed(client: httpx.A
     refused = await client.post("/provisioner/apply")
     assert (refused.status_code, refused.json()["type"]) == (409, "run-in-progress")
     assert refused.json()["run_id"] == run["id"]
+    go_on.set()
     while (run := (await client.get(f"/provisioner/runs/{run['id']}")).json())["state"] == "running":
         pass
     assert run["state"] == "succeeded"
