@@ -15,6 +15,7 @@ from services.dashboard.view import View
 
 #: events/s that can be chosen by sliding; any other rate can be typed on the page Controls
 RATES: Final = (1, 5, 10, 25, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
+DEFAULT_RATE: Final = 200.0
 
 Call = Callable[[], Mapping[str, Any]]
 Words = Callable[[Mapping[str, Any]], str]
@@ -107,28 +108,27 @@ def generator_buttons(backend: Backend, state: str, options: Mapping[str, Any], 
 def rate_slider(backend: Backend, status: Mapping[str, Any], place: str) -> float:
     """Acts when the dragging ends, if the generator runs; returns the rate that is chosen."""
     desk = desk_of(st.session_state)
-    key = f"{place}-rate"
     steady = (status.get("profile") or {}).get("kind", "constant") in ("constant", "poisson", "bursts")
     running = status.get("state") in ("running", "paused")
     # a profile moves the target by itself: the slider shows what was chosen, not where the profile is now
-    target = status.get("target_rate") if running and steady else None
-    options = sorted({*map(float, RATES), *([float(target)] if target else [])})
-    shown = f"{place}-rate-shown"
-    # somebody else may have changed the rate: follow, unless this viewer is just choosing
-    if target is not None and st.session_state.get(shown) != target and not desk.busy:
-        st.session_state[key] = float(target)
-    st.session_state[shown] = target
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = 200.0
+    target = float(status["target_rate"]) if running and steady and status.get("target_rate") else None
+    chosen = f"{place}-rate-chosen"
+    if target is not None:
+        st.session_state[chosen] = target
+    known = float(st.session_state.get(chosen, DEFAULT_RATE))
+    # A slider of its own for each target: it begins there, so one whose state is lost falls back to what is true
+    # and asks for nothing. Without a value Streamlit would fall back to the first option, and set that rate.
+    key = f"{place}-rate-{target}"
     return float(
         st.select_slider(
             "Rate",
-            options,
+            sorted({*map(float, RATES), known}),
+            value=known,
             key=key,
             format_func=lambda rate: f"{number(rate)}/s",
             disabled=desk.busy,
             on_change=_rate_changed,
-            args=(backend, key, place, running),
+            args=(backend, key, place, target),
             help="Events per second, page views and sessions together. While it runs, a change acts at once.",
         )
     )
@@ -145,11 +145,14 @@ def stopped(status: Mapping[str, Any]) -> str:
     return f"{words}, {number(failed)} failed." if failed else f"{words}."
 
 
-def _rate_changed(backend: Backend, key: str, place: str, running: bool) -> None:
-    if not running:
+def _rate_changed(backend: Backend, key: str, place: str, target: float | None) -> None:
+    rate = float(st.session_state[key])
+    if target is None:
+        st.session_state[f"{place}-rate-chosen"] = rate  # nothing runs at a steady rate: it counts at the next start
+        return
+    if rate == target:
         return
     desk = desk_of(st.session_state)
-    rate = float(st.session_state[key])
     action = Action(
         place, f"Changing to {number(rate)}/s", lambda: backend.control.set_rate(rate), lambda _: _rate_words(rate)
     )

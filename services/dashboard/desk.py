@@ -15,6 +15,7 @@ from shared.errors import PagePulseError
 _log = structlog.get_logger(__name__)
 
 _SESSION_KEY: Final = "desk"
+BUSY: Final = "Nothing was done: another action was still under way. Press again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,13 @@ class Desk:
         return self._tickets.get(place, 0)
 
     def submit(self, ticket: int, action: Action) -> bool:
-        """Queues ``action``; False if the ticket is spent or another action is under way."""
+        """Queues ``action``; False if the ticket is spent (a second click on the same button, ignored in silence), or if
+        another action is under way, which the outcome then says."""
         with self._lock:
-            if self.busy or ticket != self.ticket(action.place):
+            if ticket != self.ticket(action.place):
+                return False
+            if self.busy:
+                self.outcomes[action.place] = Outcome(False, BUSY, time())
                 return False
             self._tickets[action.place] = ticket + 1
             self._pending = action

@@ -165,6 +165,39 @@ def test_the_rate_slider_acts_at_once(visitor: Visit, stack: Stack) -> None:
     expect(visitor.sidebar.get_by_text(re.compile(r"Rate is [\d,]+ events/s\."))).to_be_visible(timeout=PATIENCE_MS)
 
 
+def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
+    visitor.go("Controls")
+    main = visitor.main
+    main.get_by_role("radio", name="sine").or_(main.get_by_role("button", name="sine")).first.click()
+    main.get_by_role("button", name="Use this profile now").click()
+    eventually(lambda: (status(stack).get("profile") or {}).get("kind") == "sine", "the profile is in use")
+
+    users = status(stack, "seeder")["users"]
+    expect(main.get_by_role("radio", name="append")).to_be_checked()
+    count = main.get_by_label("How many")
+    count.fill("1")
+    count.press("Enter")
+    main.get_by_role("button", name="Seed users").click()
+    eventually(lambda: bool(status(stack, "seeder")["users"] == users + 1), "one more user")
+    expect(main.get_by_text("Seeding 1 user")).to_be_visible(timeout=PATIENCE_MS)
+
+    main.get_by_text("Keep users changing").click()
+    main.get_by_role("button", name="Start changes").click()
+    eventually(lambda: bool(status(stack, "seeder")["mutations"]), "users change")
+    # while an action is under way Streamlit shows the old button beside the new one for a moment
+    expect(main.get_by_role("button", name="Stop changes")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(main.get_by_role("button", name="Start changes")).to_be_disabled(timeout=PATIENCE_MS)
+    main.get_by_role("button", name="Stop changes").click()
+    eventually(lambda: not (status(stack, "seeder")["mutations"] or {}).get("running"), "users no longer change")
+
+
+def test_apply_shows_its_progress_and_its_result(visitor: Visit) -> None:
+    visitor.go("Pipeline")
+    expect(visitor.main.locator(".flow-node").first).to_be_visible(timeout=PATIENCE_MS)
+    visitor.main.get_by_role("button", name="Apply").click()
+    expect(visitor.main.get_by_text(re.compile(r"Apply is done: \d+ steps"))).to_be_visible(timeout=90_000)
+
+
 def test_the_address_keeps_the_view_across_pages_and_reloads(visitor: Visit) -> None:
     visitor.sidebar.get_by_role("radio", name="1h").or_(visitor.sidebar.get_by_role("button", name="1h")).first.click()
     visitor.page.wait_for_url(re.compile(r"range=1h"), timeout=PATIENCE_MS)

@@ -115,3 +115,13 @@ def test_an_edit_that_arrives_with_the_click_counts() -> None:
     desk.renew(action(calls, "too late"))
     assert desk.settle() is None
     assert calls == ["new values"]
+
+
+def test_a_click_that_comes_while_another_action_is_under_way_is_told_so() -> None:
+    desk = Desk()
+    assert desk.submit(desk.ticket("sidebar"), Action("sidebar", "Stopping", dict, lambda _: "Stopped."))
+    assert not desk.submit(desk.ticket("pipeline"), Action("pipeline", "Applying", dict, lambda _: "Applied."))
+    assert not desk.outcomes["pipeline"].ok
+    assert "Press again" in desk.outcomes["pipeline"].text
+    desk.settle()
+    assert desk.submit(desk.ticket("pipeline"), Action("pipeline", "Applying", dict, lambda _: "Applied."))

@@ -242,3 +242,13 @@ def test_changes_that_have_ended_may_be_started_again(services: Services) -> Non
     services.mutations = {"running": True, "updates": 3}
     start = next(button for button in open_page("controls").button if button.label == "Start changes")
     assert start.disabled
+
+
+def test_the_slider_falls_back_to_the_rate_that_is_true(services: Services) -> None:
+    """Streamlit gives a slider whose state is lost its default: were that the lowest rate, it would be set unasked."""
+    services.generator.update(state="running", target_rate=750.0)
+    test = open_page("overview")
+    slider = next(slider for slider in test.select_slider if slider.label == "Rate")
+    assert [slider.options[int(index)] for index in slider.proto.default] == ["750/s"]
+    test.run()
+    assert services.calls == []
