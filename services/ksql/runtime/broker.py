@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -68,6 +68,9 @@ class FeedSource(Protocol):
     async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, list[InputRecord]]:
         """The next records of these partitions, in order; nothing of the others is taken."""
 
+    def skip(self, partition: int, offset: int) -> None:
+        """Goes on from ``offset``, which lies ahead."""
+
     def position(self, partition: int) -> int:
         """The next offset; markers and aborted records are skipped."""
 
@@ -83,7 +86,19 @@ class FeedSource(Protocol):
 #: what a record may have in bytes: below the brokers' message.max.bytes (1 MiB), with room for a batch's head
 LARGEST_RECORD = 900 * 1024
 
-BeforeCommit = Callable[[Mapping[Lane, int]], None]
+
+class Span(NamedTuple):
+    """Where the records of one write to a lane lie: offsets from ``first`` up to, not including, ``end``.
+
+    ``verbatim``: they lie one after the other with the timestamps they were given, so that the n-th is at ``first`` + n.
+    """
+
+    first: int
+    end: int
+    verbatim: bool = True
+
+
+Follow = Callable[[Mapping[Lane, Span]], Awaitable[Sequence[Outgoing]]]
 
 
 class Writer(Protocol):
@@ -91,10 +106,11 @@ class Writer(Protocol):
 
     async def start(self) -> None: ...
 
-    async def write(self, records: Iterable[Outgoing], before_commit: BeforeCommit | None = None) -> dict[Lane, int]:
-        """Writes all or nothing; gives the offset of the first record of each lane.
+    async def write(self, records: Iterable[Outgoing], follow: Follow | None = None) -> dict[Lane, Span]:
+        """Writes all or nothing; gives the span of ``records`` in each lane.
 
-        ``before_commit`` is told the end of each lane once the records are there but nobody can read them yet.
+        ``follow`` is told the spans once the records are there but nobody can read them yet. What it gives is written in the
+        same transaction, and it is asked again, until it has nothing more.
 
         Raises:
             Fenced: see there.

@@ -67,12 +67,12 @@ class CommandLog:
         writer, self._writer = self._writer or await self._take_over(), None
         content = {k: v for k, v in asdict(command).items() if k != "sequence"}
         try:
-            first = await writer.write([Outgoing(self.topic, 0, command.id.encode(), dumps(content))])
+            spans = await writer.write([Outgoing(self.topic, 0, command.id.encode(), dumps(content))])
         except BrokerError:
             await writer.stop()
             return await self._find_out(content)
         self._writer = writer
-        self.last_sequence = first[Lane(self.topic, 0)]
+        self.last_sequence = spans[Lane(self.topic, 0)].first
         return Command(**{**content, "sequence": self.last_sequence})
 
     async def _find_out(self, content: Mapping[str, Any]) -> Command:

@@ -7,12 +7,13 @@ fails nobody knows what became of it, so the whole engine starts anew from what 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
 from time import monotonic, time
 
 from services.ksql.engine.records import OutputRecord
-from services.ksql.runtime.broker import LARGEST_RECORD, BeforeCommit, BrokerError, Outgoing, Writer
+from services.ksql.runtime.broker import LARGEST_RECORD, BrokerError, Lane, Outgoing, Span, Writer
+from services.ksql.runtime.handover import Handover
 from services.ksql.runtime.running import QueryState, RunningQuery
 from services.ksql.runtime.state_log import StateLog
 from shared.kafka import partition_for
@@ -64,14 +65,15 @@ class Committer:
         queries: Mapping[str, RunningQuery],
         *,
         interval_s: float,
-        before_commit: BeforeCommit,
+        expect: Callable[[Mapping[Lane, int]], None],
     ) -> None:
         self._writer = writer
         self._state_log = state_log
         self._partitioner = partitioner
         self._queries = queries
         self._interval = interval_s
-        self._before_commit = before_commit
+        #: told the end of each lane once the records are there but nobody can read them yet
+        self._expect = expect
         self._wanted = asyncio.Event()
         self._writing = asyncio.Lock()
         self._failure: BrokerError | None = None
@@ -92,7 +94,9 @@ class Committer:
         last = -self._interval
         while True:
             await self._wanted.wait()
-            await asyncio.sleep(max(0.0, last + self._interval - monotonic()))
+            # what was processed right after a commit is readable one interval later: a transaction takes its time too
+            ahead = min(self.last_duration_s, self._interval / 8)
+            await asyncio.sleep(max(0.0, last + self._interval - ahead - monotonic()))
             self._wanted.clear()
             if self._failure is not None:
                 raise self._failure
@@ -102,17 +106,27 @@ class Committer:
     async def commit(self, also: Iterable[Outgoing] = ()) -> None:
         """One transaction with everything pending, and ``also``; none at all if there is nothing."""
         async with self._writing:
-            batch = [*self._collect(), *also]
+            queries = list(self._queries.values())
+            batch = [*self._collect(queries), *also]
+            handover = Handover(queries)
+
+            async def follow(spans: Mapping[Lane, Span]) -> Sequence[Outgoing]:
+                nonlocal batch
+                self.records += len(batch)
+                served = await handover(batch, spans)
+                self._expect({lane: span.end for lane, span in spans.items()})
+                batch = list(self._collect(served))
+                return batch
+
             if batch:
                 begun = monotonic()
                 try:
-                    await self._writer.write(batch, self._before_commit)
+                    await self._writer.write(batch, follow)
                 except BrokerError as error:
                     self._failure = error
                     self.want()
                     raise
                 self.transactions += 1
-                self.records += len(batch)
                 self.last_duration_s = monotonic() - begun
 
     def _writable(self, query: RunningQuery, outputs: Iterable[OutputRecord]) -> list[Outgoing]:
@@ -130,8 +144,8 @@ class Committer:
                 placed.append(self._partitioner.place(output))
         return placed
 
-    def _collect(self) -> Iterator[Outgoing]:
-        for query in list(self._queries.values()):
+    def _collect(self, queries: Iterable[RunningQuery]) -> Iterator[Outgoing]:
+        for query in queries:
             if not query.dirty:
                 continue
             pending = query.drain()

@@ -106,7 +106,7 @@ class Engine:
                     self.partitioner,
                     self.queries,
                     interval_s=self._interval,
-                    before_commit=self._expect,
+                    expect=self._expect,
                 )
                 self.committer = committer
                 self.broken.clear()

@@ -32,6 +32,9 @@ _RETRY_S = 1.0
 class Subscriber(Protocol):
     """Who reads lanes: a running query."""
 
+    #: the next offset of each lane that it has not been given
+    fetched: dict[Lane, int]
+
     def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
         """The next records; ``position`` is the offset after them, ``end`` the end of what can be read."""
 
@@ -56,6 +59,7 @@ class TopicFeed:
         self._feeds = feeds
         self.topic = topic
         self.lanes = {p: _FeedLane(position, subscribers=[subscriber]) for p, position in positions.items()}
+        self._source: FeedSource | None = None
 
     async def run(self) -> None:
         """Polls until it has no lanes left; a broker that fails is tried again from the same positions."""
@@ -63,19 +67,24 @@ class TopicFeed:
             source = self._feeds.broker.feed(self.topic, {p: lane.position for p, lane in self.lanes.items()})
             try:
                 await source.start()
+                self._source = source
                 await self._poll(source)
             except BrokerError as error:
                 _log.warning("feed failed, it will be opened again", topic=self.topic, error=str(error))
                 await asyncio.sleep(_RETRY_S)
             finally:
+                self._source = None
                 await source.stop()
 
     def expect(self, name: Lane, end: int) -> None:
-        """Tells the subscribers of a lane that it goes on at least to ``end``."""
+        """Tells the subscribers of a lane that it goes on at least to ``end``; what all of them have already is not fetched."""
         lane = self.lanes.get(name.partition) if name.topic == self.topic else None
         if lane is None or end <= lane.end:
             return
         lane.end = end
+        if self._source is not None and all(subscriber.fetched[name] >= end for subscriber in lane.subscribers):
+            self._source.skip(name.partition, end)
+            lane.position = end
         for subscriber in lane.subscribers:
             subscriber.deliver(name, [], position=lane.position, end=end)
 

@@ -62,6 +62,10 @@ class KafkaFeed:
             raise BrokerError(f"topic {self._topic}: {error}") from error
         return {lane.partition: [_input(record) for record in records] for lane, records in polled.items()}
 
+    def skip(self, partition: int, offset: int) -> None:
+        self._consumer.seek(self._lanes[partition], offset)
+        self._positions[partition] = offset
+
     def position(self, partition: int) -> int:
         state = self._state(partition)
         if state is not None and state.has_valid_position:

@@ -13,7 +13,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.ksql.runtime.broker import BeforeCommit, BrokerError, Fenced, Lane, Outgoing
+from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, Outgoing, Span
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
 _BATCH_BYTES = 1000 * 1024
@@ -21,6 +21,8 @@ _BATCH_BYTES = 1000 * 1024
 _TRANSACTION_MS = 60_000
 #: a write that takes longer is given up: the engine starts anew from what was committed
 _WRITE_S = 45.0
+#: the broker kept the timestamps that it was given (message.timestamp.type=CreateTime)
+_CREATE_TIME = 0
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
@@ -50,10 +52,10 @@ class KafkaWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def write(self, records: Iterable[Outgoing], before_commit: BeforeCommit | None = None) -> dict[Lane, int]:
+    async def write(self, records: Iterable[Outgoing], follow: Follow | None = None) -> dict[Lane, Span]:
         try:
             async with asyncio.timeout(_WRITE_S):
-                return await self._write(self._batches(records), before_commit)
+                return await self._write(records, follow)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise Fenced(f"another server has taken over {self._id}") from error
         except TimeoutError:
@@ -76,21 +78,26 @@ class KafkaWriter:
                     raise BrokerError(f"a record for {topic} is larger than {_BATCH_BYTES} bytes")
         return batches
 
-    async def _write(
-        self, batches: dict[Lane, list[BatchBuilder]], before_commit: BeforeCommit | None
-    ) -> dict[Lane, int]:
+    async def _write(self, records: Iterable[Outgoing], follow: Follow | None) -> dict[Lane, Span]:
         await self._producer.begin_transaction()
-        results = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
-        if before_commit is not None:
-            before_commit({lane: end for lane, (_, end) in zip(batches, results, strict=True)})
+        spans = first = await self._send_all(records)
+        while follow is not None and (more := await follow(spans)):
+            spans = await self._send_all(more)
         await self._producer.commit_transaction()
-        return {lane: first for lane, (first, _) in zip(batches, results, strict=True)}
+        return first
 
-    async def _send(self, lane: Lane, builders: list[BatchBuilder]) -> tuple[int, int]:
-        """The batches of one lane, in order; gives the offset of the first record and the one after the last."""
+    async def _send_all(self, records: Iterable[Outgoing]) -> dict[Lane, Span]:
+        batches = self._batches(records)
+        spans = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
+        return dict(zip(batches, spans, strict=True))
+
+    async def _send(self, lane: Lane, builders: list[BatchBuilder]) -> Span:
+        """The batches of one lane, in order."""
         futures = []
         for builder in builders:
             builder.close()
             futures.append(await self._producer.send_batch(builder, lane.topic, partition=lane.partition))
         metadata = [await future for future in futures]
-        return int(metadata[0].offset), int(metadata[-1].offset) + builders[-1].record_count()
+        first, end = int(metadata[0].offset), int(metadata[-1].offset) + builders[-1].record_count()
+        count = sum(builder.record_count() for builder in builders)
+        return Span(first, end, end - first == count and metadata[0].timestamp_type == _CREATE_TIME)

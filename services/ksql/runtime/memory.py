@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from services.ksql.engine.records import InputRecord
 from services.ksql.runtime.broker import (
-    BeforeCommit,
     Bounds,
     BrokerError,
     Fenced,
+    Follow,
     Lane,
     Outgoing,
+    Span,
     TopicInfo,
     UnknownTopic,
 )
@@ -24,10 +25,21 @@ _POLL = 1000
 
 @dataclass
 class _Log:
-    """One partition. ``records`` may have gaps in their offsets: where transaction markers lie."""
+    """One partition. ``records`` may have gaps in their offsets: where transaction markers lie.
+
+    ``open`` is where a transaction that has not ended begins: from there on nothing can be read.
+    """
 
     records: list[InputRecord] = field(default_factory=list)
     end: int = 0
+    open: int | None = None
+
+    @property
+    def stable(self) -> int:
+        return self.end if self.open is None else self.open
+
+    def readable(self) -> list[InputRecord]:
+        return self.records if self.open is None else [r for r in self.records if r.offset < self.stable]
 
 
 class MemoryBroker:
@@ -78,7 +90,7 @@ class MemoryBroker:
     async def bounds(self, topic: str) -> dict[int, Bounds]:
         if topic not in self._topics:
             raise UnknownTopic(f"Topic '{topic}' does not exist.")
-        return {lane.partition: Bounds(0, log.end) for lane, log in self._logs.items() if lane.topic == topic}
+        return {lane.partition: Bounds(0, log.stable) for lane, log in self._logs.items() if lane.topic == topic}
 
     def feed(self, topic: str, positions: Mapping[int, int]) -> MemoryFeed:
         return MemoryFeed(self, topic, positions)
@@ -91,7 +103,7 @@ class MemoryBroker:
 
     async def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:
         for partition in range(self._topics[topic].partitions):
-            yield list(self._logs[Lane(topic, partition)].records)
+            yield list(self._logs[Lane(topic, partition)].readable())
 
     def produce(
         self,
@@ -125,7 +137,7 @@ class MemoryBroker:
 
     def records(self, topic: str) -> list[InputRecord]:
         """What a reader of committed records sees, partition by partition."""
-        return [r for lane, log in self._logs.items() if lane.topic == topic for r in log.records]
+        return [r for lane, log in self._logs.items() if lane.topic == topic for r in log.readable()]
 
 
 class MemoryFeed:
@@ -145,12 +157,16 @@ class MemoryFeed:
         for partition in partitions:
             log = self._broker.log(Lane(self._topic, partition))
             position = self._positions[partition]
-            records = [r for r in log.records[max(0, position - len(log.records)) :] if r.offset >= position][:_POLL]
-            complete = not records or records[-1] is log.records[-1]
-            self._positions[partition] = log.end if complete else records[-1].offset + 1
+            there = log.readable()
+            records = [r for r in there if r.offset >= position][:_POLL]
+            complete = not records or records[-1] is there[-1]
+            self._positions[partition] = log.stable if complete else records[-1].offset + 1
             if records:
                 polled[partition] = records
         return polled
+
+    def skip(self, partition: int, offset: int) -> None:
+        self._positions[partition] = offset
 
     def position(self, partition: int) -> int:
         return self._positions[partition]
@@ -159,7 +175,7 @@ class MemoryFeed:
         return int(time.time() * 1000)
 
     def end(self, partition: int) -> int:
-        return self._broker.log(Lane(self._topic, partition)).end
+        return self._broker.log(Lane(self._topic, partition)).stable
 
 
 class MemoryWriter:
@@ -173,22 +189,41 @@ class MemoryWriter:
     async def stop(self) -> None:
         return None
 
-    async def write(self, records: Iterable[Outgoing], before_commit: BeforeCommit | None = None) -> dict[Lane, int]:
+    async def write(self, records: Iterable[Outgoing], follow: Follow | None = None) -> dict[Lane, Span]:
         if self._broker._owners.get(self._id) is not self:
             raise Fenced(f"a newer writer owns {self._id}")
         failure, self._broker.fail_next_write = self._broker.fail_next_write, None
         if failure == "before":
             raise BrokerError("failed before anything was written")
-        batch = list(records)
-        for record in batch:
-            self._broker.log(Lane(record.topic, record.partition))
-        first: dict[Lane, int] = {}
-        for record in batch:
-            first.setdefault(Lane(record.topic, record.partition), self._broker.append(record))
-        if before_commit is not None:
-            before_commit({lane: self._broker.log(lane).end for lane in first})
-        for lane in first:
-            self._broker.log(lane).end += 1
+        opened: set[Lane] = set()
+        try:
+            spans = first = self._append(records, opened)
+            while follow is not None and (more := await follow(spans)):
+                spans = self._append(more, opened)
+        except BaseException:
+            self._end(opened, commit=False)
+            raise
+        self._end(opened, commit=True)
         if failure == "after":
             raise BrokerError("the answer to the commit was lost")
         return first
+
+    def _append(self, records: Iterable[Outgoing], opened: set[Lane]) -> dict[Lane, Span]:
+        batch = list(records)
+        lanes = {Lane(record.topic, record.partition) for record in batch}
+        for lane in lanes:
+            log = self._broker.log(lane)
+            log.open = log.end if log.open is None else log.open
+        opened |= lanes
+        offsets: dict[Lane, list[int]] = {}
+        for record in batch:
+            offsets.setdefault(Lane(record.topic, record.partition), []).append(self._broker.append(record))
+        return {lane: Span(written[0], written[-1] + 1) for lane, written in offsets.items()}
+
+    def _end(self, opened: Iterable[Lane], *, commit: bool) -> None:
+        for lane in opened:
+            log = self._broker.log(lane)
+            if not commit:
+                log.records = log.readable()
+            log.open = None
+            log.end += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
@@ -103,6 +103,10 @@ class RunningQuery:
         """Records of all lanes not processed yet, as far as is known."""
         return sum(max(0, p.end - p.position) for p in self.progress.values())
 
+    def backlog(self, lanes: Iterable[Lane]) -> int:
+        """How many records of these lanes are here and not processed yet."""
+        return sum(self._merger.backlog(lane) for lane in lanes)
+
     def dropped(self) -> dict[str, int]:
         """Records dropped, by cause."""
         return dict(self.query.stats.by_cause())
@@ -116,6 +120,10 @@ class RunningQuery:
         if self.state is QueryState.ERROR:
             # It takes no part any more, and must not hold up those that read the same feed.
             return
+        if position < (fetched := self.fetched[lane]) or (records and records[0].offset < fetched):
+            # it came by way of the handover already
+            records = [record for record in records if record.offset >= fetched]
+            position = max(position, fetched)
         self._merger.add(lane, records, at_end=position >= end >= 0, now_ms=_now_ms())
         self.fetched[lane] = position
         self.progress[lane].end = end

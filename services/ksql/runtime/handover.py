@@ -1,0 +1,79 @@
+"""Hands what a query has written to the queries that read it, within the transaction that writes it.
+
+Read from the topic it could be only after the commit, so that each further query of a chain would show its results one
+commit later. Handed over here, the results of the whole chain become readable together. The topic stays the truth: a
+reader that does not stand exactly where the new records begin reads them from there, and so does every restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from time import time
+
+from services.ksql.engine.records import InputRecord
+from services.ksql.runtime.broker import Lane, Outgoing, Span
+from services.ksql.runtime.running import QueryState, RunningQuery
+
+#: records in one step, as in the pump
+_SLICE = 500
+#: more than the merger's margin between a record's arrival and a look at the lanes that are empty
+_AHEAD_MS = 1_000
+
+
+class Handover:
+    """One transaction's. No query is handed anything twice, so that queries in a circle do not hold the transaction open."""
+
+    def __init__(self, queries: Iterable[RunningQuery]) -> None:
+        self._readers: dict[Lane, list[RunningQuery]] = {}
+        for query in queries:
+            for lane in query.progress:
+                self._readers.setdefault(lane, []).append(query)
+        self._served: set[str] = set()
+
+    async def __call__(self, records: Sequence[Outgoing], spans: Mapping[Lane, Span]) -> list[RunningQuery]:
+        """Gives ``records``, which lie at ``spans``, to their readers, and lets these process them. Gives the readers."""
+        read = [lane for lane in spans if lane in self._readers]
+        if not read:
+            return []
+        written = _as_read(records, {lane: spans[lane] for lane in read})
+        served = []
+        for query in {query.id: query for lane in read for query in self._readers[lane]}.values():
+            lanes = [lane for lane in read if lane in query.progress]
+            if query.id not in self._served and _stands_at(query, lanes, spans):
+                self._served.add(query.id)
+                for lane in lanes:
+                    query.deliver(lane, written[lane], position=spans[lane].end, end=spans[lane].end)
+                for lane in _siblings(query, lanes):
+                    # the transaction is all that was under way for this topic: there is nothing to look for
+                    query.confirm(lane, int(time() * 1000) + _AHEAD_MS)
+                served.append((query, lanes))
+        for query, lanes in served:
+            while query.ready and query.backlog(lanes):
+                query.step(_SLICE)
+                await asyncio.sleep(0)
+        return [query for query, _ in served]
+
+
+def _stands_at(query: RunningQuery, lanes: Iterable[Lane], spans: Mapping[Lane, Span]) -> bool:
+    """Whether the records are the next of every lane. Partitions are read in step, so it is all of them or none."""
+    return query.state is QueryState.RUNNING and all(
+        spans[lane].verbatim and query.fetched[lane] == spans[lane].first for lane in lanes
+    )
+
+
+def _siblings(query: RunningQuery, lanes: Sequence[Lane]) -> list[Lane]:
+    """The other partitions of the same topics."""
+    topics = {lane.topic for lane in lanes}
+    return [lane for lane in query.progress if lane.topic in topics and lane not in lanes]
+
+
+def _as_read(records: Iterable[Outgoing], spans: Mapping[Lane, Span]) -> dict[Lane, list[InputRecord]]:
+    written: dict[Lane, list[InputRecord]] = {lane: [] for lane in spans}
+    for topic, partition, key, value, timestamp, headers in records:
+        # a plain tuple finds a Lane, and making one for each record would cost more than all else here
+        lane = written.get((topic, partition))  # type: ignore[call-overload]
+        if lane is not None and timestamp is not None:
+            offset = spans[topic, partition].first + len(lane)  # type: ignore[index]
+            lane.append(InputRecord(topic, partition, offset, timestamp, key, value, tuple(headers)))
+    return written
