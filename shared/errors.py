@@ -3,10 +3,15 @@
 PagePulseError
 ├── BadRequest 400          the request makes no sense as it is
 ├── Unauthorized 401        a bearer token is needed
+├── Forbidden 403           a web page of another origin, or a name that is not ours
 ├── NotFound 404
+├── TooSlow 408             the request took too long to arrive
 ├── Conflict 409            right request, wrong moment
+├── BodyTooLarge 413
+├── TargetTooLong 414
 ├── Unprocessable 422       a field is out of range
 ├── TooManyRequests 429
+├── HeadTooLarge 431
 ├── UpstreamError 502       a server we depend on refused
 ├── Unavailable 503         a server we depend on is away
 └── DeadlineExceeded 504    a server we depend on was too slow
@@ -23,10 +28,15 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from shared.json import dumps
 
 PROBLEM_JSON = "application/problem+json"
+#: faults of one request that are told
+_TOLD = 20
+#: characters of what the request said that are told again
+_QUOTED = 300
 
 _log = structlog.get_logger(__name__)
 
@@ -52,12 +62,28 @@ class Unauthorized(PagePulseError):
     status, type, title = 401, "unauthorized", "A bearer token is needed"
 
 
+class Forbidden(PagePulseError):
+    status, type, title = 403, "forbidden", "Not from there"
+
+
 class NotFound(PagePulseError):
     status, type, title = 404, "not-found", "There is no such thing"
 
 
+class TooSlow(PagePulseError):
+    status, type, title = 408, "too-slow", "The request took too long to arrive"
+
+
 class Conflict(PagePulseError):
     status, type, title = 409, "conflict", "Not possible in the present state"
+
+
+class BodyTooLarge(PagePulseError):
+    status, type, title = 413, "body-too-large", "The body of the request is too large"
+
+
+class TargetTooLong(PagePulseError):
+    status, type, title = 414, "target-too-long", "Path and query are too long"
 
 
 class Unprocessable(PagePulseError):
@@ -66,6 +92,10 @@ class Unprocessable(PagePulseError):
 
 class TooManyRequests(PagePulseError):
     status, type, title = 429, "too-many-requests", "Too many requests"
+
+
+class HeadTooLarge(PagePulseError):
+    status, type, title = 431, "head-too-large", "The headers of the request are too large"
 
 
 class UpstreamError(PagePulseError):
@@ -106,11 +136,22 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def problem(request: Request, status: int, type_: str, title: str, detail: str, **extra: Any) -> Response:
     """The response for one problem."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")
-    body = {**extra, "type": type_, "title": title, "status": status, "detail": detail, "instance": request.url.path}
+    path = request.scope["path"]
+    body = {**extra, "type": type_, "title": title, "status": status, "detail": detail, "instance": path}
     if request_id:
         body["request_id"] = request_id
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return Response(dumps(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
+
+
+def problem_of(request: Request, error: PagePulseError) -> Response:
+    """The response for ``error``."""
+    return problem(request, error.status, error.type, error.title, error.detail, **error.extra)
+
+
+async def refuse(error: PagePulseError, scope: Scope, receive: Receive, send: Send) -> None:
+    """The answer of a middleware that does not let a request pass."""
+    await problem_of(Request(scope), error)(scope, receive, send)
 
 
 def _methods(request: Request) -> list[str]:
@@ -122,6 +163,11 @@ def _methods(request: Request) -> list[str]:
     ]
 
 
+def _plain(text: str) -> str:
+    """``text`` as it may stand in an answer: not endless, and valid Unicode (JSON can carry half a surrogate pair)."""
+    return text[:_QUOTED].encode(errors="replace").decode()
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Makes every failure of ``app`` a problem document."""
 
@@ -129,13 +175,13 @@ def install_error_handlers(app: FastAPI) -> None:
     async def known(request: Request, error: PagePulseError) -> Response:
         if error.status >= 500:
             _log.warning("request failed", problem=error.type, detail=error.detail)
-        return problem(request, error.status, error.type, error.title, error.detail, **error.extra)
+        return problem_of(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         fields = [
-            {"field": ".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]), "message": e["msg"]}
-            for e in error.errors()
+            {"field": _plain(".".join(map(str, e["loc"][1:])) or str(e["loc"][0])), "message": _plain(e["msg"])}
+            for e in error.errors()[:_TOLD]
         ]
         detail = "; ".join(f"{f['field']}: {f['message']}" for f in fields)
         return problem(request, 422, Unprocessable.type, Unprocessable.title, detail, errors=fields)
@@ -149,7 +195,7 @@ def install_error_handlers(app: FastAPI) -> None:
             error.status_code,
             known_type.type if known_type else "http-error",
             known_type.title if known_type else str(error.detail),
-            f"{request.method} {request.url.path}: {error.detail}",
+            f"{request.method} {request.scope['path']}: {error.detail}",
         )
         response.headers.update(error.headers or {})
         if error.status_code == 405:

@@ -32,9 +32,15 @@ def flags(settings: Settings) -> dict[str, str]:
     }
 
 
+def hosts(settings: Settings) -> tuple[str, ...]:
+    """Names under which a browser may open the dashboard: a page that rebinds a name of its own to our address has another."""
+    return ("localhost", "127.0.0.1", "::1", settings.host, *settings.allowed_hosts)
+
+
 def command(settings: Settings) -> list[str]:
     """The command line that serves the dashboard."""
     options = [f"--{name}={value}" for name, value in flags(settings).items()]
+    options += [f"--server.allowedHosts={host}" for host in hosts(settings)]
     return [sys.executable, "-m", "streamlit", "run", str(_HERE / "web" / "script.py"), *options]
 
 

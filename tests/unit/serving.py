@@ -1,4 +1,4 @@
-"""Serves an application on a free port of this machine, from a thread: for tools that need a real server."""
+"""Serves an application on a free port of this machine, from a thread, as a service is served: for tools that need a real server."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from shared.server import options
+
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """Yields the base URL."""
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=2)
-    )
+    bounds = options(app.state.settings) | {"log_level": "warning", "timeout_graceful_shutdown": 2}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **bounds))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -63,7 +63,7 @@ async def generator(stack: Stack) -> AsyncIterator[Running]:
         try:
             async with (
                 LifespanManager(app, shutdown_timeout=30),
-                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://generator") as client,
+                httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
             ):
                 assert (await client.get("/readyz")).json()["ready"]
                 yield Running(client, stack.kafka_bootstrap, views, sessions)

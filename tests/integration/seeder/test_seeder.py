@@ -40,7 +40,7 @@ async def seeder(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     try:
         async with (
             LifespanManager(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://seeder", timeout=60) as client,
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60) as client,
         ):
             yield client
     finally:

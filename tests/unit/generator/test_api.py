@@ -32,7 +32,7 @@ async def generator(
     app = create_app(Settings(**settings), broker, transport or seeder(users))
     async with (
         LifespanManager(app, shutdown_timeout=20),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://generator") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield client
 

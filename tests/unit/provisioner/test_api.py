@@ -19,7 +19,7 @@ async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(world.settings, world.servers)
     async with (
         LifespanManager(app) as manager,
-        httpx.AsyncClient(transport=httpx.ASGITransport(manager.app), base_url="http://provisioner") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(manager.app), base_url="http://localhost") as client,
     ):
         yield client
 

@@ -21,7 +21,7 @@ async def seeder(store: MemoryStore, **settings: Any) -> AsyncIterator[httpx.Asy
     app = create_app(Settings(**settings), store)
     async with (
         LifespanManager(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://seeder") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield client
 

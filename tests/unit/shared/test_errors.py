@@ -2,55 +2,20 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import APIRouter
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import SecretStr
 
-from shared.errors import Conflict, problem_responses
+from shared.errors import Conflict
 from shared.settings import ServiceSettings
-from shared.web import create_service_app
+from tests.unit.shared.demo import make_app
 
 
-class Wish(BaseModel):
-    rate: float = Field(ge=0)
-
-
-def make_router() -> APIRouter:
-    router = APIRouter()
-
-    @router.post("/start", responses=problem_responses(409))
-    async def start(wish: Wish) -> Wish:
-        if wish.rate > 10:
-            raise Conflict("Already running; stop it first.", status_now="running")
-        if wish.rate == 7:
-            raise RuntimeError("secret detail")
-        return wish
-
-    return router
-
-
-def make_app(token: str | None = None) -> httpx.ASGITransport:
-    settings = ServiceSettings(port=1, api_token=SecretStr(token) if token else None)
-
-    async def broken() -> None:
-        raise ConnectionError("nobody there")
-
-    async def fine() -> None:
-        return None
-
-    app = create_service_app(
-        name="demo",
-        title="Demo",
-        summary="A demo",
-        settings=settings,
-        routers=[make_router()],
-        checks=lambda _: {"kafka": fine, "mysql": broken},
-    )
-    return httpx.ASGITransport(app, raise_app_exceptions=False)
+def transport(token: str | None = None) -> httpx.ASGITransport:
+    return httpx.ASGITransport(make_app(token), raise_app_exceptions=False)
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=make_app(), base_url="http://demo") as client:
+    async with httpx.AsyncClient(transport=transport(), base_url="http://localhost") as client:
         yield client
 
 
@@ -73,6 +38,26 @@ async def test_bad_input_names_the_field(client: httpx.AsyncClient) -> None:
     response = await client.post("/start", json={"rate": -1})
     assert response.status_code == 422
     assert response.json()["errors"][0]["field"] == "rate"
+
+
+@pytest.mark.parametrize("body", [b'{"rate": 1, "\\ud800": 2}', b'{"rate": "\\ud800"}', b'"\\ud800"'])
+async def test_half_a_surrogate_pair_is_bad_input_too(client: httpx.AsyncClient, body: bytes) -> None:
+    response = await client.post("/start", content=body, headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["type"]) == (422, "invalid-input")
+
+
+async def test_endless_faults_are_told_in_short(client: httpx.AsyncClient) -> None:
+    response = await client.post("/start", json={"rate": 1, **{"x" * 1000 + str(i): i for i in range(100)}})
+    assert response.status_code == 422
+    assert len(response.content) < 32_000
+
+
+async def test_text_that_is_not_utf_8_is_a_bad_request_and_documented(client: httpx.AsyncClient) -> None:
+    response = await client.post("/start", content=b'"\xff', headers={"content-type": "application/json"})
+    assert (response.status_code, response.json()["type"]) == (400, "bad-request")
+    document = (await client.get("/openapi.json")).json()
+    answer = document["paths"]["/start"]["post"]["responses"]["400"]["$ref"].rpartition("/")[2]
+    assert "application/problem+json" in document["components"]["responses"][answer]["content"]
 
 
 async def test_an_unknown_path_and_method_are_problems_too(client: httpx.AsyncClient) -> None:
@@ -102,7 +87,7 @@ async def test_the_document_describes_problems_only_as_problem_json(client: http
 
 
 async def test_a_token_is_asked_for_where_one_is_set_but_probes_pass() -> None:
-    async with httpx.AsyncClient(transport=make_app("s3cret"), base_url="http://demo") as client:
+    async with httpx.AsyncClient(transport=transport("s3cret"), base_url="http://localhost") as client:
         assert (await client.get("/healthz")).status_code == 200
         refused = await client.post("/start", json={"rate": 1})
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")

@@ -82,7 +82,7 @@ async def lab(**settings: Any) -> AsyncIterator[Lab]:
     await runtime.start()
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://ksql", timeout=30) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client:
             yield Lab(broker, core, client)
     finally:
         await runtime.stop()

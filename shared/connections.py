@@ -1,0 +1,68 @@
+"""Connections of the HTTP server: a deadline for the head of a request, and a bound on how many there are.
+
+uvicorn closes a connection that is silent after a request, but waits for ever for the first one, and for the rest of a head that
+comes byte by byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from shared.settings import ServiceSettings
+
+
+class BoundedConnection(H11Protocol):
+    """uvicorn's own protocol with the two bounds; made by ``bounded``."""
+
+    head_deadline_s: ClassVar[float]
+    most: ClassVar[int]
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            self._make_room()
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._overdue is not None and not self._is_idle(self):
+            self._overdue.cancel()
+            self._overdue = None
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+        self._overdue = None
+        if self._is_idle(self) and not self.transport.is_closing():
+            self._overdue = self.loop.call_later(self.head_deadline_s, self.transport.close)
+
+    def _make_room(self) -> None:
+        """The one that has waited for nothing goes; if all are at work, the new one does."""
+        idle = (other for other in self.connections if other is not self and self._is_idle(other))
+        next(idle, self).transport.close()
+
+    @staticmethod
+    def _is_idle(connection: Any) -> bool:
+        return connection.cycle is None or connection.cycle.response_complete
+
+
+def bounded(settings: ServiceSettings) -> type[H11Protocol]:
+    """The protocol class for uvicorn's option ``http``."""
+    limits = {
+        "head_deadline_s": settings.arrival_deadline.total_seconds(),
+        "most": settings.max_connections,
+    }
+    return type("BoundedConnection", (BoundedConnection,), limits)

@@ -1,0 +1,95 @@
+"""How much a request may be: target, head and body in bytes, arrival in time, and how many at once.
+
+The body is read here, whole, before the service sees the request: a client that sends slowly holds nothing but its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import BodyTooLarge, HeadTooLarge, PagePulseError, TargetTooLong, TooSlow, Unavailable, refuse
+from shared.settings import ServiceSettings
+
+#: a body up to this size is taken even when those that are held already take up what they may
+_SMALL = 16 * 1024
+_BUSY = "The service has as much to do as it can; try again in a moment."
+
+
+class LimitMiddleware:
+    """Pure ASGI; answers 408, 413, 414, 431 and 503."""
+
+    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+        self.app = app
+        self._settings = settings
+        self._answering = 0
+        #: bytes of bodies
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = bytearray()
+        try:
+            self._check_head(scope)
+            if await self._fill(body, receive):
+                await self._answer(bytes(body), scope, receive, send)
+        except PagePulseError as error:
+            await refuse(error, scope, receive, send)
+        finally:
+            self._held -= len(body)
+
+    async def _answer(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._answering >= self._settings.max_requests:
+            raise Unavailable(_BUSY)
+        self._answering += 1
+        try:
+            await self.app(scope, _replayed(body, receive), send)
+        finally:
+            self._answering -= 1
+
+    def _check_head(self, scope: Scope) -> None:
+        settings = self._settings
+        if len(scope["raw_path"]) + len(scope["query_string"]) > settings.max_target_bytes:
+            raise TargetTooLong(f"Path and query must not be longer than {settings.max_target_bytes} bytes together.")
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > settings.max_header_bytes:
+            raise HeadTooLarge(f"The headers must not be larger than {settings.max_header_bytes} bytes together.")
+        announced = dict(scope["headers"]).get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > settings.max_body_bytes:
+            raise self._too_large()
+
+    async def _fill(self, body: bytearray, receive: Receive) -> bool:
+        """Reads the whole body; False if the client left before it was complete."""
+        deadline = self._settings.arrival_deadline.total_seconds()
+        try:
+            async with asyncio.timeout(deadline):
+                while (message := await receive())["type"] == "http.request":
+                    self._take(message.get("body", b""), body)
+                    if not message.get("more_body", False):
+                        return True
+        except TimeoutError:
+            raise TooSlow(f"The body was not complete within {deadline:g} s.") from None
+        return False
+
+    def _take(self, piece: bytes, body: bytearray) -> None:
+        body += piece
+        self._held += len(piece)
+        if len(body) > self._settings.max_body_bytes:
+            raise self._too_large()
+        if len(body) > _SMALL and self._held > self._settings.max_held_bytes:
+            raise Unavailable(_BUSY)
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"The body must not be larger than {self._settings.max_body_bytes} bytes.")
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Gives the body that was read, then what comes after it: the news that the client has left."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return first.pop() if first else await receive()
+
+    return replay

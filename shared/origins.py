@@ -1,0 +1,89 @@
+"""Who may ask: refuses what a web page in somebody's browser sends to an API of the same machine or network.
+
+Two checks. The Host must be an address or a known name: a page that lets its own name point to our address (DNS rebinding) comes
+with its own name. And a request that a browser marks as coming from another site (Sec-Fetch-Site, or else Origin) is refused, but
+for following a link. Programs send neither mark, and are not affected.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.errors import Forbidden, refuse
+from shared.settings import ServiceSettings
+
+#: of Sec-Fetch-Site: the service's own pages, and what a person typed
+_OWN = ("same-origin", "none")
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class OriginMiddleware:
+    """Pure ASGI; answers 403."""
+
+    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+        self.app = app
+        self._hosts = ("localhost", settings.host.lower(), *(name.lower() for name in settings.allowed_hosts))
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            try:
+                self._check(scope["method"], [(k, v.decode("latin-1")) for k, v in scope["headers"]])
+            except Forbidden as error:
+                await refuse(error, scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _check(self, method: str, headers: list[tuple[bytes, str]]) -> None:
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or not self._is_known(hosts[0]):
+            raise Forbidden(
+                "The Host of the request is not a name of this service: use its address, or put the name into "
+                "PAGEPULSE_ALLOWED_HOSTS."
+            )
+        given = dict(headers)
+        origin, site = given.get(b"origin", "").lower(), given.get(b"sec-fetch-site")
+        if origin in self._origins or self._is_own(method, hosts[0], origin, site, given.get(b"sec-fetch-mode")):
+            return
+        raise Forbidden(
+            "A web page of another origin sent this request: put the origin into PAGEPULSE_ALLOWED_ORIGINS if it may."
+        )
+
+    def _is_known(self, host: str) -> bool:
+        """An address cannot be rebound: a page of that origin came from here."""
+        name = host_name(host)
+        if name is None:
+            return False
+        return _is_address(name) or any(
+            name.endswith(known[1:]) if known.startswith("*.") else name == known for known in self._hosts
+        )
+
+    @staticmethod
+    def _is_own(method: str, host: str, origin: str, site: str | None, mode: str | None) -> bool:
+        if site is not None:
+            return site in _OWN or (method == "GET" and mode == "navigate")
+        # Browsers without the mark send an Origin with whatever may change something.
+        return not origin or method in _SAFE or origin in (f"http://{host.lower()}", f"https://{host.lower()}")
+
+
+def host_name(host: str) -> str | None:
+    """The name in a Host header, without port, brackets and final dot; None if that is no host."""
+    try:
+        parts = urlsplit(f"//{host}")
+        parts.port  # noqa: B018 - raises where it is none
+    except ValueError:
+        return None
+    if parts.netloc != host or "@" in host or not parts.hostname:
+        return None
+    return parts.hostname.removesuffix(".")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
