@@ -1,0 +1,105 @@
+"""A topic that is deleted and made anew starts at offset 0 again: what was known of the old one must not hold up the new one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from services.ksql.engine.records import InputRecord
+from services.ksql.runtime.broker import Lane, TopicInfo
+from services.ksql.runtime.feeds import Feeds
+from services.ksql.runtime.memory import MemoryBroker
+from tests.unit.ksql.rest.replay import Lab, lab
+
+_CHAIN = """
+CREATE STREAM copied WITH (KAFKA_TOPIC='copied') AS SELECT * FROM clicks EMIT CHANGES;
+CREATE TABLE counts WITH (KAFKA_TOPIC='counts') AS SELECT k, COUNT(*) AS n FROM copied GROUP BY k EMIT CHANGES;
+"""
+
+
+async def run(server: Lab, statements: str) -> None:
+    body = {"ksql": statements, "streamsProperties": {"auto.offset.reset": "earliest"}}
+    response = await server.client.post("/ksql", json=body)
+    assert response.status_code == 200, response.text
+
+
+def counted(server: Lab) -> dict[str, Any]:
+    newest = {r.key: r.value for r in server.broker.records("counts")}
+    return {k.decode(): json.loads(v)["N"] for k, v in newest.items() if k is not None and v is not None}
+
+
+async def counts(server: Lab, wanted: dict[str, int]) -> None:
+    try:
+        async with asyncio.timeout(10):
+            while counted(server) != wanted:
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"{counted(server)} instead of {wanted}") from None
+
+
+async def test_a_topic_made_anew_is_read_from_its_start() -> None:
+    async with lab() as server:
+        await server.broker.create_topic(TopicInfo("clicks", 2, 1))
+        await run(
+            server, "CREATE STREAM clicks (k VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='clicks', VALUE_FORMAT='JSON');"
+        )
+        for _ in range(50):
+            server.broker.produce("clicks", b"a", b'{"n": 1}')
+        await run(server, _CHAIN)
+        await counts(server, {"a": 50})
+
+        await run(
+            server, "DROP TABLE counts DELETE TOPIC; DROP STREAM copied DELETE TOPIC; DROP STREAM clicks DELETE TOPIC;"
+        )
+        await server.broker.create_topic(TopicInfo("clicks", 2, 1))
+        await run(
+            server, "CREATE STREAM clicks (k VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='clicks', VALUE_FORMAT='JSON');"
+        )
+        await run(server, _CHAIN)
+        # not through the first query, which would say anew how far the topic goes
+        server.broker.produce("copied", b"a", b'{"N": 1}')
+        await counts(server, {"a": 1})
+        server.broker.produce("clicks", b"a", b'{"n": 1}')
+        await counts(server, {"a": 2})
+
+
+class Reader:
+    """A subscriber that remembers the end it was told last."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.fetched = {lane: 0}
+        self.end = -1
+        self.told = asyncio.Event()
+
+    def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
+        self.fetched[lane] = position
+        self.end = end
+        self.told.set()
+
+    def confirm(self, lane: Lane, checked_ms: int) -> bool:
+        return False
+
+    def wants(self, lane: Lane, backlog: int) -> bool:
+        return True
+
+
+async def test_what_was_expected_of_a_topic_is_forgotten_with_its_last_reader() -> None:
+    broker, lane = MemoryBroker(), Lane("clicks", 0)
+    await broker.create_topic(TopicInfo("clicks", 1, 1))
+    feeds = Feeds(broker, lambda: None)
+    try:
+        first = Reader(lane)
+        feeds.subscribe(first, {lane: 0})
+        feeds.expect({lane: 50})
+        assert first.end == 50
+        feeds.unsubscribe(first)
+
+        broker.produce("clicks", b"a", b"{}")
+        second = Reader(lane)
+        feeds.subscribe(second, {lane: 0})
+        async with asyncio.timeout(5):
+            await second.told.wait()
+        assert (second.fetched[lane], second.end) == (1, 1)
+    finally:
+        await feeds.aclose()
