@@ -38,7 +38,8 @@ class ResourceStatus(BaseModel):
     differences: list[DifferenceOut] = Field(default_factory=list)
     facts: dict[str, Any] = Field(
         default_factory=dict,
-        description="What is known beyond that: partitions, replicas, task states, lag, dropped records, offsets",
+        description="What is known beyond that: partitions, replicas, task states, lag, dropped records, offsets; rate_per_s: "
+        "records per second that a topic takes in, or that a query reads, over the last looks; null at the first one",
         examples=[{"query_id": "CTAS_PAGEVIEW_TUMBLING_11", "state": "RUNNING", "lag": 0, "dropped": 0}],
     )
 
@@ -223,7 +224,9 @@ class AuditOut(BaseModel):
     started_at: datetime
     took_ms: int
     records: dict[str, int] = Field(description="Records read, by source topic", examples=[{"topic1_PageView": 60000}])
-    unreadable: dict[str, int] = Field(description="Of these, records that the pipeline skips as malformed")
+    unreadable: dict[str, int] = Field(
+        description="Of these, records that the pipeline skips: malformed, or too far ahead of the clock"
+    )
     tables: list[TableAudit]
 
     @classmethod

@@ -71,6 +71,9 @@ class Settings(ServiceSettings):
     verify_max_records: int = Field(default=10_000_000, ge=1)
     #: how long an audit waits for the pipeline to have worked off what is in the sources
     verify_settle: timedelta = timedelta(seconds=30)
+    #: an event further ahead of its record's timestamp than this is not expected in any table: the embedded ksqlDB drops it by its setting
+    #: of the same name, so that it does not make all others late. A real ksqlDB takes it; a long duration says so.
+    max_event_time_ahead: timedelta | None = timedelta(hours=1)
     #: relative error allowed in distinct users; 0 for an exact engine, about 0.03 for ksqlDB's estimate
     distinct_tolerance: float = Field(default=0.0, ge=0, le=1)
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from aiokafka import ConsumerRecord
 
 from services.provisioner.clients.kafka import KafkaClient
+from services.provisioner.durations import milliseconds
 from services.provisioner.recompute.columns import EventColumns, Names
 from services.provisioner.recompute.streamtime import Arrivals
 from services.provisioner.recompute.users import Users
@@ -35,6 +36,8 @@ class Sources:
     def __init__(self, kafka: KafkaClient, settings: Settings, slack_ms: int, progress: Callable[[int], None]) -> None:
         self._kafka = kafka
         self._limit = settings.verify_max_records
+        ahead = settings.max_event_time_ahead
+        self._most_ahead_ms = None if ahead is None else milliseconds(ahead)
         self._progress = progress
         self.views, self.logins, self.users = EventColumns(Names()), EventColumns(Names()), Users()
         self.view_arrivals, self.login_arrivals = Arrivals(slack_ms), Arrivals(slack_ms)
@@ -113,6 +116,8 @@ class Sources:
     def _take_event(
         self, event: Event, record: Record, columns: EventColumns, arrivals: Arrivals, later: set[int]
     ) -> None:
+        if self._most_ahead_ms is not None and event.time > record.timestamp + self._most_ahead_ms:
+            raise Unreadable("its time is too far ahead of the clock")
         if self._snapshot_taken:
             later.add(event.time)
             return

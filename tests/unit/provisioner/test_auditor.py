@@ -147,3 +147,15 @@ async def test_rows_that_events_still_come_for_are_left_out(recorded: World) -> 
 async def test_more_than_fits_in_memory_is_refused(recorded: World) -> None:
     with pytest.raises(Unprocessable, match="PAGEPULSE_VERIFY_MAX_RECORDS"):
         await audit(recorded, SETTINGS.model_copy(update={"verify_max_records": 100}))
+
+
+async def test_an_event_too_far_ahead_of_its_record_is_expected_nowhere(recorded: World) -> None:
+    arrival = recorded.kafka.records["topic1_PageView"][-1].timestamp
+    view = {"session_id": "s", "user_id": 1, "source": "Inbox", "event_timestamp": arrival + 3_600_001}
+    unreadable = (await audit(recorded)).unreadable["topic1_PageView"]
+    recorded.kafka.append("topic1_PageView", b"s", json.dumps(view).encode(), arrival)
+    report = await audit(recorded)
+    assert report.ok
+    assert report.unreadable["topic1_PageView"] == unreadable + 1
+    taken = await audit(recorded, SETTINGS.model_copy(update={"max_event_time_ahead": None}))
+    assert comparison(taken, "pageview_tumbling", "sink").missing == 1
