@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 PERFORMANCE: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+RELIABILITY: Final = PERFORMANCE.with_name("reliability.md")
 _HEAD: Final = """# Performance
 
 Every section is written by the benchmark that it names, with `--write-docs`; the numbers are those of one run.

@@ -15,8 +15,9 @@ from services.dashboard.settings import Settings
 from shared.events import PageView, Source
 from shared.kafka import partition_for
 from shared.topics import PAGE_VIEW, PARTITIONS, USER_SESSION, USERS
+from tests.integration.comparison import DIMENSIONS, actual_tables, table_differences
 from tests.integration.recompute import Table, expected_tables, greatest_lateness
-from tests.integration.sources import pinot_table, query_pinot, read_topic, without_stale_sessions
+from tests.integration.sources import pinot_table, query_pinot, read_topic
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -24,13 +25,6 @@ pytestmark = pytest.mark.stack
 GENERATE_S = 20
 RATE = 300
 GRACE_MS = 600_000
-DIMENSIONS = {
-    "pageview_country": "country",
-    "pageview_tumbling": "source",
-    "pageview_hopping": "source",
-    "pageview_session": "source",
-    "usersession_device": "device",
-}
 
 
 async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float, what: str) -> None:
@@ -46,37 +40,9 @@ async def recompute(stack: Stack) -> dict[str, Table]:
     return expected_tables(*topics)
 
 
-async def actual_tables(stack: Stack, expected: dict[str, Table]) -> dict[str, tuple[Table, int]]:
-    tables = {}
-    for name, dimension in DIMENSIONS.items():
-        columns = next(iter(expected[name].values())).keys()
-        tables[name] = await pinot_table(stack.url("pinot_broker"), name, dimension, columns)
-    return tables
-
-
-def differences(name: str, expected: Table, actual: Table) -> list[str]:
-    """One line per row that is missing, too many or different; floats to nine digits."""
-
-    def rounded(row: dict[str, object] | None) -> dict[str, object] | None:
-        return row and {k: round(v, 9) if isinstance(v, float) else v for k, v in row.items()}
-
-    return [
-        f"{name} {key}: expected {expected.get(key)}, Pinot has {actual.get(key)}"
-        for key in sorted(expected.keys() | actual.keys())
-        if rounded(expected.get(key)) != rounded(actual.get(key))
-    ]
-
-
 async def compare(stack: Stack) -> list[str]:
     expected = await recompute(stack)
-    found = []
-    for name, (table, row_count) in (await actual_tables(stack, expected)).items():
-        if row_count != len(table):
-            found.append(f"{name}: {row_count} rows for {len(table)} windows")
-        found += differences(
-            name, expected[name], without_stale_sessions(table) if name == "pageview_session" else table
-        )
-    return found
+    return table_differences(expected, await actual_tables(stack.url("pinot_broker"), expected))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,112 @@
+"""One fault at a time under load, each followed by the proof that nothing is lost and nothing counted twice.
+
+    python -m benchmarks.drills [--only NAME ...] [--json FILE] [--write-docs]     all take about 20 minutes
+    python -m benchmarks.drills --list
+
+Starts stacks of its own. With --only, the rows of other drills that FILE has already are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from benchmarks.drills import course, report
+from benchmarks.drills.catalogue import DRILLS, named
+from benchmarks.drills.drill import Drill, Outcome, Pace
+from benchmarks.drills.scene import Scene
+from benchmarks.harness import arguments, console, machine, write_json
+from tests import stack as local_stack
+
+#: clear of a demo, of the tests and of the other benchmarks
+_OFFSET: Final = 6_500
+#: an audit reads everything that a stack ever got, so none serves for too long
+_DRILLS_PER_STACK: Final = 6
+
+
+async def main() -> None:
+    options = _parse()
+    if options.list:
+        for drill in DRILLS:
+            console.print(f"{drill.name:20}{drill.fault}")
+        return
+    chosen = [named(name) for name in options.only] if options.only else list(DRILLS)
+    pace = Pace(rate=options.rate)
+    outcomes: list[Outcome] = []
+    for drills in _groups(chosen):
+        outcomes += await _on_a_stack(drills, pace)
+        rows = report.merged(report.read(options.json), [outcome.publish() for outcome in outcomes])
+        result: dict[str, Any] = {"drills": rows, "machine": machine()}
+        write_json(options.json, result)
+        if options.write_docs:
+            report.write_docs(rows, result["machine"], pace.rate)
+    if not all(outcome.passed for outcome in outcomes):
+        sys.exit(1)
+
+
+def _parse() -> argparse.Namespace:
+    parser = arguments("One fault at a time under load, then the proof that nothing is lost or doubled.")
+    names = [drill.name for drill in DRILLS]
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help="only these drills")
+    parser.add_argument("--list", action="store_true", help="name the drills and end")
+    parser.add_argument("--rate", type=float, default=Pace().rate, help="events per second")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/reliability.md")
+    return parser.parse_args()
+
+
+def _groups(drills: Sequence[Drill]) -> Iterator[Sequence[Drill]]:
+    """What shares a stack; a drill that prepares its own stack is alone on it."""
+    shared = [drill for drill in drills if drill.prepare is None]
+    for first in range(0, len(shared), _DRILLS_PER_STACK):
+        yield shared[first : first + _DRILLS_PER_STACK]
+    yield from ((drill,) for drill in drills if drill.prepare is not None)
+
+
+async def _on_a_stack(drills: Sequence[Drill], pace: Pace) -> list[Outcome]:
+    outcomes = []
+    async with _scene(drills[0]) as scene:
+        for drill in drills:
+            began = time.monotonic()
+
+            def say(step: str, drill: Drill = drill, began: float = began) -> None:
+                console.print(f"[dim]{drill.name} {time.monotonic() - began:5.1f} s: {step}[/]")
+
+            outcome = await course.run(drill, scene, pace, say)
+            report.show(outcome)
+            outcomes.append(outcome)
+    if not all(outcome.passed for outcome in outcomes):
+        console.print(f"kept for a look: {scene.state.root}")
+    else:
+        shutil.rmtree(scene.state.root)
+    return outcomes
+
+
+@asynccontextmanager
+async def _scene(drill: Drill) -> AsyncIterator[Scene]:
+    directory = Path(tempfile.mkdtemp(prefix="pagepulse-drill-"))
+    try:
+        if drill.prepare:
+            drill.prepare(directory)
+        stack = await asyncio.to_thread(local_stack.start, directory, _OFFSET)
+        try:
+            async with Scene(stack) as scene:
+                yield scene
+        finally:
+            await asyncio.to_thread(local_stack.stop, stack)
+    finally:
+        if drill.tidy:
+            drill.tidy(directory)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,76 @@
+"""What a drill is: a fault, what a person would do about it, and the row that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.drills.scene import Scene
+
+Act = Callable[[Scene], Awaitable[None]]
+
+
+async def leave_it(scene: Scene) -> None:
+    """The remedy of a fault from which the system recovers by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """``strike`` returns at the fault's end, from which recovery is counted; ``remedy`` is part of the recovery.
+
+    ``prepare`` gets the state folder of a stack of the drill's own before that is started, ``tidy`` after it was stopped.
+    """
+
+    name: str
+    fault: str
+    strike: Act
+    remedy: Act = leave_it
+    prepare: Callable[[Path], None] | None = None
+    tidy: Callable[[Path], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of load before the fault and after the recovery; events per second."""
+
+    before_s: float = 8.0
+    after_s: float = 4.0
+    rate: float = 1_000.0
+    recovery_within_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One row. ``gap_s``: the longest time in which some table of Pinot got nothing new. ``recovery_s``: from the fault's end until every
+    component is healthy, the pipeline is ready and every table shows an event made after the fault; None: not in time.
+    ``equal``: the provisioner's audit and the independent recomputation both find nothing."""
+
+    name: str
+    fault: str
+    acknowledged: int
+    lost: int
+    doubled: int
+    gap_s: float
+    recovery_s: float | None
+    equal: bool
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return self.equal and self.recovery_s is not None and not self.lost and not self.doubled
+
+    def publish(self) -> dict[str, Any]:
+        """JSON types only."""
+        return {
+            "name": self.name,
+            "fault": self.fault,
+            "acknowledged": self.acknowledged,
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "gap_s": round(self.gap_s, 1),
+            "recovery_s": None if self.recovery_s is None else round(self.recovery_s, 1),
+            "equal": self.equal,
+            "notes": self.notes,
+        }
