@@ -70,7 +70,7 @@ def resolve_scalar(name: str, args: Sequence[SqlType | None]) -> ScalarFunction:
         if match is not None and (best is None or match.cost < best[0]):
             best = (match.cost, match, variant)
     if best is None:
-        raise FunctionError(_mismatch(definition.name, args, definition.variants))
+        raise FunctionError(_mismatch(definition.name, args, definition.variants, named=definition.name.lower()))
     _, match, variant = best
     return ScalarFunction(definition.name, match.parameters, match.returns, variant.invoke)
 
@@ -90,7 +90,7 @@ def resolve_aggregate(name: str, args: Sequence[SqlType | None], literals: Seque
         function = variant.resolve(definition.name, args, literals)
         if function is not None:
             return function
-    raise FunctionError(_mismatch(definition.name, args, definition.variants))
+    raise FunctionError(_mismatch(definition.name, args, definition.variants, named=definition.name))
 
 
 def literal_count(name: str, count: int) -> int:
@@ -129,11 +129,18 @@ def _shown(variant: Variant | AggregateVariant) -> tuple[tuple[Parameter, ...], 
 _SHORT = {"INTEGER": "INT", "STRING": "VARCHAR", "ARRAY<STRING>": "ARRAY<VARCHAR>"}
 
 
-def _mismatch(name: str, args: Sequence[SqlType | None], variants: Sequence[Variant | AggregateVariant]) -> str:
+def _mismatch(
+    name: str, args: Sequence[SqlType | None], variants: Sequence[Variant | AggregateVariant], *, named: str
+) -> str:
+    """As ksqlDB words it, which ``named`` its scalar functions in small letters here."""
     given = ", ".join("null" if a is None else str(a) for a in args)
     lines = []
     for variant in variants:
         parameters, _ = _shown(variant)
         shown = ", ".join(f"{_SHORT.get(p.type, p.type)}{'...' if p.is_variadic else ''} {p.name}" for p in parameters)
         lines.append(f"{name}({shown})")
-    return f"Function '{name}' does not accept parameters ({given}).\nValid alternatives are:\n" + "\n".join(lines)
+    alternatives = "\n".join(lines)
+    return (
+        f"Function '{named}' does not accept parameters ({given}).\nValid alternatives are:\n{alternatives}\n"
+        "For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;"
+    )

@@ -127,7 +127,7 @@ def test_numbers_are_widened_and_nothing_else_is() -> None:
     assert resolve_scalar("SQRT", [INTEGER]).parameter_types == (DOUBLE,)
     assert resolve_scalar("COALESCE", [INTEGER, BIGINT]).return_type == BIGINT
     assert resolve_scalar("ABS", [INTEGER]).return_type == INTEGER
-    with pytest.raises(FunctionError, match=r"Function 'UCASE' does not accept parameters \(INTEGER\)\."):
+    with pytest.raises(FunctionError, match=r"Function 'ucase' does not accept parameters \(INTEGER\)\."):
         resolve_scalar("UCASE", [INTEGER])
 
 
