@@ -14,14 +14,16 @@ _LEFT: Final = 70
 _RIGHT: Final = 20
 _TOP: Final = 44
 _BOTTOM: Final = 50
-_COLOURS: Final = ("#8a8a8a", "#0072b2", "#d55e00", "#009e73")
+_COLOURS: Final = ("#8a8a8a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 _GRID_LINES: Final = 5
+#: of one name in the legend, which stands to the right and leaves room for the label of the axis
+_LEGEND: Final = 130
 
 Points = Sequence[tuple[float, float]]
 
 
 def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Points]) -> str:
-    """One polyline per entry of ``lines``; both axes begin at 0."""
+    """One polyline per entry of ``lines`` (six at most); both axes begin at 0."""
     x_max = max(x for points in lines.values() for x, _ in points)
     y_max = _round_up(max(y for points in lines.values() for _, y in points))
     parts = [
@@ -37,11 +39,12 @@ def line_chart(title: str, x_label: str, y_label: str, lines: Mapping[str, Point
         parts.append(_text(_x(share * x_max, x_max), _HEIGHT - _BOTTOM + 18, f"{share * x_max:,.0f}", "middle"))
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 12, x_label, "middle"))
     parts.append(_text(_LEFT - 8, 34, y_label, "end"))
+    width = min(_LEGEND, (_WIDTH - _RIGHT - _LEFT) / len(lines))
     for (name, points), colour, place in zip(lines.items(), _COLOURS, range(len(lines)), strict=False):
         path = " ".join(f"{_x(x, x_max):.1f},{_y(y, y_max):.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        at = _WIDTH - _RIGHT - 130 * (len(lines) - place)
-        parts.append(f'<rect x="{at}" y="26" width="14" height="4" fill="{colour}"/>')
+        at = _WIDTH - _RIGHT - width * (len(lines) - place)
+        parts.append(f'<rect x="{at:g}" y="26" width="14" height="4" fill="{colour}"/>')
         parts.append(_text(at + 20, 33, name, "start"))
     return "\n".join([*parts, "</svg>", ""])
 

@@ -1,7 +1,9 @@
-"""The join of views with users, checked from the raw topics while users change.
+"""The join of views with users, checked while users change.
 
-A view is joined with the user as he is known when it comes; between a change and its way through the pipeline lie some moments, in
-which the older or the newer version is right. Outside of these each view must be there exactly as often as it was sent.
+A view is joined with the user as the topic of cleaned users has him when it comes. That topic need not have every version (of several
+between two commits only the newest is written), but each one it has must be one that the user had. Between a change and its way through
+the pipeline lie some moments in which the older or the newer version is right. Outside of these each view must be there exactly as often
+as it was sent.
 """
 
 from __future__ import annotations
@@ -50,16 +52,24 @@ class _Leeway:
 
 
 class Versions:
-    """The versions of each user, by the time of their record."""
+    """The versions of each user, by the time of their record: of a topic that is keyed by user (4 bytes)."""
 
     def __init__(self, records: Iterable[Raw]) -> None:
         self._times: dict[int, list[int]] = defaultdict(list)
         self._versions: dict[int, list[Version]] = defaultdict(list)
         for record in records:
-            if record.key is not None:
-                user = int.from_bytes(record.key, "big", signed=True)
-                self._times[user].append(record.timestamp)
-                self._versions[user].append(_version(json.loads(record.value) if record.value else None))
+            user = int.from_bytes(record.key or b"", "big", signed=True)
+            self._times[user].append(record.timestamp)
+            self._versions[user].append(_version(json.loads(record.value) if record.value else None))
+
+    def unknown_to(self, source: Versions) -> list[str]:
+        """Versions that the user never had, or not at that time, in ``source``."""
+        return [
+            f"user {user} never was {version} at {time}"
+            for user, times in self._times.items()
+            for time, version in zip(times, self._versions[user], strict=True)
+            if version not in source.around(user, time, 0)
+        ]
 
     def around(self, user: int, time: int, slack: int = SLACK_MS) -> set[Version]:
         """Every version that the user had within ``slack`` of ``time``."""
@@ -69,19 +79,23 @@ class Versions:
         return {before, *versions[first:last]}
 
 
-def check_join(views: Iterable[Arrived], enriched: Iterable[Enriched], versions: Versions) -> JoinCheck:
-    """All views that can be read, against all that are in the join."""
+def check_join(views: Iterable[Arrived], enriched: Iterable[Enriched], users: Versions, cleaned: Versions) -> JoinCheck:
+    """All views that can be read, against all that are in the join.
+
+    ``users``: as the source has them; ``cleaned``: as the join reads them.
+    """
     leeway: dict[_View, _Leeway] = defaultdict(_Leeway)
     for view in views:
         event = view.event
         if event.user_id is None:
             continue
         entry = leeway[event.user_id, event.time, event.group]
-        possible = versions.around(event.user_id, view.arrival)
+        possible = cleaned.around(event.user_id, view.arrival)
         entry.most += possible != {None}
         entry.least += None not in possible
         entry.versions |= possible
-    check = JoinCheck()
+    invented = cleaned.unknown_to(users)
+    check = JoinCheck(wrong=len(invented), examples=invented)
     found: Counter[_View] = Counter()
     for row in enriched:
         found[row.user_id, row.time, row.source] += 1

@@ -19,7 +19,8 @@ from tests.integration.comparison import actual_tables, table_differences
 from tests.integration.recompute import MINUTE, Event, Raw, Table, average_age, sessions, table, windows
 from tests.integration.sources import read_topic
 
-_TOPICS: Final = (topics.PAGE_VIEW, topics.USER_SESSION, topics.USERS, topics.PAGE_VIEW_ENRICHED)
+_SOURCES: Final = (topics.PAGE_VIEW, topics.USER_SESSION, topics.USERS)
+_JOINED: Final = (topics.CLEANED_USERS, topics.PAGE_VIEW_ENRICHED)
 #: the pipeline may still be at work when the load has ended
 _SETTLE_S: Final = 40.0
 _PAUSE_S: Final = 2.0
@@ -44,11 +45,11 @@ class Verdict:
 async def judge(scene: Scene, load: Load, starts: Starts) -> Verdict:
     """After the load has ended. Waits for the pipeline to have worked off what there is."""
     audit = await _audit(scene)
-    records = {topic: await read_topic(scene.stack.kafka_bootstrap, topic) for topic in _TOPICS[:3]}
+    records = {topic: await read_topic(scene.stack.kafka_bootstrap, topic) for topic in _SOURCES}
     in_topics = tally(load, scene.sent, starts, records)
     deadline = time.monotonic() + _SETTLE_S
     while True:
-        records[topics.PAGE_VIEW_ENRICHED] = await read_topic(scene.stack.kafka_bootstrap, topics.PAGE_VIEW_ENRICHED)
+        records |= {topic: await read_topic(scene.stack.kafka_bootstrap, topic) for topic in _JOINED}
         join, expected = await asyncio.to_thread(recompute, records)
         actual = await actual_tables(scene.ports.url("pinot_broker"), expected)
         differences = table_differences(expected, actual)
@@ -72,7 +73,7 @@ def recompute(records: dict[str, list[Raw]]) -> tuple[JoinCheck, dict[str, Table
     views = list(arrivals(records[topics.PAGE_VIEW], "event_timestamp", "source"))
     logins = list(arrivals(records[topics.USER_SESSION], "login_timestamp", "device"))
     joined = list(enriched_views(records[topics.PAGE_VIEW_ENRICHED]))
-    check = check_join(views, joined, Versions(records[topics.USERS]))
+    check = check_join(views, joined, Versions(records[topics.USERS]), Versions(records[topics.CLEANED_USERS]))
     viewed = sorted((view.event for view in views), key=lambda event: event.time)
     by_country = (Event(row.time, row.user_id, row.country, row.age) for row in joined)
     return check, {

@@ -27,8 +27,8 @@ class Pace:
 
     probe: timedelta = timedelta(milliseconds=150)
     first: timedelta = timedelta(milliseconds=500)
-    longest: timedelta = timedelta(seconds=15)
-    calm: timedelta = timedelta(seconds=60)
+    longest: timedelta = timedelta(seconds=4)
+    calm: timedelta = timedelta(seconds=10)
 
 
 class Supervisor:
