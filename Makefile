@@ -1,6 +1,6 @@
 # Thin: every target is one or two commands. `make demo` and `make test` need nothing but make, Python 3.11 and (for packages) root or sudo.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset clean test drill bench lint types lock
+.PHONY: help setup demo up down status logs reset clean test drill bench lint types lock compose compose-down
 
 BIN := .venv/bin
 PAGEPULSE := $(BIN)/pagepulse
@@ -9,7 +9,7 @@ ARGS ?=
 NAME ?= supervisor
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: Python packages, Debian packages, jars
 	@deploy/local/bootstrap.sh
@@ -39,6 +39,12 @@ clean: ## as reset, and remove the Python environment and what tools have cached
 	@if [ -x $(PAGEPULSE) ]; then $(PAGEPULSE) reset; fi
 	@rm -rf .venv .pagepulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .import-linter-cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+compose: ## the same in containers (Docker Compose): builds, starts, waits, seeds, provisions, generates
+	@deploy/compose/up.sh
+
+compose-down: ## stop the containers and keep their data; with ARGS=--volumes forget it
+	@cd deploy/compose && docker compose --profile '*' down $(ARGS)
 
 lint: ## ruff and the import contracts
 	@deploy/local/bootstrap.sh

@@ -1,4 +1,4 @@
-"""Exit status 0 if the service of this container answers 200: ``python healthcheck.py /healthz``."""
+"""Exit status 0 if the service of this container answers 200 on its health path: ``python healthcheck.py``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def status_of(path: str, port: int) -> int:
 
 if __name__ == "__main__":
     try:
-        status = status_of(sys.argv[1], int(os.environ["PAGEPULSE_PORT"]))
+        status = status_of(os.environ["PAGEPULSE_HEALTH_PATH"], int(os.environ["PAGEPULSE_PORT"]))
     except (OSError, HTTPException) as error:
         sys.exit(f"no answer: {error}")
     sys.exit(0 if status == 200 else f"status {status}")

@@ -35,8 +35,10 @@ class Servers:
 @asynccontextmanager
 async def connect_servers(settings: Settings) -> AsyncIterator[Servers]:
     """Clients that are closed at the end; none of them needs its server yet."""
-    urls = (settings.connect_url, settings.ksql_url, settings.pinot_controller_url, settings.pinot_broker_url)
-    connect, ksql, controller, broker = (create_client(url, timeout=settings.call_timeout) for url in urls)
+    urls = (settings.connect_url, settings.pinot_controller_url, settings.pinot_broker_url)
+    connect, controller, broker = (create_client(url, timeout=settings.call_timeout) for url in urls)
+    # The embedded ksqlDB asks for the token as every service of ours does; the real one ignores it.
+    ksql = create_client(settings.ksql_url, timeout=settings.call_timeout, token=settings.api_token)
     waiting = {"patience": settings.step_timeout, "poll_interval": settings.poll_interval}
     kafka = KafkaClient(settings.kafka_bootstrap, timeout=settings.call_timeout, **waiting)
     async with connect, ksql, controller, broker:

@@ -44,6 +44,7 @@ TEST_NEEDS = (
     Need("Chromium", lambda: _on_path("chromium"), ("chromium",)),
     Need("Node.js", lambda: _on_path("node"), ("nodejs",)),
     Need("npm", lambda: _on_path("npm"), ("npm",)),
+    Need("Prometheus", lambda: _on_path("prometheus") and _on_path("promtool"), ("prometheus",)),
 )
 
 

@@ -3,253 +3,224 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from graphlib import TopologicalSorter
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from deploy.local.ports import PortName, Ports
-from services.dashboard.settings import Settings as DashboardSettings
-from services.generator.settings import Settings as GeneratorSettings
-from services.provisioner.render import load
-from services.provisioner.settings import Settings as ProvisionerSettings
-from services.seeder.settings import Settings as SeederSettings
-from shared.settings import ServiceSettings
+from tests.unit.compose.dockerfile import stages
 from tests.unit.compose.files import (
     FOLDER,
     REPOSITORY,
+    TOOLS,
+    chosen,
     compose,
     environment,
     example,
+    hosts,
+    listens_on,
     own,
+    pinot,
     published,
+    run_compose,
     services,
-    stages,
+    written,
 )
 
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "generator": GeneratorSettings,
-    "seeder": SeederSettings,
-    "provisioner": ProvisionerSettings,
-    "dashboard": DashboardSettings,
-}
-BROKERS = ("kafka1", "kafka2", "kafka3")
+BROKERS = {"kafka1", "kafka2", "kafka3"}
+ENGINES = {*BROKERS, "connect", "mysql", "zookeeper", "pinot-controller", "pinot-broker", "pinot-server"}
+OWN = {"generator", "seeder", "provisioner", "dashboard"}
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET")
-
-
-def secrets() -> dict[str, str]:
-    return {name: f"value-of-{name}" for name in example()}
-
-
-def settings(name: str, monkeypatch: pytest.MonkeyPatch) -> ServiceSettings:
-    """A service's settings, read from the environment that compose gives it."""
-    for key, value in environment(name, **secrets()).items():
-        monkeypatch.setenv(key, value)
-    return SETTINGS[name]()
-
-
-def test_it_has_the_whole_architecture() -> None:
-    assert set(services()) == {
-        *BROKERS,
-        "connect",
-        "mysql",
-        "ksqldb",
-        "zookeeper",
-        "pinot-controller",
-        "pinot-broker",
-        "pinot-server",
-        *SETTINGS,
-    }
-    assert sorted(own()) == sorted(SETTINGS)
+DOCKERFILES = [FOLDER / "Dockerfile", FOLDER / "connect" / "Dockerfile"]
 
 
 @pytest.mark.parametrize(
-    ("name", "inside", "port"),
+    ("profiles", "beyond"),
     [
-        ("dashboard", 8501, "dashboard"),
-        ("generator", 8001, "generator"),
-        ("seeder", 8002, "seeder"),
-        ("provisioner", 8003, "provisioner"),
-        ("ksqldb", 8088, "ksql"),
-        ("connect", 8083, "connect"),
-        ("pinot-controller", 9000, "pinot_controller"),
-        ("pinot-broker", 8099, "pinot_broker"),
-        ("mysql", 3306, "mariadb"),
+        ("default", {"ksqldb"}),
+        ("embedded", {"ksql"}),
+        ("default,observability", {"ksqldb", "prometheus", "grafana"}),
+        ("embedded,observability", {"ksql", "prometheus", "grafana"}),
     ],
 )
-def test_ports_are_published_on_loopback_under_the_local_stacks_numbers(name: str, inside: int, port: PortName) -> None:
-    assert published(name) == {inside: Ports()[port]}
+def test_each_profile_has_the_whole_architecture(profiles: str, beyond: set[str]) -> None:
+    assert set(compose(profiles)["services"]) == ENGINES | OWN | beyond
+    assert set(own()) == OWN | {"ksql"}
+
+
+@pytest.mark.parametrize("name", chosen())
+def test_a_secret_that_is_missing_stops_everything(name: str) -> None:
+    given = {key: value for key, value in chosen().items() if key != name}
+    done = run_compose(given, "--profile", "default", "config", "--quiet")
+    assert (done.returncode == 0) == (example()[name] != "change-me")
+    if SECRET.search(name):
+        assert f"required variable {name} is missing a value: set it in .env" in done.stderr
+
+
+@pytest.mark.parametrize("name", own())
+def test_own_ports_are_published_on_loopback_under_the_local_stacks_numbers(name: PortName) -> None:
+    assert published(name) == {Ports()[name]: Ports()[name]}
+    assert listens_on(name) == {Ports()[name]}
+
+
+def test_nothing_but_the_apis_and_the_boards_is_published() -> None:
+    open_to_the_host = {name for name in services() if published(name)}
+    assert open_to_the_host == {*own(), "prometheus", "grafana"}
+
+
+def test_published_ports_move_to_another_address_only_if_asked() -> None:
+    elsewhere = run_compose({**chosen(), "PAGEPULSE_BIND": "10.0.0.7"}, "--profile", "*", "config", "--format", "json")
+    assert elsewhere.stdout.count('"host_ip": "10.0.0.7"') == len(own()) + 2
+    unsaid = run_compose({k: v for k, v in chosen().items() if k != "PAGEPULSE_BIND"}, "--profile", "*", "config")
+    assert unsaid.stdout.count("host_ip: 127.0.0.1") == len(own()) + 2
+
+
+def test_the_engines_network_leads_nowhere() -> None:
+    assert compose()["networks"]["data"]["internal"] is True
+    for name, service in services().items():
+        inside = set(service["networks"])
+        assert inside == {"data"} if name in {*ENGINES, "ksqldb"} else inside >= {"control"}, name
 
 
 @pytest.mark.parametrize("node", [1, 2, 3])
-def test_a_broker_is_reached_under_one_name_inside_and_another_outside(node: int) -> None:
-    name, outside = f"kafka{node}", Ports().kafka(node)
-    broker = environment(name)
+def test_a_broker_knows_itself_and_the_others(node: int) -> None:
+    broker = environment(f"kafka{node}")
     assert broker["KAFKA_NODE_ID"] == str(node)
-    assert f"{node}@{name}:9093" in broker["KAFKA_CONTROLLER_QUORUM_VOTERS"].split(",")
-    assert published(name) == {outside: outside}
-    assert broker["KAFKA_LISTENERS"] == f"INTERNAL://:9092,PUBLISHED://:{outside},CONTROLLER://:9093"
-    assert broker["KAFKA_ADVERTISED_LISTENERS"] == f"INTERNAL://{name}:9092,PUBLISHED://127.0.0.1:{outside}"
-
-
-def test_what_is_not_named_is_not_published() -> None:
-    assert published("zookeeper") == published("pinot-server") == {}
+    assert f"{node}@kafka{node}:9093" in broker["KAFKA_CONTROLLER_QUORUM_VOTERS"].split(",")
+    assert broker["KAFKA_ADVERTISED_LISTENERS"] == f"INTERNAL://kafka{node}:9092"
 
 
 @pytest.mark.parametrize("name", services())
-def test_every_service_has_a_health_check_a_memory_limit_and_a_restart_policy(name: str) -> None:
+def test_every_service_has_a_health_check_limits_and_a_restart_policy(name: str) -> None:
     service = services()[name]
-    build = service.get("build", {})
     if name in own():
-        text = stages(REPOSITORY / build["dockerfile"])[build["target"]]
-        assert "HEALTHCHECK" in text
+        keywords = [i.keyword for i in stages(REPOSITORY / service["build"]["dockerfile"])["service"]]
+        assert "HEALTHCHECK" in keywords
     else:
         assert service["healthcheck"]["test"]
-    assert service["deploy"]["resources"]["limits"]["memory"]
+        assert service["healthcheck"]["start_period"]
+    assert set(service["deploy"]["resources"]["limits"]) >= {"cpus", "memory"}
     assert service["restart"] == "unless-stopped"
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"]["max-size"]
+
+
+@pytest.mark.parametrize("name", [name for name in services() if name not in own()])
+def test_a_health_check_asks_a_port_that_is_there(name: str) -> None:
+    text = " ".join(services()[name]["healthcheck"]["test"])
+    asked = {int(port) for port in re.findall(r"(?:localhost:|127\.0\.0\.1[:/]|http-ok )(\d+)", text)}
+    # mysql's client asks its default port
+    assert asked <= listens_on(name)
+    assert asked or name == "mysql"
 
 
 @pytest.mark.parametrize("name", services())
 def test_images_are_of_a_stated_version(name: str) -> None:
-    service = services()[name]
-    if "build" not in service:
-        assert re.search(r":\d+\.\d+", service["image"]), service["image"]
+    assert re.search(r":v?\d+\.\d+", services()[name]["image"])
 
 
-@pytest.mark.parametrize(
-    "dockerfile", [FOLDER / "Dockerfile", FOLDER / "connect" / "Dockerfile"], ids=["own", "connect"]
-)
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["own", "connect"])
 def test_base_images_are_of_a_stated_version(dockerfile: Path) -> None:
-    made = stages(dockerfile)
-    for base in re.findall(r"^FROM (\S+)", dockerfile.read_text(), flags=re.MULTILINE):
-        assert base in made or re.search(r":\d+\.\d+", base), base
+    text = dockerfile.read_text()
+    for base in re.findall(r"^(?:FROM|ARG PYTHON=)\s*([a-z]\S+)", text, flags=re.MULTILINE):
+        assert base in stages(dockerfile) or re.search(r":\d+\.\d+", base), base
 
 
-def test_services_wait_for_healthy_ones_and_never_for_one_another() -> None:
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["own", "connect"])
+def test_hadolint_finds_nothing_in_the_dockerfiles(dockerfile: Path) -> None:
+    done = subprocess.run([TOOLS / "hadolint", dockerfile], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_compose_lint_finds_nothing_grave() -> None:
+    files = [FOLDER / "compose.yaml", *FOLDER.glob("*/compose.yaml"), *FOLDER.glob("[k-u]*.yaml")]
+    done = subprocess.run(
+        [TOOLS / "compose-lint", "--fail-on", "high", *files], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("profiles", ["default", "embedded", "default,observability"])
+def test_services_wait_for_healthy_ones_and_never_for_one_another(profiles: str) -> None:
     graph = {}
-    for name, service in services().items():
+    for name, service in compose(profiles)["services"].items():
         needed = service.get("depends_on", {})
-        assert set(needed) <= set(services()), name
-        assert all(condition == {"condition": "service_healthy"} for condition in needed.values()), name
+        assert all(dependency["condition"] == "service_healthy" for dependency in needed.values()), name
         graph[name] = set(needed)
     order = list(TopologicalSorter(graph).static_order())
     assert order.index("mysql") < order.index("seeder") < order.index("generator") < order.index("dashboard")
-    assert order.index("kafka1") < order.index("ksqldb") < order.index("provisioner")
+    server = "ksql" if profiles == "embedded" else "ksqldb"
+    assert order.index("kafka1") < order.index(server) < order.index("provisioner")
 
 
 def test_every_secret_comes_from_the_environment_and_has_no_default() -> None:
-    for name, service in services().items():
+    for name, service in written().items():
         for key, value in service.get("environment", {}).items():
             if SECRET.search(key):
                 assert re.fullmatch(r"\$\{\w+:\?.+\}", value), f"{name}: {key}"
 
 
-def test_the_example_names_every_variable_and_sets_none() -> None:
-    text = (FOLDER / "compose.yaml").read_text()
+def test_the_example_names_every_variable_and_holds_no_password() -> None:
+    text = "".join(path.read_text() for path in FOLDER.rglob("*.yaml"))
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", text))
-    assert used == set(example())
-    assert not any(example().values())
+    assert used | {"COMPOSE_PROFILES"} == set(example())
+    assert all(value == "change-me" for name, value in example().items() if SECRET.search(name))
     assert ".env" in (FOLDER / ".gitignore").read_text().split()
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_every_variable_is_a_setting_of_the_service(name: str) -> None:
-    known: set[str] = set(SETTINGS[name].model_fields)
-    assert {key.removeprefix("PAGEPULSE_").lower() for key in environment(name, **secrets())} <= known
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_every_url_leads_to_a_service_and_its_port(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    urls = {
-        field: urlsplit(value)
-        for field, value in settings(name, monkeypatch).model_dump().items()
-        if field.endswith("_url")
-    }
-    for field, url in urls.items():
-        assert url.hostname in services(), field
-        assert url.port in published(str(url.hostname)), field
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_a_service_listens_where_its_port_is_published_and_asks_for_the_token(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = settings(name, monkeypatch)
-    assert found.host == "0.0.0.0"
-    assert found.port in published(name)
-    assert found.api_token is not None
-    assert found.api_token.get_secret_value() == "value-of-PAGEPULSE_API_TOKEN"
-    assert found.kafka_bootstrap == ",".join(f"{broker}:9092" for broker in BROKERS)
-
-
-def test_seeder_and_connector_use_the_accounts_that_mysql_makes(monkeypatch: pytest.MonkeyPatch) -> None:
-    seeder, provisioner = settings("seeder", monkeypatch), settings("provisioner", monkeypatch)
-    assert isinstance(seeder, SeederSettings)
-    assert isinstance(provisioner, ProvisionerSettings)
-    server = environment("mysql", **secrets())
-    assert (seeder.mysql_user, seeder.mysql_password.get_secret_value()) == (
-        server["SEEDER_USER"],
-        server["SEEDER_PASSWORD"],
-    )
-    assert (provisioner.cdc_user, provisioner.cdc_password.get_secret_value()) == (
-        server["READER_USER"],
-        server["READER_PASSWORD"],
-    )
-    assert seeder.mysql_database == provisioner.mysql_database == server["MYSQL_DATABASE"]
-    assert (seeder.mysql_host, seeder.mysql_port) == ("mysql", 3306)
-
-
-def test_what_the_provisioner_sends_fits_these_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = settings("provisioner", monkeypatch)
-    assert isinstance(found, ProvisionerSettings)
-    definitions = load(found)
-    assert definitions.connector["connector.class"] == "io.confluent.connect.jdbc.JdbcSourceConnector"
-    assert definitions.connector["connection.url"].startswith("jdbc:mysql://mysql:3306/pagepulse")
-    assert len(definitions.pinot) == 5
-    for table in definitions.pinot:
-        stream = table.table["ingestionConfig"]["streamIngestionConfig"]["streamConfigMaps"][0]
-        assert ".kafka30." in stream["stream.kafka.consumer.factory.class.name"]
-        assert stream["stream.kafka.broker.list"] == "kafka1:9092,kafka2:9092,kafka3:9092"
 
 
 def test_volumes_are_declared_and_mounted_files_exist() -> None:
     named = set()
-    for service in services().values():
-        for entry in service.get("volumes", ()):
-            source = entry.split(":")[0]
-            if source.startswith("."):
-                assert (FOLDER / source).exists(), source
+    for name, service in services().items():
+        for volume in service.get("volumes", ()):
+            if volume["type"] == "bind":
+                assert Path(volume["source"]).exists(), f"{name}: {volume['source']}"
+                assert volume["read_only"] is True, f"{name}: {volume['source']}"
             else:
-                named.add(source)
+                named.add(volume["source"])
     assert named == set(compose()["volumes"])
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_own_containers_can_do_little(name: str) -> None:
-    service = services()[name]
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert "USER 10001" in stages(FOLDER / "Dockerfile")[service["build"]["target"]]
+@pytest.mark.parametrize("name", [*own(), "prometheus", "grafana"])
+def test_what_needs_no_rights_has_none(name: str) -> None:
+    assert services()[name]["read_only"] is True
+    assert services()[name]["cap_drop"] == ["ALL"]
+    if name in own():
+        assert "USER 10001:10001" in (FOLDER / "Dockerfile").read_text()
 
 
 def test_the_image_gets_hashed_packages_and_only_sources() -> None:
-    made = stages(FOLDER / "Dockerfile")
-    installs = re.findall(r"pip install[^&\n]*", made["packages"])
+    installs = [
+        step
+        for instruction in stages(FOLDER / "Dockerfile")["packages"]
+        for step in instruction.rest.split("&&")
+        if "pip install" in step
+    ]
     assert len(installs) == 2
     assert all("--require-hashes" in install for install in installs)
-    for source in re.findall(r"^COPY (?!--from)(.+) \S+$", (FOLDER / "Dockerfile").read_text(), flags=re.MULTILINE):
-        for path in source.split():
-            assert (REPOSITORY / path).exists(), path
-            assert f"!{path}" in (FOLDER / "Dockerfile.dockerignore").read_text().split(), path
+    sent = (FOLDER / "Dockerfile.dockerignore").read_text().split()
+    for instruction in (i for steps in stages(FOLDER / "Dockerfile").values() for i in steps if i.keyword == "COPY"):
+        for path in instruction.rest.split()[:-1]:
+            if not path.startswith(("--from", "/")):
+                assert f"!{path.split('/')[0]}" in sent or f"!{path}" in sent, path
 
 
 @pytest.mark.parametrize("role", ["controller", "broker", "server"])
 def test_pinots_instances_have_the_names_of_their_services(role: str) -> None:
-    lines = (FOLDER / "pinot" / f"{role}.conf").read_text().splitlines()
-    conf = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    hosts = {"controller": "controller.host", "broker": "pinot.broker.hostname", "server": "pinot.server.netty.host"}
-    assert conf[hosts[role]] == f"pinot-{role}"
-    assert conf["pinot.zk.server"] == "zookeeper:2181"
+    names = {"controller": "controller.host", "broker": "pinot.broker.hostname", "server": "pinot.server.netty.host"}
+    assert pinot(role)[names[role]] == f"pinot-{role}"
+    host, port = pinot(role)["pinot.zk.server"].split(":")
+    assert int(port) in hosts("data")[host]
     assert f"/conf/{role}.conf" in services()[f"pinot-{role}"]["command"]
+
+
+def test_kafkas_clients_are_told_of_all_brokers() -> None:
+    told = {
+        value
+        for name in services()
+        for key, value in environment(name).items()
+        if key.endswith(("_BOOTSTRAP", "_BOOTSTRAP_SERVERS"))
+    }
+    assert told == {"kafka1:9092,kafka2:9092,kafka3:9092"}
+    assert all(9092 in hosts("data")[broker] for broker in BROKERS)

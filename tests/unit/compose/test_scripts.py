@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-from tests.unit.compose.files import FOLDER
+from tests.unit.compose.files import FOLDER, example
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -36,10 +37,10 @@ def port() -> Iterator[int]:
 
 def check(program: str, port: int, path: str) -> int:
     command = {
-        "healthcheck.py": [sys.executable, str(FOLDER / "healthcheck.py"), path],
+        "healthcheck.py": [sys.executable, str(FOLDER / "healthcheck.py")],
         "http-ok.sh": ["bash", str(FOLDER / "http-ok.sh"), str(port), path],
     }[program]
-    environment = {**os.environ, "PAGEPULSE_PORT": str(port)}
+    environment = {**os.environ, "PAGEPULSE_PORT": str(port), "PAGEPULSE_HEALTH_PATH": path}
     return subprocess.run(command, env=environment, capture_output=True, timeout=20, check=False).returncode
 
 
@@ -56,30 +57,63 @@ def test_a_health_check_fails_when_nobody_listens(program: str) -> None:
     assert check(program, free, "/healthz") != 0
 
 
-@pytest.mark.parametrize("sourced", [False, True])
-def test_mysqls_accounts_survive_any_password(tmp_path: Path, sourced: bool) -> None:
+@pytest.fixture
+def fake_mysql(tmp_path: Path) -> Path:
+    """A client that keeps what it is told; gives the folder that holds it."""
     client = tmp_path / "mysql"
     client.write_text('#!/bin/sh\necho "$MYSQL_PWD" > "$SEEN.password"\ncat > "$SEEN"\n')
     client.chmod(0o755)
-    seen = tmp_path / "seen.sql"
+    return tmp_path
+
+
+def make_accounts(folder: Path, *, sourced: bool, seeder_password: str) -> int:
     script = FOLDER / "mysql" / "10-accounts.sh"
     environment = {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "SEEN": str(seen),
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "SEEN": str(folder / "seen.sql"),
         "MYSQL_ROOT_PASSWORD": "root's",
         "MYSQL_DATABASE": "pagepulse",
         "SEEDER_USER": "pagepulse",
-        "SEEDER_PASSWORD": "it's a \\ $PATH",
+        "SEEDER_PASSWORD": seeder_password,
         "READER_USER": "cdc",
         "READER_PASSWORD": "plain",
     }
-    command = ["bash", "-c", f". '{script}'"] if sourced else [str(script)]
-    subprocess.run(command, env=environment, timeout=20, check=True)
-    sql = seen.read_text().splitlines()
-    assert sql == [
+    # The image's own script stops at the first error.
+    command = ["bash", "-c", f"set -e; . '{script}'; true"] if sourced else [str(script)]
+    return subprocess.run(command, env=environment, timeout=20, check=False).returncode
+
+
+@pytest.mark.parametrize("sourced", [False, True])
+def test_mysqls_accounts_survive_any_password(fake_mysql: Path, sourced: bool) -> None:
+    assert make_accounts(fake_mysql, sourced=sourced, seeder_password="it's a \\ $PATH") == 0
+    assert (fake_mysql / "seen.sql").read_text().splitlines() == [
         r"CREATE USER 'pagepulse'@'%' IDENTIFIED WITH mysql_native_password BY 'it\'s a \\ $PATH';",
         "GRANT ALL PRIVILEGES ON `pagepulse`.* TO 'pagepulse'@'%';",
         "CREATE USER 'cdc'@'%' IDENTIFIED BY 'plain';",
         "GRANT SELECT ON `pagepulse`.* TO 'cdc'@'%';",
     ]
-    assert Path(f"{seen}.password").read_text() == "root's\n"
+    assert (fake_mysql / "seen.sql.password").read_text() == "root's\n"
+
+
+@pytest.mark.parametrize("sourced", [False, True])
+def test_mysql_refuses_a_password_of_the_example(fake_mysql: Path, sourced: bool) -> None:
+    assert make_accounts(fake_mysql, sourced=sourced, seeder_password="change-me") != 0
+    assert not (fake_mysql / "seen.sql").exists()
+
+
+def test_every_secret_gets_a_value_of_its_own_once(tmp_path: Path) -> None:
+    def made() -> dict[str, str]:
+        subprocess.run([FOLDER / "env.sh", tmp_path], capture_output=True, timeout=20, check=True)
+        lines = (tmp_path / ".env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+    first = made()
+    assert set(first) == set(example())
+    secrets = [first[name] for name, value in example().items() if value == "change-me"]
+    assert len(set(secrets)) == len(secrets) == 5
+    assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in secrets)
+    assert {name: first[name] for name, value in example().items() if value != "change-me"} == {
+        name: value for name, value in example().items() if value != "change-me"
+    }
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+    assert made() == first

@@ -1,0 +1,44 @@
+"""Each image's steps, carried out in an empty folder: every service runs with its own code and packages and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.compose.files import own, services
+from tests.unit.compose.rehearsal import Rehearsal
+
+#: imports every module of a service but the one that starts it, and prints what was imported from where
+_IMPORT_ALL = """
+import importlib, pkgutil, sys
+package = importlib.import_module(f"services.{sys.argv[1]}")
+for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(*{str(module.__file__) for module in sys.modules.values() if getattr(module, "__file__", None)}, sep="\\n")
+"""
+_NAMES = "from importlib.metadata import distributions; print(*{d.name.lower() for d in distributions()})"
+#: what only one service has any use for
+_ONLY = {"streamlit": "dashboard", "faker": "generator", "aiomysql": "seeder", "lark": "ksql"}
+
+
+@pytest.mark.parametrize("name", own())
+def test_a_service_runs_alone_with_its_own_packages(name: str, tmp_path: Path) -> None:
+    image = Rehearsal(tmp_path / "image", services()[name]["build"]["args"])
+    image.build()
+
+    assert {path.name for path in (image.root / "app" / "services").iterdir()} == {"__init__.py", name}
+    installed = set(image.python(_NAMES).split())
+    for package, user in _ONLY.items():
+        assert (package in installed) == (name == user), package
+    assert not installed & {"pytest", "mypy", "ruff", "uv", "pagepulse"}
+
+    own_code, packages = str(image.root / "app"), str(image.root / "venv")
+    files = image.python(_IMPORT_ALL, name).splitlines()
+    assert any(file.startswith(f"{own_code}/services/{name}/") for file in files)
+    elsewhere = [file for file in files if not file.startswith((own_code, packages))]
+    assert not [file for file in elsewhere if "site-packages" in file or "dist-packages" in file]
+
+    with image.started() as seconds:  # which raises if the health check is never content
+        assert seconds < 60
