@@ -43,8 +43,8 @@ async def main() -> None:
     chosen = [named(name) for name in options.only] if options.only else list(DRILLS)
     pace = Pace(rate=options.rate)
     outcomes: list[Outcome] = []
-    for drills in _groups(chosen):
-        outcomes += await _on_a_stack(drills, pace)
+    while left := chosen[len(outcomes) :]:
+        outcomes += await _on_a_stack(left, pace)
         rows = report.merged(report.read(options.json), [outcome.publish() for outcome in outcomes])
         result: dict[str, Any] = {"drills": rows, "machine": machine()}
         write_json(options.json, result)
@@ -64,31 +64,33 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _groups(drills: Sequence[Drill]) -> Iterator[Sequence[Drill]]:
-    """What shares a stack; a drill that prepares its own stack is alone on it."""
-    shared = [drill for drill in drills if drill.prepare is None]
-    for first in range(0, len(shared), _DRILLS_PER_STACK):
-        yield shared[first : first + _DRILLS_PER_STACK]
-    yield from ((drill,) for drill in drills if drill.prepare is not None)
-
-
 async def _on_a_stack(drills: Sequence[Drill], pace: Pace) -> list[Outcome]:
-    outcomes = []
+    """As many of the first drills as can share a stack: after one that failed, what is wrong would be told again and again."""
+    outcomes: list[Outcome] = []
     async with _scene(drills[0]) as scene:
-        for drill in drills:
+        for drill in _sharing(drills):
             began = time.monotonic()
 
             def say(step: str, drill: Drill = drill, began: float = began) -> None:
                 console.print(f"[dim]{drill.name} {time.monotonic() - began:5.1f} s: {step}[/]")
 
-            outcome = await course.run(drill, scene, pace, say)
-            report.show(outcome)
-            outcomes.append(outcome)
-    if not all(outcome.passed for outcome in outcomes):
-        console.print(f"kept for a look: {scene.state.root}")
-    else:
+            outcomes.append(await course.run(drill, scene, pace, say))
+            report.show(outcomes[-1])
+            if not outcomes[-1].passed:
+                break
+    if outcomes[-1].passed:
         shutil.rmtree(scene.state.root)
+    else:
+        console.print(f"kept for a look: {scene.state.root}")
     return outcomes
+
+
+def _sharing(drills: Sequence[Drill]) -> Iterator[Drill]:
+    """A drill that prepares its own stack is alone on it."""
+    for drill in drills[: 1 if drills[0].prepare else _DRILLS_PER_STACK]:
+        if drill.prepare and drill is not drills[0]:
+            return
+        yield drill
 
 
 @asynccontextmanager
