@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -42,14 +42,20 @@ async def main() -> None:
         return
     chosen = [named(name) for name in options.only] if options.only else list(DRILLS)
     pace = Pace(rate=options.rate)
+    kept = report.read(options.json) if options.only else []
     outcomes: list[Outcome] = []
-    while left := chosen[len(outcomes) :]:
-        outcomes += await _on_a_stack(left, pace)
-        rows = report.merged(report.read(options.json), [outcome.publish() for outcome in outcomes])
+
+    def record(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        report.show(outcome)
+        rows = report.merged(kept, [outcome.publish() for outcome in outcomes])
         result: dict[str, Any] = {"drills": rows, "machine": machine()}
         write_json(options.json, result)
         if options.write_docs:
             report.write_docs(rows, result["machine"], pace.rate)
+
+    while left := chosen[len(outcomes) :]:
+        await _on_a_stack(left, pace, record)
     if not all(outcome.passed for outcome in outcomes):
         sys.exit(1)
 
@@ -64,9 +70,8 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _on_a_stack(drills: Sequence[Drill], pace: Pace) -> list[Outcome]:
+async def _on_a_stack(drills: Sequence[Drill], pace: Pace, record: Callable[[Outcome], None]) -> None:
     """As many of the first drills as can share a stack: after one that failed, what is wrong would be told again and again."""
-    outcomes: list[Outcome] = []
     async with _scene(drills[0]) as scene:
         for drill in _sharing(drills):
             began = time.monotonic()
@@ -74,15 +79,14 @@ async def _on_a_stack(drills: Sequence[Drill], pace: Pace) -> list[Outcome]:
             def say(step: str, drill: Drill = drill, began: float = began) -> None:
                 console.print(f"[dim]{drill.name} {time.monotonic() - began:5.1f} s: {step}[/]")
 
-            outcomes.append(await course.run(drill, scene, pace, say))
-            report.show(outcomes[-1])
-            if not outcomes[-1].passed:
+            outcome = await course.run(drill, scene, pace, say)
+            record(outcome)
+            if not outcome.passed:
                 break
-    if outcomes[-1].passed:
+    if outcome.passed:
         shutil.rmtree(scene.state.root)
     else:
         console.print(f"kept for a look: {scene.state.root}")
-    return outcomes
 
 
 def _sharing(drills: Sequence[Drill]) -> Iterator[Drill]:
