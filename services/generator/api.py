@@ -13,6 +13,7 @@ from services.generator.catalogue import describe_profiles
 from services.generator.runner import Runner
 from services.generator.schemas import ProfileRequest, Profiles, RateRequest, StartRequest, Status
 from shared.errors import problem_responses
+from shared.slots import Slots
 
 router = APIRouter(prefix="/generator", tags=["generator"])
 
@@ -22,7 +23,16 @@ def _runner(request: Request) -> Runner:
     return runner
 
 
+async def _place(request: Request) -> AsyncIterator[None]:
+    """A place among the subscribers, kept until the stream is over."""
+    places: Slots = request.app.state.subscribers
+    with places.take():
+        yield
+
+
 Service = Annotated[Runner, Depends(_runner)]
+#: a subscriber that takes nothing for so long is gone
+_READ_WITHIN_S = 30.0
 
 
 @router.post("/start", summary="Start generating", responses=problem_responses(400, 401, 404, 409, 502, 503, 504))
@@ -69,7 +79,8 @@ async def profiles() -> Profiles:
     "/events",
     summary="The status as server-sent events",
     response_class=EventSourceResponse,
-    responses=problem_responses(401) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    dependencies=[Depends(_place)],
+    responses=problem_responses(401, 429) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def events(
     runner: Service,
@@ -85,4 +96,4 @@ async def events(
                 return
             await asyncio.sleep(interval_s)
 
-    return EventSourceResponse(stream())
+    return EventSourceResponse(stream(), send_timeout=_READ_WITHIN_S)

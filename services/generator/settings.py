@@ -20,6 +20,8 @@ class Settings(ServiceSettings):
     #: bytes of one batch; aiokafka has one batch per partition on its way, the broker's limit is 1 MiB
     batch_bytes: int = Field(default=512 * 1024, ge=1024, le=1_000_000)
     compression: Literal["gzip"] | None = None
+    #: readers of GET /generator/events at a time
+    max_subscribers: int = Field(default=100, ge=1)
     #: events made and not yet acknowledged; beyond it production waits. About 40 MB.
     max_in_flight: int = Field(default=150_000, ge=1)
     #: how long a stop waits for the acknowledgements of what was sent

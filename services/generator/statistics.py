@@ -12,6 +12,10 @@ from prometheus_client.utils import INF
 
 #: seconds that a rate can look back
 _MEMORY_S: Final = 10.0
+#: acknowledgements that come within this time are counted as one
+_GRAIN_S: Final = 0.01
+#: percentiles are taken anew at most this often: many may look
+_PERCENTILES_EVERY_S: Final = 0.1
 #: batches whose latency the percentiles are taken from
 _LATENCIES: Final = 4096
 #: upper ends of the latency histogram, seconds
@@ -35,7 +39,11 @@ class RateMeter:
         self._seen: deque[tuple[float, int]] = deque()
 
     def add(self, count: int, now: float) -> None:
-        self._seen.append((now, count))
+        if self._seen and now - self._seen[-1][0] < _GRAIN_S:
+            since, so_far = self._seen[-1]
+            self._seen[-1] = (since, so_far + count)
+        else:
+            self._seen.append((now, count))
         while self._seen[0][0] < now - _MEMORY_S:
             self._seen.popleft()
 
@@ -56,6 +64,8 @@ class Statistics:
         self._ended: float | None = None
         self._meter = RateMeter(self._started)
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._percentiles = Percentiles(None, None, None)
+        self._percentiles_at = -INF
         self.latency_counts = [0] * len(LATENCY_BUCKETS)
         self.latency_sum_s = 0.0
         self.sent = 0
@@ -96,6 +106,7 @@ class Statistics:
 
     def end(self) -> None:
         self._ended = self._clock()
+        self._percentiles_at = -INF
 
     def rate(self, window_s: float) -> float:
         """Acknowledged events per second over the last ``window_s`` seconds; 0 after the end."""
@@ -106,8 +117,10 @@ class Statistics:
 
     def percentiles(self) -> Percentiles:
         """Time from making to acknowledgement of the oldest event of each of the last batches."""
-        ordered = sorted(self._latencies)
-        if not ordered:
-            return Percentiles(None, None, None)
-        p50, p95, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * q))] * 1000 for q in (0.50, 0.95, 0.99))
-        return Percentiles(round(p50, 2), round(p95, 2), round(p99, 2))
+        now = self._clock()
+        if self._latencies and now - self._percentiles_at >= _PERCENTILES_EVERY_S:
+            ordered = sorted(self._latencies)
+            p50, p95, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * q))] * 1000 for q in (0.50, 0.95, 0.99))
+            self._percentiles = Percentiles(round(p50, 2), round(p95, 2), round(p99, 2))
+            self._percentiles_at = now
+        return self._percentiles

@@ -21,6 +21,7 @@ from services.provisioner.teardown import tear_down
 from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport, Progress
 from shared.errors import PagePulseError
+from shared.sharing import Shared
 from shared.tasks import TaskSet
 
 #: for one look at one resource while planning; longer than for a status, because an apply rather waits than fails
@@ -39,6 +40,7 @@ class Provisioner:
         self.last_status: PipelineStatus | None = None
         self._auditor: Auditor | None = None
         self._tasks = tasks
+        self._looks = Shared(self._look)
         self._watch = Watch(self.resources, servers.pinot, settings.status_timeout)
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
 
@@ -51,6 +53,10 @@ class Provisioner:
         return await self._applier.plan()
 
     async def status(self) -> PipelineStatus:
+        """Who asks while somebody else's look is under way shares the next one."""
+        return await self._looks.get()
+
+    async def _look(self) -> PipelineStatus:
         self.last_status = await self._watch.look()
         return self.last_status
 

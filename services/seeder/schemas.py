@@ -172,5 +172,6 @@ class Stats(BaseModel):
     by_country: dict[str, int]
     by_subscription: dict[str, int]
     by_gender: dict[str, int]
+    average_age_by_subscription: dict[str, float] = Field(description="Of the users of each tier whose age is known")
     nulls: dict[str, int] = Field(description="Per column, users that lack it")
     age: Age

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from services.seeder.jobs import Job, JobKind, Jobs, JobState
 from services.seeder.mutations import Mutations, Pace
@@ -22,6 +23,7 @@ from services.seeder.seeding import Seeding, delete_everyone
 from services.seeder.settings import Settings
 from services.seeder.store import Store
 from shared.errors import Conflict, NotFound
+from shared.sharing import Shared
 
 
 class Seeder:
@@ -32,6 +34,8 @@ class Seeder:
         self.store = store
         self.jobs = Jobs()
         self.mutations: Mutations | None = None
+        self._counts = Shared(self._count)
+        self._statistics = Shared(self._stats)
 
     async def aclose(self) -> None:
         await self.jobs.aclose()
@@ -78,7 +82,7 @@ class Seeder:
         return job
 
     async def status(self) -> Status:
-        row = await self.store.fetch_one("status")
+        row = await self._counts.get()
         current = self.jobs.current
         return Status(
             **row,
@@ -96,11 +100,18 @@ class Seeder:
         return UserPage(users=users, next=users[-1].user_id if more else None, total=total["users"])
 
     async def stats(self) -> Stats:
+        return await self._statistics.get()
+
+    async def _count(self) -> dict[str, Any]:
+        return await self.store.fetch_one("status")
+
+    async def _stats(self) -> Stats:
         totals = await self.store.fetch_one("stats_totals")
-        by = {
-            column: {row["name"]: row["users"] for row in await self.store.fetch_all(f"stats_by_{column}")}
-            for column in ("country", "subscription", "gender")
+        groups = {
+            column: await self.store.fetch_all(f"stats_by_{column}") for column in ("country", "subscription", "gender")
         }
+        by = {column: {row["name"]: row["users"] for row in rows} for column, rows in groups.items()}
+        ages = {row["name"]: row["average_age"] for row in groups["subscription"]}
         return Stats(
             users=totals["users"],
             with_nulls=totals["with_nulls"],
@@ -108,6 +119,7 @@ class Seeder:
             by_subscription=by["subscription"],
             by_gender=by["gender"],
             nulls={column: totals[f"null_{column}"] for column in ("age", "gender", "country", "subscription")},
+            average_age_by_subscription={name: round(age, 2) for name, age in ages.items() if age is not None},
             age=Age(min=totals["min_age"], max=totals["max_age"], mean=totals["mean_age"]),
         )
 

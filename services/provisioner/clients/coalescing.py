@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
+from shared.sharing import retrieve
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -26,16 +28,10 @@ class Coalescer(Generic[K, V]):
         self._keys.add(key)
         if self._batch is None:
             self._batch = asyncio.create_task(self._run(), name="gathered request")
-            self._batch.add_done_callback(_retrieve)
+            self._batch.add_done_callback(retrieve)
         return (await asyncio.shield(self._batch)).get(key)
 
     async def _run(self) -> Mapping[K, V]:
         await asyncio.sleep(_GATHER_S)
         keys, self._keys, self._batch = self._keys, set(), None
         return await self._fetch(keys)
-
-
-def _retrieve(task: asyncio.Task[Mapping[K, V]]) -> None:
-    """A failure that all callers have given up on is nobody's."""
-    if not task.cancelled():
-        task.exception()

@@ -10,6 +10,7 @@ from services.provisioner.clients.kafka import KafkaClient, TopicState
 from services.provisioner.clients.ksql import KsqlClient, Outcome
 from services.provisioner.clients.polling import wait_until
 from services.provisioner.errors import AlreadyThere, StatementRejected, TransientUpstreamError
+from services.provisioner.rates import Growth
 from services.provisioner.resource import Action, Difference, Kind, Observation, Resource, State, missing, unchanged
 from services.provisioner.statements import Canonical, canonical, describe_difference
 
@@ -103,6 +104,7 @@ class Query(_Statement):
         self._reads = reads
         self._has_readers = has_readers
         self._patience = patience
+        self._growth = Growth()
 
     async def observe(self) -> Observation:
         description = await self._ksql.describe(self.name)
@@ -111,6 +113,8 @@ class Query(_Statement):
             return self._missing(topic_exists=topic is not None)
         queries = description.get("writeQueries") or []
         facts = _facts(description, queries)
+        positions = [at for topic in _positions(description).values() for at in topic.values()]
+        facts["rate_per_s"] = self._growth.rate(sum(positions)) if positions else None
         differences = await self._definition_differences(description)
         if differences:
             detail = "; ".join(map(str, differences))

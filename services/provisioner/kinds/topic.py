@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any, Final
 
 from services.provisioner.clients.kafka import KafkaClient, TopicState
 from services.provisioner.clients.polling import wait_until
+from services.provisioner.rates import Growth
 from services.provisioner.render import TopicDefinition
 from services.provisioner.resource import (
     Action,
@@ -18,14 +22,52 @@ from services.provisioner.resource import (
     missing,
     unchanged,
 )
+from shared.errors import PagePulseError
+
+#: well within the time for a look at a resource
+_ENDS_WITHIN_S: Final = 0.4
 
 
-class Topic(Resource):
+class _Topic(Resource):
+    """What the two have in common: how they are looked at."""
+
+    def __init__(self, kafka: KafkaClient, name: str, depends_on: tuple[str, ...] = ()) -> None:
+        super().__init__(Kind.TOPIC, name, depends_on)
+        self._kafka = kafka
+        self._growth = Growth()
+
+    async def _facts(self, state: TopicState) -> dict[str, Any]:
+        """``rate_per_s``: offsets per second between looks; where producers commit transactions their markers count too.
+
+        Without it all else is still told: a partition that has no leader has no end either.
+        """
+        rate = None
+        with suppress(PagePulseError, TimeoutError):
+            async with asyncio.timeout(_ENDS_WITHIN_S):
+                ends = (await self._kafka.end_offsets([self.name])).get(self.name, {})
+            rate = self._growth.rate(sum(ends.values()))
+        return {
+            "partitions": state.partitions,
+            "replication_factor": state.replication_factor,
+            "under_replicated": state.under_replicated,
+            "config": state.config,
+            "rate_per_s": rate,
+        }
+
+    async def _healthy(self, state: TopicState) -> Observation:
+        """Under-replication is a broker's trouble that passes when it is back: told, but no apply mends it."""
+        shape, facts = f"{state.partitions} partitions, {state.replication_factor} replicas", await self._facts(state)
+        if state.under_replicated:
+            detail = f"{shape}; {state.under_replicated} partitions are under-replicated"
+            return Observation(State.FAILED, Action.UNCHANGED, detail, facts=facts)
+        return unchanged(shape, **facts)
+
+
+class Topic(_Topic):
     """A source topic. Its settings are changed in place; partitions and replicas are not, because records would have to move."""
 
     def __init__(self, kafka: KafkaClient, definition: TopicDefinition) -> None:
-        super().__init__(Kind.TOPIC, definition.name)
-        self._kafka = kafka
+        super().__init__(kafka, definition.name)
         self.definition = definition
 
     async def observe(self) -> Observation:
@@ -41,13 +83,13 @@ class Topic(Resource):
                 "; ".join(map(str, shape)),
                 shape + settings,
                 rebuilds=True,
-                facts=_facts(state),
+                facts=await self._facts(state),
             )
         if settings:
             return Observation(
-                State.DRIFTED, Action.UPDATE, "; ".join(map(str, settings)), settings, facts=_facts(state)
+                State.DRIFTED, Action.UPDATE, "; ".join(map(str, settings)), settings, facts=await self._facts(state)
             )
-        return _healthy(state)
+        return await self._healthy(state)
 
     async def create(self) -> str:
         definition = self.definition
@@ -67,14 +109,13 @@ class Topic(Resource):
         return "deleted"
 
 
-class SinkTopic(Resource):
+class SinkTopic(_Topic):
     """A topic that ksqlDB makes for a query: it is watched, and waited for; only the query can make it anew."""
 
     def __init__(
         self, kafka: KafkaClient, name: str, query: str, *, partitions: int, replicas: int, patience: timedelta
     ) -> None:
-        super().__init__(Kind.TOPIC, name, (query,))
-        self._kafka = kafka
+        super().__init__(kafka, name, (query,))
         self._partitions = partitions
         self._replicas = replicas
         self._patience = patience
@@ -85,10 +126,9 @@ class SinkTopic(Resource):
             return missing("there is no such topic; its query makes it")
         shape = _shape_differences(state, self._partitions, self._replicas)
         if shape:
-            return Observation(
-                State.DRIFTED, Action.REPLACE, "; ".join(map(str, shape)), shape, rebuilds=True, facts=_facts(state)
-            )
-        return _healthy(state)
+            facts, detail = await self._facts(state), "; ".join(map(str, shape))
+            return Observation(State.DRIFTED, Action.REPLACE, detail, shape, rebuilds=True, facts=facts)
+        return await self._healthy(state)
 
     async def create(self) -> str:
         async def look() -> str | None:
@@ -108,25 +148,3 @@ class SinkTopic(Resource):
 def _shape_differences(state: TopicState, partitions: int, replicas: int) -> tuple[Difference, ...]:
     wanted = {"partitions": partitions, "replication_factor": replicas}
     return compare(wanted, {"partitions": state.partitions, "replication_factor": state.replication_factor})
-
-
-def _healthy(state: TopicState) -> Observation:
-    """Under-replication is a broker's trouble that passes when it is back: told, but no apply mends it."""
-    shape = f"{state.partitions} partitions, {state.replication_factor} replicas"
-    if state.under_replicated:
-        return Observation(
-            State.FAILED,
-            Action.UNCHANGED,
-            f"{shape}; {state.under_replicated} partitions are under-replicated",
-            facts=_facts(state),
-        )
-    return unchanged(shape, **_facts(state))
-
-
-def _facts(state: TopicState) -> dict[str, int | dict[str, str]]:
-    return {
-        "partitions": state.partitions,
-        "replication_factor": state.replication_factor,
-        "under_replicated": state.under_replicated,
-        "config": state.config,
-    }

@@ -78,6 +78,8 @@ async def test_a_hundred_thousand_users_take_at_most_five_seconds(stack: Stack) 
     assert status["users"] == 100_000
     assert status["with_nulls"] == pytest.approx(5_000, rel=0.1)
     assert sum(stats["by_subscription"].values()) + stats["nulls"]["subscription"] == 100_000
+    assert set(stats["average_age_by_subscription"]) == set(stats["by_subscription"])
+    assert all(30 < age < 60 for age in stats["average_age_by_subscription"].values())
 
 
 async def test_replace_gives_the_same_table_and_append_adds(stack: Stack) -> None:

@@ -83,8 +83,15 @@ class MemoryStore(Store):
                 }
             ]
         if name.startswith("stats_by_"):
-            counts = Counter(u[name.removeprefix("stats_by_")] for u in users)
-            return [{"name": value, "users": count} for value, count in counts.most_common() if value is not None]
+            column = name.removeprefix("stats_by_")
+            counts = Counter(u[column] for u in users)
+            known = {v: [u["age"] for u in users if u[column] == v and u["age"] is not None] for v in counts}
+            means = {v: sum(ages) / len(ages) if ages else None for v, ages in known.items()}
+            return [
+                {"name": value, "users": count, "average_age": means[value]}
+                for value, count in counts.most_common()
+                if value is not None
+            ]
         raise AssertionError(name)
 
     def _look(self) -> None:

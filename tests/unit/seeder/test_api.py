@@ -119,6 +119,9 @@ async def test_statistics_count_every_column() -> None:
     assert stats["users"] == 400
     assert sum(stats["by_gender"].values()) + stats["nulls"]["gender"] == 400
     assert sum(stats["by_country"].values()) + stats["nulls"]["country"] == 400
+    tiers = stats["average_age_by_subscription"]
+    assert set(tiers) == set(stats["by_subscription"])
+    assert all(18 <= age <= 80 for age in tiers.values())
     assert 18 <= stats["age"]["min"] < stats["age"]["mean"] < stats["age"]["max"] <= 80
 
 

@@ -1,0 +1,32 @@
+"""How fast something grows, from counts that were seen now and then."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+#: a rate is taken over at most this long, and over at least the other: shorter is noise
+_LONGEST_S: Final = 10.0
+_SHORTEST_S: Final = 0.5
+
+
+class Growth:
+    """Counts of one thing; looks that come close together are kept as one."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def rate(self, count: int) -> float | None:
+        """Per second since an earlier look; None if there is none yet, or none since it began anew."""
+        now, seen = self._clock(), self._seen
+        if seen and count < seen[-1][1]:
+            seen.clear()
+        while len(seen) > 1 and now - seen[1][0] >= _LONGEST_S:
+            seen.popleft()
+        since, earlier = seen[0] if seen else (now, count)
+        if not seen or now - seen[-1][0] >= _SHORTEST_S:
+            seen.append((now, count))
+        return round((count - earlier) / (now - since), 1) if now - since >= _SHORTEST_S else None

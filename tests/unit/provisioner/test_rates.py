@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from services.provisioner.rates import Growth
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("looks", "rates"),
+    [
+        ([(0, 0), (2, 100)], [None, 50.0]),
+        # two people who look at once do not spoil each other's rate
+        ([(0, 0), (0.1, 10), (2, 200)], [None, None, 100.0]),
+        # the last ten seconds count
+        ([(0, 0), (10, 1_000), (20, 1_500)], [None, 100.0, 50.0]),
+        # nobody looked for an hour
+        ([(0, 0), (3_600, 7_200)], [None, 2.0]),
+        # made anew
+        ([(0, 50), (1, 60), (2, 5), (3, 15)], [None, 10.0, None, 10.0]),
+    ],
+)
+def test_the_growth_between_looks(looks: list[tuple[float, int]], rates: list[float | None]) -> None:
+    clock = Clock()
+    growth = Growth(clock)
+    found = []
+    for at, count in looks:
+        clock.now = 100.0 + at
+        found.append(growth.rate(count))
+    assert found == rates

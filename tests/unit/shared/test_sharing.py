@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.sharing import Shared
+
+
+async def test_who_asks_meanwhile_shares_the_next_answer() -> None:
+    made: list[int] = []
+    go = asyncio.Semaphore(0)
+
+    async def make() -> int:
+        made.append(len(made))
+        await go.acquire()
+        return len(made)
+
+    shared = Shared(make)
+    first = [asyncio.create_task(shared.get()) for _ in range(3)]
+    while not made:
+        await asyncio.sleep(0)
+    later = [asyncio.create_task(shared.get()) for _ in range(50)]
+    await asyncio.sleep(0)
+    assert made == [0]
+    go.release()
+    assert [await task for task in first] == [1, 1, 1]
+    go.release()
+    assert {await task for task in later} == {2}
+    assert made == [0, 1]
+
+
+async def test_a_failure_is_everybodys_and_passes() -> None:
+    answers: list[Exception | int] = [ValueError("away"), 7]
+
+    async def make() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    shared = Shared(make)
+    for failed in await asyncio.gather(shared.get(), shared.get(), return_exceptions=True):
+        assert isinstance(failed, ValueError)
+    assert await shared.get() == 7
+
+
+async def test_one_that_gives_up_leaves_the_others_their_answer() -> None:
+    go = asyncio.Event()
+
+    async def make() -> str:
+        await go.wait()
+        return "done"
+
+    shared = Shared(make)
+    impatient, patient = asyncio.create_task(shared.get()), asyncio.create_task(shared.get())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    go.set()
+    assert await patient == "done"
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
