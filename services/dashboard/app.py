@@ -10,6 +10,7 @@ import streamlit as st
 from services.dashboard import sidebar
 from services.dashboard.pages import audience, controls, engagement, overview, pipeline, sources
 
+_STYLE: Final = Path(__file__).parent / "page.css"
 _STATIC: Final = Path(__file__).parent / "web" / "static"
 
 
@@ -17,6 +18,7 @@ def main() -> None:
     """Draws the app."""
     st.set_page_config(page_title="PagePulse", page_icon=_STATIC / "icon.svg", layout="wide")
     st.logo(_STATIC / "logo.svg", size="large")
+    st.html(_STYLE)
     page = st.navigation(
         [
             st.Page(overview.render, title="Overview", icon=":material/space_dashboard:", url_path="overview"),

@@ -34,6 +34,9 @@ class Backend:
     def seeder(self) -> Reading[dict[str, Any]]:
         return self.board.read("seeder", self.control.seeder_status)
 
+    def user_stats(self) -> Reading[dict[str, Any]]:
+        return self.board.read("user stats", self.control.user_stats)
+
     def pipeline(self) -> Reading[dict[str, Any]]:
         return self.board.read("pipeline", self.control.pipeline_status)
 
@@ -63,7 +66,7 @@ class Backend:
 
     def acted(self) -> None:
         """After an action: the next look at a status asks anew."""
-        for key in ("generator", "seeder", "pipeline"):
+        for key in ("generator", "seeder", "user stats", "pipeline"):
             self.board.forget(key)
 
 

@@ -42,9 +42,11 @@ class Peer:
         """Reads; ``params`` become the query string."""
         return self._call("GET", path, params=params)
 
-    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Acts: waits longer than a read does."""
-        options: dict[str, Any] = {"timeout": self._action_timeout}
+    def send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, timeout: timedelta | None = None
+    ) -> dict[str, Any]:
+        """Acts: waits longer than a read does, ``timeout`` if it is given."""
+        options: dict[str, Any] = {"timeout": timeout.total_seconds() if timeout else self._action_timeout}
         if body is not None:
             options["json"] = dict(body)
         return self._call(method, path, **options)
@@ -114,6 +116,10 @@ class ControlPlane:
     def seeder_status(self) -> dict[str, Any]:
         return self.seeder.get("/seeder/status")
 
+    def user_stats(self) -> dict[str, Any]:
+        """The users of the table by country, tier and gender."""
+        return self.seeder.get("/seeder/stats")
+
     def seed(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return self.seeder.send("POST", "/seeder/seed", options)
 
@@ -129,8 +135,13 @@ class ControlPlane:
     def apply(self) -> dict[str, Any]:
         return self.provisioner.send("POST", "/provisioner/apply")
 
-    def verify(self) -> dict[str, Any]:
-        return self.provisioner.send("POST", "/provisioner/verify")
+    def verify(self, *, timeout: timedelta) -> dict[str, Any]:
+        """The audit's report; answers when it is over."""
+        return self.provisioner.send("POST", "/provisioner/verify", timeout=timeout)
+
+    def audit(self) -> dict[str, Any]:
+        """How far the audit is that runs now, and what the last one found."""
+        return self.provisioner.get("/provisioner/verify")
 
     def teardown(self, *, delete_topics: bool) -> dict[str, Any]:
         return self.provisioner.send("POST", "/provisioner/teardown", {"delete_topics": delete_topics})

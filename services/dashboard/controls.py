@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import streamlit as st
 
-from services.dashboard import runs
+from services.dashboard import audits, runs
 from services.dashboard.backend import Backend
 from services.dashboard.desk import Action, Desk, Outcome, desk_of
 from services.dashboard.format import clock, number
@@ -59,6 +59,7 @@ def settle(backend: Backend, place: str, view: View, scope: Literal["fragment", 
         if done is not None:
             backend.acted()
             runs.follow(done.answer)
+            audits.follow(done.answer)
             st.rerun(scope=scope if _in_fragment() else "app")
     outcome = desk.outcomes.get(place)
     if outcome is None:

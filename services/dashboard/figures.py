@@ -13,8 +13,8 @@ def newest(frame: pd.DataFrame) -> pd.DataFrame:
     return of_window(frame, complete=False) if complete.empty else complete
 
 
-def active_users(countries: pd.DataFrame | None, zone: str) -> tuple[int | None, str, list[float]]:
-    """Distinct users of the newest complete window, which window that is, and the same for each window of the frame.
+def active_users(countries: pd.DataFrame | None, zone: str, now_ms: int) -> tuple[int | None, str, list[float]]:
+    """Distinct users of the newest complete window, which window that is, and the trend of that figure.
 
     A user has one country, so the distinct users of the countries of one window add up; those of several windows
     do not. Only users with a complete profile are in this table.
@@ -25,12 +25,22 @@ def active_users(countries: pd.DataFrame | None, zone: str) -> tuple[int | None,
     start, end = (window.iloc[0][name].tz_convert(zone).strftime("%H:%M") for name in ("window_start", "window_end"))
     words = f"{start} – {end}" + (", still open" if bool(window.iloc[0]["open"]) else "")
     complete = countries[~countries["open"]].groupby("window_start")["user_count"].sum()
-    return int(window["user_count"].sum()), words, [float(value) for value in complete]
+    return int(window["user_count"].sum()), words, _trend(complete, 5, now_ms)
 
 
-def per_window(frame: pd.DataFrame | None, column: str = "view_count", last: int = 15) -> list[float]:
-    """The sum of ``column`` in each of the ``last`` complete windows, oldest first. For counts that may be summed."""
+def per_minute(frame: pd.DataFrame | None, column: str, now_ms: int) -> list[float]:
+    """The sum of ``column`` in each complete minute lately, oldest first. For counts that may be summed."""
     if frame is None or frame.empty:
         return []
-    sums = frame[~frame["open"]].groupby("window_start")[column].sum()
-    return [float(value) for value in sums.tail(last)]
+    return _trend(frame[~frame["open"]].groupby("window_start")[column].sum(), 1, now_ms)
+
+
+def _trend(sums: pd.Series[float], size: int, now_ms: int) -> list[float]:
+    """A value for each of the last minutes that lie in complete windows of ``size`` minutes; 0 where there is no window.
+
+    Of the last 15 minutes 15 - ``size`` surely do, and their windows began within the shortest range of the pages.
+    """
+    end = pd.Timestamp(now_ms, unit="ms", tz="UTC").floor(f"{size}min")
+    minutes = pd.date_range(end=end, periods=16 - size, freq="1min")[:-1]
+    values = sums.reindex(minutes.floor(f"{size}min"), fill_value=0)
+    return [float(value) for value in values] if values.any() else []

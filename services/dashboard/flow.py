@@ -80,8 +80,10 @@ def figure(resource: Mapping[str, Any]) -> str:
     """What is worth a number on a part, in few words: rate, lag, records that were dropped."""
     facts = resource.get("facts") or {}
     parts = []
-    if facts.get("rate") is not None:
-        parts.append(f"{number(facts['rate'])}/s")
+    rate = facts.get("rate_per_s")
+    rate = facts.get("rate") if rate is None else rate
+    if rate is not None:
+        parts.append(f"{number(rate)}/s")
     lag = facts.get("lag", facts.get("offset_lag"))
     if lag is not None:
         parts.append(f"lag {number(lag)}")

@@ -13,6 +13,13 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 or float(value).is_integer() else f"{value:,.1f}"
 
 
+def short(value: float | None) -> str:
+    """A number that must fit: from ten millions on in millions, 12345678 -> "12.35 M"."""
+    if value is None or abs(value) < 10_000_000:
+        return number(value)
+    return f"{value / 1_000_000:,.2f} M"
+
+
 def duration(milliseconds: float | None) -> str:
     """850 -> "850 ms"; 12300 -> "12.3 s"; 200000 -> "3 min 20 s"."""
     if milliseconds is None:

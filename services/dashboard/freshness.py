@@ -14,6 +14,7 @@ import structlog
 from shared.errors import PagePulseError
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 #: enough for every query and range of the pages; the least recently used answer goes first
 _KEPT: Final = 64
@@ -37,6 +38,11 @@ class Reading(Generic[T]):
     @property
     def stale(self) -> bool:
         return self.stale_since is not None
+
+    def map(self, change: Callable[[T], U]) -> Reading[U]:
+        """The same reading of what ``change`` makes of its value."""
+        value = None if self.value is None else change(self.value)
+        return Reading(value, self.taken_at, self.stale_since, self.error)
 
 
 @dataclass(slots=True)

@@ -15,8 +15,8 @@ WINDOW_S: Final = 900.0
 _SPACING_S: Final = 2.0
 #: rates are told over about this long
 _RATE_OVER_S: Final = 10.0
-#: a trend has at most 30 bars
-_BUCKET_S: Final = 30.0
+#: a trend has a bar for each minute
+_BUCKET_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class History:
                 self._samples.popleft()
 
     def series(self, name: str) -> list[float]:
-        """The means of one figure over half a minute each, oldest first; where nothing is known there is no value."""
+        """The means of one figure over a minute each, oldest first; 0, which is no bar, where nothing is known; [] if nothing is at all."""
         with self._lock:
             samples = list(self._samples)
         buckets: dict[int, list[float]] = {}
@@ -56,7 +56,11 @@ class History:
             value = getattr(sample, name)
             if value is not None:
                 buckets.setdefault(int(sample.at // _BUCKET_S), []).append(value)
-        return [fmean(values) for _, values in sorted(buckets.items())]
+        if not buckets:
+            return []
+        last = max(buckets)
+        first = last - int(WINDOW_S / _BUCKET_S) + 1
+        return [fmean(buckets[n]) if n in buckets else 0.0 for n in range(first, last + 1)]
 
     def topic_rates(self) -> dict[str, float]:
         """Records per second that entered the two topics of the generator lately; empty until two samples know."""

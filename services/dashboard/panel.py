@@ -16,6 +16,7 @@ from services.dashboard.charts.base import CONFIG, Look
 from services.dashboard.errors import TableMissing
 from services.dashboard.format import clock
 from services.dashboard.freshness import Reading
+from services.dashboard.plot import element
 from services.dashboard.view import View
 
 T = TypeVar("T")
@@ -50,8 +51,9 @@ class Panels:
         draw: Callable[[pd.DataFrame], go.Figure],
         *,
         key: str,
+        empty: str | None = None,
     ) -> None:
-        """Draws one frame, or says what to press when there is nothing to draw."""
+        """Draws one frame, or says what to press when there is nothing to draw. ``empty`` says then what there is none of."""
         with st.container(border=True):
             st.markdown(f"##### {title}")
             if isinstance(reading.error, TableMissing) and reading.value is None:
@@ -61,9 +63,12 @@ class Panels:
             if reading.value is None:
                 return
             if reading.value.empty:
-                nothing(f"Nothing in the {self.view.words}.", self.backend)
+                nothing(empty or f"Nothing in the {self.view.words}.", self.backend)
                 return
-            st.plotly_chart(draw(reading.value), key=key, config=CONFIG, alt=f"{title}. {sentence}")
+            figure = draw(reading.value)
+            # a zoom holds until another range is chosen
+            figure.update_layout(uirevision=f"{figure.layout.uirevision}-{self.view.range}")
+            element.draw(figure, key=key, config=CONFIG, alt=f"{title}. {sentence}")
             st.caption(sentence)
 
 

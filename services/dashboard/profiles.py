@@ -75,6 +75,7 @@ def preview(profile: Mapping[str, Any], rate: float, look: Look) -> go.Figure:
         mode="lines",
         fill="tozeroy",
         line={"color": palette.ACCENT, "width": 2},
+        fillcolor="rgba(47, 116, 192, 0.15)",
         hovertemplate="%{y:,.0f}/s after %{x:.0f} s<extra></extra>",
     )
     fig.update_xaxes(ticksuffix=" s", nticks=6)

@@ -105,9 +105,15 @@ class Warehouse:
 
     def totals(self, span: Span) -> Totals:
         """Page views and sessions of a span. Both may be added up over windows; distinct users may not."""
-        return Totals(
-            views=int(self._one("views_total", span) or 0), sessions=int(self._one("sessions_total", span) or 0)
-        )
+        return Totals(views=self.views_total(span), sessions=self.sessions_total(span))
+
+    def views_total(self, span: Span) -> int:
+        """Page views of a span."""
+        return int(self._one("views_total", span) or 0)
+
+    def sessions_total(self, span: Span) -> int:
+        """Sessions that began in a span."""
+        return int(self._one("sessions_total", span) or 0)
 
     def newest_event(self, span: Span) -> int | None:
         """The event time of the newest page view in a span, epoch milliseconds; None if there is none."""

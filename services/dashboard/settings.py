@@ -20,6 +20,8 @@ class Settings(ServiceSettings):
     rest_timeout: timedelta = timedelta(seconds=3)
     #: an action may flush a producer or seed a table
     action_timeout: timedelta = timedelta(seconds=20)
+    #: an audit reads every record there is
+    audit_timeout: timedelta = timedelta(minutes=15)
     query_timeout: timedelta = timedelta(seconds=4)
     #: several viewers within this time share one answer
     share_for: timedelta = timedelta(seconds=1)

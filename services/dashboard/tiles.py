@@ -10,8 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from services.dashboard.backend import Backend
-from services.dashboard.figures import active_users, per_window
-from services.dashboard.format import clock, duration, number
+from services.dashboard.figures import active_users, per_minute
+from services.dashboard.format import clock, duration, number, short
 from services.dashboard.freshness import Reading
 from services.dashboard.sampler import event_age, share_right
 from services.dashboard.view import View
@@ -34,10 +34,9 @@ def draw(backend: Backend, now: View, tumbling: Reading[pd.DataFrame], countries
     rate, freshness = _live(backend)
     views, sessions = _counts(backend, now, tumbling)
     made = [rate, _users(countries, now), views, sessions, freshness, _pipeline(backend)]
-    for row in (made[:3], made[3:]):
-        for column, tile in zip(st.columns(3), row, strict=True):
-            with column:
-                _show(tile, now)
+    with st.container(key="tiles"):
+        for tile in made:
+            _show(tile, now)
 
 
 def _live(backend: Backend) -> list[Tile]:
@@ -51,7 +50,7 @@ def _live(backend: Backend) -> list[Tile]:
         Tile(
             "Event to screen",
             duration(age) if running else "–",
-            "age of the newest view" if running else "while generating",
+            "age of newest view" if running else "while generating",
             history.series("freshness_ms") if running else [],
             newest,
             about="How old the newest page view was when this page asked Pinot for it.",
@@ -60,7 +59,7 @@ def _live(backend: Backend) -> list[Tile]:
 
 
 def _users(countries: Reading[pd.DataFrame], now: View) -> Tile:
-    users, window, trend = active_users(countries.value, now.zone)
+    users, window, trend = active_users(countries.value, now.zone, now.span().now)
     about = "Distinct users with a complete profile who viewed a page in the newest complete 5-minute window."
     return Tile("Active users", number(users), window, trend, countries, about)
 
@@ -68,10 +67,11 @@ def _users(countries: Reading[pd.DataFrame], now: View) -> Tile:
 def _counts(backend: Backend, now: View, tumbling: Reading[pd.DataFrame]) -> list[Tile]:
     today, devices = backend.today(now), backend.devices(now)
     views, sessions = (today.value.views, today.value.sessions) if today.value else (None, None)
-    by_minute = per_window(tumbling.value), per_window(devices.value, "session_count")
+    at = now.span().now
+    by_minute = per_minute(tumbling.value, "view_count", at), per_minute(devices.value, "session_count", at)
     return [
-        Tile("Page views today", number(views), "since midnight", by_minute[0], today),
-        Tile("Sessions today", number(sessions), "since midnight", by_minute[1], today),
+        Tile("Page views today", short(views), "since midnight", by_minute[0], today),
+        Tile("Sessions today", short(sessions), "since midnight", by_minute[1], today),
     ]
 
 
@@ -87,7 +87,7 @@ def pipeline_health(pipeline: Reading[dict[str, Any]]) -> tuple[str, str]:
         return "Unknown", "cannot be asked"
     resources = pipeline.value.get("resources") or []
     word = {"ready": "Ready", "degraded": "Degraded", "absent": "Not set up"}.get(str(pipeline.value.get("state")))
-    return word or "Unknown", f"{round(share_right(pipeline) * len(resources))} of {len(resources)} parts are right"
+    return word or "Unknown", f"{round(share_right(pipeline) * len(resources))} of {len(resources)} are right"
 
 
 def _aim(status: Mapping[str, Any]) -> str:

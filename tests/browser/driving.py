@@ -23,6 +23,8 @@ ARGUMENTS = [
     "--no-first-run",
     "--disable-dev-shm-usage",
 ]
+#: page -> the charts on it
+PAGES = {"Overview": 3, "Audience": 5, "Sources": 3, "Engagement": 2, "Pipeline": 0, "Controls": 1}
 #: a page is drawn within this, also while everything else on the machine is busy
 PATIENCE_MS = 30_000
 

@@ -2,101 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from deploy.local.ports import PortName
-from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, Visit, eventually, pinot, visit
-from tests.stack import REPOSITORY, Stack
+from tests.browser.driving import PAGES, PATIENCE_MS, Visit, eventually, pinot, visit
+from tests.browser.system import settled, state, status, total
+from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
-
-PAGES = {"Overview": 3, "Audience": 4, "Sources": 3, "Engagement": 2, "Pipeline": 0, "Controls": 1}
-TABLES = ("pageview_country", "pageview_tumbling", "pageview_hopping", "pageview_session", "usersession_device")
-RATE = 200
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-    yield started
-    started.close()
-
-
-@pytest.fixture
-def dashboard(stack: Stack) -> str:
-    return os.environ.get("PAGEPULSE_DASHBOARD_URL", stack.url("dashboard"))
-
-
-@pytest.fixture
-def flowing(stack: Stack) -> Iterator[None]:
-    """The generator runs and every table has rows; afterwards it is stopped."""
-    start(stack)
-    for table in TABLES:
-        eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}", within_s=90)  # type: ignore[misc]
-    yield
-    httpx.post(f"{stack.url('generator')}/generator/stop", timeout=30)
-
-
-@pytest.fixture
-def visitor(browser: Browser, dashboard: str, flowing: None) -> Iterator[Visit]:
-    """A visitor at 1280 x 800 in light; nothing in their browser may complain."""
-    with visit(browser, dashboard) as visiting:
-        visiting.open()
-        yield visiting
-    assert visiting.complaints == []
-
-
-def start(stack: Stack) -> None:
-    answer = httpx.post(f"{stack.url('generator')}/generator/start", json={"rate": RATE}, timeout=30)
-    assert answer.status_code in (200, 409), answer.text
-
-
-def status(stack: Stack, service: PortName = "generator") -> dict[str, Any]:
-    return dict(httpx.get(f"{stack.url(service)}/{service}/status", timeout=10).json())
-
-
-def state(stack: Stack) -> str:
-    return str(status(stack)["state"])
-
-
-def rows(stack: Stack, table: str) -> int:
-    return int(pinot(stack.url("pinot_broker"), f"SELECT COUNT(*) FROM {table} LIMIT 1")[0][0])
-
-
-def total(stack: Stack, column: str, table: str) -> int:
-    midnight = int(time.time() // 86_400 * 86_400_000)
-    sql = f"SELECT SUM({column}) FROM {table} WHERE window_start >= {midnight} LIMIT 1"
-    return int(float(pinot(stack.url("pinot_broker"), sql)[0][0]))
-
-
-def settled(stack: Stack) -> int:
-    """The page views in Pinot, once their number has been the same for two seconds: longer than a commit interval."""
-    last = (-1, 0.0)
-
-    def quiet() -> bool:
-        nonlocal last
-        now = total(stack, "view_count", "pageview_tumbling")
-        if now != last[0]:
-            last = (now, time.monotonic())
-        return time.monotonic() - last[1] > 2.0
-
-    eventually(quiet, "no more new rows in Pinot", within_s=60)
-    return last[0]
 
 
 def test_every_page_shows_live_data_and_nothing_complains(visitor: Visit) -> None:
@@ -202,13 +120,6 @@ def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
     eventually(lambda: not (status(stack, "seeder")["mutations"] or {}).get("running"), "users no longer change")
 
 
-def test_apply_shows_its_progress_and_its_result(visitor: Visit) -> None:
-    visitor.go("Pipeline")
-    expect(visitor.main.locator(".flow-node").first).to_be_visible(timeout=PATIENCE_MS)
-    visitor.main.get_by_role("button", name="Apply").click()
-    expect(visitor.main.get_by_text(re.compile(r"Apply is done: \d+ steps"))).to_be_visible(timeout=90_000)
-
-
 def test_the_address_keeps_the_view_across_pages_and_reloads(visitor: Visit) -> None:
     visitor.sidebar.get_by_role("radio", name="1h").or_(visitor.sidebar.get_by_role("button", name="1h")).first.click()
     visitor.page.wait_for_url(re.compile(r"range=1h"), timeout=PATIENCE_MS)
@@ -217,34 +128,3 @@ def test_the_address_keeps_the_view_across_pages_and_reloads(visitor: Visit) -> 
     visitor.page.reload()
     visitor.arrived("Audience")
     expect(visitor.main.get_by_text("Leading countries, last hour")).to_be_visible(timeout=PATIENCE_MS)
-
-
-def test_a_refresh_brings_new_data_without_a_reload(browser: Browser, dashboard: str, flowing: None) -> None:
-    with visit(browser, dashboard) as visiting:
-        visiting.open("?refresh=2s")
-        visiting.go("Sources")
-        first = visiting.charts(3)[0]
-        visiting.page.evaluate("window.stillTheSamePage = true")
-        eventually(lambda: visiting.charts(3)[0] != first, "newer numbers")
-        assert visiting.page.evaluate("window.stillTheSamePage")
-    assert visiting.complaints == []
-
-
-@pytest.mark.skipif(os.environ.get("PAGEPULSE_SCREENSHOTS") != "1", reason="PAGEPULSE_SCREENSHOTS=1 takes pictures")
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize(("width", "height", "size"), [(1280, 800, "desk"), (390, 844, "phone")])
-def test_pictures(
-    browser: Browser, dashboard: str, flowing: None, dark: bool, width: int, height: int, size: str
-) -> None:
-    """Pictures of every page for the README and docs."""
-    folder = Path(REPOSITORY) / "docs" / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    with visit(browser, dashboard, width=width, height=height, dark=dark) as visiting:
-        for title, charts in PAGES.items():
-            # by address: on a phone the navigation is folded away
-            visiting.page.goto(f"{dashboard}/{'' if title == 'Overview' else title.lower()}?range=15m")
-            visiting.arrived(title)
-            visiting.charts(charts)
-            visiting.page.wait_for_timeout(2_000)  # the map and the fonts, which nothing announces
-            name = f"{title.lower()}-{size}-{'dark' if dark else 'light'}.png"
-            visiting.page.screenshot(path=folder / name)

@@ -8,13 +8,23 @@ from typing import Any, Final
 import pandas as pd
 import plotly.graph_objects as go
 
+#: px, of everything on a chart that is not its data
+_SMALL: Final = 12
+#: ticks of time: no date below the hours of one day, seconds only where they differ
+_TIMES: Final = (
+    {"dtickrange": [None, 59_000], "value": "%H:%M:%S"},
+    {"dtickrange": [60_000, 7_199_000], "value": "%H:%M"},
+    {"dtickrange": [7_200_000, 86_399_000], "value": "%H:%M\n%b %-d"},
+    {"dtickrange": [86_400_000, None], "value": "%b %-d"},
+)
 #: how an open window is drawn, on every chart
 OPEN_PATTERN: Final = "/"
-#: what st.plotly_chart passes to plotly: no logo, few buttons
+#: plotly's own options: no logo, few buttons
 CONFIG: Final[dict[str, Any]] = {
     "displaylogo": False,
     "displayModeBar": "hover",
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "toImage"],
+    "showTips": False,
     "scrollZoom": False,
     # the map's outlines come from this server; plotly would fetch them from its own
     "topojsonURL": "app/static/",
@@ -56,29 +66,45 @@ class Look:
 def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legend: bool = True) -> go.Figure:
     """An empty figure in our manner. ``name`` identifies it, so that plotly keeps the viewer's zoom where it redraws."""
     fig = go.Figure()
-    axis = {"gridcolor": look.grid, "zeroline": False, "fixedrange": False, "tickfont": {"color": look.muted}}
+    small = {"size": _SMALL, "color": look.muted}
+    axis = {"gridcolor": look.grid, "zeroline": False, "fixedrange": False, "tickfont": small}
     fig.update_layout(
         height=height,
         uirevision=name,
-        margin={"l": 8, "r": 8, "t": 34 if legend else 12, "b": 8},
+        template=go.layout.Template(),
+        margin={"l": 0, "r": 4, "t": 34 if legend else 12, "b": 8, "pad": 6},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": look.ink, "size": 13},
         showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": None, "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.0,
+            "yanchor": "bottom",
+            "title": None,
+            "traceorder": "normal",
+            "font": {"size": _SMALL, "color": look.ink},
+        },
         hovermode="x unified",
-        hoverlabel={"namelength": -1},
+        hoverlabel={
+            "namelength": -1,
+            "bgcolor": look.paper,
+            "bordercolor": look.grid,
+            "font": {"size": _SMALL, "color": look.ink},
+        },
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": look.muted, "activecolor": look.ink},
         bargap=0.18,
         dragmode="zoom",
         separators=".,",
-        xaxis={**axis, "showgrid": False, "automargin": True, "title": None},
+        xaxis={**axis, "showgrid": False, "automargin": True, "title": None, "tickformatstops": _TIMES},
         yaxis={
             **axis,
             "rangemode": "tozero",
             "automargin": True,
             "tickformat": ",~d",
             "nticks": 6,
-            "title": {"text": y_title, "font": {"size": 12, "color": look.muted}, "standoff": 8},
+            "title": {"text": y_title, "font": small, "standoff": 8},
         },
     )
     return fig

@@ -49,5 +49,5 @@ def views_per_session(rows: pd.DataFrame, look: Look) -> go.Figure:
         customdata=rows[["views", "sessions"]].to_numpy(),
         hovertemplate="%{y:.1f} (%{customdata[0]:,} views, %{customdata[1]:,} sessions)<extra></extra>",
     )
-    fig.update_yaxes(tickformat=",.1f")
+    fig.update_yaxes(tickformat=",.3~r")
     return fig

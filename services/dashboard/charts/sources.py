@@ -72,7 +72,7 @@ def hopping(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") ->
 def sessions(frame: pd.DataFrame, look: Look, *, now_ms: int, gap_ms: int) -> go.Figure:
     """A timeline: each session a bar from its first to its last view; live ones are hatched and reach to now."""
     order = [name for name, _ in _by_source(frame)]
-    fig = figure(look, name="sessions", height=90 + 64 * max(1, len(order)), legend=True)
+    fig = figure(look, name="sessions", height=44 + 56 * max(1, len(order)), legend=False)
     drawn = live_sessions(frame, now_ms=now_ms, gap_ms=gap_ms)
     for source, rows in _by_source(drawn):
         starts = rows["window_start"]

@@ -55,23 +55,34 @@ def _live() -> None:
     with left:
         panels.chart(
             "Most users",
-            "The same window, ranked by distinct users; every country stands for itself.",
+            "The same window and countries, ranked by distinct users.",
             reading,
-            lambda frame: charts.ranked(charts.of_window(frame, complete=complete), look),
+            lambda frame: charts.ranked(charts.of_window(frame, complete=complete), look, room=True),
             key="ranked",
         )
     with right:
         panels.chart(
             "Average age",
-            "The mean age over page views: someone who looks at ten pages counts ten times. Countries in the same order.",
+            "The mean over page views: someone with ten views counts ten times.",
             reading,
             lambda frame: charts.ages(charts.of_window(frame, complete=complete), look),
             key="ages",
         )
-    panels.chart(
-        f"Leading countries, {now.words}",
-        "Distinct users in each 5-minute window, at its start; the ring is the window that is still open.",
-        reading,
-        lambda frame: charts.over_time(frame, look),
-        key="countries-over-time",
-    )
+    left, right = st.columns([3, 2])
+    with left:
+        panels.chart(
+            f"Leading countries, {now.words}",
+            "Distinct users in each 5-minute window, at its start; the ring is the window that is still open.",
+            reading,
+            lambda frame: charts.over_time(frame, look),
+            key="countries-over-time",
+        )
+    with right:
+        panels.chart(
+            "Users by subscription",
+            "Everybody in the table of users who has a tier, with their average age: people, not page views.",
+            backend.user_stats().map(charts.tiers),
+            lambda frame: charts.by_tier(frame, look),
+            key="tiers",
+            empty="The table of users is empty.",
+        )

@@ -11,6 +11,7 @@ from services.dashboard import controls, panel, profiles, view
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.desk import Action
 from services.dashboard.format import duration, number, plural
+from services.dashboard.plot import element
 from services.dashboard.sidebar import generator_badge
 
 _PLACE: Final = "controls"
@@ -43,7 +44,7 @@ def _load() -> None:
 def _profile(backend: Backend, rate: float, now: view.View, *, idle: bool) -> dict[str, Any]:
     with st.expander("Profile: how the rate changes over time", expanded=True):
         profile = profiles.choose(backend.profiles().value or {}, _PLACE)
-        st.plotly_chart(
+        element.draw(
             profiles.preview(profile, rate, panel.Panels(backend, now).look),
             key="profile-preview",
             config={"displayModeBar": False},

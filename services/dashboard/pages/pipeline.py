@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from services.dashboard import controls, flow, panel, runs, view
+from services.dashboard import audits, controls, flow, panel, runs, view
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.desk import Action
 from services.dashboard.format import duration
@@ -30,8 +30,8 @@ def render() -> None:
     st.fragment(_flow, run_every=view.current().every)()
     st.fragment(_actions, run_every=view.current().every)()
     backend = get_backend()
-    running = runs.is_running(backend)
-    st.fragment(_run, run_every=runs.EVERY_S if running else None)(backend, running)
+    running = runs.is_running(backend) or audits.is_running()
+    st.fragment(_progress, run_every=runs.EVERY_S if running else None)(backend, running)
     st.fragment(_parts, run_every=view.current().every)()
 
 
@@ -58,9 +58,10 @@ def _flow() -> None:
         )
 
 
-def _run(backend: Backend, was_running: bool) -> None:
+def _progress(backend: Backend, was_running: bool) -> None:
     runs.draw(backend)
-    if was_running and not runs.is_running(backend):
+    audits.draw(backend)
+    if was_running and not (runs.is_running(backend) or audits.is_running()):
         backend.acted()
         st.rerun()
 
@@ -89,16 +90,14 @@ def _actions() -> None:
         with verify:
             controls.button(
                 "Verify",
-                Action(_PLACE, "Recomputing every table from the raw topics", control.verify, verdict),
+                Action(_PLACE, "Asking the provisioner to verify", lambda: audits.begin(backend), _auditing),
                 icon=":material/fact_check:",
                 disabled=state == "absent",
             )
             st.caption("Recomputes every table from the raw topics and compares.")
         with teardown:
             _teardown(backend)
-        outcome = controls.settle(backend, _PLACE, now, scope="app")
-        if outcome is not None and outcome.ok:
-            _report(outcome.answer)
+        controls.settle(backend, _PLACE, now, scope="app")
 
 
 def _teardown(backend: Backend) -> None:
@@ -122,32 +121,8 @@ def _accepted(run: Mapping[str, Any]) -> str:
     return f"{str(run.get('kind', 'run')).capitalize()} has begun; its progress is below."
 
 
-def _report(report: Mapping[str, Any]) -> None:
-    """The verifier's tables, if that is what the last answer was."""
-    tables = report.get("tables")
-    if isinstance(tables, list) and tables:
-        st.dataframe(pd.DataFrame([_flat(table) for table in tables]), hide_index=True, width="stretch")
-
-
-def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name.replace("_", " ").capitalize(): value
-        for name, value in table.items()
-        if isinstance(value, str | int | float) or value is None
-    }
-
-
-def verdict(report: Mapping[str, Any]) -> str:
-    """One sentence from the report of the verifier."""
-    tables = report.get("tables") or []
-    if not tables:
-        return "Verify was accepted."
-    wrong = [
-        str(table.get("name"))
-        for table in tables
-        if any(table.get(count) for count in ("missing", "extra", "different"))
-    ]
-    return f"{len(tables)} tables compared: " + (f"{', '.join(wrong)} differ." if wrong else "all equal.")
+def _auditing(_: Mapping[str, Any]) -> str:
+    return "Verify has begun; its progress and its result are below."
 
 
 def _troubles(status: Mapping[str, Any]) -> None:

@@ -1,6 +1,9 @@
-"""What Streamlit runs for each viewer. It is alone in its folder: a folder ``pages`` beside it would be taken for
-Streamlit's older kind of pages, and a link straight to a page would run that file alone."""
+"""What Streamlit serves: the script that it runs for each viewer, and plotly.js beside it."""
 
-from services.dashboard.app import main
+from pathlib import Path
 
-main()
+import streamlit as st
+
+from services.dashboard.plot import library
+
+app = st.App(Path(__file__).with_name("page.py"), routes=[library.route()])

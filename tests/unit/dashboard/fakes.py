@@ -116,6 +116,7 @@ class Services:
         }
         self.pipeline: dict[str, Any] = {**PIPELINE}
         self.users = 1000
+        self.tiers: dict[str, int] = {"free": 700, "premium": 300}
         self.mutations: dict[str, Any] | None = None
         self.calls: list[tuple[str, str, Any]] = []
         self.away: set[str] = set()
@@ -138,6 +139,7 @@ class Services:
             "/generator/status": self.generator,
             "/generator/profiles": PROFILES,
             "/seeder/status": {"users": self.users, "with_nulls": 50, "job": None, "mutations": self.mutations},
+            "/seeder/stats": {"by_subscription": self.tiers},
             "/provisioner/status": self.pipeline,
         }
         return answers[path]
@@ -153,6 +155,9 @@ class Services:
             return self.generator
         if path == "/seeder/seed":
             return {"job": {"id": "j1", "state": "running", "total": body["count"]}}
+        if path == "/provisioner/verify":
+            table = {"table": "pageview_country", "side": "pinot", "compared": 9, "equal": 9, "late": 0}
+            return {"ok": True, "took_ms": 800, "records": {"topic1_PageView": 60}, "tables": [table]}
         return {"kind": "apply", "state": "running"}
 
 

@@ -138,6 +138,16 @@ def test_leaders_over_time_show_the_open_window_as_rings() -> None:
     assert (list(ring.y), ring.mode, ring.marker.symbol) == ([7], "markers", "circle-open")
 
 
+def test_tiers_come_from_the_seeders_statistics_with_their_age_where_it_is_told() -> None:
+    users = {"free": 1500, "premium": 300}
+    (bars,) = audience.by_tier(audience.tiers({"by_subscription": users}), LOOK).data
+    assert (list(bars.y), list(bars.x), list(bars.text)) == (["premium", "free"], [300, 1500], ["300", "1,500"])
+    aged = audience.tiers({"by_subscription": users, "average_age_by_subscription": {"free": 34.56}})
+    (bars,) = audience.by_tier(aged, LOOK).data
+    assert list(bars.text) == ["300", "1,500, age 34.6"]
+    assert audience.tiers({}).empty
+
+
 def test_devices_stack() -> None:
     fig = engagement.devices(frame("usersession_device"), LOOK)
     assert list(named(fig)) == ["Mobile", "Desktop", "Tablet"]

@@ -23,7 +23,7 @@ def test_every_call_says_what_the_apis_expect() -> None:
     control.start_mutations({"updates_per_s": 1})
     control.stop_mutations()
     control.apply()
-    control.verify()
+    control.verify(timeout=timedelta(seconds=5))
     control.teardown(delete_topics=True)
     assert services.calls == [
         ("POST", "/generator/start", {"rate": 200}),

@@ -104,3 +104,11 @@ def test_threads_that_ask_at_once_ask_once() -> None:
     for thread in threads:
         thread.join()
     assert asked == [1]
+
+
+def test_a_reading_of_something_else_is_as_fresh() -> None:
+    error = Unavailable("away")
+    reading = Reading(value=[1, 2], taken_at=5.0, stale_since=6.0, error=error)
+    assert reading.map(len) == Reading(value=2, taken_at=5.0, stale_since=6.0, error=error)
+    nothing: Reading[list[int]] = Reading()
+    assert nothing.map(len).value is None

@@ -17,7 +17,7 @@ from services.dashboard.pages import audience, controls, engagement, overview, p
 from tests.unit.dashboard.fakes import PIPELINE, Pinot, Services, backend, flowing
 
 PAGES = ["overview", "audience", "sources", "engagement", "pipeline", "controls"]
-CHARTS = {"overview": 3, "audience": 4, "sources": 3, "engagement": 2, "pipeline": 0, "controls": 1}
+CHARTS = {"overview": 3, "audience": 5, "sources": 3, "engagement": 2, "pipeline": 0, "controls": 1}
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def open_page(name: str) -> AppTest:
 
 
 def charts(test: AppTest) -> list[dict[str, object]]:
-    return [json.loads(element.proto.spec) for element in test.get("plotly_chart")]
+    return [json.loads(json.loads(element.proto.json)["figure"]) for element in test.get("bidi_component")]
 
 
 def texts(test: AppTest) -> str:
@@ -87,8 +87,9 @@ def test_numbers_on_the_overview_are_those_in_pinot(pinot: Pinot) -> None:
 
 
 @pytest.mark.parametrize("name", ["overview", "audience", "sources", "engagement"])
-def test_an_empty_pipeline_says_what_to_press(name: str, pinot: Pinot) -> None:
+def test_an_empty_pipeline_says_what_to_press(name: str, pinot: Pinot, services: Services) -> None:
     pinot.tables.clear()
+    services.tiers.clear()
     test = open_page(name)
     assert not charts(test)
     assert "Press **Start** in the sidebar" in texts(test)
@@ -198,6 +199,13 @@ def test_apply_from_the_pipeline(services: Services) -> None:
     test = press(open_page("pipeline"), "Apply")
     assert services.calls == [("POST", "/provisioner/apply", None)]
     assert "Apply has begun" in texts(test)
+
+
+def test_verify_from_the_pipeline_shows_the_report(services: Services) -> None:
+    test = press(open_page("pipeline"), "Verify")
+    assert services.calls == [("POST", "/provisioner/verify", None)]
+    assert "9 rows compared, all equal to what was recomputed from 60 records in 800 ms." in texts(test)
+    assert test.dataframe[0].value["Side"].tolist() == ["Pinot"]
 
 
 def test_what_is_wrong_is_named_with_what_to_do(services: Services) -> None:

@@ -35,7 +35,11 @@ def lab(rgb: Vector) -> Vector:
 
 
 @pytest.mark.parametrize("kind", BLINDNESS)
-@pytest.mark.parametrize("colours", [palette.SOURCES, palette.DEVICES], ids=["sources", "devices"])
+@pytest.mark.parametrize(
+    "colours",
+    [palette.SOURCES, palette.DEVICES, {colour: colour for colour in palette.LINES}],
+    ids=["sources", "devices", "lines"],
+)
 def test_colours_of_one_chart_differ(kind: str, colours: Mapping[str, str]) -> None:
     seen = {name: lab(np.array(BLINDNESS[kind]) @ linear(colour)) for name, colour in colours.items()}
     for (one, a), (other, b) in combinations(seen.items(), 2):

@@ -1,0 +1,100 @@
+// One chart of a page. Streamlit calls the function below when the chart appears and whenever its data have changed.
+// Plotly.react changes only what differs: the element, the viewer's zoom and the hidden traces stay.
+
+let loading;
+
+function plotly(address) {
+  loading ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(window.Plotly);
+    const script = document.createElement("script");
+    script.src = address;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      loading = undefined; // the next refresh tries again
+      script.remove();
+      reject(new Error("plotly.js cannot be loaded"));
+    };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+class Chart {
+  constructor(place) {
+    this.place = place;
+    this.held = false; // a pointer is down on it: to redraw now would end a zoom that is being drawn
+    this.next = undefined;
+    this.ended = false;
+    this.hold = () => { this.held = true; };
+    this.release = () => {
+      if (!this.held) return;
+      this.held = false;
+      setTimeout(() => this.draw()); // after plotly's own handler
+    };
+    place.addEventListener("pointerdown", this.hold, true);
+    window.addEventListener("pointerup", this.release, true);
+    window.addEventListener("pointercancel", this.release, true);
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(place);
+  }
+
+  async show({ figure, config, alt, library }) {
+    const { data, layout } = JSON.parse(figure);
+    this.full = layout.height;
+    layout.height = this.height(layout);
+    this.place.style.height = `${layout.height}px`; // before plotly is there, so that nothing below it jumps
+    this.place.setAttribute("role", "figure");
+    this.place.setAttribute("aria-label", alt);
+    layout.font = { ...layout.font, family: getComputedStyle(this.place).fontFamily };
+    this.next = { data, layout, config };
+    this.Plotly = await plotly(library);
+    await this.draw();
+  }
+
+  // as its layout says; with an aspect, not higher than that part of its width
+  height(layout) {
+    const aspect = layout.meta?.aspect;
+    return aspect && this.place.offsetWidth ? Math.min(this.full, Math.round(aspect * this.place.offsetWidth)) : layout.height;
+  }
+
+  async draw() {
+    if (this.held || this.ended || !this.next) return;
+    const { data, layout, config } = this.next;
+    this.next = undefined;
+    await this.Plotly.react(this.place, data, layout, config);
+  }
+
+  fit() {
+    // folded away it has no width; plotly would fall back to one of its own
+    if (!this.place.offsetWidth || !this.place._fullLayout) return;
+    const height = this.height(this.place.layout);
+    if (height === this.place.layout.height) return this.Plotly.Plots.resize(this.place);
+    this.place.style.height = `${height}px`;
+    this.Plotly.relayout(this.place, { height, autosize: true });
+  }
+
+  end() {
+    this.ended = true;
+    this.observer.disconnect();
+    this.place.removeEventListener("pointerdown", this.hold, true);
+    window.removeEventListener("pointerup", this.release, true);
+    window.removeEventListener("pointercancel", this.release, true);
+    if (this.place._fullLayout) this.Plotly.purge(this.place);
+  }
+}
+
+const charts = new WeakMap();
+
+export default function ({ data, parentElement }) {
+  const place = parentElement.querySelector(".plot");
+  if (!charts.has(place)) charts.set(place, new Chart(place));
+  const chart = charts.get(place);
+  chart.show(data).catch((error) => {
+    if (!place._fullLayout) place.textContent = `The chart cannot be drawn: ${error.message}.`;
+    console.error(error);
+  });
+  return () => {
+    chart.end();
+    charts.delete(place);
+  };
+}

@@ -1,0 +1,60 @@
+"""Verify, Tear down and Apply on the page Pipeline, each to its end."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.driving import PATIENCE_MS, Visit, eventually
+from tests.browser.system import TABLES, rows, status
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+#: an audit or a run is over within this
+LONG_MS = 90_000
+
+
+@pytest.fixture
+def page(visitor: Visit) -> Visit:
+    """The page Pipeline with its diagram."""
+    visitor.go("Pipeline")
+    expect(visitor.main.locator(".flow-node").first).to_be_visible(timeout=PATIENCE_MS)
+    return visitor
+
+
+def press(page: Visit, name: str) -> None:
+    page.main.get_by_role("button", name=name, exact=False).last.click()
+
+
+def says(page: Visit, words: str) -> str:
+    """Waits for an outcome; returns its text."""
+    told = page.main.get_by_text(re.compile(words)).first
+    expect(told).to_be_visible(timeout=LONG_MS)
+    return told.inner_text()
+
+
+def test_verify_shows_what_the_audit_found(page: Visit, stack: Stack) -> None:
+    press(page, "Verify")
+    words = says(page, r"[\d,]+ rows compared, all equal")
+    last = httpx.get(f"{stack.url('provisioner')}/provisioner/verify", timeout=10).json()["last"]
+    assert last["ok"]
+    assert words.startswith(f"{sum(table['compared'] for table in last['tables']):,} rows compared")
+    expect(page.main.get_by_test_id("stDataFrame").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_tear_down_and_apply(page: Visit, stack: Stack) -> None:
+    press(page, "Tear down")
+    page.page.get_by_role("button", name="Tear it down").click()
+    says(page, r"Teardown is done: \d+ steps")
+    assert status(stack, "provisioner")["state"] == "absent"
+    expect(page.main.get_by_text("Not set up").first).to_be_visible(timeout=PATIENCE_MS)
+
+    press(page, "Apply")
+    says(page, r"Apply is done: \d+ steps")
+    eventually(lambda: bool(status(stack, "provisioner")["ready"]), "a pipeline that is ready", within_s=60)
+    for table in TABLES:
+        eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}", within_s=60)  # type: ignore[misc]

@@ -1,0 +1,70 @@
+"""A refresh: new numbers come into the charts that are there, and what the viewer has done to them stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.driving import Visit, eventually, visit
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+_RANGES = "[plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range]"
+
+
+@pytest.fixture
+def visiting(browser: Browser, dashboard: str, flowing: None) -> Iterator[Visit]:
+    """A visitor of Sources who wants to see everything at once."""
+    with visit(browser, dashboard) as visiting:
+        visiting.open("?refresh=2s")
+        visiting.go("Sources")
+        yield visiting
+    assert visiting.complaints == []
+
+
+def test_a_zoom_and_the_chart_itself_outlast_a_refresh(visiting: Visit) -> None:
+    first = visiting.charts(3)[0]
+    page = visiting.page
+    page.evaluate("""window.plot = document.querySelector('.js-plotly-plot');
+        window.drawing = plot.querySelector('.main-svg'); window.faintest = 1;
+        setInterval(() => { window.faintest = Math.min(window.faintest, shown(plot)) }, 20);
+        function shown(e) { return e ? getComputedStyle(e).opacity * shown(e.parentElement) : 1 }""")
+    zoom(page)
+    zoomed = page.evaluate(_RANGES)
+    assert page.evaluate("plot._fullLayout.xaxis.autorange") is False
+    eventually(lambda: visiting.charts(3)[0] != first, "newer numbers")
+    assert page.evaluate(_RANGES) == zoomed
+    assert page.evaluate("document.querySelector('.js-plotly-plot') === plot")
+    assert page.evaluate("plot.querySelector('.main-svg') === drawing")
+    assert page.evaluate("window.faintest") == 1, "it was faded out meanwhile"
+
+    # another range is another picture: the zoom does not hold there
+    visiting.sidebar.get_by_role("radio", name="1h").or_(
+        visiting.sidebar.get_by_role("button", name="1h")
+    ).first.click()
+    eventually(lambda: page.evaluate("plot._fullLayout.yaxis.autorange") is True, "no zoom in another range")
+
+
+def test_plotly_is_fetched_once(visiting: Visit) -> None:
+    fetched = "performance.getEntriesByType('resource').map(r => r.name).filter(n => n.includes('plotly'))"
+    for title, charts in (("Engagement", 2), ("Overview", 3)):
+        visiting.go(title)
+        visiting.charts(charts)
+    addresses = visiting.page.evaluate(fetched)
+    assert len(addresses) == 1
+    assert addresses[0].startswith(visiting.url)
+
+
+def zoom(page: Page) -> None:
+    """Draws a rectangle on the first chart."""
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    left, top = box["x"], box["y"]
+    page.mouse.move(left + 0.55 * box["width"], top + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(left + 0.98 * box["width"], top + 0.7 * box["height"], steps=5)
+    page.mouse.up()
+    # plotly shows the new range at its next look, which nothing announces
+    eventually(lambda: page.evaluate("plot._fullLayout.xaxis.autorange") is False, "the zoom")
