@@ -66,6 +66,7 @@ class Committer:
         *,
         interval_s: float,
         expect: Callable[[Mapping[Lane, int]], None],
+        committed: Callable[[], None],
     ) -> None:
         self._writer = writer
         self._state_log = state_log
@@ -74,6 +75,8 @@ class Committer:
         self._interval = interval_s
         #: told the end of each lane once the records are there but nobody can read them yet
         self._expect = expect
+        #: told when all of it can be read
+        self._committed = committed
         self._wanted = asyncio.Event()
         self._writing = asyncio.Lock()
         self._failure: BrokerError | None = None
@@ -126,6 +129,9 @@ class Committer:
                     self._failure = error
                     self.want()
                     raise
+                for query in queries:
+                    query.handed_on()
+                self._committed()
                 self.transactions += 1
                 self.last_duration_s = monotonic() - begun
 

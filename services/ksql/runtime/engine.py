@@ -24,6 +24,7 @@ from services.ksql.runtime.query_spec import QuerySpec
 from services.ksql.runtime.running import QueryState, RunningQuery
 from services.ksql.runtime.state_log import StateLog, StoredQuery
 from services.ksql.runtime.transient import TransientQuery
+from services.ksql.runtime.upstream import relate
 
 _log = structlog.get_logger(__name__)
 
@@ -107,6 +108,7 @@ class Engine:
                     self.queries,
                     interval_s=self._interval,
                     expect=self._expect,
+                    committed=self.pump.wake,
                 )
                 self.committer = committer
                 self.broken.clear()
@@ -255,6 +257,7 @@ class Engine:
         self.feeds.unsubscribe(running)
         await self.commit()
         self.queries.pop(query_id, None)
+        relate(self.queries, self._wanted)
 
     async def _launch(self, query: QuerySpec, stored: StoredQuery | None) -> None:
         sink = await self._broker.topic(query.sink.topic)
@@ -263,6 +266,7 @@ class Engine:
         self.partitioner.learn(sink.name, sink.partitions)
         running = await self._make(query, stored)
         self.queries[query.id] = running
+        relate(self.queries, self._wanted)
         if query.paused:
             running.state = QueryState.PAUSED
         else:

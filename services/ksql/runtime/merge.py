@@ -21,7 +21,8 @@ from services.ksql.runtime.broker import Lane
 
 #: records without a usable event time are handed on at once: the engine drops and counts them
 _AT_ONCE = -1
-_NEVER = 1 << 63
+#: later than every event
+NEVER = 1 << 63
 #: an event not older than this belongs to live traffic
 _LIVE_MS = 10_000
 #: how long after a record the empty partitions must have been looked at: a busy producer sends to its partitions in turn,
@@ -89,6 +90,12 @@ class InStepMerger:
         """Whether ``take`` may give something."""
         return bool(self._heads) and not self._waiting and not self.holding
 
+    @property
+    def next_ms(self) -> int:
+        """The event time of the next record. As long as some lane is waited for, nothing newer than the last one is certain."""
+        head = self._heads[0][0] if self._heads else NEVER
+        return min(head, self._horizon) if self._waiting else head
+
     def add(self, lane: Lane, records: Iterable[InputRecord], *, at_end: bool, now_ms: int = 0) -> None:
         """Appends what was fetched of ``lane``; ``at_end`` says whether the broker holds nothing beyond it."""
         rank = self._ranks[lane]
@@ -113,19 +120,19 @@ class InStepMerger:
         self._queues[self._ranks[lane]].checked = checked_ms
         self.holding = False
 
-    def take(self, limit: int, now_ms: int = 0) -> list[InputRecord]:
-        """Up to ``limit`` records that may go now."""
+    def take(self, limit: int, now_ms: int = 0, until_ms: int = NEVER) -> list[InputRecord]:
+        """Up to ``limit`` records that may go now, none newer than ``until_ms``."""
         taken: list[InputRecord] = []
         heads = self._heads
         looked = self._looked_at()
         live, patience = now_ms - _LIVE_MS, now_ms - _PATIENCE_MS
         horizon, event_time = self._horizon, self._event_time
-        while heads and len(taken) < limit and not self._waiting:
+        while heads and heads[0][0] <= until_ms and len(taken) < limit and not self._waiting:
             time, rank = heappop(heads)
             queue = self._queues[rank]
             records = queue.records
             # the lane goes on up to the head of the next one; among equal times the lower rank goes first
-            bound = heads[0][0] + (heads[0][1] > rank) if heads else _NEVER
+            bound = heads[0][0] + (heads[0][1] > rank) if heads else NEVER
             arrived, left = queue.batches[0]
             before = len(taken)
             while True:
@@ -150,7 +157,7 @@ class InStepMerger:
                     arrived, left = queue.batches[0]
                 head = event_time(records[0])
                 time = _AT_ONCE if head is None else head
-                if time >= bound or len(taken) >= limit:
+                if time >= bound or time > until_ms or len(taken) >= limit:
                     heappush(heads, (time, rank))
                     break
             queue.settle(len(taken) - before)

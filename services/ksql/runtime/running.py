@@ -14,7 +14,7 @@ import structlog
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, OutputRecord
 from services.ksql.runtime.broker import Lane
-from services.ksql.runtime.merge import InStepMerger
+from services.ksql.runtime.merge import NEVER, InStepMerger
 from services.ksql.runtime.state_log import StoredQuery
 
 _log = structlog.get_logger(__name__)
@@ -72,6 +72,12 @@ class RunningQuery:
         self._outputs: list[OutputRecord] = []
         #: whether there is something to commit; true at first, so that the start positions are durable
         self.dirty = True
+        self._upstream: list[RunningQuery] = []
+        self._leeway_ms = 0
+        #: whether a query stays behind this one, so that it must know how far it is
+        self._is_followed = False
+        #: event time of the oldest record whose results wait for the next commit, and for the one under way
+        self._oldest_processed = self._oldest_drained = NEVER
 
     def restore(self, stored: StoredQuery) -> None:
         """Puts back the state of the last commit."""
@@ -91,7 +97,27 @@ class RunningQuery:
     @property
     def ready(self) -> bool:
         """Whether ``step`` would do something."""
-        return self.state is QueryState.RUNNING and self._merger.ready
+        return self.state is QueryState.RUNNING and self._merger.ready and self._merger.next_ms <= self._limit_ms()
+
+    def stay_behind(self, upstream: list[RunningQuery], leeway_ms: int) -> None:
+        """From now on takes nothing that is newer, by more than the leeway, than what is under way in these queries."""
+        self._upstream, self._leeway_ms = upstream, leeway_ms
+        for query in upstream:
+            query._is_followed = True
+
+    @property
+    def frontier_ms(self) -> int:
+        """The event time of the oldest record that is here, or may be, and whose results have not been handed on."""
+        if self.state is not QueryState.RUNNING:
+            return NEVER
+        return min(self._merger.next_ms, self._oldest_processed, self._oldest_drained)
+
+    def handed_on(self) -> None:
+        """What was drained can be read, or its readers have it."""
+        self._oldest_drained = NEVER
+
+    def _limit_ms(self) -> int:
+        return min([query.frontier_ms for query in self._upstream], default=NEVER) + self._leeway_ms
 
     @property
     def is_caught_up(self) -> bool:
@@ -138,9 +164,12 @@ class RunningQuery:
     def step(self, limit: int) -> int:
         """Processes up to ``limit`` records; gives how many. An error of the engine stops this query alone: what it did
         since the last commit is forgotten, the records are read again when it is started anew."""
-        records = self._merger.take(limit, now := _now_ms())
+        records = self._merger.take(limit, now := _now_ms(), self._limit_ms())
         if not records:
             return 0
+        if self._is_followed:
+            times = [time for time in map(self.query.event_time, records) if time is not None]
+            self._oldest_processed = min([self._oldest_processed, *times])
         try:
             outputs = self.query.process_batch(records, now)
         except Exception as error:
@@ -162,6 +191,7 @@ class RunningQuery:
     def drain(self) -> Pending | None:
         """Hands over what must be committed together, and begins anew. None if the query failed over it."""
         outputs, self._outputs = self._outputs, []
+        self._oldest_drained, self._oldest_processed = min(self._oldest_drained, self._oldest_processed), NEVER
         try:
             outputs.extend(self.query.flush())
             changes = self.query.changes()

@@ -1,0 +1,42 @@
+"""Keeps a query behind the queries whose results it reads beside something else.
+
+A join of events with a table that another query makes reads two topics. In live traffic both are at their end. After an outage both have
+a backlog, and the table's has to go through its query first: were the events not held back, all of them would be joined with rows of
+before. So nothing goes that is newer than what the queries upstream have taken in and handed on, but for some leeway: a change travels
+for up to a commit interval, and live events must not wait for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from services.ksql.runtime.query_spec import QuerySpec
+from services.ksql.runtime.running import RunningQuery
+
+#: how much newer than what is under way upstream a record may be
+LEEWAY_MS = 1_000
+
+
+def relate(queries: Mapping[str, RunningQuery], specs: Mapping[str, QuerySpec]) -> None:
+    """Tells every query that reads more than one topic whom to stay behind. Called whenever queries come or go."""
+    writers: dict[str, list[str]] = {}
+    for query_id in queries:
+        writers.setdefault(specs[query_id].sink.topic, []).append(query_id)
+    for query_id, query in queries.items():
+        topics = specs[query_id].input_topics
+        above = _above(topics, writers, specs) if len(topics) > 1 else set()
+        query.stay_behind([queries[other] for other in sorted(above - {query_id})], LEEWAY_MS)
+
+
+def _above(
+    topics: Iterable[str],
+    writers: Mapping[str, list[str]],
+    specs: Mapping[str, QuerySpec],
+    seen: frozenset[str] = frozenset(),
+) -> set[str]:
+    """Every query whose results reach these topics, however many queries lie between."""
+    found = {query_id for topic in topics for query_id in writers.get(topic, ())} - seen
+    further: set[str] = set()
+    for query_id in found:
+        further |= _above(specs[query_id].input_topics, writers, specs, seen | found)
+    return found | further
