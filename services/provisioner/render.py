@@ -103,6 +103,8 @@ def _values(settings: Settings) -> dict[str, str]:
         "min_insync_replicas": str(settings.min_insync_replicas),
         "bootstrap": settings.servers_bootstrap,
         "pinot_consumer_factory": settings.pinot_consumer_factory,
+        "pinot_replicas": str(settings.pinot_replicas),
+        "pinot_retention_days": str(settings.pinot_retention_days),
         "mysql_host": settings.mysql_host,
         "mysql_port": str(settings.mysql_port),
         "mysql_database": settings.mysql_database,

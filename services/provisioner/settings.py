@@ -47,6 +47,11 @@ class Settings(ServiceSettings):
     #: Pinot 0.11 has the Kafka 2.0 plug-in, Pinot 1.4 and newer have ``...kafka30.KafkaConsumerFactory`` instead
     pinot_consumer_factory: str = "org.apache.pinot.plugin.stream.kafka20.KafkaConsumerFactory"
 
+    #: servers that hold each Pinot segment; more than one needs as many servers, and a deep store for their completed segments
+    pinot_replicas: int = Field(default=1, ge=1, le=9)
+    #: completed segments whose windows are all older are dropped by Pinot's controller
+    pinot_retention_days: int = Field(default=30, ge=1)
+
     source_retention: WindowDuration = timedelta(days=7)
     country_window: WindowDuration = timedelta(minutes=5)
     tumbling_window: WindowDuration = timedelta(minutes=1)

@@ -104,7 +104,7 @@ class Rehearsal:
         done = subprocess.run(
             ["sh", "-ec", self._here(step)],
             cwd=self.folder,
-            env={"UV_SYSTEM_CERTS": "true", **caller, **known},
+            env={**caller, **known},
             capture_output=True,
             text=True,
             timeout=_STEP_WITHIN_S,

@@ -1,0 +1,66 @@
+"""Every query of the boards gives data, and every alert rule can be evaluated, on what the services really publish."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.integration.observability.scraping import Prometheus, running
+from tests.stack import Stack
+from tests.unit.compose.observability import alerts, metrics, queries, scraped
+
+_RATE = 200.0
+_DATA_WITHIN_S = 30.0
+_POLL_S = 0.5
+
+pytestmark = pytest.mark.stack
+
+
+@asynccontextmanager
+async def some_load(stack: Stack) -> AsyncIterator[None]:
+    """The generator runs, and the provisioner has looked at the pipeline and audited it."""
+    async with httpx.AsyncClient(timeout=120) as http:
+        audited = await http.post(f"{stack.url('provisioner')}/provisioner/verify")
+        audited.raise_for_status()
+        started = await http.post(f"{stack.url('generator')}/generator/start", json={"rate": _RATE})
+        started.raise_for_status()
+        (await http.get(f"{stack.url('provisioner')}/provisioner/status")).raise_for_status()
+        try:
+            yield
+        finally:
+            await http.post(f"{stack.url('generator')}/generator/stop")
+
+
+async def without_data(prometheus: Prometheus) -> dict[str, str]:
+    """The boards' queries that give nothing."""
+    return {place: query for place, query in queries().items() if not await prometheus.query(query)}
+
+
+async def test_boards_and_alerts_on_the_running_stack(stack: Stack, tmp_path: Path) -> None:
+    async with some_load(stack), running(stack, tmp_path) as prometheus:
+        deadline = asyncio.get_running_loop().time() + _DATA_WITHIN_S
+        while (missing := await without_data(prometheus)) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_POLL_S)
+        assert missing == {}
+
+        assert {
+            sample["metric"]["job"]: sample["value"][1] for sample in await prometheus.query("up")
+        } == dict.fromkeys(scraped(), "1")
+
+        # An alert that does not fire gives no data; so the metrics that it reads must be ones that are published.
+        published = set(await prometheus.get("metadata"))
+        for name, rule in alerts().items():
+            await prometheus.query(rule["expr"])
+            read = {metric.removesuffix("_bucket") for metric in metrics(rule["expr"])} - {"up"}
+            assert read <= published, name
+
+        rules = [rule for group in (await prometheus.get("rules"))["groups"] for rule in group["rules"]]
+        assert {rule["name"] for rule in rules} == set(alerts())
+        assert {rule["name"]: rule["lastError"] for rule in rules if rule["health"] == "err"} == {}
+        firing = {rule["name"] for rule in rules if rule["state"] == "firing"}
+        assert firing == set()
