@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -45,6 +46,9 @@ class Backend:
 
     def countries(self, view: View) -> Reading[pd.DataFrame]:
         return self.board.read(("countries", view.range), lambda: self.warehouse.countries(view.span()))
+
+    def leaders(self, view: View, countries: Sequence[str]) -> Reading[pd.DataFrame]:
+        return self.board.read(("leaders", view.range), lambda: self.warehouse.leaders(view.span(), countries))
 
     def tumbling(self, view: View) -> Reading[pd.DataFrame]:
         return self.board.read(("tumbling", view.range), lambda: self.warehouse.tumbling(view.span()))

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from services.dashboard.charts.audience import of_window
-
-
-def newest(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the newest complete window, or of the open one while none is complete."""
-    complete = of_window(frame, complete=True)
-    return of_window(frame, complete=False) if complete.empty else complete
+from services.dashboard.charts.audience import newest
 
 
 def active_users(countries: pd.DataFrame | None, zone: str, now_ms: int) -> tuple[int | None, str, list[float]]:

@@ -7,7 +7,7 @@ not ended when the question was asked, so that its numbers still grow.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import isfinite
@@ -24,8 +24,15 @@ from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
 from services.dashboard.settings import Settings
 from shared.errors import PagePulseError
 
-#: rows of a day: 1,440 minutes x 3 sources, or 288 windows x 40 countries, with room
-ROWS: Final = {"country": 20_000, "tumbling": 10_000, "hopping": 10_000, "sessions": 10_000, "devices": 10_000}
+#: with room: rows of a day (1,440 minutes x 3 sources, 288 windows x 5 countries), or five windows of all countries there are
+ROWS: Final = {
+    "country": 1_000,
+    "leaders": 3_000,
+    "tumbling": 10_000,
+    "hopping": 10_000,
+    "sessions": 10_000,
+    "devices": 10_000,
+}
 
 _SQL: Final = Path(__file__).parent / "sql"
 _ERROR_CODE: Final = re.compile(r"'errorCode': (\d+)")
@@ -84,8 +91,12 @@ class Warehouse:
         return cls(lambda: connection)
 
     def countries(self, span: Span) -> pd.DataFrame:
-        """country, window_start, window_end, view_count, user_count, average_age, open"""
+        """country, window_start, window_end, view_count, user_count, average_age, open; the newest windows of the span"""
         return self._windows("country", span)
+
+    def leaders(self, span: Span, countries: Sequence[str]) -> pd.DataFrame:
+        """As ``countries``: all windows of the span, of at most ten countries."""
+        return self._windows("leaders", span, countries=list(countries[:10]))
 
     def tumbling(self, span: Span) -> pd.DataFrame:
         """source, window_start, window_end, view_count, user_count, open"""
@@ -126,9 +137,8 @@ class Warehouse:
         value = float(frame.to_numpy()[0, 0]) if len(frame) else 0.0
         return value if isfinite(value) and value > 0 else None
 
-    def _windows(self, name: str, span: Span) -> pd.DataFrame:
-        bounds = {"since": span.since, "until": span.until, "limit": ROWS[name]}
-        frame = self._rows(name, bounds)
+    def _windows(self, name: str, span: Span, **others: Any) -> pd.DataFrame:
+        frame = self._rows(name, {"since": span.since, "until": span.until, "limit": ROWS[name], **others})
         frame["open"] = frame["window_end"].astype("int64") > span.now
         for column in ("window_start", "window_end"):
             frame[column] = pd.to_datetime(frame[column].astype("int64"), unit="ms", utc=True)

@@ -45,6 +45,12 @@ def of_window(frame: pd.DataFrame, *, complete: bool) -> pd.DataFrame:
     return newest.sort_values(["user_count", "country"], ascending=[False, True], ignore_index=True)
 
 
+def newest(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the newest complete window, or of the open one while none is complete."""
+    complete = of_window(frame, complete=True)
+    return of_window(frame, complete=False) if complete.empty else complete
+
+
 def world(window: pd.DataFrame, look: Look) -> go.Figure:
     """A choropleth of distinct users in one window."""
     fig = figure(look, name="world", height=420, legend=False)
@@ -174,14 +180,15 @@ def by_tier(frame: pd.DataFrame, look: Look) -> go.Figure:
     return fig
 
 
+def leading(frame: pd.DataFrame, top: int = 5) -> list[str]:
+    """The countries with most users in the newest window."""
+    return [str(country) for country in newest(frame).head(top)["country"]]
+
+
 def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
     """Distinct users per window of the countries that lead in the newest complete one, or in the open one if none is."""
     fig = figure(look, name="countries-over-time", height=300, y_title="distinct users")
-    newest = of_window(frame, complete=True)
-    if newest.empty:
-        newest = of_window(frame, complete=False)
-    leaders = newest.head(top)["country"].tolist()
-    for country, colour in zip(leaders, palette.LINES, strict=False):
+    for country, colour in zip(leading(frame, top), palette.LINES, strict=False):
         rows = frame[frame["country"] == country]
         complete, still_open = rows[~rows["open"]], rows[rows["open"]]
         fig.add_scatter(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import pandas as pd
 import streamlit as st
 
 from services.dashboard import panel, view
 from services.dashboard.charts import audience as charts
+from services.dashboard.freshness import Reading
+from services.dashboard.panel import Panels
 
 #: the newest window that has ended, or the one that is still open
 _CHOICES: Final = ("complete", "open")
@@ -73,7 +76,7 @@ def _live() -> None:
         panels.chart(
             f"Leading countries, {now.words}",
             "Distinct users in each 5-minute window, at its start; the ring is the window that is still open.",
-            reading,
+            _leaders(reading, panels),
             lambda frame: charts.over_time(frame, look),
             key="countries-over-time",
         )
@@ -86,3 +89,10 @@ def _live() -> None:
             key="tiers",
             empty="The table of users is empty.",
         )
+
+
+def _leaders(countries: Reading[pd.DataFrame], panels: Panels) -> Reading[pd.DataFrame]:
+    """The leading countries over the whole range; while nobody leads, what is the case with the countries at all."""
+    if countries.value is None or countries.value.empty:
+        return countries
+    return panels.backend.leaders(panels.view, charts.leading(countries.value))

@@ -8,7 +8,6 @@ import streamlit as st
 
 from services.dashboard import panel, tiles, view
 from services.dashboard.charts import audience, sources
-from services.dashboard.figures import newest
 
 
 def render() -> None:
@@ -46,6 +45,6 @@ def _live() -> None:
             "Users by country",
             "Distinct users in the newest 5-minute window; hatched while no window is complete yet.",
             countries,
-            lambda frame: audience.ranked(newest(frame), look, top=8),
+            lambda frame: audience.ranked(audience.newest(frame), look, top=8),
             key="overview-countries",
         )

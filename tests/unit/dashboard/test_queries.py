@@ -27,7 +27,7 @@ def test_every_query_is_bounded_in_time_and_rows(name: str) -> None:
     assert "%(until)s" in sql
     assert "LIMIT" in sql
     assert "--" not in sql
-    filled = apply_parameters(sql, {"since": 1, "until": 2, "limit": 3})
+    filled = apply_parameters(sql, {"since": 1, "until": 2, "limit": 3, "countries": ["Thailand", "Peru"]})
     assert "%" not in filled
 
 
@@ -53,6 +53,14 @@ def test_frames(method: str, table: str) -> None:
     assert not rest
     assert parameters == {"since": SPAN.since, "until": SPAN.until, "limit": parameters["limit"]}
     assert parameters["limit"] in ROWS.values()
+
+
+def test_the_leaders_are_asked_for_by_name_and_are_few() -> None:
+    pinot = Pinot(flowing(NOW))
+    Warehouse(lambda: pinot).leaders(SPAN, ["Côte d'Ivoire", *(f"country {n}" for n in range(20))])
+    ((sql, parameters),) = pinot.asked
+    assert len(parameters["countries"]) == 10
+    assert "country IN ('Côte d''Ivoire', 'country 0'," in apply_parameters(sql, parameters)
 
 
 @pytest.mark.parametrize("method", ["countries", "tumbling", "hopping", "sessions", "devices"])

@@ -1,0 +1,166 @@
+"""How long the dashboard's queries and whole refreshes take with 24 hours of windows in Pinot.
+
+    python -m benchmarks.dashboard [--json FILE] [--write-docs] [--turns 40] [--versions 20]
+
+Starts a stack of its own on ports of its own, fills the sink topics (see ``dashboard_day``), measures, ends the stack.
+A query is timed as a page waits for it: Pinot over HTTP, and the frame made of its answer. A refresh is a whole page with
+the range 24 h as Streamlit runs it: statuses, queries, figures; sidebar included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from streamlit.testing.v1 import AppTest
+
+from benchmarks import dashboard_day
+from benchmarks.document import machine_line, table, write_section
+from benchmarks.harness import arguments, console, machine, report, write_json
+from services.dashboard.queries import Span, Warehouse
+from services.dashboard.settings import Settings
+from tests import stack as local_stack
+
+#: keeps clear of a demo and of the tests' stack
+PORT_OFFSET: Final = 12_000
+PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "controls")
+REFRESHES: Final = 8
+#: answers are shared for a second: a refresh that is to ask must come later
+APART_S: Final = 1.1
+WARM_UP: Final = 5
+QUERY_GOAL_MS: Final = 100
+REFRESH_GOAL_MS: Final = 1_000
+
+Times = dict[str, list[float]]
+
+
+def main() -> None:
+    parser = arguments("The dashboard's queries and refreshes over a day of windows.")
+    parser.add_argument("--turns", type=int, default=40, help="times that each query is asked")
+    parser.add_argument("--versions", type=int, default=20, help="records of each window; the last one counts")
+    parser.add_argument("--write-docs", action="store_true", help="put the result into docs/performance.md")
+    options = parser.parse_args()
+    be_quiet()
+    with tempfile.TemporaryDirectory(prefix="pagepulse-benchmark-") as folder:
+        stack = local_stack.start(Path(folder) / "stack", PORT_OFFSET)
+        try:
+            os.environ.update(stack.environment())
+            filled = asyncio.run(dashboard_day.fill(stack.kafka_bootstrap, stack.url("pinot_broker"), options.versions))
+            console.print("Pinot has " + ", ".join(f"{f['rows']:,} rows of {name}" for name, f in filled.items()))
+            queries, refreshes = measure_queries(options.turns), measure_refreshes()
+        finally:
+            local_stack.stop(stack)
+    result = {
+        "tables": filled,
+        "versions": options.versions,
+        "turns": options.turns,
+        "queries_ms": {name: percentiles(times) for name, times in queries.items()},
+        "refreshes_ms": {name: percentiles(times) for name, times in refreshes.items()},
+        "machine": machine(),
+    }
+    report("Query over 24 h, ms", ("query", "p50", "p95"), rows(result["queries_ms"]))
+    report("Refresh of a page over 24 h, ms", ("page", "p50", "p95"), rows(result["refreshes_ms"]))
+    write_json(options.json, result)
+    if options.write_docs:
+        write_section("dashboard", section(result))
+
+
+def be_quiet() -> None:
+    """No word of Streamlit about running without a browser, none of the pages about a stack that has ended."""
+    logging.disable(logging.WARNING)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
+def measure_queries(turns: int) -> Times:
+    """Milliseconds of each file of services/dashboard/sql, asked in turn, so that all have the same weather."""
+    warehouse = Warehouse.connect(Settings())
+    times: Times = {}
+    for turn in range(WARM_UP + turns):
+        for name, ask in questions(warehouse).items():
+            began = time.perf_counter()
+            ask()
+            if turn >= WARM_UP:
+                times.setdefault(name, []).append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def questions(warehouse: Warehouse) -> dict[str, Callable[[], object]]:
+    """Every query by the name of its file."""
+    span = Span.last(24 * 3600, time.time())
+    leaders = dashboard_day.countries()[:5]
+    return {
+        "country": lambda: warehouse.countries(span),
+        "leaders": lambda: warehouse.leaders(span, leaders),
+        "tumbling": lambda: warehouse.tumbling(span),
+        "hopping": lambda: warehouse.hopping(span),
+        "sessions": lambda: warehouse.sessions(span),
+        "devices": lambda: warehouse.devices(span),
+        "views_total": lambda: warehouse.views_total(span),
+        "sessions_total": lambda: warehouse.sessions_total(span),
+        "newest": lambda: warehouse.newest_event(span),
+    }
+
+
+def measure_refreshes() -> Times:
+    """Milliseconds of whole runs of each page, after one that warms it up."""
+    times: Times = {}
+    for name in PAGES:
+        test = AppTest.from_function(page, args=(name,), default_timeout=30)
+        test.query_params["range"] = "24h"
+        for turn in range(1 + REFRESHES):
+            time.sleep(APART_S)
+            began = time.perf_counter()
+            test.run()
+            if test.exception:
+                raise RuntimeError(f"{name}: {test.exception[0].value}")
+            if turn:
+                times.setdefault(name, []).append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def page(name: str) -> None:
+    """The script of one page; Streamlit takes its text, so it imports what it needs."""
+    import importlib  # noqa: PLC0415
+
+    from services.dashboard import sidebar  # noqa: PLC0415
+
+    sidebar.draw()
+    importlib.import_module(f"services.dashboard.pages.{name}").render()
+
+
+def percentiles(times: list[float]) -> dict[str, float]:
+    return {f"p{share}": round(float(np.percentile(times, share)), 1) for share in (50, 95)}
+
+
+def rows(measured: dict[str, dict[str, float]]) -> list[tuple[str, ...]]:
+    return [(name, f"{found['p50']:,.0f}", f"{found['p95']:,.0f}") for name, found in measured.items()]
+
+
+def section(result: dict[str, Any]) -> str:
+    tables = [(name, f"{f['rows']:,}", f"{f['records']:,}") for name, f in result["tables"].items()]
+    return f"""## The dashboard
+
+`python -m benchmarks.dashboard --write-docs`: 24 hours of windows in Pinot, {result["versions"]} records of each as it
+grew. A query is timed as a page waits for it (Pinot over HTTP, and the frame made of its answer), {result["turns"]} times
+each. A refresh is a whole page with the range 24 h as Streamlit runs it: statuses, queries and figures, the sidebar
+included; {REFRESHES} times each. Meant: p95 of a query at most {QUERY_GOAL_MS} ms, a refresh at most {REFRESH_GOAL_MS:,} ms.
+
+{table(("table", "rows", "records"), tables)}
+
+{table(("query", "p50, ms", "p95, ms"), rows(result["queries_ms"]))}
+
+{table(("refresh of", "p50, ms", "p95, ms"), rows(result["refreshes_ms"]))}
+
+{machine_line(result["machine"])}"""
+
+
+if __name__ == "__main__":
+    main()
