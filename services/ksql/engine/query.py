@@ -6,8 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from services.ksql.engine.build import Builder, internal_key_encoder
+from services.ksql.engine.chunk import Chunk, Integers, Taken
 from services.ksql.engine.describe import topology
+from services.ksql.engine.intake import NEVER, Intake
 from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.base import Batch, Context, Entry, Node
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
@@ -19,7 +23,6 @@ from services.ksql.engine.stats import Stats
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
 
-_NEVER = 1 << 63
 _time = itemgetter(1)
 
 
@@ -112,6 +115,18 @@ class Query:
         parts: Any = memo[1] if memo is not None and memo[0] is source.origin else source.read(record)
         return None if isinstance(parts, str) else parts[2]
 
+    def event_times(self, chunk: Chunk) -> Integers:
+        """The event times of a chunk's records; -1 for poison."""
+        source = self._first.get(chunk.topic)
+        if source is None:
+            return np.full(len(chunk), -1, dtype=np.int64)
+        if source.uses_record_time:
+            return chunk.timestamps
+        if source.is_plain and len(chunk) >= Intake.few:
+            return source.reader.read(chunk).times
+        times = (self.event_time(record) for record in chunk.records())
+        return np.fromiter((-1 if t is None else t for t in times), dtype=np.int64, count=len(chunk))
+
     def process(self, record: InputRecord, now_ms: int | None = None) -> list[OutputRecord]:
         """Carries one record through; what goes to the sink. ``now_ms`` is the wall clock that ``max_ahead_ms`` is measured from."""
         self._process(record, now_ms)
@@ -119,9 +134,13 @@ class Query:
 
     def process_batch(self, records: Iterable[InputRecord], now_ms: int | None = None) -> list[OutputRecord]:
         """The same for many records, in order."""
+        self._process_rows(records, now_ms)
+        return self._take()
+
+    def _process_rows(self, records: Iterable[InputRecord], now_ms: int | None) -> None:
         batch: Batch = []
         current: Source | None = None
-        latest = now_ms + self._max_ahead if self._max_ahead is not None and now_ms is not None else _NEVER
+        latest = now_ms + self._max_ahead if self._max_ahead is not None and now_ms is not None else NEVER
         for record in records:
             source = self._streams.get(record.topic)
             if source is not current:
@@ -138,6 +157,21 @@ class Query:
             else:
                 batch.append(row)
         self._pass_on(current, batch)
+
+    def process_taken(self, taken: Taken, now_ms: int | None = None) -> list[OutputRecord]:
+        """The same for records that were fetched in chunks: column by column where that is possible."""
+        if len(taken) < Intake.few:
+            return self.process_batch(taken.records(), now_ms)
+        latest = now_ms + self._max_ahead if self._max_ahead is not None and now_ms is not None else NEVER
+        for part in Intake(self._streams, latest).parts(taken):
+            if isinstance(part, Taken):
+                self._process_rows(part.records(), now_ms)
+                continue
+            source, batch = part
+            context = self._context
+            context.stats.consumed += len(batch)
+            context.stream_time = max(context.stream_time, int(batch.times.max()))
+            source.down.columns(batch)
         return self._take()
 
     def _pass_on(self, source: Source | None, batch: Batch) -> None:

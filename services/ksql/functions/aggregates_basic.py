@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from pyroaring import BitMap, BitMap64
 
 from services.ksql.functions.aggregate import BaseAggregator, Call, aggregate
@@ -53,8 +55,14 @@ class CountDistinct(BaseAggregator):
             state.add(value & self.mask if self.mask else value)
         return state
 
-    def of(self, values: Sequence[Any]) -> Any:
-        """The state of all these values, at one go."""
+    def of(self, values: Any) -> Any:
+        """The state of all these values, at one go: a sequence, or an array of whole numbers or objects."""
+        if isinstance(values, np.ndarray):
+            if self._type == INTEGER and values.dtype == np.int64:
+                numbers = array("I")
+                numbers.frombytes(values.astype(np.uint32).tobytes())
+                return BitMap(numbers)
+            values = values.tolist()
         if not self.mask:
             return {value for value in values if value is not None}
         try:
@@ -107,6 +115,10 @@ class Sum(BaseAggregator):
     def merge(self, older: Any, newer: Any) -> Any:
         return self._wrap(older + newer)
 
+    def of(self, total: Any, count: int) -> Any:
+        """The state of ``count`` values that add up to ``total``."""
+        return self._wrap(total)
+
 
 @aggregate("AVG", "INTEGER -> DOUBLE", "BIGINT -> DOUBLE", "DOUBLE -> DOUBLE")
 class Average(BaseAggregator):
@@ -129,6 +141,10 @@ class Average(BaseAggregator):
 
     def merge(self, older: Any, newer: Any) -> Any:
         return (self._wrap(older[0] + newer[0]), older[1] + newer[1])
+
+    def of(self, total: Any, count: int) -> Any:
+        """The state of ``count`` values that add up to ``total``."""
+        return (self._wrap(total), count)
 
     def result(self, state: Any) -> float:
         return state[0] / state[1] if state[1] else 0.0

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord
 
 
@@ -65,7 +66,7 @@ class FeedSource(Protocol):
 
     async def start(self) -> None: ...
 
-    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, list[InputRecord]]:
+    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
         """The next records of these partitions, in order; nothing of the others is taken."""
 
     def skip(self, partition: int, offset: int) -> None:

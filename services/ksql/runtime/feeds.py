@@ -13,14 +13,14 @@ from typing import Protocol
 
 import structlog
 
-from services.ksql.engine.records import InputRecord
+from services.ksql.engine.chunk import Chunk
 from services.ksql.runtime.broker import Broker, BrokerError, FeedSource, Lane
 from shared.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
 
 #: a subscriber with more records of a lane than this gets no more of it, unless it waits for it
-_BACKLOG = 10_000
+_BACKLOG = 20_000
 #: how long a poll waits for records: short while the end of a lane is not known yet
 _IDLE_POLL_MS, _SEEKING_POLL_MS = 100, 10
 #: after a poll that brought little, so that a trickle of events is fetched some 60 times a second, not once per event
@@ -35,8 +35,8 @@ class Subscriber(Protocol):
     #: the next offset of each lane that it has not been given
     fetched: dict[Lane, int]
 
-    def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
-        """The next records; ``position`` is the offset after them, ``end`` the end of what can be read."""
+    def deliver(self, lane: Lane, chunk: Chunk | None, *, position: int, end: int) -> None:
+        """The next records, if any; ``position`` is the offset after them, ``end`` the end of what can be read."""
 
     def confirm(self, lane: Lane, checked_ms: int) -> bool:
         """The lane was looked at; True if something here has waited for that."""
@@ -86,7 +86,7 @@ class TopicFeed:
             self._source.skip(name.partition, end)
             lane.position = end
         for subscriber in lane.subscribers:
-            subscriber.deliver(name, [], position=lane.position, end=end)
+            subscriber.deliver(name, None, position=lane.position, end=end)
 
     async def _poll(self, source: FeedSource) -> None:
         while self.lanes:
@@ -98,34 +98,34 @@ class TopicFeed:
             polled = await source.poll(wanted, timeout_ms=_IDLE_POLL_MS if settled else _SEEKING_POLL_MS)
             count = 0
             for partition in list(self.lanes):
-                records = polled.get(partition, [])
-                count += len(records)
-                self._advance(partition, records, source)
+                chunk = polled.get(partition)
+                count += len(chunk) if chunk is not None else 0
+                self._advance(partition, chunk, source)
             await asyncio.sleep(_PAUSE_S if count < _LITTLE and settled else 0)
 
     def _is_wanted(self, partition: int, lane: _FeedLane) -> bool:
         name = Lane(self.topic, partition)
         return any(s.wants(name, 0) for s in lane.subscribers) or all(s.wants(name, _BACKLOG) for s in lane.subscribers)
 
-    def _advance(self, partition: int, records: list[InputRecord], source: FeedSource) -> None:
+    def _advance(self, partition: int, chunk: Chunk | None, source: FeedSource) -> None:
         lane = self.lanes[partition]
         position = source.position(partition)
         end = max(source.end(partition), self._feeds.expected.get(Lane(self.topic, partition), -1))
         ahead = self._feeds.ahead_of(self, partition)
         if ahead is not None and position >= ahead.position:
-            records = [r for r in records if r.offset < ahead.position]
+            chunk = chunk.between(0, ahead.position) if chunk is not None else None
             position, end = ahead.position, max(end, ahead.end)
             ahead.subscribers.extend(lane.subscribers)
             del self.lanes[partition]
         name = Lane(self.topic, partition)
-        if not records and (position, end) == (lane.position, lane.end):
+        if chunk is None and (position, end) == (lane.position, lane.end):
             waited = [s.confirm(name, source.checked_ms(partition)) for s in lane.subscribers]
             if True in waited:
                 self._feeds.wake()
             return
         lane.position, lane.end = position, end
         for subscriber in lane.subscribers:
-            subscriber.deliver(name, records, position=position, end=end)
+            subscriber.deliver(name, chunk, position=position, end=end)
         self._feeds.wake()
 
 
@@ -150,7 +150,7 @@ class Feeds:
                 shared = feed.lanes.get(lane.partition) if feed.topic == lane.topic else None
                 if shared is not None and shared.position == position:
                     shared.subscribers.append(subscriber)
-                    subscriber.deliver(lane, [], position=position, end=shared.end)
+                    subscriber.deliver(lane, None, position=position, end=shared.end)
                     break
             else:
                 if not any(feed.topic == lane.topic and lane.partition in feed.lanes for feed in self._feeds):

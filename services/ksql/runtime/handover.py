@@ -11,12 +11,13 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
 
+from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord
 from services.ksql.runtime.broker import Lane, Outgoing, Span
 from services.ksql.runtime.running import QueryState, RunningQuery
 
 #: records in one step, as in the pump
-_SLICE = 500
+_SLICE = 4_000
 #: more than the merger's margin between a record's arrival and a look at the lanes that are empty
 _AHEAD_MS = 1_000
 
@@ -43,7 +44,7 @@ class Handover:
             if query.id not in self._served and _stands_at(query, lanes, spans):
                 self._served.add(query.id)
                 for lane in lanes:
-                    query.deliver(lane, written[lane], position=spans[lane].end, end=spans[lane].end)
+                    query.deliver(lane, Chunk.of(written[lane]), position=spans[lane].end, end=spans[lane].end)
                 for lane in _siblings(query, lanes):
                     # the transaction is all that was under way for this topic: there is nothing to look for
                     query.confirm(lane, int(time() * 1000) + _AHEAD_MS)

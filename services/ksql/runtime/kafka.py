@@ -157,7 +157,7 @@ class KafkaBroker:
             while remaining:
                 polled = await feed.poll(remaining, timeout_ms=100)
                 for records in polled.values():
-                    yield records
+                    yield list(records.records())
                 remaining = {p for p in remaining if feed.position(p) < bounds[p].end}
         finally:
             await feed.stop()

@@ -8,13 +8,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.ksql.engine.records import InputRecord
+from services.ksql.engine.chunk import Chunk
 from services.ksql.runtime.broker import BrokerError
+from services.ksql.runtime.kafka_chunks import FetchedChunks
 
 #: how long the broker keeps an empty fetch open: idle feeds cost five requests a second and broker
 _FETCH_WAIT_MS = 200
-#: what one poll hands over at most, so that no single step keeps the loop for long
-_POLL_RECORDS = 2_000
+#: a poll that has this many records takes no further partition, so that no single step keeps the loop for long
+_POLL_RECORDS = 5_000
 
 
 def committed_consumer(bootstrap: str) -> AIOKafkaConsumer:
@@ -38,6 +39,7 @@ class KafkaFeed:
         self._positions = dict(positions)
         self._ends: dict[int, int] = {}
         self._consumer = committed_consumer(bootstrap)
+        self._fetched = FetchedChunks(self._consumer)
 
     async def start(self) -> None:
         try:
@@ -54,13 +56,20 @@ class KafkaFeed:
     async def stop(self) -> None:
         await self._consumer.stop()
 
-    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, list[InputRecord]]:
+    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
         lanes = [self._lanes[p] for p in partitions]
+        polled: dict[int, Chunk] = {}
         try:
-            polled = await self._consumer.getmany(*lanes, timeout_ms=timeout_ms, max_records=_POLL_RECORDS)
+            await self._fetched.wait(lanes, timeout_ms / 1000)
+            for lane in lanes:
+                chunk = self._fetched.take(lane)
+                if chunk is not None:
+                    polled[lane.partition] = chunk
+                if sum(map(len, polled.values())) >= _POLL_RECORDS:
+                    break
         except KafkaError as error:
             raise BrokerError(f"topic {self._topic}: {error}") from error
-        return {lane.partition: [_input(record) for record in records] for lane, records in polled.items()}
+        return polled
 
     def skip(self, partition: int, offset: int) -> None:
         self._consumer.seek(self._lanes[partition], offset)
@@ -84,9 +93,3 @@ class KafkaFeed:
     def _state(self, partition: int) -> Any:
         """aiokafka's state of the partition: the last stable offset of the newest fetch is known there without a request."""
         return self._consumer._subscription.subscription.assignment.state_value(self._lanes[partition])
-
-
-def _input(record: Any) -> InputRecord:
-    return InputRecord(
-        record.topic, record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
-    )

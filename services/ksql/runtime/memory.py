@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord
 from services.ksql.runtime.broker import (
     Bounds,
@@ -152,7 +153,7 @@ class MemoryFeed:
     async def stop(self) -> None:
         return None
 
-    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, list[InputRecord]]:
+    async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
         polled = {}
         for partition in partitions:
             log = self._broker.log(Lane(self._topic, partition))
@@ -162,7 +163,7 @@ class MemoryFeed:
             complete = not records or records[-1] is there[-1]
             self._positions[partition] = log.stable if complete else records[-1].offset + 1
             if records:
-                polled[partition] = records
+                polled[partition] = Chunk.of(records)
         return polled
 
     def skip(self, partition: int, offset: int) -> None:

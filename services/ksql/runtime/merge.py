@@ -8,21 +8,24 @@ for; one that is at its end is not, or a quiet partition would stop the query.
 That leaves a race: of a burst of old events that is written just now, one partition shows up here some milliseconds before
 the others, which seem to be at their end. So a record that would move the stream time, and is not of this moment, waits
 until the empty partitions were looked at once more after it came. Live traffic never waits for that.
+
+Many records are merged at once: taking the smallest head, again and again, gives the same order as sorting all records by the
+greatest event time that their partition has shown up to them, so a late record follows its forerunner at once.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from services.ksql.engine.records import InputRecord
+import numpy as np
+
+from services.ksql.engine.chunk import Chunk, Integers, Piece, Taken
 from services.ksql.runtime.broker import Lane
 
 #: records without a usable event time are handed on at once: the engine drops and counts them
 _AT_ONCE = -1
-#: later than every event
-NEVER = 1 << 63
 #: an event not older than this belongs to live traffic
 _LIVE_MS = 10_000
 #: how long after a record the empty partitions must have been looked at: a busy producer sends to its partitions in turn,
@@ -30,41 +33,75 @@ _LIVE_MS = 10_000
 _MARGIN_MS = 300
 #: no record waits longer than this for partitions that nobody can look at
 _PATIENCE_MS = 3_000
+#: later than every event
+NEVER = 1 << 62
+_NOTHING = Taken((), np.empty(0, dtype=np.int64))
+
+
+@dataclass(slots=True)
+class _Held:
+    """A chunk that came at ``arrived``, of which the records before ``start`` have been taken."""
+
+    chunk: Chunk
+    times: Integers
+    arrived: int
+    start: int = 0
 
 
 class _Queue:
-    """The records of one lane that are here. ``batches`` are [time of arrival, records left] of what was fetched together."""
+    """The records of one lane that are here."""
 
-    __slots__ = ("at_end", "batches", "checked", "records")
+    __slots__ = ("at_end", "checked", "held", "size")
 
     def __init__(self) -> None:
-        self.records: deque[InputRecord] = deque()
-        self.batches: deque[list[int]] = deque()
+        self.held: deque[_Held] = deque()
+        self.size = 0
         self.at_end = False
         self.checked = 0
 
-    def settle(self, taken: int) -> None:
-        """Forgets the batches of which all has been taken."""
-        while taken:
-            batch = self.batches[0]
-            if batch[1] > taken:
-                batch[1] -= taken
+    @property
+    def head(self) -> int:
+        """The event time of the first record."""
+        held = self.held[0]
+        return int(held.times[held.start])
+
+    def first(self, count: int) -> tuple[list[Piece], list[Integers], list[int]]:
+        """Up to ``count`` records in pieces, with their event times and times of arrival."""
+        pieces, times, arrived = [], [], []
+        for held in self.held:
+            end = min(len(held.chunk), held.start + count)
+            pieces.append(Piece(held.chunk, held.start, end))
+            times.append(held.times[held.start : end])
+            arrived.append(held.arrived)
+            count -= end - held.start
+            if not count:
+                break
+        return pieces, times, arrived
+
+    def drop(self, count: int) -> None:
+        """Forgets the first ``count`` records."""
+        self.size -= count
+        while count:
+            held = self.held[0]
+            left = len(held.chunk) - held.start
+            if count < left:
+                held.start += count
                 return
-            taken -= batch[1]
-            self.batches.popleft()
+            count -= left
+            self.held.popleft()
 
 
 class InStepMerger:
-    """A pure data structure: records in by lane, records out by event time. Ties go to the lane that was opened first.
+    """A pure data structure: chunks in by lane, records out by event time. Ties go to the lane that was opened first.
 
-    Times of arrival and of looking (``now_ms``, ``checked_ms``) are given by the caller, in milliseconds of the wall clock.
+    ``event_times`` gives the event times of a chunk, -1 for records that have none. Times of arrival and of looking
+    (``now_ms``, ``checked_ms``) are given by the caller, in milliseconds of the wall clock.
     """
 
-    def __init__(self, event_time: Callable[[InputRecord], int | None]) -> None:
-        self._event_time = event_time
+    def __init__(self, event_times: Callable[[Chunk], Integers]) -> None:
+        self._event_times = event_times
         self._ranks: dict[Lane, int] = {}
         self._queues: list[_Queue] = []
-        self._heads: list[tuple[int, int]] = []
         self._waiting: set[int] = set()
         self._horizon = _AT_ONCE
         self.size = 0
@@ -79,7 +116,7 @@ class InStepMerger:
 
     def backlog(self, lane: Lane) -> int:
         """How many records of ``lane`` are here and not taken yet."""
-        return len(self._queues[self._ranks[lane]].records)
+        return self._queues[self._ranks[lane]].size
 
     def is_waiting_for(self, lane: Lane) -> bool:
         """Whether everything stands still until more of ``lane``, or its end, is known."""
@@ -88,28 +125,24 @@ class InStepMerger:
     @property
     def ready(self) -> bool:
         """Whether ``take`` may give something."""
-        return bool(self._heads) and not self._waiting and not self.holding
+        return bool(self.size) and not self._waiting and not self.holding
 
     @property
     def next_ms(self) -> int:
         """The event time of the next record. As long as some lane is waited for, nothing newer than the last one is certain."""
-        head = self._heads[0][0] if self._heads else NEVER
+        head = min((queue.head for queue in self._queues if queue.size), default=NEVER)
         return min(head, self._horizon) if self._waiting else head
 
-    def add(self, lane: Lane, records: Iterable[InputRecord], *, at_end: bool, now_ms: int = 0) -> None:
+    def add(self, lane: Lane, chunk: Chunk | None, *, at_end: bool, now_ms: int = 0) -> None:
         """Appends what was fetched of ``lane``; ``at_end`` says whether the broker holds nothing beyond it."""
         rank = self._ranks[lane]
         queue = self._queues[rank]
-        before = len(queue.records)
-        queue.records.extend(records)
-        added = len(queue.records) - before
-        if added:
-            self.size += added
-            queue.batches.append([now_ms, added])
-            if not before:
-                heappush(self._heads, (self._time(queue.records[0]), rank))
+        if chunk is not None and len(chunk):
+            queue.held.append(_Held(chunk, self._event_times(chunk), now_ms))
+            queue.size += len(chunk)
+            self.size += len(chunk)
         queue.at_end = at_end
-        if queue.records or at_end:
+        if queue.size or at_end:
             self._waiting.discard(rank)
         else:
             self._waiting.add(rank)
@@ -120,58 +153,93 @@ class InStepMerger:
         self._queues[self._ranks[lane]].checked = checked_ms
         self.holding = False
 
-    def take(self, limit: int, now_ms: int = 0, until_ms: int = NEVER) -> list[InputRecord]:
-        """Up to ``limit`` records that may go now, none newer than ``until_ms``."""
-        taken: list[InputRecord] = []
-        heads = self._heads
-        looked = self._looked_at()
-        live, patience = now_ms - _LIVE_MS, now_ms - _PATIENCE_MS
-        horizon, event_time = self._horizon, self._event_time
-        while heads and heads[0][0] <= until_ms and len(taken) < limit and not self._waiting:
-            time, rank = heappop(heads)
-            queue = self._queues[rank]
-            records = queue.records
-            # the lane goes on up to the head of the next one; among equal times the lower rank goes first
-            bound = heads[0][0] + (heads[0][1] > rank) if heads else NEVER
-            arrived, left = queue.batches[0]
-            before = len(taken)
-            while True:
-                if time > horizon:
-                    if time < live and arrived > looked and arrived > patience:
-                        self.holding = True
-                        heappush(heads, (time, rank))
-                        break
-                    horizon = time
-                taken.append(records.popleft())
-                if not records:
-                    queue.settle(len(taken) - before)
-                    before = len(taken)
-                    if not queue.at_end:
-                        self._waiting.add(rank)
-                    looked = self._looked_at()
-                    break
-                left -= 1
-                if not left:
-                    queue.settle(len(taken) - before)
-                    before = len(taken)
-                    arrived, left = queue.batches[0]
-                head = event_time(records[0])
-                time = _AT_ONCE if head is None else head
-                if time >= bound or time > until_ms or len(taken) >= limit:
-                    heappush(heads, (time, rank))
-                    break
-            queue.settle(len(taken) - before)
-            if self.holding:
-                break
-        self._horizon = horizon
-        self.size -= len(taken)
+    def take(self, limit: int, now_ms: int = 0, until_ms: int = NEVER) -> Taken:
+        """Up to ``limit`` records that may go now, none newer than ``until_ms``; none at all only if something is waited for,
+        or nothing so old is here."""
+        lanes = [] if self._waiting else [_Lane(rank, queue) for rank, queue in enumerate(self._queues) if queue.size]
+        if not lanes:
+            return _NOTHING
+        before = 0
+        for lane in lanes:
+            lane.look(max(1, limit // len(lanes)), before)
+            before += len(lane)
+        order = np.argsort(np.concatenate([lane.keys for lane in lanes]), kind="stable")
+        # a lane that goes on beyond what was looked at: nothing behind its last record may go yet
+        ends = [int(np.flatnonzero(order == lane.last)[0]) for lane in lanes if lane.goes_on]
+        order = order[: min([limit, *(end + 1 for end in ends)])]
+        times = np.concatenate([part for lane in lanes for part in lane.times])[order]
+        newer = times > until_ms
+        if newer.any():
+            order = order[: int(newer.argmax())]
+        if len(order):
+            order = order[: self._held_back(lanes, order, times[: len(order)], now_ms)]
+        self._horizon = max(self._horizon, int(times[: len(order)].max(initial=_AT_ONCE)))
+        return self._taken(lanes, order, times[: len(order)])
+
+    def _held_back(self, lanes: Sequence[_Lane], order: Integers, times: Integers, now_ms: int) -> int:
+        """How many of these records may go before one that waits for a look at the empty lanes."""
+        looked = np.full(len(order), min((q.checked for q in self._queues if not q.size), default=NEVER))
+        for lane in lanes:
+            if not lane.goes_on:
+                emptied = np.flatnonzero(order == lane.last)
+                if len(emptied):
+                    after = int(emptied[0]) + 1
+                    looked[after:] = np.minimum(looked[after:], lane.queue.checked)
+        if looked[-1] == NEVER:
+            return len(order)
+        arrived = np.concatenate([lane.arrived() for lane in lanes])[order]
+        before = np.maximum.accumulate(np.concatenate(([self._horizon], times)))[:-1]
+        waits = (times > before) & (times < now_ms - _LIVE_MS)
+        waits &= (arrived > looked - _MARGIN_MS) & (arrived > now_ms - _PATIENCE_MS)
+        first = int(waits.argmax())
+        self.holding = bool(waits[first])
+        return first if self.holding else len(order)
+
+    def _taken(self, lanes: Sequence[_Lane], order: Integers, times: Integers) -> Taken:
+        """Takes the records out of their queues."""
+        numbers = np.repeat(np.arange(len(lanes)), [len(lane) for lane in lanes])[order]
+        counts = np.bincount(numbers, minlength=len(lanes)).tolist()
+        pieces: list[Piece] = []
+        shifts, left = [], 0
+        for lane, count in zip(lanes, counts, strict=True):
+            shifts.append(left)
+            left += len(lane) - count
+            pieces += lane.take(count)
+            if not lane.queue.size and not lane.queue.at_end:
+                self._waiting.add(lane.rank)
+        self.size -= len(order)
+        usable = times[times >= 0]
+        return Taken(pieces, order - np.asarray(shifts)[numbers], int(usable.min()) if len(usable) else None)
+
+
+class _Lane:
+    """The next records of a queue, as far as one ``take`` looks: ``last`` is the number of the last one of them."""
+
+    __slots__ = ("_arrived", "_pieces", "goes_on", "keys", "last", "queue", "rank", "times")
+
+    def __init__(self, rank: int, queue: _Queue) -> None:
+        self.rank = rank
+        self.queue = queue
+
+    def look(self, count: int, before: int) -> None:
+        """Looks at up to ``count`` records, which are numbered from ``before`` on."""
+        self._pieces, self.times, self._arrived = self.queue.first(count)
+        self.keys = np.maximum.accumulate(np.concatenate(self.times))
+        self.last = before + len(self.keys) - 1
+        self.goes_on = len(self.keys) < self.queue.size or not self.queue.at_end
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def arrived(self) -> Integers:
+        return np.repeat(self._arrived, [len(piece) for piece in self._pieces])
+
+    def take(self, count: int) -> list[Piece]:
+        """Takes the first ``count`` records out of the queue."""
+        self.queue.drop(count)
+        taken = []
+        for piece in self._pieces:
+            if count:
+                taken.append(Piece(piece.chunk, piece.start, min(piece.end, piece.start + count)))
+                count -= len(taken[-1])
         return taken
-
-    def _looked_at(self) -> int:
-        """Records that came up to this time need not wait: every empty lane was looked at since."""
-        empty = [queue.checked - _MARGIN_MS for queue in self._queues if not queue.records]
-        return min(empty, default=1 << 62)
-
-    def _time(self, record: InputRecord) -> int:
-        time = self._event_time(record)
-        return _AT_ONCE if time is None else time

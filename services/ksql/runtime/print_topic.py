@@ -32,7 +32,7 @@ class PrintedTopic:
         """The next lines as soon as there are any; None after the last one of a LIMIT."""
         while self._remaining is None or self._remaining > 0:
             polled = await self._feed.poll(self._partitions, timeout_ms=_POLL_MS)
-            lines = list(self._lines(record for records in polled.values() for record in records))
+            lines = list(self._lines(record for chunk in polled.values() for record in chunk.records()))
             if lines:
                 return "".join(lines)
         return None

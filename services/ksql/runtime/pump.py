@@ -9,7 +9,7 @@ from time import monotonic
 from services.ksql.runtime.running import RunningQuery
 
 #: records in one slice: some 5 to 10 ms of work
-_SLICE = 500
+_SLICE = 4_000
 #: with more records than this uncommitted the pump waits for the commit, so that a slow broker does not fill the memory
 _UNCOMMITTED = 100_000
 _ROOM_S = 0.01

@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import groupby
-from operator import attrgetter
 
 import structlog
 
+from services.ksql.engine.chunk import Chunk, Taken
 from services.ksql.engine.query import Query
-from services.ksql.engine.records import InputRecord, OutputRecord
+from services.ksql.engine.records import OutputRecord
 from services.ksql.runtime.broker import Lane
 from services.ksql.runtime.merge import NEVER, InStepMerger
 from services.ksql.runtime.state_log import StoredQuery
@@ -64,7 +63,7 @@ class RunningQuery:
         self.error: str | None = None
         self.meter = Meter()
         self.progress = {lane: LaneProgress(position, -1) for lane, position in positions.items()}
-        self._merger = InStepMerger(query.event_time)
+        self._merger = InStepMerger(query.event_times)
         for lane in positions:
             self._merger.open(lane)
         #: the next offset to be delivered, per lane
@@ -142,15 +141,15 @@ class RunningQuery:
             return True
         return self._merger.is_waiting_for(lane) or self._merger.backlog(lane) < backlog
 
-    def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
+    def deliver(self, lane: Lane, chunk: Chunk | None, *, position: int, end: int) -> None:
         if self.state is QueryState.ERROR:
             # It takes no part any more, and must not hold up those that read the same feed.
             return
-        if position < (fetched := self.fetched[lane]) or (records and records[0].offset < fetched):
-            # it came by way of the handover already
-            records = [record for record in records if record.offset >= fetched]
-            position = max(position, fetched)
-        self._merger.add(lane, records, at_end=position >= end >= 0, now_ms=_now_ms())
+        # what is before that came by way of the handover already
+        fetched = self.fetched[lane]
+        position = max(position, fetched)
+        chunk = chunk.between(fetched, position) if chunk is not None else None
+        self._merger.add(lane, chunk, at_end=position >= end >= 0, now_ms=_now_ms())
         self.fetched[lane] = position
         self.progress[lane].end = end
         if not self._merger.backlog(lane):
@@ -164,22 +163,21 @@ class RunningQuery:
     def step(self, limit: int) -> int:
         """Processes up to ``limit`` records; gives how many. An error of the engine stops this query alone: what it did
         since the last commit is forgotten, the records are read again when it is started anew."""
-        records = self._merger.take(limit, now := _now_ms(), self._limit_ms())
-        if not records:
+        taken = self._merger.take(limit, now := _now_ms(), self._limit_ms())
+        if not taken:
             return 0
-        if self._is_followed:
-            times = [time for time in map(self.query.event_time, records) if time is not None]
-            self._oldest_processed = min([self._oldest_processed, *times])
+        if self._is_followed and taken.oldest is not None:
+            self._oldest_processed = min(self._oldest_processed, taken.oldest)
         try:
-            outputs = self.query.process_batch(records, now)
+            outputs = self.query.process_taken(taken, now)
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}")
             _log.exception("query failed", query=self.id)
             return 0
         self._outputs.extend(outputs)
-        self._count(records)
+        self._count(taken)
         self.dirty = True
-        return len(records)
+        return len(taken)
 
     def fail(self, message: str) -> None:
         """Stops the query for good, without what is not committed."""
@@ -205,23 +203,17 @@ class RunningQuery:
         self.dirty = False
         return Pending(outputs, changes, self.positions)
 
-    def _count(self, records: list[InputRecord]) -> None:
+    def _count(self, taken: Taken) -> None:
         consumed, consumed_bytes = self.meter.consumed, self.meter.consumed_bytes
-        progress = self.progress
-        for topic, group in groupby(records, key=_topic):
-            run = list(group)
-            size = sum([len(r.value) for r in run if r.value]) + sum([len(r.key) for r in run if r.key])
-            consumed[topic] = consumed.get(topic, 0) + len(run)
-            consumed_bytes[topic] = consumed_bytes.get(topic, 0) + size
-            for partition, offset in {r.partition: r.offset for r in run}.items():
-                progress[Lane(topic, partition)].position = offset + 1
-        for lane, entry in progress.items():
+        for piece in taken.pieces:
+            chunk = piece.chunk
+            consumed[chunk.topic] = consumed.get(chunk.topic, 0) + len(piece)
+            consumed_bytes[chunk.topic] = consumed_bytes.get(chunk.topic, 0) + chunk.size(piece.start, piece.end)
+            self.progress[Lane(chunk.topic, chunk.partition)].position = int(chunk.offsets[piece.end - 1]) + 1
+        for lane, entry in self.progress.items():
             if not self._merger.backlog(lane):
                 entry.position = self.fetched[lane]
         self.meter.last_consumed_ms = _now_ms()
-
-
-_topic = attrgetter("topic")
 
 
 def _now_ms() -> int:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.query import Query
 from services.ksql.runtime.broker import Lane
 from services.ksql.runtime.running import RunningQuery
@@ -43,8 +44,8 @@ class TransientQuery(RunningQuery):
     def ready(self) -> bool:
         return not self._finished and len(self._rows) < self._backlog and super().ready
 
-    def deliver(self, lane: Lane, records: list[Any], *, position: int, end: int) -> None:
-        super().deliver(lane, records, position=position, end=end)
+    def deliver(self, lane: Lane, chunk: Chunk | None, *, position: int, end: int) -> None:
+        super().deliver(lane, chunk, position=position, end=end)
         self._check_end()
 
     def step(self, limit: int) -> int:

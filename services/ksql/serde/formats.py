@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.ksql.model.schema import Column, Format
-from services.ksql.serde import delimited, json, json_writer, kafka
+from services.ksql.serde import delimited, json, json_columns, json_writer, kafka
+from services.ksql.serde.json_columns import DecodeMany
 
 Decode = Callable[[bytes], tuple[Any, ...]]
 Encode = Callable[[Sequence[Any]], bytes | None]
@@ -31,6 +32,17 @@ def decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) ->
             return kafka.decoder(columns)
     nothing = (None,) * len(columns)
     return lambda data: nothing
+
+
+def many_decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) -> DecodeMany | None:
+    """Reads the bytes of many records at once into columns, or gives None where they must be read one by one, as ``decoder``
+    does it. None instead of a function where that is always so."""
+    match form.name.upper():
+        case "JSON" if columns and not _is_bare(form, columns, is_key=is_key):
+            return json_columns.objects_decoder(columns, json.field_names)
+        case "KAFKA":
+            return kafka.many_decoder(columns)
+    return None
 
 
 def encoder(form: Format, columns: Sequence[Column], *, is_key: bool = False, keep_nulls: bool = False) -> Encode:

@@ -47,7 +47,7 @@ def _load(data: bytes) -> Any:
         return load_first(data)
 
 
-def _names(present: Iterable[str], columns: Sequence[str]) -> tuple[str, ...]:
+def field_names(present: Iterable[str], columns: Sequence[str]) -> tuple[str, ...]:
     """For each column the name of the field that feeds it."""
     upper: dict[str, str] = {}
     exact = set()
@@ -79,7 +79,7 @@ def object_decoder(columns: Sequence[Column]) -> Decode:
     shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def learn(shape: tuple[str, ...]) -> tuple[str, ...]:
-        chosen = _names(shape, names)
+        chosen = field_names(shape, names)
         if len(shapes) < _SHAPES_KEPT:
             shapes[shape] = chosen
         return chosen

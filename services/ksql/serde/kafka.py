@@ -6,9 +6,12 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
 from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.json_columns import DecodeMany
 
 _STRUCTS = {
     BaseType.INTEGER: struct.Struct(">i"),
@@ -35,6 +38,24 @@ def decoder(columns: Sequence[Column]) -> Callable[[bytes], tuple[Any, ...]]:
     if base is BaseType.BYTES:
         return lambda data: (data,)
     return lambda data: (data.decode("utf-8", "replace"),)
+
+
+def many_decoder(columns: Sequence[Column]) -> DecodeMany | None:
+    """Reads whole numbers of many records at once; None where there are others, or bytes that are none."""
+    base = columns[0].type.base if columns else BaseType.STRING
+    if base not in (BaseType.INTEGER, BaseType.BIGINT):
+        return None
+    size = _STRUCTS[base].size
+
+    def decode(data: Sequence[bytes | None]) -> list[Any] | None:
+        try:
+            if set(map(len, data)) != {size}:  # type: ignore[arg-type] # None is refused, too
+                return None
+        except TypeError:
+            return None
+        return [np.frombuffer(b"".join(data), dtype=f">i{size}").astype(np.int64)]  # type: ignore[arg-type]
+
+    return decode
 
 
 def encoder(columns: Sequence[Column]) -> Callable[[Sequence[Any]], bytes | None]:

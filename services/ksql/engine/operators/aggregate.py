@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from services.ksql.engine.column_expressions import compile_columns
+from services.ksql.engine.columns import Columns
 from services.ksql.engine.expressions import compile_row
 from services.ksql.engine.layout import layout_of
 from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.bulk import Bulk
+from services.ksql.engine.operators.grouping import Groups, grouped
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store, pack, unpack
 from services.ksql.functions.aggregate import Aggregator
@@ -30,6 +33,7 @@ class Aggregates:
         self._counts = [len(arguments) for arguments in self._arguments]
         flat = [argument for arguments in self._arguments for argument in arguments]
         self.values = compile_row(flat, source.layout)
+        self.value_columns = compile_columns(flat, source.layout)
         self.update = self._method("add")
         self.undo = self._method("undo")
         self.finish = self._finisher()
@@ -96,6 +100,7 @@ class AggregateNode(Node):
         self.inputs = (source,)
         self.aggregates = Aggregates(context, step, source)
         self._group = compile_row([g.expression for g in step.group_by], source.layout)
+        self._group_columns = compile_columns([g.expression for g in step.group_by], source.layout)
         self._wants_old = False
         #: with a cache: (key, window) -> (old row, state) of what changed since the last flush; a state of None is a tombstone
         self._pending: dict[tuple[Key, Window | None], tuple[Row | None, State | None]] | None = None
@@ -118,6 +123,10 @@ class AggregateNode(Node):
                 change(key, finish(key, state), before, state[0], w)
             elif before is not None and w is not None:
                 change(key, None, before, w[1], w)
+
+    def groups(self, batch: Columns) -> Groups:
+        """The groups of all rows, those with a NULL in their key too."""
+        return grouped([make() for make in self._group_columns(batch)])
 
     def group(self, r: Row, t: int, w: Window | None) -> Key | None:
         """The group of a row; None, and counted, where a group expression is NULL."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.ksql.engine.columns import Columns
 from services.ksql.engine.layout import Layout
 from services.ksql.engine.records import OutputRecord, Window
 from services.ksql.engine.state import Store
@@ -65,6 +66,10 @@ class Node:
         row = self.row
         for r, t in batch:
             row(r, t, None)
+
+    def columns(self, batch: Columns) -> None:
+        """The same rows column by column; operators that have no use for columns take them as rows."""
+        self.rows(batch.batch())
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         """A record without a value ends here, unless an operator says otherwise."""

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from services.ksql.engine.columns import is_whole
 from services.ksql.functions.aggregate import Aggregator, BaseAggregator
 from services.ksql.functions.aggregates_basic import Average, Count, CountDistinct, Max, Min, Sum
 from services.ksql.model.types import DOUBLE
 
-Fold = Callable[[Sequence[Any]], Any]
+#: of a column of values, which may be an array
+Fold = Callable[[Any], Any]
 
 
 def _orderless(part: Aggregator) -> bool:
@@ -22,8 +26,15 @@ def _orderless(part: Aggregator) -> bool:
     return isinstance(part, Count | CountDistinct | Max | Min)
 
 
-def _count(column: Sequence[Any]) -> int:
-    return len(column) - column.count(None)
+def _count(column: Any) -> int:
+    if isinstance(column, np.ndarray):
+        return len(column) if is_whole(column) else _count(column.tolist())
+    return len(column) - int(column.count(None))
+
+
+def _listed(fold: Fold) -> Fold:
+    """For a fold that needs Python's own values."""
+    return lambda column: fold(column.tolist() if isinstance(column, np.ndarray) else column)
 
 
 def _fold(part: Aggregator) -> Fold:
@@ -33,7 +44,11 @@ def _fold(part: Aggregator) -> Fold:
     if isinstance(part, Max | Min):
         best: Callable[[Any], Any] = max if isinstance(part, Max) else min
 
-        def extreme(column: Sequence[Any]) -> Any:
+        def extreme(column: Any) -> Any:
+            if isinstance(column, np.ndarray):
+                if is_whole(column):
+                    return int(column.max() if best is max else column.min())
+                column = column.tolist()
             try:
                 return best(column)
             except TypeError:  # there are NULLs among them
@@ -42,6 +57,8 @@ def _fold(part: Aggregator) -> Fold:
         return extreme
     if isinstance(part, CountDistinct):
         return part.of
+    if isinstance(part, Sum | Average):
+        return _total(part)
 
     def one_by_one(column: Sequence[Any]) -> Any:
         state = part.initial()
@@ -49,7 +66,19 @@ def _fold(part: Aggregator) -> Fold:
             state = part.add(state, value)
         return state
 
-    return one_by_one
+    return _listed(one_by_one)
+
+
+def _total(part: Sum | Average) -> Fold:
+    """Whole numbers wrap round, so it does not matter that the array's sum does."""
+
+    def total(column: Any) -> Any:
+        if isinstance(column, np.ndarray) and is_whole(column):
+            return part.of(int(column.sum()), len(column))
+        values = [v for v in (column.tolist() if isinstance(column, np.ndarray) else column) if v is not None]
+        return part.of(sum(values), len(values))
+
+    return total
 
 
 class Bulk:
@@ -74,8 +103,11 @@ class Bulk:
 
     def fold(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Of the values of some rows, at least one."""
-        columns = list(zip(*rows, strict=True))
-        return [len(rows) if fold is None else fold(columns[at]) for fold, at in self._folds]
+        return self.fold_columns(len(rows), list(zip(*rows, strict=True)))
+
+    def fold_columns(self, count: int, columns: Sequence[Any]) -> list[Any]:
+        """The same for values by column, as arrays or sequences of ``count`` values."""
+        return [count if fold is None else fold(columns[at]) for fold, at in self._folds]
 
     def merge(self, state: list[Any], folded: list[Any]) -> None:
         for index, merge in enumerate(self._merges):

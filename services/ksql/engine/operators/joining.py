@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.ksql.engine.columns import Columns
 from services.ksql.engine.expressions import compile_one
 from services.ksql.engine.layout import layout_of
 from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
@@ -30,6 +31,12 @@ class Side(Node):
             self._join.left_rows(batch)
         else:
             super().rows(batch)
+
+    def columns(self, batch: Columns) -> None:
+        if self._is_left:
+            self._join.left_columns(batch)
+        else:
+            super().columns(batch)
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         (self._join.left_change if self._is_left else self._join.right_change)(key, new, old, t, w)
@@ -74,6 +81,10 @@ class Join(Node):
         """The same as ``left_row`` for each."""
         for r, t in batch:
             self.left_row(r, t, None)
+
+    def left_columns(self, batch: Columns) -> None:
+        """The same rows column by column."""
+        self.left_rows(batch.batch())
 
     def right_row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream on its right")

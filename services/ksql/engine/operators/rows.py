@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from services.ksql.engine.column_expressions import compile_columns
+from services.ksql.engine.columns import Columns
 from services.ksql.engine.expressions import compile_predicate, compile_row
 from services.ksql.engine.layout import Layout, layout_of
 from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
@@ -31,6 +35,12 @@ class Filter(Node):
     def rows(self, batch: Batch) -> None:
         holds = self._holds
         self.down.rows([one for one in batch if holds(one[0], one[1], None)])
+
+    def columns(self, batch: Columns) -> None:
+        holds = self._holds
+        kept = np.fromiter((holds(r, t, None) for r, t in batch.batch()), dtype=bool, count=len(batch))
+        if kept.any():
+            self.down.columns(batch.select(kept))
 
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         if new is not None and not self._holds(new, t, w):
@@ -65,7 +75,9 @@ class Project(Node):
         self._wants_old = False
         keys = [ColumnRef(name, STRING) for name in step.keys]
         self._key = compile_row(keys, source.layout)
-        self._make = compile_row([*keys, *(v.expression for v in step.values)], source.layout)
+        expressions = [*keys, *(v.expression for v in step.values)]
+        self._make = compile_row(expressions, source.layout)
+        self._make_columns = compile_columns(expressions, source.layout)
         self._same_key = step.keys == source.layout.names[: source.layout.keys]
         self._nulls: Row = (None,) * len(step.values)
 
@@ -75,6 +87,9 @@ class Project(Node):
     def rows(self, batch: Batch) -> None:
         make = self._make
         self.down.rows([(make(r, t, None), t) for r, t in batch])
+
+    def columns(self, batch: Columns) -> None:
+        self.down.columns(Columns(self._make_columns(batch), batch.times))
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         self.down.null_row(self._key(r, t, w) + self._nulls, t, w)

@@ -9,18 +9,25 @@ end is a whole retention (grace and gap, unless the statement says more) behind 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
+from services.ksql.engine.columns import Column, Columns
 from services.ksql.engine.operators.aggregate import AggregateNode, State
 from services.ksql.engine.operators.base import Batch, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.operators.grouping import heaps
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import AggregateStep, WindowSpec
+
+#: rows between two that must go their usual way, for columns to be worth it
+_MANY = 32
 
 
 class SessionAggregate(AggregateNode):
@@ -122,9 +129,53 @@ class SessionAggregate(AggregateNode):
                     newest[run.partition] = t
         for run in runs.values():
             self._finish(run, bulk)
-        self._advance(newest)
-        for partition in newest:
-            self._forget(partition, self._stored.now(partition) - self._retention)
+        self._settle(newest)
+
+    def columns(self, batch: Columns) -> None:
+        """The same with columns: all rows up to the first that must go its usual way, then that one, and so on."""
+        bulk = self.aggregates.bulk
+        if self._pending is None or bulk is None:
+            super().columns(batch)
+            return
+        keys, numbers = self.groups(batch)
+        values = [make() for make in self.aggregates.value_columns(batch)]
+        start = 0
+        while start < len(batch):
+            end = self._bring_in(keys, numbers[start:], batch.times[start:], [v[start:] for v in values], bulk) + start
+            # where there are many such rows, some go their way together
+            rest = end + 1 if end - start > _MANY else end + _MANY
+            if end < len(batch):
+                self.rows(batch.select(slice(end, rest)).batch())
+            start = rest
+
+    def _bring_in(
+        self, keys: Sequence[Key], numbers: Column, times: Column, values: Sequence[Column], bulk: Bulk
+    ) -> int:
+        """Brings in the first rows, as many as lengthen the newest sessions of their keys or lie within; gives how many."""
+        top = int(times.max())
+        runs = {}
+        count = len(times)
+        for number, rows in heaps(numbers):
+            run = self._begin(keys[number], top)
+            if run is None:
+                count = min(count, int(rows[0]))
+                continue
+            own = times[rows]
+            ends = np.maximum.accumulate(np.concatenate(([run.end], own)))
+            outside = np.flatnonzero((own < run.start) | (own > ends[:-1] + self._gap))
+            if len(outside):
+                count = min(count, int(rows[outside[0]]))
+            runs[number] = run, rows, ends
+        newest: dict[int, int] = {}
+        for run, rows, ends in runs.values():
+            run.count = int(np.searchsorted(rows, count))
+            if run.count:
+                run.end = int(ends[run.count])
+                run.folded = bulk.fold_columns(run.count, [column[rows[: run.count]] for column in values])
+                newest[run.partition] = max(run.end, newest.get(run.partition, -1))
+                self._finish(run, bulk)
+        self._settle(newest)
+        return count
 
     def _begin(self, key: Key, top: int) -> _Run | None:
         """The newest session of a key, if it is still open when stream time has come to ``top``."""
@@ -142,16 +193,24 @@ class SessionAggregate(AggregateNode):
             self._clock.advance(partition, t)
             self._stored.advance(partition, t)
 
+    def _settle(self, newest: Mapping[int, int]) -> None:
+        """Advances the clocks, and forgets the sessions that leave the store by that."""
+        self._advance(newest)
+        for partition in newest:
+            self._forget(partition, self._stored.now(partition) - self._retention)
+
     def _finish(self, run: _Run, bulk: Bulk) -> None:
         """Brings the rows of a run into its session."""
         pending, key = self._pending, run.key
         sessions = self._store.get(key)
-        if not run.values or pending is None or sessions is None:
+        if run.values:
+            run.folded = bulk.fold(run.values)
+        if run.folded is None or pending is None or sessions is None:
             return
         old, new = (run.start, run.first_end), (run.start, run.end)
         before = self._old(key, sessions[old], old)
         state = sessions.pop(old)
-        bulk.merge(state, bulk.fold(run.values))
+        bulk.merge(state, run.folded)
         state[0] = run.end
         sessions[new] = state
         self._store.put(key, sessions)
@@ -210,7 +269,7 @@ class SessionAggregate(AggregateNode):
 class _Run:
     """Rows that belong to one session, from its end ``first_end`` to its end ``end``."""
 
-    __slots__ = ("end", "first_end", "key", "partition", "start", "values")
+    __slots__ = ("count", "end", "first_end", "folded", "key", "partition", "start", "values")
 
     def __init__(self, key: Key, partition: int, start: int, end: int) -> None:
         self.key = key
@@ -218,3 +277,6 @@ class _Run:
         self.start = start
         self.first_end = self.end = end
         self.values: list[Row] = []
+        self.count = 0
+        #: their states together
+        self.folded: list[Any] | None = None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from services.ksql.engine.chunk import Piece
+from services.ksql.engine.columns import Column, Columns
 from services.ksql.engine.layout import layout_of
 from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.reading import Origin, Reader, gathered
 from services.ksql.engine.records import InputRecord, Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import SourceStep
 from services.ksql.model.schema import PSEUDO_COLUMNS, SourceKind
+from services.ksql.model.types import BIGINT, DOUBLE, INTEGER
 from services.ksql.serde.errors import DecodeError
 from services.ksql.serde.formats import decoder
 from services.ksql.serde.keys import split_window
@@ -32,18 +36,24 @@ class Source(Node):
         self.origin = source
         self._window = source.window
         self._key_columns = source.schema.key
-        self._value_columns = tuple(c for c in source.schema.value if c.header is None)
+        self.numeric_key = any(c.type in (INTEGER, BIGINT, DOUBLE) for c in source.schema.key)
+        self.value_columns = tuple(c for c in source.schema.value if c.header is None)
         self._decode_key = decoder(source.key_format, self._key_columns, is_key=True)
-        self._decode_value = decoder(source.value_format, self._value_columns)
-        self._null_key: Row = (None,) * len(self._key_columns)
-        self._null_value: Row = (None,) * len(self._value_columns)
+        self._decode_value = decoder(source.value_format, self.value_columns)
+        self.null_key: Row = (None,) * len(self._key_columns)
+        self.null_value: Row = (None,) * len(self.value_columns)
         self._known_keys: dict[bytes, Row] = {}
         #: whether the row is just key and value, the same for every query over this source
         self._is_shared = False
+        #: where the columns of a row come from; None if one of them can only be had record by record
+        self.origins: list[Origin] | None = None
         self._build = self._builder(step, hidden)
         self._time = self._event_time()
         #: whether the event time is the record's own timestamp
         self.uses_record_time = self._time is None
+        #: the value column with the event time, 0 where it is the record's own; None if it takes more to find it
+        self.time_at = self._time_column()
+        self.reader = Reader(self)
         self._store: Store[Any] = Store(self.name, tracked=context.tracked)
 
     def _builder(self, step: SourceStep, hidden: tuple[str, ...]) -> Callable[..., Row]:
@@ -52,7 +62,7 @@ class Source(Node):
         prefix = f"{step.alias}_" if step.alias else ""
         for index, column in enumerate(self._key_columns):
             fragments[prefix + column.name] = f"k[{index}]"
-        for index, column in enumerate(self._value_columns):
+        for index, column in enumerate(self.value_columns):
             fragments[prefix + column.name] = f"v[{index}]"
         scope: dict[str, Any] = {"header": _header}
         for column in self.origin.schema.value:
@@ -70,10 +80,11 @@ class Source(Node):
             if name in hidden:
                 fragments.setdefault(name, text)
         names = [*(c.name for c in step.schema.columns), *hidden]
+        self.origins = _origins([fragments[n] for n in names])
         nk = len(step.schema.key)
         if [fragments[n] for n in names] == [
             *(f"k[{i}]" for i in range(nk)),
-            *(f"v[{i}]" for i in range(len(self._value_columns))),
+            *(f"v[{i}]" for i in range(len(self.value_columns))),
         ]:
             text = "k + v"
             self._is_shared = True
@@ -92,11 +103,23 @@ class Source(Node):
         if column.name in keys:
             at = keys.index(column.name)
             return lambda k, v, m: extract(k[at])
-        values = [c.name for c in self._value_columns]
+        values = [c.name for c in self.value_columns]
         if column.name in values:
             position = values.index(column.name)
             return lambda k, v, m: extract(v[position])
         return lambda k, v, m: m.timestamp
+
+    def _time_column(self) -> int | None:
+        column = self.origin.timestamp
+        if column is None:
+            return 0
+        values = [c.name for c in self.value_columns]
+        return values.index(column.name) if column.pattern is None and column.name in values else None
+
+    def columns_of(self, pieces: Sequence[Piece], order: Column, times: Column) -> Columns | None:
+        """The rows of these records of a plain stream, none of them dropped or without a value; None if they cannot be had
+        in columns."""
+        return None if self.origins is None else gathered(self.reader, self.origins, pieces, order, times)
 
     def read(self, record: InputRecord) -> Parts | str:
         """Key, value, event time and window of a record, or the cause why it is dropped."""
@@ -115,16 +138,22 @@ class Source(Node):
             if data is None:
                 if self.is_table:
                     return "null_key"
-                k = self._null_key
+                k = self.null_key
             else:
                 if self._window is not None:
                     data, w = split_window(data, self._window)
-                k = self._known_keys.get(data) or self._key(data)
-            v = self._null_value if record.value is None else self._decode_value(record.value)
+                k = self.key_of(data)
+            v = self.null_value if record.value is None else self._decode_value(record.value)
             t = record.timestamp if self._time is None else self._time(k, v, record)
         except (DecodeError, ValueError, OverflowError):
             return "malformed"
         return (k, v, t, w) if t >= 0 else "no_event_time"
+
+    def key_of(self, data: bytes | None) -> Row:
+        """The key columns that these bytes hold."""
+        if data is None:
+            return self.null_key
+        return self._known_keys.get(data) or self._key(data)
 
     def _key(self, data: bytes) -> Row:
         key = self._decode_key(data)
@@ -195,10 +224,24 @@ class Source(Node):
         return f"{self.origin.name} ({self.topic})"
 
 
+def _origins(fragments: Sequence[str]) -> list[Origin] | None:
+    origins: list[Origin] = []
+    for text in fragments:
+        kind, at = _ORIGINS.get(text[:2], (text, 0))
+        if kind in ("key", "value"):
+            at = int(text[2:-1])
+        elif kind not in _WHOLE_ORIGINS:
+            return None
+        origins.append((_WHOLE_ORIGINS.get(kind, kind), at))
+    return origins
+
+
 def _header(record: InputRecord, name: str) -> Any:
     if name:
         return next((value for key, value in reversed(record.headers) if key == name), None)
     return [{"KEY": key, "VALUE": value} for key, value in record.headers]
 
 
+_ORIGINS = {"k[": ("key", 0), "v[": ("value", 0)}
+_WHOLE_ORIGINS = {"t": "time", "m.partition": "partition", "m.offset": "offset"}
 HIDDEN = tuple(name for name in PSEUDO_COLUMNS if name != "ROWTIME")

@@ -6,16 +6,26 @@ whose start lies a whole retention (size and grace, unless the statement says mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from services.ksql.engine.columns import Columns
 from services.ksql.engine.operators.aggregate import AggregateNode, State
 from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.operators.grouping import heaps
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store, decode_key
 from services.ksql.model.plan import AggregateStep, WindowSpec
+
+#: rows in one window step: key, start of the last window they are in, newest time, how many, their states together
+_Heap = tuple[Key, int, int, int, list[Any]]
+#: so many different combinations of key and step can be numbered
+_MOST_PLACES = 1 << 62
+#: fewer rows than this are not worth another cut
+_SMALL = 32
 
 
 class TimeWindowAggregate(AggregateNode):
@@ -71,20 +81,62 @@ class TimeWindowAggregate(AggregateNode):
         if self._pending is None or bulk is None or self._size % self._advance:
             super().rows(batch)
             return
-        heaps = self._heaps(batch)
-        closed = self._closed(heaps)
+        found = self._heaps(batch)
+        closed = self._closed(found)
         if closed is None:
             super().rows(batch)
             return
+        self._bring_in([(key, last, t, len(v), bulk.fold(v)) for (key, last), (t, v) in found.items()], closed, bulk)
+
+    def columns(self, batch: Columns) -> None:
+        """The same, with the heaps made from columns."""
+        bulk = self.aggregates.bulk
+        if self._pending is None or bulk is None or self._size % self._advance:
+            super().columns(batch)
+            return
+        keys, numbers = self.groups(batch)
+        steps = batch.times // self._advance
+        first = int(steps.min())
+        span = int(steps.max()) - first + 1
+        if span * len(keys) >= _MOST_PLACES:
+            super().columns(batch)
+            return
+        found = [
+            (keys[place // span], (place % span + first) * self._advance, int(batch.times[rows].max()), rows)
+            for place, rows in heaps(numbers * span + (steps - first))
+        ]
+        closed = self._closed({(key, last): (newest, []) for key, last, newest, _ in found})
+        if closed is None:
+            self._in_halves(batch)
+            return
+        columns = [make() for make in self.aggregates.value_columns(batch)]
+        self._bring_in(
+            [
+                (key, last, newest, len(rows), bulk.fold_columns(len(rows), [column[rows] for column in columns]))
+                for key, last, newest, rows in found
+            ],
+            closed,
+            bulk,
+        )
+
+    def _in_halves(self, batch: Columns) -> None:
+        """The batch closes a window that has rows in it: the smaller it is, the fewer rows must go one by one."""
+        half = len(batch) // 2
+        if half < _SMALL:
+            super().columns(batch)
+            return
+        self.columns(batch.select(slice(0, half)))
+        self.columns(batch.select(slice(half, None)))
+
+    def _bring_in(self, heaps: Iterable[_Heap], closed: Mapping[int, int], bulk: Bulk) -> None:
         drop = self.context.stats.drop
-        for (key, last), (newest, values) in heaps.items():
+        for key, last, newest, count, folded in heaps:
             if None in key:
-                drop(self.name, "null_key", len(values))
+                drop(self.name, "null_key", count)
                 continue
-            folded = bulk.fold(values)
             for start in range(max(0, last - self._size + self._advance), last + 1, self._advance):
                 if start + self._size <= closed[self._keys.partition(key)]:
-                    drop(self.name, "late", len(values))
+                    drop(self.name, "late", count)
                 else:
                     bulk.merge(self._state(key, start, newest), folded)
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from services.ksql.engine.records import InputRecord
+from services.ksql.engine.chunk import Chunk
 from services.ksql.runtime.broker import Lane, TopicInfo
 from services.ksql.runtime.feeds import Feeds
 from services.ksql.runtime.memory import MemoryBroker
@@ -72,7 +72,7 @@ class Reader:
         self.end = -1
         self.told = asyncio.Event()
 
-    def deliver(self, lane: Lane, records: list[InputRecord], *, position: int, end: int) -> None:
+    def deliver(self, lane: Lane, chunk: Chunk | None, *, position: int, end: int) -> None:
         self.fetched[lane] = position
         self.end = end
         self.told.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ksql.engine.chunk import Chunk, Integers, Taken
 from services.ksql.engine.records import InputRecord
 from services.ksql.runtime.broker import Lane
 from services.ksql.runtime.merge import InStepMerger
@@ -16,19 +17,23 @@ def record(partition: int, offset: int, timestamp: int) -> InputRecord:
     return InputRecord("t", partition, offset, timestamp, None, b"")
 
 
-def event_time(given_record: InputRecord) -> int | None:
-    return given_record.timestamp if given_record.timestamp >= 0 else None
+def chunk(records: list[InputRecord]) -> Chunk | None:
+    return Chunk.of(records) if records else None
+
+
+def event_times(given: Chunk) -> Integers:
+    return given.timestamps
 
 
 def merger(lanes: int) -> InStepMerger:
-    made = InStepMerger(event_time)
+    made = InStepMerger(event_times)
     for partition in range(lanes):
         made.open(Lane("t", partition))
     return made
 
 
-def times(records: list[InputRecord]) -> list[int]:
-    return [r.timestamp for r in records]
+def times(taken: Taken | list[InputRecord]) -> list[int]:
+    return [r.timestamp for r in (taken.records() if isinstance(taken, Taken) else taken)]
 
 
 @given(
@@ -46,13 +51,13 @@ def test_a_backlog_comes_out_in_event_time_order_however_it_is_fetched(
     while open_lanes:
         partition = cuts.choice(sorted(open_lanes))  # type: ignore[attr-defined]
         size = cuts.randint(0, 4)  # type: ignore[attr-defined]
-        chunk, pending[partition] = pending[partition][:size], pending[partition][size:]
-        made.add(Lane("t", partition), chunk, at_end=not pending[partition])
+        fetched, pending[partition] = pending[partition][:size], pending[partition][size:]
+        made.add(Lane("t", partition), chunk(fetched), at_end=not pending[partition])
         if not pending[partition]:
             open_lanes.discard(partition)
-        out += made.take(limit)
+        out += made.take(limit).records()
     while taken := made.take(limit):
-        out += taken
+        out += taken.records()
     assert times(out) == sorted(t for lane in lanes for t in lane)
     for p in range(len(lanes)):
         assert [r.offset for r in out if r.partition == p] == list(range(len(lanes[p])))
@@ -61,34 +66,34 @@ def test_a_backlog_comes_out_in_event_time_order_however_it_is_fetched(
 
 def test_a_lane_that_holds_more_is_waited_for_and_one_at_its_end_is_not() -> None:
     made = merger(2)
-    made.add(Lane("t", 0), [record(0, 0, 5), record(0, 1, 9)], at_end=True)
+    made.add(Lane("t", 0), chunk([record(0, 0, 5), record(0, 1, 9)]), at_end=True)
     assert not made.ready
     assert made.is_waiting_for(Lane("t", 1))
-    made.add(Lane("t", 1), [record(1, 0, 7)], at_end=False)
+    made.add(Lane("t", 1), chunk([record(1, 0, 7)]), at_end=False)
     assert times(made.take(10)) == [5, 7]
     assert made.is_waiting_for(Lane("t", 1))
-    made.add(Lane("t", 1), [], at_end=True)
+    made.add(Lane("t", 1), chunk([]), at_end=True)
     assert times(made.take(10)) == [9]
 
 
 def test_poison_goes_at_once_and_ties_go_to_the_first_lane() -> None:
     made = merger(2)
-    made.add(Lane("t", 0), [record(0, 0, 3)], at_end=True)
-    made.add(Lane("t", 1), [record(1, 0, 3), record(1, 1, -1)], at_end=True)
-    assert [(r.partition, r.offset) for r in made.take(10)] == [(0, 0), (1, 0), (1, 1)]
-    made.add(Lane("t", 0), [record(0, 1, 8)], at_end=True)
-    made.add(Lane("t", 1), [record(1, 2, -1)], at_end=True)
+    made.add(Lane("t", 0), chunk([record(0, 0, 3)]), at_end=True)
+    made.add(Lane("t", 1), chunk([record(1, 0, 3), record(1, 1, -1)]), at_end=True)
+    assert [(r.partition, r.offset) for r in made.take(10).records()] == [(0, 0), (1, 0), (1, 1)]
+    made.add(Lane("t", 0), chunk([record(0, 1, 8)]), at_end=True)
+    made.add(Lane("t", 1), chunk([record(1, 2, -1)]), at_end=True)
     assert times(made.take(10)) == [-1, 8]
 
 
 def test_an_old_burst_waits_for_a_look_at_the_empty_lanes() -> None:
     made = merger(2)
-    made.add(Lane("t", 1), [], at_end=True, now_ms=_NOW)
+    made.add(Lane("t", 1), chunk([]), at_end=True, now_ms=_NOW)
     made.confirm(Lane("t", 1), _NOW)
-    made.add(Lane("t", 0), [record(0, 0, 1_000), record(0, 1, 900)], at_end=True, now_ms=_NOW + 1)
-    assert made.take(10, _NOW + 2) == []
+    made.add(Lane("t", 0), chunk([record(0, 0, 1_000), record(0, 1, 900)]), at_end=True, now_ms=_NOW + 1)
+    assert times(made.take(10, _NOW + 2)) == []
     assert made.holding
-    made.add(Lane("t", 1), [record(1, 0, 500)], at_end=True, now_ms=_NOW + 40)
+    made.add(Lane("t", 1), chunk([record(1, 0, 500)]), at_end=True, now_ms=_NOW + 40)
     assert times(made.take(10, _NOW + 41)) == [500]
     made.confirm(Lane("t", 1), _NOW + 400)
     assert times(made.take(10, _NOW + 401)) == [1_000, 900]
@@ -96,15 +101,56 @@ def test_an_old_burst_waits_for_a_look_at_the_empty_lanes() -> None:
 
 def test_live_events_and_late_ones_do_not_wait() -> None:
     made = merger(2)
-    made.add(Lane("t", 1), [], at_end=True, now_ms=_NOW)
-    made.add(Lane("t", 0), [record(0, 0, _NOW - 5), record(0, 1, _NOW - 60_000)], at_end=True, now_ms=_NOW)
+    made.add(Lane("t", 1), chunk([]), at_end=True, now_ms=_NOW)
+    made.add(Lane("t", 0), chunk([record(0, 0, _NOW - 5), record(0, 1, _NOW - 60_000)]), at_end=True, now_ms=_NOW)
     assert times(made.take(10, _NOW)) == [_NOW - 5, _NOW - 60_000]
 
 
 def test_patience_ends() -> None:
     made = merger(2)
-    made.add(Lane("t", 1), [], at_end=True, now_ms=_NOW)
-    made.add(Lane("t", 0), [record(0, 0, 10)], at_end=True, now_ms=_NOW)
-    assert made.take(10, _NOW + 100) == []
+    made.add(Lane("t", 1), chunk([]), at_end=True, now_ms=_NOW)
+    made.add(Lane("t", 0), chunk([record(0, 0, 10)]), at_end=True, now_ms=_NOW)
+    assert times(made.take(10, _NOW + 100)) == []
     made.confirm(Lane("t", 0), 0)
     assert times(made.take(10, _NOW + 4_000)) == [10]
+
+
+@given(
+    lanes=st.lists(st.lists(st.integers(-1, 20), max_size=12), min_size=1, max_size=4),
+    cuts=st.randoms(use_true_random=False),
+    limit=st.integers(1, 9),
+)
+def test_the_smallest_head_goes_first_however_disordered_the_lanes_are(
+    lanes: list[list[int]], cuts: object, limit: int
+) -> None:
+    expected = []
+    left = {p: list(enumerate(lane)) for p, lane in enumerate(lanes) if lane}
+    while left:
+        first = min(left, key=lambda p: (left[p][0][1], p))
+        expected.append((first, left[first].pop(0)[0]))
+        if not left[first]:
+            del left[first]
+    pending = [[record(p, offset, time) for offset, time in enumerate(lane)] for p, lane in enumerate(lanes)]
+    made = merger(len(lanes))
+    out: list[InputRecord] = []
+    for _ in range(1_000):
+        partition = cuts.randrange(len(lanes))  # type: ignore[attr-defined]
+        size = cuts.randint(0, 4)  # type: ignore[attr-defined]
+        fetched, pending[partition] = pending[partition][:size], pending[partition][size:]
+        made.add(Lane("t", partition), chunk(fetched), at_end=not pending[partition])
+        out += made.take(limit).records()
+        if len(out) == len(expected):
+            break
+    assert [(r.partition, r.offset) for r in out] == expected
+
+
+def test_nothing_newer_than_asked_for_is_taken() -> None:
+    made = merger(2)
+    made.add(Lane("t", 0), chunk([record(0, 0, 5), record(0, 1, 30), record(0, 2, 6)]), at_end=True)
+    made.add(Lane("t", 1), chunk([record(1, 0, 10), record(1, 1, 12)]), at_end=True)
+    assert made.next_ms == 5
+    taken = made.take(10, until_ms=11)
+    assert (times(taken), taken.oldest) == ([5, 10], 5)
+    assert not made.take(10, until_ms=11)
+    assert made.next_ms == 12
+    assert times(made.take(10)) == [12, 30, 6]
