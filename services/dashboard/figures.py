@@ -17,7 +17,7 @@ def active_users(countries: pd.DataFrame | None, zone: str, now_ms: int) -> tupl
         return None, "no window yet", []
     window = newest(countries)
     start, end = (window.iloc[0][name].tz_convert(zone).strftime("%H:%M") for name in ("window_start", "window_end"))
-    words = f"{start} – {end}" + (", still open" if bool(window.iloc[0]["open"]) else "")
+    words = f"open since {start}" if bool(window.iloc[0]["open"]) else f"{start} – {end}"
     complete = countries[~countries["open"]].groupby("window_start")["user_count"].sum()
     return int(window["user_count"].sum()), words, _trend(complete, 5, now_ms)
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import pycountry
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure
+from services.dashboard.charts.base import Look, figure, patterns
 
 #: px, for the ticks below a flat chart
 _ROOM: Final = 26
@@ -103,14 +103,13 @@ def ranked(window: pd.DataFrame, look: Look, top: int = 15, *, room: bool = Fals
     """The countries with most distinct users in one window, as bars; with ``room``, as high as ``ages`` with its axis."""
     shown = window.head(top).iloc[::-1]
     fig = figure(look, name="ranked", height=_height(len(shown), room=room), legend=False)
-    hatched = bool(window["open"].any())
     fig.add_bar(
         x=shown["user_count"],
         y=shown["country"],
         orientation="h",
         marker={
             "color": palette.ACCENT,
-            "pattern": {"shape": "/" if hatched else "", "solidity": 0.3, "fgcolor": "rgba(255,255,255,0.7)"},
+            "pattern": patterns(shown["open"]),
         },
         text=[f"{value:,}" for value in shown["user_count"]],
         textposition="outside",
@@ -205,9 +204,9 @@ def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
         fig.add_scatter(
             x=look.times(still_open["window_start"]),
             y=still_open["user_count"],
-            name=f"{country} (open)",
+            name=country if complete.empty else f"{country} (open)",
             legendgroup=country,
-            showlegend=False,
+            showlegend=complete.empty,
             mode="markers",
             marker={"size": 9, "symbol": "circle-open", "color": colour, "line": {"width": 2}},
             hovertemplate="%{y:,}",

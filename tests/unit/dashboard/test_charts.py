@@ -120,9 +120,10 @@ def test_ranked_bars_have_most_users_on_top_and_are_hatched_while_open() -> None
     (bars,) = audience.ranked(audience.of_window(countries, complete=True), LOOK, top=2).data
     assert list(bars.y) == ["Germany", "Thailand"]
     assert list(bars.x) == [5, 7]
-    assert bars.marker.pattern.shape == ""
+    assert set(bars.marker.pattern.shape) == {""}
     (bars,) = audience.ranked(audience.of_window(countries, complete=False), LOOK).data
-    assert bars.marker.pattern.shape == "/"
+    assert set(bars.marker.pattern.shape) == {"/"}
+    assert bars.marker.pattern.fillmode == "overlay"  # over the colour, not instead of it
 
 
 def test_ages_are_in_the_order_of_the_ranking() -> None:
@@ -192,4 +193,8 @@ def test_countries_show_before_any_window_is_complete() -> None:
         }
     )
     drawn = audience.over_time(frame, Look(zone="UTC", dark=False))
-    assert [list(trace.y) for trace in drawn.data if len(trace.y)] == [[5], [3]]
+    shown = [trace for trace in drawn.data if len(trace.y)]
+    assert [(trace.name, list(trace.y), trace.showlegend) for trace in shown] == [
+        ("China", [5], True),
+        ("India", [3], True),
+    ]

@@ -26,7 +26,7 @@ def test_active_users_are_those_of_one_window() -> None:
 
 def test_the_open_window_is_told_as_such_while_there_is_no_other() -> None:
     countries = windows(flowing(NOW)["pageview_country"][-3:], COLUMNS["pageview_country"], NOW)
-    assert active_users(countries, "UTC", NOW) == (13, "08:00 – 08:05, still open", [])
+    assert active_users(countries, "UTC", NOW) == (13, "open since 08:00", [])
 
 
 def test_no_window_is_no_number() -> None:
