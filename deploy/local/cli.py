@@ -16,6 +16,7 @@ from deploy.local import background, follow, foreground, inspection, setup
 from deploy.local import console as pictures
 from deploy.local.board import Board, Phase
 from deploy.local.cli_pipeline import pipeline
+from deploy.local.cli_size import sizing
 from deploy.local.errors import StackError
 from deploy.local.options import Options
 from deploy.local.ports import Ports, highest_offset
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(pipeline)
+app.add_typer(sizing)
 
 console = Console(highlight=False)
 
