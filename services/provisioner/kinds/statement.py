@@ -146,10 +146,10 @@ class Query(_Statement):
         return self.canonical.kind == "stream"
 
     def _missing(self, *, topic_exists: bool) -> Observation:
-        """A table made anew over its topic writes the same rows under the same keys; without the topic, or for a stream, what
-        stands on it has to start over as well."""
+        """A windowed table made anew over its topic writes the same rows under the same keys. A stream would write everything a second
+        time, and a table of others would keep rows that have vanished since: both start over, with all that stands on them."""
         detail = f"there is no such {self.canonical.kind}"
-        if topic_exists and self._appends:
+        if topic_exists and (self._appends or self._has_readers):
             return Observation(
                 State.MISSING, Action.REPLACE, f"{detail}, but its topic has records of an earlier one", rebuilds=True
             )
