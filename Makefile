@@ -1,12 +1,13 @@
 # Thin: every target is one or two commands. `make demo` and `make test` need nothing but make, Python 3.11 and (for packages) root or sudo.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset clean test drill bench lint types lock compose compose-down
+.PHONY: help setup demo up down status logs reset clean test drill soak bench lint types lock compose compose-down
 
 BIN := .venv/bin
 PAGEPULSE := $(BIN)/pagepulse
 # For example: make up ARGS="--port-offset 1000"; make logs NAME=pinot
 ARGS ?=
 NAME ?= supervisor
+MINUTES ?= 30
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,11 +63,16 @@ test: ## set-up, lint, types, and every test on the real stack
 	$(MAKE) lint types
 	$(BIN)/python -m pytest $(ARGS)
 
-drill: ## the long versions of the kill test, the batch-cut test and the memory test of ksql
+drill: ## every fault under load, each followed by the proof, and the long versions of the ksql tests
 	@deploy/local/bootstrap.sh
+	$(BIN)/python -m benchmarks.drills --write-docs $(ARGS)
 	PAGEPULSE_DRILL=1 $(BIN)/python -m pytest --timeout 7200 tests/unit/ksql/engine/test_memory.py \
 		tests/unit/ksql/engine/test_recomputation.py tests/unit/ksql/engine/test_durability.py \
-		tests/integration/ksql/test_kill.py $(ARGS)
+		tests/integration/ksql/test_kill.py
+
+soak: ## a long run under load, looking for what grows: make soak MINUTES=30
+	@deploy/local/bootstrap.sh
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --write-docs $(ARGS)
 
 bench: ## measure the embedded ksqlDB and write docs/performance.md
 	@deploy/local/bootstrap.sh
