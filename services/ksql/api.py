@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Request
@@ -21,6 +22,7 @@ from services.ksql.runtime.thread import Runtime
 from services.ksql.schemas import CloseQueryRequest, KsqlRequest, QueryStreamRequest, TerminateClusterRequest
 from services.ksql.settings import Settings
 from shared.json import dumps
+from shared.slots import Slots
 
 router = APIRouter(tags=["ksqlDB"])
 
@@ -50,6 +52,13 @@ def _queries(request: Request) -> QueryService:
 
 def _cluster(request: Request) -> ClusterService:
     return ClusterService(_runtime(request).core)
+
+
+async def _place(request: Request) -> AsyncIterator[None]:
+    """A place among the open queries, kept until the answer is over."""
+    places: Slots = request.app.state.open_queries
+    with places.take():
+        yield
 
 
 Core = Annotated[Runtime, Depends(_runtime)]
@@ -105,7 +114,12 @@ async def run_statements(request: Request, core: Core, statements: Statements) -
     return _json(entities)
 
 
-@router.post("/query", summary="Run a query, rows as ksql v1 JSON", openapi_extra=_request_body(KsqlRequest))
+@router.post(
+    "/query",
+    summary="Run a query, rows as ksql v1 JSON",
+    openapi_extra=_request_body(KsqlRequest),
+    dependencies=[Depends(_place)],
+)
 async def query(request: Request, core: Core, queries: Queries) -> Response:
     """A pull query answers all rows and ends; a push query (EMIT CHANGES) goes on until its LIMIT or the client's end."""
     if not _is_acceptable(request):
@@ -115,7 +129,12 @@ async def query(request: Request, core: Core, queries: Queries) -> Response:
     return stream_answer(core, queries, answer, _accept(request), default=V1, http2=_is_http2(request))
 
 
-@router.post("/query-stream", summary="Run a query, rows line by line", openapi_extra=_request_body(QueryStreamRequest))
+@router.post(
+    "/query-stream",
+    summary="Run a query, rows line by line",
+    openapi_extra=_request_body(QueryStreamRequest),
+    dependencies=[Depends(_place)],
+)
 async def query_stream(request: Request, core: Core, queries: Queries) -> Response:
     """As ``/query``; one metadata object, then one JSON array per row and line. ``Accept: application/json`` gives one array."""
     if not _is_acceptable(request):

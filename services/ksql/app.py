@@ -19,6 +19,7 @@ from services.ksql.runtime.thread import Runtime, ThreadRuntime
 from services.ksql.settings import Settings
 from shared.errors import Unavailable
 from shared.json import dumps
+from shared.slots import Slots
 from shared.web import create_service_app
 
 _NOT_FOUND = "<html><body><h1>Resource not found</h1></body></html>"
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None, *, runtime: Runtime | None = No
     )
     registry.register(RuntimeCollector(runtime))
     app.state.runtime = runtime
+    app.state.open_queries = Slots(settings.max_open_queries, "open queries")
     _install_ksql_errors(app)
     return app
 

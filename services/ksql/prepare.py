@@ -5,6 +5,7 @@ ksqlDB logs and shows the completed text, so a restart makes the same thing agai
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -24,6 +25,9 @@ S = TypeVar("S", ast.CreateSource, ast.CreateAsSelect)
 TopicLookup = Callable[[str], Awaitable[TopicInfo | None]]
 
 _PREPARING = ("Failed to prepare statement: ", "Exception while preparing statement: ")
+_LEGAL_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+#: of one topic: more than anyone means, and few enough for a cluster to survive it
+_MOST_PARTITIONS = 10_000
 _TOPIC_PREFIX = "ksql.output.topic.name.prefix"
 
 
@@ -88,6 +92,7 @@ class Preparer:
         policy = "compact" if statement.kind is SourceKind.TABLE else "delete"
         text = format_statement(completed := _with(statement, CLEANUP_POLICY=policy))
         command = self._analyzer.analyze(completed, text)
+        _must_be_possible(name, partitions)
         wanted = TopicInfo(name, partitions or 1, replicas or -1, _config(policy, retention))
         return _prepared(parsed, text, command, None if found else wanted)
 
@@ -119,6 +124,7 @@ class Preparer:
         found = await self._topic(name)
         if found is not None and not isinstance(command, NothingToDo):
             _must_fit(found, partitions, replicas, kept, parsed.text)
+        _must_be_possible(name, partitions)
         wanted = TopicInfo(name, partitions, replicas, _config(policy, kept))
         return _prepared(parsed, text, command, None if found else wanted)
 
@@ -146,6 +152,16 @@ def _prepared(parsed: ParsedStatement, text: str, command: Command, topic: Topic
 
 def _with(statement: S, **properties: str | int) -> S:
     return replace(statement, properties=with_properties(statement.properties, properties))
+
+
+def _must_be_possible(name: str, partitions: int | None) -> None:
+    """Kafka would refuse these too, but only after other statements of the same request were carried out."""
+    if _LEGAL_TOPIC.fullmatch(name) is None or name in (".", ".."):
+        raise KsqlError(
+            f"Invalid topic name: '{name[:249]}'. Letters, digits, '.', '_' and '-' are allowed, at most 249 of them."
+        )
+    if partitions is not None and not 1 <= partitions <= _MOST_PARTITIONS:
+        raise KsqlError(f"Invalid number of partitions for topic '{name}': {partitions}")
 
 
 def _must_fit(

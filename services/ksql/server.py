@@ -56,6 +56,8 @@ def _config(settings: Settings) -> Config:
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.graceful_timeout = settings.shutdown_grace.total_seconds()
-    # A push query may be silent for as long as nothing happens.
-    config.keep_alive_timeout = 3600
+    # From the opening of a connection, and from the end of its last request, to the end of the next one's head. A push query is a
+    # request that goes on, so it may be silent for as long as nothing happens.
+    config.keep_alive_timeout = settings.arrival_deadline.total_seconds()
+    config.h11_max_incomplete_size = config.h2_max_header_list_size = settings.max_header_bytes
     return config

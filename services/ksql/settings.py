@@ -13,6 +13,11 @@ class Settings(ServiceSettings):
     """Read from ``PAGEPULSE_*`` variables."""
 
     port: int = Field(default=8088, ge=1, le=65535)
+    #: statements and rows to insert come in one body
+    max_body_bytes: int = Field(default=2 * 1024 * 1024, ge=1)
+    max_held_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
+    #: SELECT and PRINT requests that are answered at a time
+    max_open_queries: int = Field(default=100, ge=1)
     #: names the internal topics and the transactional ids: a second server with the same id takes over from the first
     service_id: str = "default_"
     #: as ksqlDB's commit.interval.ms: state, offsets and results become visible together this often at most

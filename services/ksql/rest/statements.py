@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +50,7 @@ from services.ksql.rest.errors import (
     statement_error,
     wrong_endpoint,
 )
+from services.ksql.rest.topic_patterns import TopicPattern
 from services.ksql.runtime.broker import BrokerError, TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_values
@@ -103,9 +103,10 @@ class StatementService:
         Raises:
             RestError: see ``run``.
         """
+        patterns = [TopicPattern(text) for text in delete_topics]
         entities = await self.run("TERMINATE ALL;", {})
         for source in reversed(list(self._core.executor.catalog.sources())):
-            delete = any(re.fullmatch(pattern, source.topic) for pattern in delete_topics)
+            delete = any(pattern.matches(source.topic) for pattern in patterns)
             text = f"DROP {source.kind} {quote(source.name)}{' DELETE TOPIC' if delete else ''};"
             entities += await self.run(text, {})
         return entities

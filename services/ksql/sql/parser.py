@@ -13,6 +13,7 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from services.ksql.errors import ParseError
 from services.ksql.sql import ast
+from services.ksql.sql.bounds import check_depth, check_numbers
 from services.ksql.sql.build_statements import build_statement
 from services.ksql.sql.syntax_errors import describe, end_token
 from services.ksql.sql.tokens import NoLexer, split_statements, tokenize
@@ -76,6 +77,7 @@ def _substituted(piece: Sequence[Token], text: str, defined: Mapping[str, str]) 
 
 def _build(tree: Tree[Token], statement_text: str) -> ast.Statement:
     try:
+        check_depth(tree)
         return build_statement(trees(tree)[0])
     except ParseError as error:
         if error.statement:
@@ -84,6 +86,7 @@ def _build(tree: Tree[Token], statement_text: str) -> ast.Statement:
 
 
 def _syntax_tree(piece: Sequence[Token], text: str, shown: str | None = None) -> Tree[Token]:
+    check_numbers(piece)
     parser: InteractiveParser = _grammar().parse_interactive("")
     for index, token in enumerate([*piece, None]):
         current = token if token is not None else end_token(piece, text)
