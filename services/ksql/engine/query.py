@@ -17,7 +17,7 @@ from services.ksql.engine.operators.base import Batch, Context, Entry, Node
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.sink import Poll, Sink
 from services.ksql.engine.operators.source import Source
-from services.ksql.engine.records import InputRecord, OutputRecord, TableRow
+from services.ksql.engine.records import InputRecord, Output, OutputRecord, TableRow, flattened
 from services.ksql.engine.state import Change
 from services.ksql.engine.stats import Stats
 from services.ksql.model.plan import QueryPlan
@@ -158,7 +158,7 @@ class Query:
                 batch.append(row)
         self._pass_on(current, batch)
 
-    def process_taken(self, taken: Taken, now_ms: int | None = None) -> list[OutputRecord]:
+    def process_taken(self, taken: Taken, now_ms: int | None = None) -> Sequence[Output]:
         """The same for records that were fetched in chunks: column by column where that is possible."""
         if len(taken) < Intake.few:
             return self.process_batch(taken.records(), now_ms)
@@ -172,7 +172,7 @@ class Query:
             context.stats.consumed += len(batch)
             context.stream_time = max(context.stream_time, int(batch.times.max()))
             source.down.columns(batch)
-        return self._take()
+        return self._take_runs()
 
     def _pass_on(self, source: Source | None, batch: Batch) -> None:
         """Hands rows of a stream to its operators together."""
@@ -200,6 +200,9 @@ class Query:
             source.accept(record, parts)
 
     def _take(self) -> list[OutputRecord]:
+        return flattened(self._take_runs())
+
+    def _take_runs(self) -> list[Output]:
         out = self._context.out
         if out:
             self._context.out = []

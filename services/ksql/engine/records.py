@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -36,6 +37,47 @@ class OutputRecord(NamedTuple):
     timestamp: int
     partition_key: bytes | None
     headers: Headers = ()
+
+
+class OutputRun:
+    """Records for one sink without windows and headers, field by field; their keys decide their partitions."""
+
+    __slots__ = ("keys", "timestamps", "topic", "values")
+
+    def __init__(self, topic: str, keys: list[bytes | None], values: list[bytes], timestamps: list[int]) -> None:
+        self.topic = topic
+        self.keys = keys
+        self.values = values
+        self.timestamps = timestamps
+
+    @property
+    def largest(self) -> int:
+        """No record has more bytes than this."""
+        return max(len(key) if key else 0 for key in self.keys) + max(map(len, self.values))
+
+    def records(self) -> list[OutputRecord]:
+        """Every record by itself."""
+        fields = zip(self.keys, self.values, self.timestamps, strict=True)
+        return [OutputRecord(self.topic, key, value, time, key) for key, value, time in fields]
+
+
+Output = OutputRecord | OutputRun
+
+
+def flattened(outputs: Iterable[Output]) -> list[OutputRecord]:
+    """Every record by itself."""
+    listed: list[OutputRecord] = []
+    for output in outputs:
+        if isinstance(output, OutputRun):
+            listed += output.records()
+        else:
+            listed.append(output)
+    return listed
+
+
+def count_of(outputs: Iterable[Output]) -> int:
+    """How many records these are."""
+    return sum(len(output.keys) if isinstance(output, OutputRun) else 1 for output in outputs)
 
 
 class TableRow(NamedTuple):

@@ -28,6 +28,25 @@ class Outgoing(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
+class OutgoingRun(NamedTuple):
+    """Records to write to one partition, field by field, without headers."""
+
+    topic: str
+    partition: int
+    keys: list[bytes | None]
+    values: list[bytes]
+    timestamps: list[int]
+
+    def records(self) -> list[Outgoing]:
+        """Every record by itself."""
+        fields = zip(self.keys, self.values, self.timestamps, strict=True)
+        return [Outgoing(self.topic, self.partition, key, value, time) for key, value, time in fields]
+
+
+#: what a writer takes
+Written = Outgoing | OutgoingRun
+
+
 class Bounds(NamedTuple):
     """Offsets of a partition: the first record, and the end of what can be read."""
 
@@ -99,7 +118,7 @@ class Span(NamedTuple):
     verbatim: bool = True
 
 
-Follow = Callable[[Mapping[Lane, Span]], Awaitable[Sequence[Outgoing]]]
+Follow = Callable[[Mapping[Lane, Span]], Awaitable[Sequence[Written]]]
 
 
 class Writer(Protocol):
@@ -107,7 +126,7 @@ class Writer(Protocol):
 
     async def start(self) -> None: ...
 
-    async def write(self, records: Iterable[Outgoing], follow: Follow | None = None) -> dict[Lane, Span]:
+    async def write(self, records: Iterable[Written], follow: Follow | None = None) -> dict[Lane, Span]:
         """Writes all or nothing; gives the span of ``records`` in each lane.
 
         ``follow`` is told the spans once the records are there but nobody can read them yet. What it gives is written in the

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import cycle
 from time import monotonic, time
 
-from services.ksql.engine.records import OutputRecord
-from services.ksql.runtime.broker import LARGEST_RECORD, BrokerError, Lane, Outgoing, Span, Writer
+from services.ksql.engine.records import Output, OutputRecord, OutputRun
+from services.ksql.runtime.broker import LARGEST_RECORD, BrokerError, Lane, Outgoing, OutgoingRun, Span, Writer, Written
 from services.ksql.runtime.handover import Handover
 from services.ksql.runtime.running import QueryState, RunningQuery
 from services.ksql.runtime.state_log import StateLog
@@ -42,6 +42,19 @@ class Partitioner:
         key = record.partition_key
         partition = next(self._turns[record.topic]) if key is None else self.partition(record.topic, key)
         return Outgoing(record.topic, partition, record.key, record.value, record.timestamp, record.headers)
+
+    def place_run(self, run: OutputRun) -> list[OutgoingRun]:
+        """The records by partition, each partition's in order."""
+        turns = self._turns[run.topic]
+        chosen = {key: self.partition(run.topic, key) for key in set(run.keys) if key is not None}
+        places: dict[int, list[int]] = {}
+        for at, key in enumerate(run.keys):
+            places.setdefault(next(turns) if key is None else chosen[key], []).append(at)
+        keys, values, times = run.keys, run.values, run.timestamps
+        return [
+            OutgoingRun(run.topic, p, [keys[i] for i in own], [values[i] for i in own], [times[i] for i in own])
+            for p, own in places.items()
+        ]
 
     def partition(self, topic: str, key: bytes) -> int:
         """The partition of ``key`` in ``topic``."""
@@ -110,12 +123,12 @@ class Committer:
         """One transaction with everything pending, and ``also``; none at all if there is nothing."""
         async with self._writing:
             queries = list(self._queries.values())
-            batch = [*self._collect(queries), *also]
+            batch: list[Written] = [*self._collect(queries), *also]
             handover = Handover(queries)
 
-            async def follow(spans: Mapping[Lane, Span]) -> Sequence[Outgoing]:
+            async def follow(spans: Mapping[Lane, Span]) -> Sequence[Written]:
                 nonlocal batch
-                self.records += len(batch)
+                self.records += sum(len(one.keys) if isinstance(one, OutgoingRun) else 1 for one in batch)
                 served = await handover(batch, spans)
                 self._expect({lane: span.end for lane, span in spans.items()})
                 batch = list(self._collect(served))
@@ -135,22 +148,26 @@ class Committer:
                 self.transactions += 1
                 self.last_duration_s = monotonic() - begun
 
-    def _writable(self, query: RunningQuery, outputs: Iterable[OutputRecord]) -> list[Outgoing]:
+    def _writable(self, query: RunningQuery, outputs: Iterable[Output]) -> list[Written]:
         """The outputs with their partitions. One refused record would fail every transaction from now on, so what the broker
         refuses is left out: a timestamp too far ahead is dropped and counted, a record too large fails its query."""
         latest = int(time() * 1000) + _AHEAD_MS
-        placed = []
+        placed: list[Written] = []
         for output in outputs:
-            if output.timestamp > latest:
-                query.query.stats.drop("sink", "timestamp_ahead")
-            elif len(output.key or b"") + len(output.value or b"") > LARGEST_RECORD:
-                query.fail(f"a record for {output.topic} is larger than {LARGEST_RECORD} bytes")
-                break
-            else:
-                placed.append(self._partitioner.place(output))
+            if isinstance(output, OutputRun) and output.largest <= LARGEST_RECORD and max(output.timestamps) <= latest:
+                placed += self._partitioner.place_run(output)
+                continue
+            for record in output.records() if isinstance(output, OutputRun) else (output,):
+                if record.timestamp > latest:
+                    query.query.stats.drop("sink", "timestamp_ahead")
+                elif len(record.key or b"") + len(record.value or b"") > LARGEST_RECORD:
+                    query.fail(f"a record for {record.topic} is larger than {LARGEST_RECORD} bytes")
+                    return placed
+                else:
+                    placed.append(self._partitioner.place(record))
         return placed
 
-    def _collect(self, queries: Iterable[RunningQuery]) -> Iterator[Outgoing]:
+    def _collect(self, queries: Iterable[RunningQuery]) -> Iterator[Written]:
         for query in queries:
             if not query.dirty:
                 continue

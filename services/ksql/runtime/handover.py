@@ -11,9 +11,11 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
 
+import numpy as np
+
 from services.ksql.engine.chunk import Chunk
-from services.ksql.engine.records import InputRecord
-from services.ksql.runtime.broker import Lane, Outgoing, Span
+from services.ksql.engine.records import Headers
+from services.ksql.runtime.broker import Lane, OutgoingRun, Span, Written
 from services.ksql.runtime.running import QueryState, RunningQuery
 
 #: records in one step, as in the pump
@@ -32,7 +34,7 @@ class Handover:
                 self._readers.setdefault(lane, []).append(query)
         self._served: set[str] = set()
 
-    async def __call__(self, records: Sequence[Outgoing], spans: Mapping[Lane, Span]) -> list[RunningQuery]:
+    async def __call__(self, records: Sequence[Written], spans: Mapping[Lane, Span]) -> list[RunningQuery]:
         """Gives ``records``, which lie at ``spans``, to their readers, and lets these process them. Gives the readers."""
         read = [lane for lane in spans if lane in self._readers]
         if not read:
@@ -44,7 +46,7 @@ class Handover:
             if query.id not in self._served and _stands_at(query, lanes, spans):
                 self._served.add(query.id)
                 for lane in lanes:
-                    query.deliver(lane, Chunk.of(written[lane]), position=spans[lane].end, end=spans[lane].end)
+                    query.deliver(lane, written[lane], position=spans[lane].end, end=spans[lane].end)
                 for lane in _siblings(query, lanes):
                     # the transaction is all that was under way for this topic: there is nothing to look for
                     query.confirm(lane, int(time() * 1000) + _AHEAD_MS)
@@ -69,12 +71,42 @@ def _siblings(query: RunningQuery, lanes: Sequence[Lane]) -> list[Lane]:
     return [lane for lane in query.progress if lane.topic in topics and lane not in lanes]
 
 
-def _as_read(records: Iterable[Outgoing], spans: Mapping[Lane, Span]) -> dict[Lane, list[InputRecord]]:
-    written: dict[Lane, list[InputRecord]] = {lane: [] for lane in spans}
-    for topic, partition, key, value, timestamp, headers in records:
+class _Written:
+    """The records of one lane, field by field."""
+
+    def __init__(self) -> None:
+        self.timestamps: list[int] = []
+        self.keys: list[bytes | None] = []
+        self.values: list[bytes | None] = []
+        self.headers: list[Headers] = []
+
+    def chunk(self, lane: Lane, span: Span) -> Chunk:
+        """What a reader of the topic would have fetched."""
+        return Chunk(
+            *lane,
+            offsets=np.arange(span.first, span.end),
+            timestamps=self.timestamps,
+            keys=self.keys,
+            values=self.values,
+            headers=self.headers if any(self.headers) else None,
+        )
+
+
+def _as_read(records: Iterable[Written], spans: Mapping[Lane, Span]) -> dict[Lane, Chunk]:
+    written = {lane: _Written() for lane in spans}
+    for record in records:
         # a plain tuple finds a Lane, and making one for each record would cost more than all else here
-        lane = written.get((topic, partition))  # type: ignore[call-overload]
-        if lane is not None and timestamp is not None:
-            offset = spans[topic, partition].first + len(lane)  # type: ignore[index]
-            lane.append(InputRecord(topic, partition, offset, timestamp, key, value, tuple(headers)))
-    return written
+        lane = written.get(record[:2])  # type: ignore[call-overload]
+        if lane is None:
+            continue
+        if isinstance(record, OutgoingRun):
+            lane.timestamps += record.timestamps
+            lane.keys += record.keys
+            lane.values += record.values
+            lane.headers += [()] * len(record.keys)
+        elif record.timestamp is not None:
+            lane.timestamps.append(record.timestamp)
+            lane.keys.append(record.key)
+            lane.values.append(record.value)
+            lane.headers.append(tuple(record.headers))
+    return {lane: one.chunk(lane, spans[lane]) for lane, one in written.items()}

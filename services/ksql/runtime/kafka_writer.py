@@ -13,7 +13,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, Outgoing, Span
+from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, OutgoingRun, Span, Written
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
 _BATCH_BYTES = 1000 * 1024
@@ -52,7 +52,7 @@ class KafkaWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def write(self, records: Iterable[Outgoing], follow: Follow | None = None) -> dict[Lane, Span]:
+    async def write(self, records: Iterable[Written], follow: Follow | None = None) -> dict[Lane, Span]:
         try:
             async with asyncio.timeout(_WRITE_S):
                 return await self._write(records, follow)
@@ -64,9 +64,13 @@ class KafkaWriter:
             # aiokafka asserts its state machine: after a failed transaction that is as fatal as an error of the broker
             raise BrokerError(f"a transaction of {self._id} failed: {error}") from error
 
-    def _batches(self, records: Iterable[Outgoing]) -> dict[Lane, list[BatchBuilder]]:
+    def _batches(self, records: Iterable[Written]) -> dict[Lane, list[BatchBuilder]]:
         batches: dict[Lane, list[BatchBuilder]] = {}
-        for topic, partition, key, value, timestamp, headers in records:
+        for record in records:
+            if isinstance(record, OutgoingRun):
+                self._append_run(batches.setdefault(Lane(record.topic, record.partition), []), record)
+                continue
+            topic, partition, key, value, timestamp, headers = record
             listed = list(headers) if headers else _NO_HEADERS
             # a plain tuple finds a Lane, and making one for each record costs as much as all else here
             builders = batches.get((topic, partition))  # type: ignore[call-overload]
@@ -78,7 +82,23 @@ class KafkaWriter:
                     raise BrokerError(f"a record for {topic} is larger than {_BATCH_BYTES} bytes")
         return batches
 
-    async def _write(self, records: Iterable[Outgoing], follow: Follow | None) -> dict[Lane, Span]:
+    def _append_run(self, builders: list[BatchBuilder], run: OutgoingRun) -> None:
+        """A batch's own builder is in C; the public way to it costs more than the work."""
+        if not builders:
+            builders.append(self._producer.create_batch())
+        builder, number = builders[-1], builders[-1].record_count()
+        append = builder._builder.append
+        for key, value, timestamp in zip(run.keys, run.values, run.timestamps, strict=True):
+            if append(number, timestamp, key, value, _NO_HEADERS) is None:
+                builder._relative_offset = number
+                builders.append(builder := self._producer.create_batch())
+                append, number = builder._builder.append, 0
+                if append(number, timestamp, key, value, _NO_HEADERS) is None:
+                    raise BrokerError(f"a record for {run.topic} is larger than {_BATCH_BYTES} bytes")
+            number += 1
+        builder._relative_offset = number
+
+    async def _write(self, records: Iterable[Written], follow: Follow | None) -> dict[Lane, Span]:
         await self._producer.begin_transaction()
         spans = first = await self._send_all(records)
         while follow is not None and (more := await follow(spans)):
@@ -86,7 +106,7 @@ class KafkaWriter:
         await self._producer.commit_transaction()
         return first
 
-    async def _send_all(self, records: Iterable[Outgoing]) -> dict[Lane, Span]:
+    async def _send_all(self, records: Iterable[Written]) -> dict[Lane, Span]:
         batches = self._batches(records)
         spans = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
         return dict(zip(batches, spans, strict=True))

@@ -15,9 +15,11 @@ from services.ksql.runtime.broker import (
     Follow,
     Lane,
     Outgoing,
+    OutgoingRun,
     Span,
     TopicInfo,
     UnknownTopic,
+    Written,
 )
 from shared.kafka import partition_for
 
@@ -190,7 +192,7 @@ class MemoryWriter:
     async def stop(self) -> None:
         return None
 
-    async def write(self, records: Iterable[Outgoing], follow: Follow | None = None) -> dict[Lane, Span]:
+    async def write(self, records: Iterable[Written], follow: Follow | None = None) -> dict[Lane, Span]:
         if self._broker._owners.get(self._id) is not self:
             raise Fenced(f"a newer writer owns {self._id}")
         failure, self._broker.fail_next_write = self._broker.fail_next_write, None
@@ -209,16 +211,18 @@ class MemoryWriter:
             raise BrokerError("the answer to the commit was lost")
         return first
 
-    def _append(self, records: Iterable[Outgoing], opened: set[Lane]) -> dict[Lane, Span]:
-        batch = list(records)
-        lanes = {Lane(record.topic, record.partition) for record in batch}
+    def _append(self, records: Iterable[Written], opened: set[Lane]) -> dict[Lane, Span]:
+        batch: list[Outgoing] = []
+        for record in records:
+            batch += record.records() if isinstance(record, OutgoingRun) else [record]
+        lanes = {Lane(one.topic, one.partition) for one in batch}
         for lane in lanes:
             log = self._broker.log(lane)
             log.open = log.end if log.open is None else log.open
         opened |= lanes
         offsets: dict[Lane, list[int]] = {}
-        for record in batch:
-            offsets.setdefault(Lane(record.topic, record.partition), []).append(self._broker.append(record))
+        for one in batch:
+            offsets.setdefault(Lane(one.topic, one.partition), []).append(self._broker.append(one))
         return {lane: Span(written[0], written[-1] + 1) for lane, written in offsets.items()}
 
     def _end(self, opened: Iterable[Lane], *, commit: bool) -> None:

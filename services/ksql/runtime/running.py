@@ -11,7 +11,7 @@ import structlog
 
 from services.ksql.engine.chunk import Chunk, Taken
 from services.ksql.engine.query import Query
-from services.ksql.engine.records import OutputRecord
+from services.ksql.engine.records import Output, count_of
 from services.ksql.runtime.broker import Lane
 from services.ksql.runtime.merge import NEVER, InStepMerger
 from services.ksql.runtime.state_log import StoredQuery
@@ -29,7 +29,7 @@ class QueryState(StrEnum):
 class Pending:
     """What one query has done since the last commit."""
 
-    outputs: list[OutputRecord]
+    outputs: list[Output]
     changes: list[tuple[str, bytes, bytes | None]]
     positions: dict[Lane, int]
 
@@ -68,7 +68,9 @@ class RunningQuery:
             self._merger.open(lane)
         #: the next offset to be delivered, per lane
         self.fetched = dict(positions)
-        self._outputs: list[OutputRecord] = []
+        self._outputs: list[Output] = []
+        #: how many output records wait for the next commit
+        self.uncommitted = 0
         #: whether there is something to commit; true at first, so that the start positions are durable
         self.dirty = True
         self._upstream: list[RunningQuery] = []
@@ -87,11 +89,6 @@ class RunningQuery:
     def positions(self) -> dict[Lane, int]:
         """The next offset to read, per lane: exactly what has been processed, no more."""
         return {lane: progress.position for lane, progress in self.progress.items()}
-
-    @property
-    def uncommitted(self) -> int:
-        """How many output records wait for the next commit."""
-        return len(self._outputs)
 
     @property
     def ready(self) -> bool:
@@ -175,6 +172,7 @@ class RunningQuery:
             _log.exception("query failed", query=self.id)
             return 0
         self._outputs.extend(outputs)
+        self.uncommitted += count_of(outputs)
         self._count(taken)
         self.dirty = True
         return len(taken)
@@ -184,11 +182,13 @@ class RunningQuery:
         self.state = QueryState.ERROR
         self.error = message
         self._outputs = []
+        self.uncommitted = 0
         self.dirty = False
 
     def drain(self) -> Pending | None:
         """Hands over what must be committed together, and begins anew. None if the query failed over it."""
         outputs, self._outputs = self._outputs, []
+        self.uncommitted = 0
         self._oldest_drained, self._oldest_processed = min(self._oldest_drained, self._oldest_processed), NEVER
         try:
             outputs.extend(self.query.flush())
@@ -197,7 +197,7 @@ class RunningQuery:
             self.fail(f"{type(error).__name__}: {error}")
             _log.exception("query failed", query=self.id)
             return None
-        self.meter.produced += len(outputs)
+        self.meter.produced += count_of(outputs)
         if outputs:
             self.meter.last_produced_ms = _now_ms()
         self.dirty = False

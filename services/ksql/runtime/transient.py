@@ -52,6 +52,7 @@ class TransientQuery(RunningQuery):
         done = super().step(limit)
         self.dirty = False
         self._outputs.clear()
+        self.uncommitted = 0
         self._add(self.query.poll_rows())
         self._check_end()
         if self.error is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from services.ksql.model.schema import Column, Format
 from services.ksql.serde import delimited, json, json_columns, json_writer, kafka
 from services.ksql.serde.json_columns import DecodeMany
+from services.ksql.serde.json_writer import EncodeMany
 
 Decode = Callable[[bytes], tuple[Any, ...]]
 Encode = Callable[[Sequence[Any]], bytes | None]
@@ -64,6 +65,14 @@ def encoder(form: Format, columns: Sequence[Column], *, is_key: bool = False, ke
         case "KAFKA":
             return kafka.encoder(columns)
     return lambda row: None
+
+
+def many_encoder(form: Format, columns: Sequence[Column]) -> EncodeMany | None:
+    """Writes the values of many records, given column by column, as ``encoder`` does it; it gives None where one of them must
+    be looked at by itself. None instead of a function where that is always so."""
+    if columns and form.name.upper() == "JSON" and not _is_bare(form, columns, is_key=False):
+        return json_writer.objects_encoder(columns)
+    return None
 
 
 def _empty(form: Format) -> Encode:

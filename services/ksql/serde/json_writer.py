@@ -14,6 +14,8 @@ from services.ksql.model.types import BaseType, SqlType
 from services.ksql.serde.doubles import java_double
 
 Encode = Callable[[Sequence[Any]], bytes | None]
+#: a list of values for each column -> the bytes of each row
+EncodeMany = Callable[[Sequence[Sequence[Any]]], list[bytes] | None]
 
 _PLAIN = frozenset(
     {
@@ -98,6 +100,30 @@ def object_encoder(columns: Sequence[Column]) -> Encode:
         parts.append(f"k{index}: " + (f"c{index}(r[{index}])" if convert else f"r[{index}]"))
     exec(f"def encode(r): return dump({{{', '.join(parts)}}})", scope)  # noqa: S102 - made from numbers only
     encode: Encode = scope["encode"]
+    return encode
+
+
+def objects_encoder(columns: Sequence[Column]) -> EncodeMany:
+    """Writes many rows as objects; None where one of them cannot be written so."""
+    scope: dict[str, Any] = {"dumps": orjson.dumps}
+    names = [f"v{index}" for index in range(len(columns))]
+    parts = []
+    for index, column in enumerate(columns):
+        scope[f"k{index}"] = column.name
+        convert = scope[f"c{index}"] = converter(column.type)
+        parts.append(f"k{index}: " + (f"c{index}(v{index})" if convert else f"v{index}"))
+    text = f"lambda columns: [dumps({{{', '.join(parts)}}}) for {', '.join(names)}, in zip(*columns)]"
+    write: Callable[[Sequence[Sequence[Any]]], list[bytes]] = eval(text, scope)  # noqa: S307 - made from numbers only
+
+    def encode(lists: Sequence[Sequence[Any]]) -> list[bytes] | None:
+        try:
+            written = write(lists)
+        except (ValueError, TypeError):
+            return None
+        together = b"".join(written)
+        plain = together.isascii() and b"\\u00" not in together
+        return written if plain else [as_java(one) for one in written]
+
     return encode
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from services.ksql.engine.columns import Columns
 from services.ksql.engine.layout import Layout
-from services.ksql.engine.records import OutputRecord, Window
+from services.ksql.engine.records import Output, Window
 from services.ksql.engine.state import Store
 from services.ksql.engine.stats import Stats
 
@@ -36,7 +36,7 @@ class Context:
     encode_key: Callable[[Sequence[Any]], bytes | None]
     properties: Mapping[str, str]
     stats: Stats = field(default_factory=Stats)
-    out: list[OutputRecord] = field(default_factory=list)
+    out: list[Output] = field(default_factory=list)
     stream_time: int = -1
     names: dict[str, int] = field(default_factory=dict)
 

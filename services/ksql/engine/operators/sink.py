@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from services.ksql.engine.columns import Columns
 from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
-from services.ksql.engine.records import OutputRecord, Window
+from services.ksql.engine.records import OutputRecord, OutputRun, Window
 from services.ksql.model.schema import DataSource
-from services.ksql.serde.formats import encoder
+from services.ksql.serde.formats import encoder, many_encoder
 from services.ksql.serde.keys import append_window
 from services.ksql.serde.timestamps import extractor
 
@@ -28,6 +29,7 @@ class Sink(Node):
         self._window_type = sink.window.type if sink.window else None
         self._encode_key = encoder(sink.key_format, sink.schema.key, is_key=True, keep_nulls=keep_nulls)
         self._encode_value = encoder(sink.value_format, sink.schema.value)
+        self._encode_many = many_encoder(sink.value_format, sink.schema.value)
         self._keys: dict[Row, bytes | None] = {}
         self._cached = cached
         #: key bytes -> (new row, key without window, time, whether the sink never saw the key)
@@ -62,6 +64,20 @@ class Sink(Node):
             except (ValueError, TypeError, struct.error):
                 self.context.stats.drop(self.name, "unserialisable")
         self.context.stats.produced += len(out) - before
+
+    def columns(self, batch: Columns) -> None:
+        if self._time_at is not None or self._encode_many is None:
+            super().columns(batch)
+            return
+        lists = batch.lists()
+        values = self._encode_many(lists[self._nk :])
+        if values is None:
+            super().columns(batch)
+            return
+        rows = list(zip(*lists[: self._nk], strict=True)) if self._nk else [()] * len(batch)
+        known = {row: self._key(row) for row in dict.fromkeys(rows)}
+        self.context.stats.produced += len(rows)
+        self.context.out.append(OutputRun(self._topic, [known[row] for row in rows], values, batch.times.tolist()))
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         self._write(r[: self._nk], None, t, w)
