@@ -39,12 +39,13 @@ def run(folder: Path, urls: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_starts_waits_seeds_provisions_and_generates_and_can_be_repeated(stack: Stack, folder: Path) -> None:
-    urls = {f"{name.upper()}_URL": stack.url(name) for name in ("seeder", "provisioner", "generator")}  # type: ignore[arg-type]
+    urls = {f"{name.upper()}_URL": stack.url(name) for name in ("seeder", "provisioner", "generator")}
     try:
         for turn in (1, 2):
             done = run(folder, urls)
             assert done.returncode == 0, done.stderr
             assert (folder / "told").read_text().splitlines() == ["compose up --build --detach --wait"] * turn
+            assert "/seeder/seed" not in done.stderr, "there are users, and they are not ours to replace"
         status = httpx.get(f"{stack.url('generator')}/generator/status").json()
         assert status["state"] == "running"
     finally:
