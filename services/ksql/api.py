@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
@@ -19,12 +19,27 @@ from services.ksql.rest.rows import DELIMITED, JSON, V1
 from services.ksql.rest.statements import StatementService
 from services.ksql.rest.streaming import stream_answer
 from services.ksql.runtime.thread import Runtime
-from services.ksql.schemas import CloseQueryRequest, KsqlRequest, QueryStreamRequest, TerminateClusterRequest
+from services.ksql.schemas import (
+    CloseQueryRequest,
+    KsqlErrorBody,
+    KsqlRequest,
+    QueryStreamRequest,
+    TerminateClusterRequest,
+)
 from services.ksql.settings import Settings
 from shared.json import dumps
 from shared.slots import Slots
 
-router = APIRouter(tags=["ksqlDB"])
+_ERROR = {"content": {JSON: {"schema": KsqlErrorBody.model_json_schema()}}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The request or a statement of it cannot be run; ksqlDB's error document", **_ERROR},
+    404: {"description": "There is no such thing", "content": {JSON: _ERROR["content"][JSON], "text/html": {}}},
+    406: {"description": "None of the formats in Accept can be had"},
+    500: {"description": "What ksqlDB answers with 500 too, such as an empty body", **_ERROR},
+    503: {"description": "The server does not answer requests yet, or cannot reach Kafka", **_ERROR},
+}
+
+router = APIRouter(tags=["ksqlDB"], responses=_ANSWERS)
 
 M = TypeVar("M", bound=BaseModel)
 

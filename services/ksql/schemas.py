@@ -50,3 +50,11 @@ class TerminateClusterRequest(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     delete_topics: list[str] = Field(default_factory=list, alias="deleteTopicList")
+
+
+class KsqlErrorBody(BaseModel):
+    """ksqlDB's error document; one of a statement has its text and the answers of those before it besides."""
+
+    type: str = Field(alias="@type", examples=["statement_error"])
+    error_code: int = Field(description="The HTTP status, and two digits more", examples=[40001])
+    message: str
