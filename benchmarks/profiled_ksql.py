@@ -28,6 +28,7 @@ CORE_THREAD: Final = "ksql-core"
 #: part of a file's path -> stage; the innermost frame that matches one of them decides
 STAGES: Final = (
     ("ksql/engine/operators/source.py", "decode"),
+    ("ksql/engine/operators/reading.py", "decode"),
     ("ksql/engine/operators/sink.py", "encode"),
     ("ksql/engine/operators/time_windows.py", "window aggregate"),
     ("ksql/engine/operators/session_windows.py", "session aggregate"),
@@ -39,6 +40,7 @@ STAGES: Final = (
     ("ksql/engine/", "query loop"),
     ("ksql/runtime/merge.py", "read in step"),
     ("ksql/runtime/kafka_feed.py", "fetch"),
+    ("ksql/runtime/kafka_chunks.py", "fetch"),
     ("ksql/runtime/feeds.py", "fetch"),
     ("aiokafka/consumer/", "fetch"),
     ("aiokafka/producer/", "send"),
