@@ -9,6 +9,7 @@ import streamlit as st
 
 from services.dashboard import panel, view
 from services.dashboard.charts import audience as charts
+from services.dashboard.charts import ranking
 from services.dashboard.freshness import Reading
 from services.dashboard.panel import Panels
 
@@ -60,7 +61,7 @@ def _live() -> None:
             "Most users",
             "The same window and countries, ranked by distinct users.",
             reading,
-            lambda frame: charts.ranked(charts.of_window(frame, complete=complete), look, room=True),
+            lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), look, room=True),
             key="ranked",
         )
     with right:
@@ -68,7 +69,7 @@ def _live() -> None:
             "Average age",
             "The mean over page views: someone with ten views counts ten times.",
             reading,
-            lambda frame: charts.ages(charts.of_window(frame, complete=complete), look),
+            lambda frame: ranking.ages(charts.of_window(frame, complete=complete), look),
             key="ages",
         )
     left, right = st.columns([3, 2])
@@ -84,8 +85,8 @@ def _live() -> None:
         panels.chart(
             "Users by subscription",
             "Everybody in the table of users who has a tier, with their average age: people, not page views.",
-            backend.user_stats().map(charts.tiers),
-            lambda frame: charts.by_tier(frame, look),
+            backend.user_stats().map(ranking.tiers),
+            lambda frame: ranking.by_tier(frame, look),
             key="tiers",
             empty="The table of users is empty.",
         )

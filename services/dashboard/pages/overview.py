@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from services.dashboard import panel, tiles, view
-from services.dashboard.charts import audience, sources
+from services.dashboard.charts import audience, ranking, sources
 
 
 def render() -> None:
@@ -45,6 +45,6 @@ def _live() -> None:
             "Users by country",
             "Distinct users in the newest 5-minute window; hatched while no window is complete yet.",
             countries,
-            lambda frame: audience.ranked(audience.newest(frame), look, top=8),
+            lambda frame: ranking.ranked(audience.newest(frame), look, top=8),
             key="overview-countries",
         )

@@ -10,7 +10,7 @@ import pytest
 
 import services.dashboard
 from services.dashboard import palette
-from services.dashboard.charts import audience, engagement, sources
+from services.dashboard.charts import audience, engagement, ranking, sources
 from services.dashboard.charts.base import CONFIG, Look, figure
 from tests.unit.dashboard.fakes import COLUMNS, MINUTE, flowing, windows
 
@@ -117,17 +117,17 @@ def test_country_names(name: str, code: str | None) -> None:
 
 def test_ranked_bars_have_most_users_on_top_and_are_hatched_while_open() -> None:
     countries = frame("pageview_country")
-    (bars,) = audience.ranked(audience.of_window(countries, complete=True), LOOK, top=2).data
+    (bars,) = ranking.ranked(audience.of_window(countries, complete=True), LOOK, top=2).data
     assert list(bars.y) == ["Germany", "Thailand"]
     assert list(bars.x) == [5, 7]
     assert set(bars.marker.pattern.shape) == {""}
-    (bars,) = audience.ranked(audience.of_window(countries, complete=False), LOOK).data
+    (bars,) = ranking.ranked(audience.of_window(countries, complete=False), LOOK).data
     assert set(bars.marker.pattern.shape) == {"/"}
     assert bars.marker.pattern.fillmode == "overlay"  # over the colour, not instead of it
 
 
 def test_ages_are_in_the_order_of_the_ranking() -> None:
-    (points,) = audience.ages(audience.of_window(frame("pageview_country"), complete=True), LOOK).data
+    (points,) = ranking.ages(audience.of_window(frame("pageview_country"), complete=True), LOOK).data
     assert list(points.y) == ["Atlantis", "Germany", "Thailand"]
     assert list(points.text) == ["30.6", "31.0", "31.2"]
 
@@ -141,12 +141,12 @@ def test_leaders_over_time_show_the_open_window_as_rings() -> None:
 
 def test_tiers_come_from_the_seeders_statistics_with_their_age_where_it_is_told() -> None:
     users = {"free": 1500, "premium": 300}
-    (bars,) = audience.by_tier(audience.tiers({"by_subscription": users}), LOOK).data
+    (bars,) = ranking.by_tier(ranking.tiers({"by_subscription": users}), LOOK).data
     assert (list(bars.y), list(bars.x), list(bars.text)) == (["premium", "free"], [300, 1500], ["300", "1,500"])
-    aged = audience.tiers({"by_subscription": users, "average_age_by_subscription": {"free": 34.56}})
-    (bars,) = audience.by_tier(aged, LOOK).data
+    aged = ranking.tiers({"by_subscription": users, "average_age_by_subscription": {"free": 34.56}})
+    (bars,) = ranking.by_tier(aged, LOOK).data
     assert list(bars.text) == ["300", "1,500, age 34.6"]
-    assert audience.tiers({}).empty
+    assert ranking.tiers({}).empty
 
 
 def test_devices_stack() -> None:

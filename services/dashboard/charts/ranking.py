@@ -1,0 +1,117 @@
+"""Countries and tiers one below the other: users as bars, ages as dots.
+
+A window has country, view_count, user_count, average_age, open, most users first (``audience.of_window`` makes it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from services.dashboard import palette
+from services.dashboard.charts.base import Look, figure, patterns
+
+#: px, for the ticks below a flat chart
+_ROOM: Final = 26
+
+
+def ranked(window: pd.DataFrame, look: Look, top: int = 15, *, room: bool = False) -> go.Figure:
+    """The countries with most distinct users in one window, as bars; with ``room``, as high as ``ages`` with its axis."""
+    shown = window.head(top).iloc[::-1]
+    fig = figure(look, name="ranked", height=_height(len(shown), room=room), legend=False)
+    fig.add_bar(
+        x=shown["user_count"],
+        y=shown["country"],
+        orientation="h",
+        marker={
+            "color": palette.ACCENT,
+            "pattern": patterns(shown["open"]),
+        },
+        text=[f"{value:,}" for value in shown["user_count"]],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=shown["view_count"],
+        hovertemplate="<b>%{y}</b><br>%{x:,} users<br>%{customdata:,} views<extra></extra>",
+    )
+    _flat(fig, len(shown), room=room)
+    return fig
+
+
+def ages(window: pd.DataFrame, look: Look, top: int = 15) -> go.Figure:
+    """Average age by country for the countries with most users: the mean over page views, not over users."""
+    shown = window.head(top).iloc[::-1]
+    fig = figure(look, name="ages", height=_height(len(shown), room=True), legend=False)
+    fig.add_scatter(
+        x=shown["average_age"],
+        y=shown["country"],
+        mode="markers+text",
+        marker={"color": palette.ACCENT, "size": 10},
+        text=[f"{value:.1f}" for value in shown["average_age"]],
+        textposition="middle right",
+        cliponaxis=False,
+        customdata=shown["user_count"],
+        hovertemplate="<b>%{y}</b><br>average age %{x:.1f}<br>%{customdata:,} users<extra></extra>",
+    )
+    _flat(fig, len(shown), room=True)
+    if len(shown):
+        low, high = shown["average_age"].min(), shown["average_age"].max()
+        pad = max(2.0, (high - low) * 0.18)
+        fig.update_xaxes(range=[low - pad, high + pad], showgrid=True, visible=True, tickformat=".0f", automargin=False)
+        fig.update_yaxes(showgrid=True)
+    return fig
+
+
+def tiers(stats: Mapping[str, Any]) -> pd.DataFrame:
+    """tier, users, average_age (NaN where the seeder does not tell) from the seeder's statistics; most users first."""
+    users = stats.get("by_subscription") or {}
+    known = stats.get("average_age_by_subscription") or {}
+    rows = [(tier, int(count), known.get(tier)) for tier, count in users.items()]
+    frame = pd.DataFrame(rows, columns=["tier", "users", "average_age"]).astype({"average_age": "float64"})
+    return frame.sort_values(["users", "tier"], ascending=[False, True], ignore_index=True)
+
+
+def by_tier(frame: pd.DataFrame, look: Look) -> go.Figure:
+    """The users of the table by subscription, each with its average age; ``frame`` as ``tiers`` makes it."""
+    shown = frame.iloc[::-1]
+    fig = figure(look, name="tiers", height=300, legend=False)
+    words = [
+        f"{users:,}" if pd.isna(age) else f"{users:,}, age {age:.1f}"
+        for users, age in zip(shown["users"], shown["average_age"], strict=True)
+    ]
+    fig.add_bar(
+        x=shown["users"],
+        y=shown["tier"],
+        orientation="h",
+        marker={"color": palette.ACCENT},
+        text=words,
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="<b>%{y}</b><br>%{text}<extra></extra>",
+    )
+    _flat(fig, len(shown))
+    fig.update_layout(bargap=0.5)
+    # room for the words behind the longest bar
+    fig.update_xaxes(range=[0, 1.45 * max([1, *shown["users"]])])
+    return fig
+
+
+def _height(bars: int, *, room: bool = False) -> int:
+    return 24 * max(bars, 4) + 16 + _ROOM * room
+
+
+def _flat(fig: go.Figure, rows: int, *, room: bool = False) -> None:
+    fig.update_xaxes(visible=False, rangemode="tozero", fixedrange=True)
+    fig.update_yaxes(
+        type="category",
+        range=[-0.5, rows - 0.5],
+        showgrid=False,
+        fixedrange=True,
+        tickformat=None,
+        nticks=None,
+        dtick=1,
+    )
+    margin = {"l": 0, "r": 40, "t": 8, "b": 8 + _ROOM * room}
+    fig.update_layout(hovermode="closest", margin=margin, dragmode=False, bargap=0.3)
