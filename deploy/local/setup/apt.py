@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from deploy.local import cache, java
 from deploy.local.components.mariadb import program
@@ -16,15 +17,22 @@ from deploy.local.setup import commands, jars
 
 UPDATE_WITHIN = timedelta(minutes=5)
 INSTALL_WITHIN = timedelta(minutes=20)
+MASK_WITHIN = timedelta(seconds=30)
+#: there while systemd runs the machine
+_SYSTEMD = Path("/run/systemd/system")
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that must be there, how to see that it is, and the packages that bring it."""
+    """One thing that must be there, how to see that it is, and the packages that bring it.
+
+    ``services``: what the packages would start at every boot. Here each program is run by hand, so these are kept from starting.
+    """
 
     what: str
     present: Callable[[], bool]
     packages: tuple[str, ...]
+    services: tuple[str, ...] = ()
 
 
 def _on_path(name: str) -> bool:
@@ -44,7 +52,7 @@ TEST_NEEDS = (
     Need("Chromium", lambda: _on_path("chromium"), ("chromium",)),
     Need("Node.js", lambda: _on_path("node"), ("nodejs",)),
     Need("npm", lambda: _on_path("npm"), ("npm",)),
-    Need("Prometheus", lambda: _on_path("prometheus") and _on_path("promtool"), ("prometheus",)),
+    Need("Prometheus", lambda: _on_path("prometheus") and _on_path("promtool"), ("prometheus",), ("prometheus",)),
 )
 
 
@@ -76,6 +84,16 @@ async def ensure(progress: Progress, *, tests: bool) -> None:
             env=env,
             hint=by_hand,
         )
+        if services := [service for need in needs for service in need.services if _SYSTEMD.exists()]:
+            await commands.run(
+                (*_as_root(by_hand), "systemctl", "mask", *services),
+                what="systemctl mask",
+                log=log,
+                within=MASK_WITHIN,
+                on_line=step,
+                env=env,
+                hint=by_hand,
+            )
         install = ("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
         await commands.run(
             (*_as_root(by_hand), *install),
