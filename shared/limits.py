@@ -6,6 +6,7 @@ The body is read here, whole, before the service sees the request: a client that
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,6 +15,9 @@ from shared.settings import ServiceSettings
 
 #: a body up to this size is taken even when those that are held already take up what they may
 _SMALL = 16 * 1024
+#: of a body that is too large so much is read and thrown away before the answer: some clients read no answer before they have sent
+#: all, and Hypercorn closes a connection whose request it answered half way
+_THROWN_AWAY = 8 * 1024 * 1024
 _BUSY = "The service has as much to do as it can; try again in a moment."
 
 
@@ -34,6 +38,10 @@ class LimitMiddleware:
         body = bytearray()
         try:
             self._check_head(scope)
+            if (announced := _announced(scope)) > self._settings.max_body_bytes:
+                if announced <= _THROWN_AWAY:
+                    await self._throw_away(receive)
+                raise self._too_large()
             if await self._fill(body, receive):
                 await self._answer(bytes(body), scope, receive, send)
         except PagePulseError as error:
@@ -56,9 +64,6 @@ class LimitMiddleware:
             raise TargetTooLong(f"Path and query must not be longer than {settings.max_target_bytes} bytes together.")
         if sum(len(name) + len(value) for name, value in scope["headers"]) > settings.max_header_bytes:
             raise HeadTooLarge(f"The headers must not be larger than {settings.max_header_bytes} bytes together.")
-        announced = dict(scope["headers"]).get(b"content-length", b"")
-        if announced.isdigit() and int(announced) > settings.max_body_bytes:
-            raise self._too_large()
 
     async def _fill(self, body: bytearray, receive: Receive) -> bool:
         """Reads the whole body; False if the client left before it was complete."""
@@ -66,8 +71,13 @@ class LimitMiddleware:
         try:
             async with asyncio.timeout(deadline):
                 while (message := await receive())["type"] == "http.request":
+                    more = message.get("more_body", False)
                     self._take(message.get("body", b""), body)
-                    if not message.get("more_body", False):
+                    if len(body) > self._settings.max_body_bytes:
+                        if more:
+                            await self._throw_away(receive)
+                        raise self._too_large()
+                    if not more:
                         return True
         except TimeoutError:
             raise TooSlow(f"The body was not complete within {deadline:g} s.") from None
@@ -76,13 +86,25 @@ class LimitMiddleware:
     def _take(self, piece: bytes, body: bytearray) -> None:
         body += piece
         self._held += len(piece)
-        if len(body) > self._settings.max_body_bytes:
-            raise self._too_large()
         if len(body) > _SMALL and self._held > self._settings.max_held_bytes:
             raise Unavailable(_BUSY)
 
+    async def _throw_away(self, receive: Receive) -> None:
+        """Reads what is left of the body, as far as that is not too much and does not take too long."""
+        left = _THROWN_AWAY
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.arrival_deadline.total_seconds()):
+                while left > 0 and (message := await receive()).get("more_body", False):
+                    left -= len(message.get("body", b""))
+
     def _too_large(self) -> BodyTooLarge:
         return BodyTooLarge(f"The body must not be larger than {self._settings.max_body_bytes} bytes.")
+
+
+def _announced(scope: Scope) -> int:
+    """The length that the head says the body has; 0 if it does not."""
+    given = dict(scope["headers"]).get(b"content-length", b"")
+    return int(given) if given.isdigit() and len(given) < 20 else 0
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

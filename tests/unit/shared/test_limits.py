@@ -64,6 +64,12 @@ async def test_an_announced_body_above_the_limit_is_not_waited_for(url: str) -> 
         assert b" 413 " in await reader.readline()
 
 
+async def test_a_body_that_is_too_large_in_its_last_piece_is_answered_at_once(url: str) -> None:
+    async with connection(url) as (reader, writer):
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n9c41\r\n" + b" " * 40_001 + b"\r\n0\r\n\r\n")
+        assert b" 413 " in await reader.readline()
+
+
 async def test_long_targets_and_heads_are_refused(url: str) -> None:
     async with httpx.AsyncClient(base_url=url) as client:
         assert problem_type(await client.get("/healthz", params={"x": "y" * 200})) == (414, "target-too-long")
