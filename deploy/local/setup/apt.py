@@ -84,7 +84,7 @@ async def ensure(progress: Progress, *, tests: bool) -> None:
             env=env,
             hint=by_hand,
         )
-        if services := [service for need in needs for service in need.services if _SYSTEMD.exists()]:
+        if services := _services(needs):
             await commands.run(
                 (*_as_root(by_hand), "systemctl", "mask", *services),
                 what="systemctl mask",
@@ -109,6 +109,12 @@ async def ensure(progress: Progress, *, tests: bool) -> None:
         raise SetupError(
             f"installed, and still missing: {', '.join(need.what for need in still)}", log=log, hint=by_hand
         )
+
+
+def _services(needs: list[Need]) -> list[str]:
+    if not _SYSTEMD.exists():
+        return []
+    return [service for need in needs for service in need.services]
 
 
 def _as_root(by_hand: str) -> tuple[str, ...]:

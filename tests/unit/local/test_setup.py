@@ -88,7 +88,7 @@ async def test_nothing_missing_does_nothing(progress: Progress, monkeypatch: pyt
 
 
 def test_programs_that_only_tests_use_are_missed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    there = {"chromium", "node"}
+    there = {"chromium", "node", "prometheus", "promtool"}
     monkeypatch.setattr(apt, "NEEDS", ())
     monkeypatch.setattr(apt, "_on_path", there.__contains__)
     assert [need.packages for need in apt.missing(tests=True)] == [("npm",)]
