@@ -72,22 +72,20 @@ class LimitMiddleware:
             async with asyncio.timeout(deadline):
                 while (message := await receive())["type"] == "http.request":
                     more = message.get("more_body", False)
-                    self._take(message.get("body", b""), body)
+                    piece = message.get("body", b"")
+                    body += piece
+                    self._held += len(piece)
                     if len(body) > self._settings.max_body_bytes:
                         if more:
                             await self._throw_away(receive)
                         raise self._too_large()
+                    if len(body) > _SMALL and self._held > self._settings.max_held_bytes:
+                        raise Unavailable(_BUSY)
                     if not more:
                         return True
         except TimeoutError:
             raise TooSlow(f"The body was not complete within {deadline:g} s.") from None
         return False
-
-    def _take(self, piece: bytes, body: bytearray) -> None:
-        body += piece
-        self._held += len(piece)
-        if len(body) > _SMALL and self._held > self._settings.max_held_bytes:
-            raise Unavailable(_BUSY)
 
     async def _throw_away(self, receive: Receive) -> None:
         """Reads what is left of the body, as far as that is not too much and does not take too long."""
