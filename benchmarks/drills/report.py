@@ -59,7 +59,7 @@ def write_docs(rows: Sequence[Row], facts: dict[str, Any], rate: float) -> None:
     text = f"""## The drills
 
 `python -m benchmarks.drills --write-docs` (`make drill`): one fault at a time under {rate:,.0f} events/s, 3 % of them late, 1 % sent twice,
-1 % malformed, while users change.
+1 % malformed, while users change. Each row is that of the latest run of its drill; the machine had other work too where the load says so.
 
 {table(COLUMNS, [cells(row) for row in rows])}
 
