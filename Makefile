@@ -74,9 +74,16 @@ soak: ## a long run under load, looking for what grows: make soak MINUTES=30
 	@deploy/local/bootstrap.sh
 	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --write-docs $(ARGS)
 
-bench: ## measure the embedded ksqlDB and write docs/performance.md
+bench: ## measure everything on an otherwise idle machine (half an hour) and write docs/performance.md
 	@deploy/local/bootstrap.sh
-	$(BIN)/python -m benchmarks.ksql --write-docs $(ARGS)
+	$(BIN)/python -m benchmarks.ksql --write-docs
+	$(BIN)/python -m benchmarks.generator --write-docs
+	$(BIN)/python -m benchmarks.generator --pacing --write-docs
+	$(BIN)/python -m benchmarks.steering --write-docs
+	$(BIN)/python -m benchmarks.dashboard --write-docs
+	$(BIN)/python -m benchmarks.endtoend --write-docs
+	$(BIN)/python -m benchmarks.startup --write-docs
+	$(BIN)/python -m benchmarks.controlplane --write-docs
 
 # The lock names no registry's host, so that each user's own index (or mirror) serves it.
 lock: ## renew requirements.lock from pyproject.toml

@@ -5,7 +5,7 @@
 
 Both write to the same topic (5 partitions, 3 replicas) with acks=all, idempotence, no compression, batches of 512 KiB
 and records of the same size, in turn. The generator makes each event (sessions, users, think times, JSON, key hash); the
-JVM's tool sends prepared payloads without keys. Needs a running stack (``pagepulse up``) and the jars it fetched.
+JVM's tool sends prepared payloads without keys. Starts three brokers of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 import uvloop
 from aiokafka.admin import NewTopic
 
+from benchmarks.brokers import brokers
 from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
 from services.generator.behaviour import Crowd
@@ -236,7 +237,15 @@ async def stored() -> int:
 
 @asynccontextmanager
 async def fresh_topics() -> AsyncIterator[None]:
-    """The benchmark's own topics, for as long as it runs."""
+    """The benchmark's own brokers and topics, for as long as it runs."""
+    with brokers() as bootstrap:
+        os.environ["PAGEPULSE_KAFKA_BOOTSTRAP"] = bootstrap
+        async with _topics():
+            yield
+
+
+@asynccontextmanager
+async def _topics() -> AsyncIterator[None]:
     async with admin_client(Settings().kafka_bootstrap) as admin:
         wanted = [NewTopic(name, topics.PARTITIONS, topics.REPLICATION_FACTOR) for name in (VIEWS, SESSIONS)]
         await admin.create_topics(wanted)

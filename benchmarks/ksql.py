@@ -24,10 +24,11 @@ import orjson
 import uvloop
 
 from benchmarks import ksql_pace
+from benchmarks.brokers import brokers
 from benchmarks.document import write_section
 from benchmarks.harness import arguments, console, machine, report, write_json
 from benchmarks.ksql_load import Load, Shape, make, send, users
-from benchmarks.ksql_process import KsqlProcess, brokers, latest_values
+from benchmarks.ksql_process import KsqlProcess, latest_values
 from benchmarks.ksql_report import document
 from services.provisioner.render import load as render
 from services.provisioner.settings import Settings

@@ -1,16 +1,15 @@
-"""Brokers and a ksql server of the benchmark's own, in a folder and on ports of their own."""
+"""A ksql server of the benchmark's own."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +18,11 @@ import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewTopic
 
+from benchmarks.brokers import OFFSET
 from shared import topics
 from shared.kafka import admin_client
 
 _ROOT: Final = Path(__file__).parents[1]
-_OFFSET: Final = 5_000
-_KAFKA_PORTS: Final = (19092, 19292, 19392)
 _START_S: Final = 60.0
 _FINISH_S: Final = 900.0
 #: with nothing new in any sink for this long, and no lag, the pipeline is done
@@ -42,23 +40,6 @@ SINKS: Final = (
 _SOURCE_CONFIG: Final = {"retention.ms": "-1"}
 
 
-@contextmanager
-def brokers() -> Iterator[str]:
-    """Three brokers, started and stopped; gives their bootstrap addresses. PAGEPULSE_BENCH_KAFKA uses others instead."""
-    given = os.environ.get("PAGEPULSE_BENCH_KAFKA")
-    if given:
-        yield given
-        return
-    with tempfile.TemporaryDirectory(prefix="pagepulse-bench-") as folder:
-        place = ("--dir", folder)
-        start = ("up", "--detach", "--no-demo", "--only", "kafka1,kafka2,kafka3", "--port-offset", str(_OFFSET), *place)
-        try:
-            subprocess.run([sys.executable, "-m", "deploy.local", *start], cwd=_ROOT, check=True)
-            yield ",".join(f"127.0.0.1:{port + _OFFSET}" for port in _KAFKA_PORTS)
-        finally:
-            subprocess.run([sys.executable, "-m", "deploy.local", "down", *place], cwd=_ROOT, check=False)
-
-
 class KsqlProcess:
     """One server process; ``prefix`` begins the names of all its topics."""
 
@@ -66,7 +47,7 @@ class KsqlProcess:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self._profile = profile
-        port = 8088 + _OFFSET
+        port = 8088 + OFFSET
         self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=120)
         self._environment = {
             **os.environ,

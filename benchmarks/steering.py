@@ -2,7 +2,7 @@
 
     python -m benchmarks.steering [--json FILE] [--svg FILE]
 
-Needs a running stack (``pagepulse up``).
+Starts three brokers of its own.
 """
 
 from __future__ import annotations
