@@ -3,16 +3,18 @@
     python -m benchmarks.controlplane [--json FILE] [--write-docs] [--clients 200] [--seconds 20]
 
 Each client asks, reads the answer, and asks again without a pause. Beside them, some connections send a request byte by byte and
-some send nothing at all. Needs a running stack (``pagepulse up``) with users and no load on it.
+some send nothing at all. Starts a stack of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,8 +24,11 @@ import uvloop
 
 from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, report, write_json
+from tests import stack as local_stack
 
 RATE: Final = 2_000.0
+#: keeps clear of a demo and of the tests' stack
+PORT_OFFSET: Final = 12_000
 #: (name, the variable that says where the service is and where it is by default, method, path, body)
 CALLS: Final = (
     ("generator status", "GENERATOR", 8001, "GET", "/generator/status", None),
@@ -40,21 +45,43 @@ def url(service: str, port: int) -> str:
     return os.environ.get(f"PAGEPULSE_{service}_URL", f"http://127.0.0.1:{port}")
 
 
-async def main() -> None:
+def main() -> None:
     parser = arguments("The control plane under load.")
     parser.add_argument("--write-docs", action="store_true", help="put the result into docs/performance.md")
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pagepulse-bench-") as folder:
+        stack = local_stack.start(Path(folder) / "stack", PORT_OFFSET)
+        try:
+            os.environ.update(stack.environment())
+            result = uvloop.run(measure(options.clients, options.seconds))
+        finally:
+            local_stack.stop(stack)
+    rows = [
+        (name, f"{c['answers']:,}", f"{c['p50_ms']:,.0f}", f"{c['p99_ms']:,.0f}") for name, c in result["calls"].items()
+    ]
+    report(f"{options.clients} clients at once", ("call", "answers", "p50, ms", "p99, ms"), rows)
+    console.print(
+        f"pacing error: alone {result['pacing_error_alone']:+.3%}, under load {result['pacing_error']:+.3%}; "
+        f"refused or failed: {result['refused']}"
+    )
+    write_json(options.json, result)
+    if options.write_docs:
+        write_section("control plane", section(result, rows))
+
+
+async def measure(clients: int, seconds: float) -> dict[str, Any]:
+    """First without clients, then with them."""
     async with httpx.AsyncClient(base_url=url("GENERATOR", 8001), timeout=30) as control, generating(control):
-        alone = await pace(control, options.seconds)
+        alone = await pace(control, seconds)
         async with bad_neighbours():
-            loading = asyncio.create_task(load(options.clients, options.seconds))
-            busy = await pace(control, options.seconds)
+            loading = asyncio.create_task(load(clients, seconds))
+            busy = await pace(control, seconds)
             took, refused = await loading
-    result = {
-        "clients": options.clients,
-        "seconds": options.seconds,
+    return {
+        "clients": clients,
+        "seconds": seconds,
         "rate": RATE,
         "pacing_error_alone": round(alone, 5),
         "pacing_error": round(busy, 5),
@@ -62,14 +89,6 @@ async def main() -> None:
         "calls": {name: percentiles(times) for name, times in took.items()},
         "machine": machine(),
     }
-    rows = [
-        (name, f"{c['answers']:,}", f"{c['p50_ms']:,.0f}", f"{c['p99_ms']:,.0f}") for name, c in result["calls"].items()
-    ]
-    report(f"{options.clients} clients at once", ("call", "answers", "p50, ms", "p99, ms"), rows)
-    console.print(f"pacing error: alone {alone:+.3%}, under load {busy:+.3%}; refused or failed: {refused}")
-    write_json(options.json, result)
-    if options.write_docs:
-        write_section("control plane", section(result, rows))
 
 
 def section(result: dict[str, Any], rows: list[tuple[str, str, str, str]]) -> str:
@@ -170,4 +189,4 @@ def percentiles(times: list[float]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()
