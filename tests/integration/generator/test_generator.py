@@ -48,7 +48,7 @@ class Running:
 
 
 @asynccontextmanager
-async def generator(stack: Stack) -> AsyncIterator[Running]:
+async def generator(stack: Stack, **more: Any) -> AsyncIterator[Running]:
     """The service in this process, on the stack's Kafka and seeder."""
     views, sessions = (f"generator_test_{kind}_{uuid4().hex[:8]}" for kind in ("views", "sessions"))
     settings = Settings(
@@ -56,6 +56,7 @@ async def generator(stack: Stack) -> AsyncIterator[Running]:
         seeder_url=stack.url("seeder"),
         page_view_topic=views,
         user_session_topic=sessions,
+        **more,
     )
     async with admin_client(stack.kafka_bootstrap) as admin:
         await admin.create_topics([NewTopic(name, PARTITIONS, REPLICATION_FACTOR) for name in (views, sessions)])
