@@ -16,7 +16,7 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Of one component with its children. ``cpu_s``: since its start. ``pss_mib`` splits pages among those who share them, so that a sum
+    """Of one component. ``cpu_s``: since its start. ``pss_mib`` splits pages among those who share them, so that a sum
     over all counts each page once; ``rss_mib`` does not."""
 
     cpu_s: float = 0.0
@@ -34,16 +34,20 @@ class Usage:
 
 
 def of_stack(state: State) -> dict[str, Usage]:
-    """Every component that runs, and the supervisor."""
-    return {name: of_process(started.pid) for name, started in state.read_pids().items() if started.alive()}
+    """Every component that runs, and the supervisor, whose children are the components."""
+    return {
+        name: of_process(started.pid, children=name != "supervisor")
+        for name, started in state.read_pids().items()
+        if started.alive()
+    }
 
 
-def of_process(pid: int) -> Usage:
-    """With its children; nothing if it is gone."""
+def of_process(pid: int, *, children: bool = True) -> Usage:
+    """With its children, if they are wanted; nothing if it is gone."""
     total = Usage()
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        for one in (process, *process.children(recursive=True)):
+        for one in (process, *(process.children(recursive=True) if children else ())):
             with suppress(psutil.NoSuchProcess):
                 total += _of_one(one)
     return total
