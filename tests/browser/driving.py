@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Response, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -110,7 +110,7 @@ def visit(browser: Browser, url: str, *, width: int = 1280, height: int = 800, d
     page.on("console", console)
     page.on("response", response)
     page.on("pageerror", lambda error: visitor.complaints.append(f"script: {error}"))
-    page.on("requestfailed", lambda request: visitor.complaints.append(f"failed: {request.url}"))
+    page.on("requestfailed", lambda request: visitor.complaints.extend(failure(request)))
     try:
         yield visitor
     finally:
@@ -118,6 +118,11 @@ def visit(browser: Browser, url: str, *, width: int = 1280, height: int = 800, d
         complaints = list(visitor.complaints)
         context.close()
         visitor.complaints[:] = complaints
+
+
+def failure(request: Request) -> list[str]:
+    """What is to be said of a request that failed. One that the browser gave up because the page was left is no failure."""
+    return [] if request.failure == "net::ERR_ABORTED" else [f"failed: {request.url} ({request.failure})"]
 
 
 def eventually(question: Callable[[], bool], what: str, within_s: float = 30.0) -> None:

@@ -34,11 +34,14 @@ class KafkaBroker:
         self._admin: AIOKafkaAdminClient | None = None
         self._producer: AIOKafkaProducer | None = None
         self._offsets: AIOKafkaConsumer | None = None
+        #: sees what is not committed too
+        self._log: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=_REQUEST_MS)
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
         offsets = committed_consumer(self._bootstrap)
+        log = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         try:
             await admin.start()
             self._admin = admin
@@ -46,6 +49,8 @@ class KafkaBroker:
             self._producer = producer
             await offsets.start()
             self._offsets = offsets
+            await log.start()
+            self._log = log
         except (KafkaError, OSError) as error:
             await self.stop()
             raise BrokerError(f"Kafka at {self._bootstrap} cannot be reached: {error}") from error
@@ -54,8 +59,10 @@ class KafkaBroker:
         admin, self._admin = self._admin, None
         producer, self._producer = self._producer, None
         offsets, self._offsets = self._offsets, None
-        if offsets is not None:
-            await offsets.stop()
+        log, self._log = self._log, None
+        for consumer in (offsets, log):
+            if consumer is not None:
+                await consumer.stop()
         if producer is not None:
             await producer.stop()
         if admin is not None:
@@ -128,7 +135,7 @@ class KafkaBroker:
         return {lane.partition: Bounds(starts[lane], ends[lane]) for lane in lanes}
 
     def feed(self, topic: str, positions: Mapping[int, int]) -> KafkaFeed:
-        return KafkaFeed(self._bootstrap, topic, positions)
+        return KafkaFeed(self._bootstrap, topic, positions, self._log_ends)
 
     def writer(self, transactional_id: str) -> KafkaWriter:
         return KafkaWriter(self._bootstrap, transactional_id)
@@ -161,6 +168,12 @@ class KafkaBroker:
                 remaining = {p for p in remaining if feed.position(p) < bounds[p].end}
         finally:
             await feed.stop()
+
+    async def _log_ends(self, lanes: list[TopicPartition]) -> dict[TopicPartition, int]:
+        if self._log is None:
+            raise BrokerError("not connected")
+        ends: dict[TopicPartition, int] = await self._call(self._log.end_offsets(lanes))
+        return ends
 
     @property
     def _admin_client(self) -> AIOKafkaAdminClient:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -30,14 +30,19 @@ def committed_consumer(bootstrap: str) -> AIOKafkaConsumer:
     )
 
 
+#: where partitions end, readable or not
+LogEnds = Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, int]]]
+
+
 class KafkaFeed:
     """See ``broker.FeedSource``. A start position that retention has deleted becomes the first one there is."""
 
-    def __init__(self, bootstrap: str, topic: str, positions: Mapping[int, int]) -> None:
+    def __init__(self, bootstrap: str, topic: str, positions: Mapping[int, int], log_ends: LogEnds) -> None:
         self._topic = topic
         self._lanes = {p: TopicPartition(topic, p) for p in positions}
         self._positions = dict(positions)
         self._ends: dict[int, int] = {}
+        self._log_ends = log_ends
         self._consumer = committed_consumer(bootstrap)
         self._fetched = FetchedChunks(self._consumer)
 
@@ -47,7 +52,7 @@ class KafkaFeed:
             self._consumer.assign(list(self._lanes.values()))
             for partition, lane in self._lanes.items():
                 self._consumer.seek(lane, self._positions[partition])
-            ends = await self._consumer.end_offsets(list(self._lanes.values()))
+            ends = await self._log_ends(list(self._lanes.values()))
         except KafkaError as error:
             await self._consumer.stop()
             raise BrokerError(f"topic {self._topic}: {error}") from error
@@ -84,7 +89,9 @@ class KafkaFeed:
     def end(self, partition: int) -> int:
         state = self._state(partition)
         stable = state.lso if state is not None else None
-        return self._ends[partition] if stable is None or stable < 0 else int(stable)
+        # The end at the start counts what nobody could read yet: a transaction that becomes readable at any moment. A lane that
+        # took its last stable offset for the end would let a join go on without the rows of its table.
+        return self._ends[partition] if stable is None else max(self._ends[partition], int(stable))
 
     def checked_ms(self, partition: int) -> int:
         state = self._state(partition)

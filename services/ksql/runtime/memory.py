@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class MemoryBroker:
         self.brokers = brokers
         self.default_config = dict(default_config or {})
         self.fail_next_write: str | None = None
+        #: transactions with records for these topics wait for the event before they write anything
+        self.held: dict[str, asyncio.Event] = {}
         self._topics: dict[str, TopicInfo] = {}
         self._logs: dict[Lane, _Log] = {}
         self._owners: dict[str, object] = {}
@@ -148,9 +151,10 @@ class MemoryFeed:
         self._broker = broker
         self._topic = topic
         self._positions = dict(positions)
+        self._ends: dict[int, int] = {}
 
     async def start(self) -> None:
-        return None
+        self._ends = {p: self._broker.log(Lane(self._topic, p)).end for p in self._positions}
 
     async def stop(self) -> None:
         return None
@@ -178,7 +182,7 @@ class MemoryFeed:
         return int(time.time() * 1000)
 
     def end(self, partition: int) -> int:
-        return self._broker.log(Lane(self._topic, partition)).stable
+        return max(self._ends[partition], self._broker.log(Lane(self._topic, partition)).stable)
 
 
 class MemoryWriter:
@@ -199,8 +203,11 @@ class MemoryWriter:
         if failure == "before":
             raise BrokerError("failed before anything was written")
         opened: set[Lane] = set()
+        batch = list(records)
+        for topic in {record.topic for record in batch} & self._broker.held.keys():
+            await self._broker.held[topic].wait()
         try:
-            spans = first = self._append(records, opened)
+            spans = first = self._append(batch, opened)
             while follow is not None and (more := await follow(spans)):
                 spans = self._append(more, opened)
         except BaseException:

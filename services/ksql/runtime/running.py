@@ -75,8 +75,6 @@ class RunningQuery:
         self.dirty = True
         self._upstream: list[RunningQuery] = []
         self._leeway_ms = 0
-        #: whether a query stays behind this one, so that it must know how far it is
-        self._is_followed = False
         #: event time of the oldest record whose results wait for the next commit, and for the one under way
         self._oldest_processed = self._oldest_drained = NEVER
 
@@ -98,8 +96,6 @@ class RunningQuery:
     def stay_behind(self, upstream: list[RunningQuery], leeway_ms: int) -> None:
         """From now on takes nothing that is newer, by more than the leeway, than what is under way in these queries."""
         self._upstream, self._leeway_ms = upstream, leeway_ms
-        for query in upstream:
-            query._is_followed = True
 
     @property
     def frontier_ms(self) -> int:
@@ -163,7 +159,7 @@ class RunningQuery:
         taken = self._merger.take(limit, now := _now_ms(), self._limit_ms())
         if not taken:
             return 0
-        if self._is_followed and taken.oldest is not None:
+        if taken.oldest is not None:
             self._oldest_processed = min(self._oldest_processed, taken.oldest)
         try:
             outputs = self.query.process_taken(taken, now)

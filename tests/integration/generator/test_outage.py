@@ -73,6 +73,6 @@ async def test_two_brokers_that_stand_still_slow_the_generator_down_and_cost_no_
     assert growth < GROWTH
     assert back["state"] == "running"
     assert final["sent"] == final["acknowledged"] + sum(final["failed"].values())
-    records = [(record.key, record.value) for record in views + sessions]
-    assert len(set(records)) == len(records)
-    assert final["acknowledged"] <= len(records) <= final["sent"]
+    # A view has no number of its own, and two of one visit may fall into one millisecond; a login has its session's.
+    assert len({record.key for record in sessions}) == len(sessions)
+    assert final["acknowledged"] <= len(views) + len(sessions) <= final["sent"]

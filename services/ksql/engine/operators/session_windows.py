@@ -21,6 +21,7 @@ from services.ksql.engine.operators.base import Batch, Context, Entry, Key, Node
 from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.operators.clock import Clock, grace_of
 from services.ksql.engine.operators.grouping import heaps
+from services.ksql.engine.operators.session_run import SessionRun
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
@@ -105,7 +106,7 @@ class SessionAggregate(AggregateNode):
         if self._pending is None or bulk is None or not batch:
             super().rows(batch)
             return
-        runs: dict[Key, _Run] = {}
+        runs: dict[Key, SessionRun] = {}
         newest: dict[int, int] = {}
         group, values_of, gap = self._group, self.aggregates.values, self._gap
         top = max(t for _, t in batch)
@@ -177,7 +178,7 @@ class SessionAggregate(AggregateNode):
         self._settle(newest)
         return count
 
-    def _begin(self, key: Key, top: int) -> _Run | None:
+    def _begin(self, key: Key, top: int) -> SessionRun | None:
         """The newest session of a key, if it is still open when stream time has come to ``top``."""
         sessions = None if None in key else self._store.get(key)
         if not sessions:
@@ -186,7 +187,7 @@ class SessionAggregate(AggregateNode):
         partition = self._keys.partition(key)
         if end <= max(top, self._clock.now(partition)) - self._grace - self._gap:
             return None
-        return _Run(key, partition, start, end)
+        return SessionRun(key, partition, start, end)
 
     def _advance(self, newest: Mapping[int, int]) -> None:
         for partition, t in newest.items():
@@ -199,7 +200,7 @@ class SessionAggregate(AggregateNode):
         for partition in newest:
             self._forget(partition, self._stored.now(partition) - self._retention)
 
-    def _finish(self, run: _Run, bulk: Bulk) -> None:
+    def _finish(self, run: SessionRun, bulk: Bulk) -> None:
         """Brings the rows of a run into its session."""
         pending, key = self._pending, run.key
         sessions = self._store.get(key)
@@ -264,19 +265,3 @@ class SessionAggregate(AggregateNode):
 
     def stores(self) -> tuple[Store[Any], ...]:
         return (self._store, self._clock.store, self._stored.store)
-
-
-class _Run:
-    """Rows that belong to one session, from its end ``first_end`` to its end ``end``."""
-
-    __slots__ = ("count", "end", "first_end", "folded", "key", "partition", "start", "values")
-
-    def __init__(self, key: Key, partition: int, start: int, end: int) -> None:
-        self.key = key
-        self.partition = partition
-        self.start = start
-        self.first_end = self.end = end
-        self.values: list[Row] = []
-        self.count = 0
-        #: their states together
-        self.folded: list[Any] | None = None

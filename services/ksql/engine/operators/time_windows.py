@@ -15,9 +15,10 @@ from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, 
 from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.operators.clock import Clock, grace_of
 from services.ksql.engine.operators.grouping import heaps
+from services.ksql.engine.operators.window_store import WindowStore
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
-from services.ksql.engine.state import Store, decode_key
+from services.ksql.engine.state import Store
 from services.ksql.model.plan import AggregateStep, WindowSpec
 
 #: rows in one window step: key, start of the last window they are in, newest time, how many, their states together
@@ -39,7 +40,7 @@ class TimeWindowAggregate(AggregateNode):
         self._retention = max(spec.retention_ms or 0, self._size + self._grace)
         self._keys = KeyCache(context.encode_key, context.partitions)
         self._clock = Clock(self.name, context)
-        self._store = _WindowStore(self.name, context.tracked, self.aggregates.pack, self.aggregates.unpack)
+        self._store = WindowStore(self.name, context.tracked, self.aggregates.pack, self.aggregates.unpack)
         self._newest: dict[int, int] = {}
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
@@ -226,38 +227,3 @@ class TimeWindowAggregate(AggregateNode):
 
     def stores(self) -> tuple[Store[Any], ...]:
         return (self._store, self._clock.store)
-
-
-class _WindowStore(Store[State]):
-    """States by (window start, key), with the keys of each start at hand so that eviction looks at old windows only."""
-
-    def __init__(self, name: str, tracked: bool, pack_value: Any, unpack_value: Any) -> None:
-        super().__init__(name, tracked=tracked, pack_value=pack_value, unpack_value=unpack_value)
-        self._by_start: dict[int, set[Key]] = {}
-
-    def put(self, key: Any, value: State) -> None:
-        if key not in self.data:
-            self._by_start.setdefault(key[0], set()).add(key[1])
-        super().put(key, value)
-
-    def restore(self, key: bytes, value: bytes | None) -> None:
-        super().restore(key, value)
-        start, one = decode_key(key)
-        if value is not None:
-            self._by_start.setdefault(start, set()).add(one)
-        elif start in self._by_start:
-            self._by_start[start].discard(one)
-
-    def starts(self) -> list[int]:
-        """The starts of all windows that are kept, in order."""
-        return sorted(self._by_start)
-
-    def evict(self, horizon: int, belongs: Any) -> None:
-        """Forgets windows that start at or before ``horizon``, of keys that ``belongs`` says yes to."""
-        for start in [s for s in self._by_start if s <= horizon]:
-            keys = self._by_start[start]
-            for key in [k for k in keys if belongs(k)]:
-                keys.discard(key)
-                self.delete((start, key))
-            if not keys:
-                del self._by_start[start]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.runtime.broker import Lane, TopicInfo
+from services.ksql.runtime.broker import Lane, Outgoing, Span, TopicInfo
 from services.ksql.runtime.feeds import Feeds
 from services.ksql.runtime.memory import MemoryBroker
 from tests.unit.ksql.rest.replay import Lab, lab
@@ -101,5 +102,34 @@ async def test_what_was_expected_of_a_topic_is_forgotten_with_its_last_reader() 
         async with asyncio.timeout(5):
             await second.told.wait()
         assert (second.fetched[lane], second.end) == (1, 1)
+    finally:
+        await feeds.aclose()
+
+
+async def test_a_lane_is_not_at_its_end_while_a_transaction_is_about_to_be_readable() -> None:
+    broker, lane = MemoryBroker(), Lane("clicks", 0)
+    await broker.create_topic(TopicInfo("clicks", 1, 1))
+    writer = broker.writer("somebody")
+    await writer.start()
+    written, go = asyncio.Event(), asyncio.Event()
+
+    async def follow(spans: Mapping[Lane, Span]) -> Sequence[Outgoing]:
+        written.set()
+        await go.wait()
+        return ()
+
+    writing = asyncio.create_task(writer.write([Outgoing("clicks", 0, b"a", b"{}", 1_000)], follow))
+    await written.wait()
+    feeds, reader = Feeds(broker, lambda: None), Reader(lane)
+    try:
+        feeds.subscribe(reader, {lane: 0})
+        async with asyncio.timeout(5):
+            await reader.told.wait()
+            assert (reader.fetched[lane], reader.end) == (0, 1)
+            go.set()
+            await writing
+            while reader.fetched[lane] < reader.end:
+                reader.told.clear()
+                await reader.told.wait()
     finally:
         await feeds.aclose()

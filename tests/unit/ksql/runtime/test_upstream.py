@@ -10,10 +10,12 @@ from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.running import RunningQuery
 from tests.unit.ksql.rest.replay import Lab, lab
 
-_DDL = """
+_TABLE = """
 CREATE TABLE users (id VARCHAR PRIMARY KEY, name VARCHAR) WITH (KAFKA_TOPIC='users', VALUE_FORMAT='JSON');
 CREATE STREAM views (id VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='views', VALUE_FORMAT='JSON');
 CREATE TABLE clean WITH (KAFKA_TOPIC='clean') AS SELECT id, name FROM users WHERE name IS NOT NULL EMIT CHANGES;
+"""
+_JOIN = """
 CREATE STREAM joined WITH (KAFKA_TOPIC='joined') AS
   SELECT v.id AS id, v.n AS n, c.name AS name FROM views v JOIN clean c ON v.id = c.id EMIT CHANGES;
 """
@@ -21,10 +23,14 @@ CREATE STREAM joined WITH (KAFKA_TOPIC='joined') AS
 _OTHERS = 5_000
 
 
-async def begin(server: Lab) -> None:
+async def begin(server: Lab, statements: str = _TABLE + _JOIN) -> None:
     for topic in ("users", "views"):
         await server.broker.create_topic(TopicInfo(topic, 2, 1))
-    body = {"ksql": _DDL, "streamsProperties": {"auto.offset.reset": "earliest"}}
+    await run(server, statements)
+
+
+async def run(server: Lab, statements: str) -> None:
+    body = {"ksql": statements, "streamsProperties": {"auto.offset.reset": "earliest"}}
     response = await server.client.post("/ksql", json=body)
     assert response.status_code == 200, response.text
 
@@ -76,3 +82,28 @@ async def test_a_paused_query_holds_nobody_up() -> None:
         put(server, "users", "u", now - 6_000, name="after")
         put(server, "views", "u", now - 1_000, n=2)
         assert await joined(server, 2) == {1: "before", 2: "before"}
+
+
+async def test_a_join_that_is_begun_while_its_table_is_being_written_waits_for_it() -> None:
+    now = int(time.time() * 1000)
+    async with lab() as server:
+        await begin(server, _TABLE)
+        clean = query(server, "clean")
+        written = server.broker.held["clean"] = asyncio.Event()
+        put(server, "views", "u", now - 5_000, n=1)
+        put(server, "users", "u", now - 9_000, name="x")
+        async with asyncio.timeout(20):
+            while not (clean.is_caught_up and not clean.dirty):
+                await asyncio.sleep(0.02)
+        await run(server, _JOIN)
+        join = query(server, "joined")
+        async with asyncio.timeout(20):
+            while join.query.stats.consumed == 0 and not (join.lag == 1 and join.ready is False and _is_read(join)):
+                await asyncio.sleep(0.02)
+        written.set()
+        assert await joined(server, 1) == {1: "x"}
+
+
+def _is_read(join: RunningQuery) -> bool:
+    """Whether the view is here."""
+    return join.backlog(lane for lane in join.progress if lane.topic == "views") == 1

@@ -1,0 +1,52 @@
+"""What a feed says of a partition with a transaction under way, on real brokers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from services.ksql.runtime.kafka import KafkaBroker
+from tests.integration.ksql.harness import KsqlServer
+
+pytestmark = pytest.mark.stack
+
+
+@asynccontextmanager
+async def transacting(bootstrap: str, name: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=name)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def test_a_feed_knows_of_records_that_nobody_can_read_yet(bootstrap: str) -> None:
+    server = KsqlServer(bootstrap)
+    broker = KafkaBroker(bootstrap)
+    await broker.start()
+    try:
+        topic = await server.create_topic("undecided", 1)
+        async with transacting(bootstrap, topic) as producer:
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, b"1", partition=0)
+            feed = broker.feed(topic, {0: 0})
+            await feed.start()
+            try:
+                assert not await feed.poll([0], timeout_ms=1_000)
+                assert (feed.position(0), feed.end(0)) == (0, 1)
+
+                await producer.commit_transaction()
+                async with asyncio.timeout(20):
+                    while feed.position(0) < feed.end(0) or feed.position(0) < 1:
+                        await feed.poll([0], timeout_ms=100)
+            finally:
+                await feed.stop()
+    finally:
+        await broker.stop()
+        await server.client.aclose()
+        await server.clean_up()
