@@ -77,18 +77,20 @@ class Reader:
         times = chunk.timestamps if self._source.uses_record_time else columns[self._time_at]
         if not is_whole(times) or int(times.min()) < 0:
             return None
+        # Not the chunk itself, which keeps the reading: only the collector of cycles, which seldom runs, would free the two.
+        raw = chunk.keys
         if self._keys_may_wait:
-            return Reading(lambda: self._key_columns(chunk), columns, times, {}, frozenset())
+            return Reading(lambda: self._key_columns(raw), columns, times, {}, frozenset())
         try:
-            keys = self._key_columns(chunk)
+            keys = self._key_columns(raw)
         except (DecodeError, ValueError, OverflowError):
             return None
         return Reading(lambda: keys, columns, times, {}, frozenset())
 
-    def _key_columns(self, chunk: Chunk) -> list[Column]:
-        found = self._keys(chunk.keys) if self._keys is not None else None
+    def _key_columns(self, raw: list[bytes | None]) -> list[Column]:
+        found = self._keys(raw) if self._keys is not None else None
         if found is None:
-            found = list(zip(*map(self._source.key_of, chunk.keys), strict=True))
+            found = list(zip(*map(self._source.key_of, raw), strict=True))
         return [_column(column) for column in found]
 
     def _one_by_one(self, chunk: Chunk) -> Reading:

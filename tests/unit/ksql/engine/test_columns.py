@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from services.ksql.engine.chunk import Taken
+from services.ksql.engine.chunk import Chunk, Taken
 from services.ksql.engine.intake import Intake
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, OutputRecord, flattened
@@ -147,3 +149,29 @@ def test_columns_give_what_rows_give(name: str, records: list[InputRecord], cuts
     assert columns.stream_time == rows.stream_time
     if plan.root.kind is SourceKind.TABLE:
         assert sorted(columns.scan()) == sorted(rows.scan())
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("name", _QUERIES)
+@pytest.mark.usefixtures("no_collector")
+def test_chunks_are_freed_without_the_collector_of_cycles(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = Query(plan_of(name), partitions=2, cached=True)
+    monkeypatch.setattr(Intake, "few", 1)
+    for turn in range(3):
+        values = [{"K": 1, "V": 1, "G": "a", "D": 1.0, "B": i, "OK": True, "NAME": "x", "AT": i} for i in range(50)]
+        for topic in query.topics:
+            key = b"k" if topic == "s" else b"\0\0\0\1"
+            records = [
+                InputRecord(topic, 0, turn * 50 + i, i, key, json.dumps(v).encode()) for i, v in enumerate(values)
+            ]
+            query.process_taken(Taken.of(records), _NOW)
+        query.flush()
+        query.changes()
+    assert [one for one in gc.get_objects() if isinstance(one, Chunk)] == []
