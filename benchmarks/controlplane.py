@@ -73,7 +73,12 @@ def main() -> None:
 
 async def measure(clients: int, seconds: float) -> dict[str, Any]:
     """First without clients, then with them."""
-    async with httpx.AsyncClient(base_url=url("GENERATOR", 8001), timeout=30) as control, generating(control):
+    # A connection of its own for each question: one kept through a pause may be closed just as it is used again.
+    alone_each = httpx.Limits(max_keepalive_connections=0)
+    async with (
+        httpx.AsyncClient(base_url=url("GENERATOR", 8001), timeout=30, limits=alone_each) as control,
+        generating(control),
+    ):
         alone = await pace(control, seconds)
         async with bad_neighbours():
             loading = asyncio.create_task(load(clients, seconds))
