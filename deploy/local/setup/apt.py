@@ -75,35 +75,16 @@ async def ensure(progress: Progress, *, tests: bool) -> None:
     log = cache.root() / "logs" / "apt.log"
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     with progress.step(f"Debian packages: {', '.join(packages)}") as step:
-        await commands.run(
-            (*_as_root(by_hand), "apt-get", "update", "-q"),
-            what="apt-get update",
-            log=log,
-            within=UPDATE_WITHIN,
-            on_line=step,
-            env=env,
-            hint=by_hand,
-        )
+
+        async def as_root(*command: str, within: timedelta) -> None:
+            line = (*_as_root(by_hand), *command)
+            what = " ".join(command[:2])
+            await commands.run(line, what=what, log=log, within=within, on_line=step, env=env, hint=by_hand)
+
+        await as_root("apt-get", "update", "-q", within=UPDATE_WITHIN)
         if services := _services(needs):
-            await commands.run(
-                (*_as_root(by_hand), "systemctl", "mask", *services),
-                what="systemctl mask",
-                log=log,
-                within=MASK_WITHIN,
-                on_line=step,
-                env=env,
-                hint=by_hand,
-            )
-        install = ("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
-        await commands.run(
-            (*_as_root(by_hand), *install),
-            what="apt-get install",
-            log=log,
-            within=INSTALL_WITHIN,
-            on_line=step,
-            env=env,
-            hint=by_hand,
-        )
+            await as_root("systemctl", "mask", *services, within=MASK_WITHIN)
+        await as_root("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages, within=INSTALL_WITHIN)
     still = missing(tests=tests)
     if still:
         raise SetupError(

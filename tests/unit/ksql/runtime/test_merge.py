@@ -36,6 +36,25 @@ def times(taken: Taken | list[InputRecord]) -> list[int]:
     return [r.timestamp for r in (taken.records() if isinstance(taken, Taken) else taken)]
 
 
+def merged(pending: list[list[InputRecord]], cuts: object, limit: int, *, least: int) -> list[InputRecord]:
+    """Fetches the lanes in turns of ``least`` to 4 records, in an order that ``cuts`` chooses, and takes whatever may go after each."""
+    made = merger(len(pending))
+    out: list[InputRecord] = []
+    open_lanes = set(range(len(pending)))
+    while open_lanes:
+        partition = cuts.choice(sorted(open_lanes))  # type: ignore[attr-defined]
+        size = cuts.randint(least, 4)  # type: ignore[attr-defined]
+        fetched, pending[partition] = pending[partition][:size], pending[partition][size:]
+        made.add(Lane("t", partition), chunk(fetched), at_end=not pending[partition])
+        if not pending[partition]:
+            open_lanes.discard(partition)
+        out += made.take(limit).records()
+    while taken := made.take(limit):
+        out += taken.records()
+    assert made.size == 0
+    return out
+
+
 @given(
     lanes=st.lists(st.lists(st.integers(0, 50), max_size=12), min_size=1, max_size=4),
     cuts=st.randoms(use_true_random=False),
@@ -45,23 +64,10 @@ def test_a_backlog_comes_out_in_event_time_order_however_it_is_fetched(
     lanes: list[list[int]], cuts: object, limit: int
 ) -> None:
     pending = [[record(p, offset, time) for offset, time in enumerate(sorted(lane))] for p, lane in enumerate(lanes)]
-    made = merger(len(lanes))
-    out: list[InputRecord] = []
-    open_lanes = set(range(len(lanes)))
-    while open_lanes:
-        partition = cuts.choice(sorted(open_lanes))  # type: ignore[attr-defined]
-        size = cuts.randint(0, 4)  # type: ignore[attr-defined]
-        fetched, pending[partition] = pending[partition][:size], pending[partition][size:]
-        made.add(Lane("t", partition), chunk(fetched), at_end=not pending[partition])
-        if not pending[partition]:
-            open_lanes.discard(partition)
-        out += made.take(limit).records()
-    while taken := made.take(limit):
-        out += taken.records()
+    out = merged(pending, cuts, limit, least=0)
     assert times(out) == sorted(t for lane in lanes for t in lane)
     for p in range(len(lanes)):
         assert [r.offset for r in out if r.partition == p] == list(range(len(lanes[p])))
-    assert made.size == 0
 
 
 def test_a_lane_that_holds_more_is_waited_for_and_one_at_its_end_is_not() -> None:
@@ -131,19 +137,7 @@ def test_the_smallest_head_goes_first_however_disordered_the_lanes_are(
         if not left[first]:
             del left[first]
     pending = [[record(p, offset, time) for offset, time in enumerate(lane)] for p, lane in enumerate(lanes)]
-    made = merger(len(lanes))
-    out: list[InputRecord] = []
-    open_lanes = set(range(len(lanes)))
-    while open_lanes:
-        partition = cuts.choice(sorted(open_lanes))  # type: ignore[attr-defined]
-        size = cuts.randint(1, 4)  # type: ignore[attr-defined]
-        fetched, pending[partition] = pending[partition][:size], pending[partition][size:]
-        made.add(Lane("t", partition), chunk(fetched), at_end=not pending[partition])
-        if not pending[partition]:
-            open_lanes.discard(partition)
-        out += made.take(limit).records()
-    while taken := made.take(limit):
-        out += taken.records()
+    out = merged(pending, cuts, limit, least=1)
     assert [(r.partition, r.offset) for r in out] == expected
 
 
