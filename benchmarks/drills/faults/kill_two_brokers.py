@@ -1,9 +1,46 @@
-"""Two of three brokers are killed at once: nothing can be acknowledged until one is back, and nobody says it was."""
+"""Two of three brokers are killed at once: nothing can be acknowledged until one is back, and the generator's status says so."""
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
+from typing import Any, Final
+
+import httpx
+
 from benchmarks.drills.scene import Scene
+from deploy.local.waiting import until
+
+#: the supervisor has a broker back after some five seconds; writes must be seen to stand before
+_WITHIN: Final = timedelta(seconds=15)
+_LOOK: Final = timedelta(milliseconds=50)
 
 
 async def strike(scene: Scene) -> None:
+    """Raises TimeoutError if events go on being acknowledged with one copy only."""
+    before = await _status(scene)
     scene.kill("kafka1", "kafka2")
+    struck = time.monotonic()
+    said: dict[str, Any] = before
+
+    async def stands() -> bool:
+        nonlocal said
+        said = await _status(scene)
+        waits = said["backpressured_s"] > before["backpressured_s"]
+        return bool(waits and said["achieved_rate"]["last_1s"] == 0)
+
+    try:
+        stood = await until(stands, _WITHIN, _LOOK)
+    except httpx.HTTPError as error:
+        raise TimeoutError(f"the generator does not answer while Kafka is away: {error!r}") from None
+    if not stood:
+        raise TimeoutError("with two of three brokers away, events were still acknowledged")
+    scene.notes.append(
+        f"{time.monotonic() - struck:.1f} s after it the status said: 0 events/s acknowledged, {said['in_flight']} waiting"
+    )
+
+
+async def _status(scene: Scene) -> dict[str, Any]:
+    answer = await scene.http.get(f"{scene.ports.url('generator')}/generator/status")
+    answer.raise_for_status()
+    return dict(answer.json())
