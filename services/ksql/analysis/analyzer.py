@@ -118,13 +118,13 @@ class Analyzer:
             case ast.DescribeFunction(name=name):
                 if not registry.exists(name):
                     raise RequestError(f"Can't find any functions with the name '{name}'")
-                return commands.DescribeFunction(name)
+                return statement
             case ast.Explain():
                 return self._explain(statement, text)
             case ast.Refused(what=what):
                 raise KsqlError(f"This server does not support a {what}.")
             case _:
-                return _passed_on(statement)
+                return statement
 
     # --- definitions
 
@@ -225,24 +225,3 @@ class Analyzer:
                 f"Query with id:{query_id} does not exist, use SHOW QUERIES to view the full set of queries."
             )
         return commands.Explain(query_id=query_id)
-
-
-def _passed_on(statement: ast.Statement) -> commands.Command:  # noqa: PLR0911 - one arm per kind of statement
-    """Statements that say all there is to know themselves."""
-    match statement:
-        case ast.Show(what=what, extended=extended):
-            return commands.Show(what, extended)
-        case ast.DescribeAll(kind=kind, extended=extended):
-            return commands.DescribeAll(kind, extended)
-        case ast.Print():
-            return commands.Print(statement.topic, statement.from_beginning, statement.interval, statement.limit)
-        case ast.SetProperty(name=name, value=value):
-            return commands.SetProperty(name, value)
-        case ast.UnsetProperty(name=name):
-            return commands.UnsetProperty(name)
-        case ast.Define(name=name, value=value):
-            return commands.Define(name, value)
-        case ast.Undefine(name=name):
-            return commands.Undefine(name)
-        case _:
-            raise AssertionError(f"no command for {type(statement).__name__}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.ksql.model.plain import PlainStatement
 from services.ksql.model.plan import NamedExpression, QueryPlan
 from services.ksql.model.pull import PullPlan
 from services.ksql.model.schema import DataSource, SourceKind
@@ -91,30 +92,9 @@ class PullQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Show:
-    """``what`` is STREAMS, TABLES, TOPICS, ALL TOPICS, QUERIES, PROPERTIES, FUNCTIONS, VARIABLES, TYPES, CONNECTORS ..."""
-
-    what: str
-    extended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class DescribeSource:
     source: DataSource
     extended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeAll:
-    """DESCRIBE STREAMS or TABLES."""
-
-    kind: SourceKind
-    extended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeFunction:
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,38 +103,6 @@ class Explain:
 
     query_id: str | None = None
     plan: QueryPlan | PullPlan | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Print:
-    """PRINT 'topic' on the query endpoints."""
-
-    topic: str
-    from_beginning: bool = False
-    interval: int | None = None
-    limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SetProperty:
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnsetProperty:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Define:
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Undefine:
-    name: str
 
 
 Command = (
@@ -167,14 +115,7 @@ Command = (
     | ControlQuery
     | PushQuery
     | PullQuery
-    | Show
     | DescribeSource
-    | DescribeAll
-    | DescribeFunction
     | Explain
-    | Print
-    | SetProperty
-    | UnsetProperty
-    | Define
-    | Undefine
+    | PlainStatement
 )

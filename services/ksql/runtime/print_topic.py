@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from services.ksql.engine.records import InputRecord
 from services.ksql.errors import KsqlError
-from services.ksql.model.commands import Print
+from services.ksql.model.plain import Print
 from services.ksql.runtime.broker import FeedSource
 from services.ksql.runtime.core import Core
 from shared.json import loads

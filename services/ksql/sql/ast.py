@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from services.ksql.model.plain import (
+    Define,
+    DescribeAll,
+    DescribeFunction,
+    PlainStatement,
+    Print,
+    SetProperty,
+    Show,
+    Undefine,
+    UnsetProperty,
+)
 from services.ksql.model.schema import SourceKind
 from services.ksql.model.types import SqlType
 from services.ksql.sql.ast_expressions import (
@@ -147,30 +158,9 @@ class QueryControl:
 
 
 @dataclass(frozen=True, slots=True)
-class Show:
-    """``what`` is STREAMS, TABLES, TOPICS, ALL TOPICS, QUERIES, PROPERTIES, FUNCTIONS, VARIABLES, TYPES, CONNECTORS ..."""
-
-    what: str
-    extended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class DescribeSource:
     name: str
     extended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeAll:
-    """DESCRIBE STREAMS or DESCRIBE TABLES."""
-
-    kind: SourceKind
-    extended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeFunction:
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,38 +169,6 @@ class Explain:
 
     query_id: str | None = None
     statement: Statement | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Print:
-    """``topic`` keeps its case even unquoted."""
-
-    topic: str
-    from_beginning: bool = False
-    interval: int | None = None
-    limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SetProperty:
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnsetProperty:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Define:
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Undefine:
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,15 +186,8 @@ Statement = (
     | InsertValues
     | DropSource
     | QueryControl
-    | Show
     | DescribeSource
-    | DescribeAll
-    | DescribeFunction
     | Explain
-    | Print
-    | SetProperty
-    | UnsetProperty
-    | Define
-    | Undefine
+    | PlainStatement
     | Refused
 )
