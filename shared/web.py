@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
 from shared.document import describe
@@ -39,7 +40,8 @@ def create_service_app(
     ``app.state`` has ``settings`` and ``registry``; a service's lifespan puts what it owns beside them.
     """
     registry = registry or CollectorRegistry()
-    app = FastAPI(title=title, summary=summary, version=VERSION, lifespan=lifespan)
+    # its pages of documentation load their scripts from here, FastAPI's own load them from a public server
+    app = FastAPIOffline(title=title, summary=summary, version=VERSION, lifespan=lifespan)
     app.state.name, app.state.settings, app.state.registry = name, settings, registry
     # The last one added is the first one asked.
     app.add_middleware(LimitMiddleware, settings=settings)
