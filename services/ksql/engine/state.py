@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
+from shared.json import trimmed
+
 V = TypeVar("V")
 Key = tuple[Any, ...]
 Change = tuple[str, bytes, bytes | None]
@@ -14,7 +16,7 @@ Change = tuple[str, bytes, bytes | None]
 
 def encode_key(key: Any) -> bytes:
     """A state key (nested tuples of SQL values) as JSON bytes."""
-    return orjson.dumps(pack(key))
+    return trimmed(orjson.dumps(pack(key)))
 
 
 def decode_key(data: bytes) -> Any:
@@ -87,7 +89,7 @@ class Store(Generic[V]):
         out: list[Change] = []
         for key in self._dirty:
             value = self.data.get(key)
-            packed = None if value is None else orjson.dumps(self._pack(value))
+            packed = None if value is None else trimmed(orjson.dumps(self._pack(value)))
             out.append((self.name, encode_key(key), packed))
         self._dirty.clear()
         return out

@@ -12,6 +12,7 @@ import orjson
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.serde.doubles import java_double
+from shared.json import trimmed
 
 Encode = Callable[[Sequence[Any]], bytes | None]
 #: a list of values for each column -> the bytes of each row
@@ -78,7 +79,7 @@ def converter(kind: SqlType) -> Callable[[Any], Any] | None:
 
 def _dump(value: Any) -> bytes:
     try:
-        return as_java(orjson.dumps(value))
+        return as_java(trimmed(orjson.dumps(value)))
     except TypeError:  # a lone surrogate, which UTF-8 cannot carry: Java writes a question mark
         return as_java(orjson.dumps(_without_surrogates(value)))
 
@@ -106,9 +107,10 @@ def object_encoder(columns: Sequence[Column]) -> Encode:
 
 
 def _all_as_java(written: list[bytes]) -> list[bytes]:
-    together = b"".join(written)
+    together = b"\n".join(written)
+    trimmed = together.split(b"\n") if written else []
     plain = together.isascii() and b"\\u00" not in together
-    return written if plain else [as_java(one) for one in written]
+    return trimmed if plain else [as_java(one) for one in trimmed]
 
 
 def objects_encoder(columns: Sequence[Column]) -> EncodeMany:
