@@ -2,26 +2,28 @@
 
     python -m benchmarks.controlplane [--json FILE] [--write-docs] [--clients 200] [--seconds 20]
 
-Each client asks, reads the answer, and asks again without a pause. Beside them, some connections send a request byte by byte and
-some send nothing at all. Starts a stack of its own.
+Two kinds of clients: those that ask again as soon as they have their answer (what the services can do), and those that ask once a
+second (what an open dashboard waits for). Beside them, some connections send a request byte by byte and some send nothing at all.
+Starts a stack of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import tempfile
-import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 import uvloop
 
+from benchmarks.controlplane_clients import SILENT, SLOW, Answers, Call, bad_neighbours, run
 from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, report, write_json
 from tests import stack as local_stack
@@ -29,20 +31,23 @@ from tests import stack as local_stack
 RATE: Final = 2_000.0
 #: keeps clear of a demo and of the tests' stack
 PORT_OFFSET: Final = 12_000
-#: (name, the variable that says where the service is and where it is by default, method, path, body)
-CALLS: Final = (
-    ("generator status", "GENERATOR", 8001, "GET", "/generator/status", None),
-    ("generator rate", "GENERATOR", 8001, "PUT", "/generator/rate", {"rate": RATE}),
-    ("seeder stats", "SEEDER", 8002, "GET", "/seeder/stats", None),
-    ("provisioner status", "PROVISIONER", 8003, "GET", "/provisioner/status", None),
-)
-SLOW: Final = 20
-SILENT: Final = 50
-DRIBBLE_S: Final = 0.2
+#: name: seconds from one question of a client to its next
+KINDS: Final = {"without a pause": 0.0, "once a second": 1.0}
+COLUMNS: Final = ("call", "answers/s", "p50, ms", "p95, ms", "p99, ms")
 
 
 def url(service: str, port: int) -> str:
     return os.environ.get(f"PAGEPULSE_{service}_URL", f"http://127.0.0.1:{port}")
+
+
+def calls() -> list[Call]:
+    generator, seeder, provisioner = url("GENERATOR", 8001), url("SEEDER", 8002), url("PROVISIONER", 8003)
+    return [
+        Call("generator status", "GET", f"{generator}/generator/status"),
+        Call("generator rate", "PUT", f"{generator}/generator/rate", {"rate": RATE}),
+        Call("seeder stats", "GET", f"{seeder}/seeder/stats"),
+        Call("provisioner status", "GET", f"{provisioner}/provisioner/status"),
+    ]
 
 
 def main() -> None:
@@ -58,56 +63,75 @@ def main() -> None:
             result = uvloop.run(measure(options.clients, options.seconds))
         finally:
             local_stack.stop(stack)
-    rows = [
-        (name, f"{c['answers']:,}", f"{c['p50_ms']:,.0f}", f"{c['p99_ms']:,.0f}") for name, c in result["calls"].items()
-    ]
-    report(f"{options.clients} clients at once", ("call", "answers", "p50, ms", "p99, ms"), rows)
-    console.print(
-        f"pacing error: alone {result['pacing_error_alone']:+.3%}, under load {result['pacing_error']:+.3%}; "
-        f"refused or failed: {result['refused']}"
-    )
+    for kind, found in result["kinds"].items():
+        report(f"{options.clients} clients, {kind}", COLUMNS, rows_of(found))
+        console.print(f"pacing error {found['pacing_error']:+.3%}; refused or failed: {found['refused']}")
+    console.print(f"pacing error alone {result['pacing_error_alone']:+.3%}")
     write_json(options.json, result)
     if options.write_docs:
-        write_section("control plane", section(result, rows))
+        write_section("control plane", section(result))
 
 
 async def measure(clients: int, seconds: float) -> dict[str, Any]:
-    """First without clients, then with them."""
+    """First without clients, then with each kind of them."""
     # A connection of its own for each question: one kept through a pause may be closed just as it is used again.
     alone_each = httpx.Limits(max_keepalive_connections=0)
-    async with (
-        httpx.AsyncClient(base_url=url("GENERATOR", 8001), timeout=30, limits=alone_each) as control,
-        generating(control),
-    ):
-        alone = await pace(control, seconds)
-        async with bad_neighbours():
-            loading = asyncio.create_task(load(clients, seconds))
-            busy = await pace(control, seconds)
-            took, refused = await loading
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        async with (
+            httpx.AsyncClient(base_url=url("GENERATOR", 8001), timeout=30, limits=alone_each) as control,
+            generating(control),
+        ):
+            alone = await pace(control, seconds)
+            kinds = {}
+            for kind, every_s in KINDS.items():
+                async with bad_neighbours([call.url for call in calls()]):
+                    loop = asyncio.get_running_loop()
+                    loading = loop.run_in_executor(pool, run, calls(), clients, seconds, every_s)
+                    busy = await pace(control, seconds)
+                    kinds[kind] = summary(await loading, seconds) | {"pacing_error": round(busy, 5)}
     return {
         "clients": clients,
         "seconds": seconds,
         "rate": RATE,
         "pacing_error_alone": round(alone, 5),
-        "pacing_error": round(busy, 5),
-        "refused": refused,
-        "calls": {name: percentiles(times) for name, times in took.items()},
+        "kinds": kinds,
         "machine": machine(),
     }
 
 
-def section(result: dict[str, Any], rows: list[tuple[str, str, str, str]]) -> str:
+def section(result: dict[str, Any]) -> str:
+    kinds = result["kinds"]
+    parts = [
+        f"""{result["clients"]} clients that ask {kind}; answers other than 2xx: {found["refused"]}; acknowledged events against those
+asked for: {found["pacing_error"]:+.2%}.
+
+{table(COLUMNS, rows_of(found))}"""
+        for kind, found in kinds.items()
+    ]
     return f"""## The control plane under load
 
-`python -m benchmarks.controlplane --write-docs`: {result["clients"]} clients, a quarter on each call, each asking again as soon as
-it has its answer, for {result["seconds"]:g} s, while {result["rate"]:,.0f} events/s are generated; beside them {SLOW} connections
-that send a request byte by byte and {SILENT} that send nothing, to each service. Answers other than 2xx: {result["refused"]}.
+`python -m benchmarks.controlplane --write-docs`: {result["clients"]} clients, a quarter on each call, for {result["seconds"]:g} s, while
+{result["rate"]:,.0f} events/s are generated (without clients {result["pacing_error_alone"]:+.2%} against those asked for). The clients
+share the machine's cores with the services and the whole stack. Beside them {SLOW} connections that send a request byte by byte and
+{SILENT} that send nothing, to each service.
 
-{table(("call", "answers", "p50, ms", "p99, ms"), rows)}
-
-Acknowledged events against those asked for: {result["pacing_error"]:+.2%} (without clients {result["pacing_error_alone"]:+.2%}).
+{(chr(10) * 2).join(parts)}
 
 {machine_line(result["machine"])}"""
+
+
+def summary(answers: Answers, seconds: float) -> dict[str, Any]:
+    found = {}
+    for name, took in answers.took.items():
+        p50, p95, p99 = (round(float(value) * 1000, 1) for value in np.percentile(took, (50, 95, 99)))
+        found[name] = {"per_s": round(len(took) / seconds, 1), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
+    return {"calls": found, "refused": answers.refused}
+
+
+def rows_of(found: dict[str, Any]) -> list[tuple[str, ...]]:
+    keys = ("per_s", "p50_ms", "p95_ms", "p99_ms")
+    return [(name, *(f"{call[key]:,.0f}" for key in keys)) for name, call in found["calls"].items()]
 
 
 @asynccontextmanager
@@ -133,64 +157,6 @@ async def count(control: httpx.AsyncClient) -> tuple[float, int]:
     """The run's own time, and the events acknowledged up to then: how long the answer takes does not matter."""
     status = (await control.get("/generator/status")).json()
     return float(status["uptime_s"]), int(status["acknowledged"])
-
-
-async def load(clients: int, seconds: float) -> tuple[dict[str, list[float]], int]:
-    """Seconds per answer by call, and how many were no success."""
-    took: dict[str, list[float]] = {call[0]: [] for call in CALLS}
-    refused = 0
-    end = time.monotonic() + seconds
-
-    async def client(number: int) -> None:
-        nonlocal refused
-        name, service, port, method, path, body = CALLS[number % len(CALLS)]
-        async with httpx.AsyncClient(base_url=url(service, port), timeout=30) as http:
-            while (began := time.monotonic()) < end:
-                try:
-                    answer = await http.request(method, path, json=body)
-                    refused += not answer.is_success
-                except httpx.HTTPError:
-                    refused += 1
-                took[name].append(time.monotonic() - began)
-
-    await asyncio.gather(*map(client, range(clients)))
-    return took, refused
-
-
-@asynccontextmanager
-async def bad_neighbours() -> AsyncIterator[None]:
-    """Connections that send slowly or not at all, to each service, for as long as the block lasts."""
-    async with AsyncExitStack() as opened:
-        dribbling = []
-        for service, port in {(call[1], call[2]) for call in CALLS}:
-            for number in range(SLOW + SILENT):
-                address = urlsplit(url(service, port))
-                _, writer = await asyncio.open_connection(address.hostname, address.port)
-                opened.callback(writer.close)
-                if number < SLOW:
-                    dribbling.append(asyncio.create_task(dribble(writer)))
-        try:
-            yield
-        finally:
-            for task in dribbling:
-                task.cancel()
-            await asyncio.wait(dribbling)
-
-
-async def dribble(writer: asyncio.StreamWriter) -> None:
-    request = b"POST /generator/start HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + b" " * 100_000
-    try:
-        for byte in request:
-            writer.write(bytes([byte]))
-            await writer.drain()
-            await asyncio.sleep(DRIBBLE_S)
-    except ConnectionError:
-        return
-
-
-def percentiles(times: list[float]) -> dict[str, Any]:
-    p50, p95, p99 = (round(float(value) * 1000, 1) for value in np.percentile(times, (50, 95, 99)))
-    return {"answers": len(times), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
 
 
 if __name__ == "__main__":
