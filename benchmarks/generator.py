@@ -166,6 +166,7 @@ async def generate(rate: float, *, max_events: int | None = None, duration_s: fl
     before = await stored()
     run = await prepared(rate, max_events=max_events, duration_s=duration_s)
     began = time.perf_counter()
+    run.begin()
     await run.work()
     await run.publisher.flush()
     seconds = time.perf_counter() - began

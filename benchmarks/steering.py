@@ -78,6 +78,7 @@ acknowledged events (over the last {WINDOW_S:g} s) is within {TOLERANCE:.0%} of 
 async def steer() -> list[tuple[float, float, float]]:
     """Follows the plan; answers (time, asked, achieved) every tenth of a second."""
     run = await prepared(PLAN[0][1])
+    run.begin()
     work = asyncio.create_task(run.work())
     began, plan = time.monotonic(), list(PLAN)
     seen: list[tuple[float, int]] = []

@@ -18,7 +18,7 @@ from shared.slots import Slots
 router = APIRouter(prefix="/generator", tags=["generator"])
 
 
-def _runner(request: Request) -> Runner:
+async def _runner(request: Request) -> Runner:
     runner: Runner = request.app.state.runner
     return runner
 

@@ -68,12 +68,13 @@ class Run:
     _since: float = 0.0
     _stopping: bool = False
 
+    def begin(self) -> None:
+        """The run's time begins; from now on it may be paused, whether ``work`` has had its turn yet or not."""
+        self.statistics.begin()
+        self.resume()
+
     async def work(self) -> None:
         """Makes events until the end, or until ``stop``."""
-        self._going.set()
-        self._since = self.clock()
-        self.statistics.begin()
-        self.pacer.resume(self._since)
         while not self._stopping:
             if not self._going.is_set():
                 await self._going.wait()

@@ -95,6 +95,7 @@ class Runner:
             self.run = run
             self._state = State.RUNNING
             self._ended.clear()
+            run.begin()
             self._tasks.start(self._drive(run), "run")
             if isinstance(run.source, Crowd) and request.seed is None:
                 self._tasks.start(self._refresh(run, run.source, request), "population")

@@ -23,7 +23,7 @@ from shared.errors import problem_responses
 router = APIRouter(prefix="/seeder", tags=["seeder"])
 
 
-def _seeder(request: Request) -> Seeder:
+async def _seeder(request: Request) -> Seeder:
     seeder: Seeder = request.app.state.seeder
     return seeder
 
