@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -11,24 +12,44 @@ T = TypeVar("T")
 
 class Shared(Generic[T]):
     """Makes one answer at a time. Who asks while one is being made gets the next: an answer is never older than its question,
-    and however many ask, no more is done than one answer after the other."""
+    and however many ask, no more is done than one answer after the other.
 
-    def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
+    With ``max_age`` (seconds) an answer whose making began that long ago or less is given too.
+    """
+
+    def __init__(self, make: Callable[[], Awaitable[T]], max_age: float = 0.0) -> None:
         self._make = make
+        self._max_age = max_age
         self._running: asyncio.Task[T] | None = None
         self._next: asyncio.Task[T] | None = None
+        self._began = self._changed = 0.0
 
     async def get(self) -> T:
         """The answer, or what went wrong with it. A caller that gives up does not take the others' answer away."""
+        if self._running is not None and self._began > max(self._changed, time.monotonic() - self._max_age):
+            return await asyncio.shield(self._running)
         if self._next is None:
             self._next = asyncio.create_task(self._follow(self._running), name="shared answer")
             self._next.add_done_callback(retrieve)
         return await asyncio.shield(self._next)
 
+    def forget(self) -> None:
+        """What is asked about has changed: from now on no answer is given that was begun before."""
+        self._changed = time.monotonic()
+
+    async def aclose(self) -> None:
+        """Ends what is being made."""
+        tasks = [task for task in (self._next, self._running) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
     async def _follow(self, before: asyncio.Task[T] | None) -> T:
         if before is not None:
             await asyncio.wait([before])
         self._running, self._next = self._next, None
+        self._began = time.monotonic()
         return await self._make()
 
 

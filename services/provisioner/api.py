@@ -23,7 +23,7 @@ from shared.errors import problem_responses
 router = APIRouter(prefix="/provisioner", tags=["provisioner"])
 
 
-def _provisioner(request: Request) -> Provisioner:
+async def _provisioner(request: Request) -> Provisioner:
     provisioner: Provisioner = request.app.state.provisioner
     return provisioner
 
@@ -72,7 +72,7 @@ async def run(service: Service, run_id: str) -> RunOut:
     return RunOut.model_validate(service.runs.get(run_id))
 
 
-@router.get("/sample", summary="A few rows of every topic and table", responses=problem_responses(401))
+@router.get("/sample", summary="A few rows of every topic and table", responses=problem_responses(401, 429))
 async def sample(
     service: Service, rows: Annotated[int, Query(ge=1, le=100, description="Rows of each")] = 5
 ) -> SamplesOut:

@@ -27,7 +27,11 @@ def create_app(settings: Settings | None = None, servers: Servers | None = None)
             provisioner = app.state.provisioner = Provisioner(settings, clients, tasks)
             app.state.registry.register(ProvisionerCollector(provisioner))
             tasks.start(provisioner.warm_up(), "connect to Kafka")
-            yield
+            tasks.start(provisioner.watch(), "watch the pipeline")
+            try:
+                yield
+            finally:
+                await provisioner.aclose()
 
     return create_service_app(
         name="provisioner",

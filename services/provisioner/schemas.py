@@ -58,6 +58,10 @@ class ResourceStatus(BaseModel):
 class StatusOut(BaseModel):
     """The pipeline's state. It is always an answer: a server that is away makes its resources ``unknown``."""
 
+    looked_at: datetime = Field(
+        description="When the servers were asked: callers share a look, it is at most PAGEPULSE_STATUS_MAX_AGE (0.5 s) older than the "
+        "question and not older than the last run's end"
+    )
     ready: bool = Field(description="Every resource is ok")
     state: Overall
     freshness_ms: int | None = Field(
@@ -69,6 +73,7 @@ class StatusOut(BaseModel):
     @classmethod
     def of(cls, status: PipelineStatus) -> StatusOut:
         return cls(
+            looked_at=status.looked_at,
             ready=status.overall is Overall.READY,
             state=status.overall,
             freshness_ms=status.freshness_ms,

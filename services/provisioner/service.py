@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
+import structlog
+
 from services.provisioner.apply import Applier
 from services.provisioner.decoding import key_decoders
 from services.provisioner.errors import AuditInProgress, StepFailed
 from services.provisioner.pipeline import Servers, build
 from services.provisioner.plan import Plan
 from services.provisioner.render import load
-from services.provisioner.runs import Run, Runs
+from services.provisioner.runs import Run, RunKind, Runs
 from services.provisioner.sample import Samples, take_samples
 from services.provisioner.settings import Settings
 from services.provisioner.status import PipelineStatus, Watch
@@ -22,10 +24,17 @@ from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport, Progress
 from shared.errors import PagePulseError
 from shared.sharing import Shared
+from shared.slots import Slots
 from shared.tasks import TaskSet
 
 #: for one look at one resource while planning; longer than for a status, because an apply rather waits than fails
 _OBSERVE_TIMEOUT = timedelta(seconds=15)
+#: for a look that nobody waits for; each of its questions has a shorter one
+_WATCH_DEADLINE = timedelta(seconds=30)
+#: callers whose samples are taken at a time
+_SAMPLINGS = 4
+
+_log = structlog.get_logger(__name__)
 
 
 class Provisioner:
@@ -40,7 +49,9 @@ class Provisioner:
         self.last_status: PipelineStatus | None = None
         self._auditor: Auditor | None = None
         self._tasks = tasks
-        self._looks = Shared(self._look)
+        self._looks = Shared(self._look, settings.status_max_age.total_seconds())
+        self._plans = Shared(self._plan)
+        self._samplings = Slots(_SAMPLINGS, "samplings")
         self._watch = Watch(self.resources, servers.pinot, settings.status_timeout)
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
 
@@ -49,11 +60,30 @@ class Provisioner:
         with suppress(PagePulseError):
             await self.servers.kafka.ping()
 
+    async def watch(self) -> None:
+        """Looks now and then for as long as it runs, so that the metrics move when nobody asks."""
+        while True:
+            await asyncio.sleep(self.settings.watch_interval.total_seconds())
+            try:
+                async with asyncio.timeout(_WATCH_DEADLINE.total_seconds()):
+                    await self.status()
+            except Exception as error:  # the next look may well succeed: the watch must not end
+                _log.warning("the pipeline could not be looked at", exc_info=error)
+
+    async def aclose(self) -> None:
+        """Ends the looks that are under way."""
+        await self._looks.aclose()
+        await self._plans.aclose()
+
     async def plan(self) -> Plan:
+        """Shared by those who ask together."""
+        return await self._plans.get()
+
+    async def _plan(self) -> Plan:
         return await self._applier.plan()
 
     async def status(self) -> PipelineStatus:
-        """Who asks while somebody else's look is under way shares the next one."""
+        """Shared by those who ask together, or a moment later (``status_max_age``)."""
         return await self._looks.get()
 
     async def _look(self) -> PipelineStatus:
@@ -61,11 +91,13 @@ class Provisioner:
         return self.last_status
 
     async def sample(self, rows: int) -> Samples:
-        return await take_samples(self.resources, self.servers, key_decoders(self.settings), rows)
+        """A few rows of everything. Raises TooManyRequests: each caller's consumers and rows take memory."""
+        with self._samplings.take():
+            return await take_samples(self.resources, self.servers, key_decoders(self.settings), rows)
 
     def apply(self) -> Run:
         """Begins an apply. Raises RunInProgress."""
-        return self.runs.start("apply", self._applier.apply)
+        return self._start("apply", self._applier.apply)
 
     def tear_down(self, *, delete_topics: bool) -> Run:
         """Begins a teardown. Raises RunInProgress."""
@@ -73,7 +105,16 @@ class Provisioner:
         async def work(run: Run) -> None:
             await tear_down(self.resources, run, delete_topics=delete_topics, attempt=self._applier.attempt)
 
-        return self.runs.start("teardown", work)
+        return self._start("teardown", work)
+
+    def _start(self, kind: RunKind, work: Callable[[Run], Awaitable[None]]) -> Run:
+        async def changing(run: Run) -> None:
+            try:
+                await work(run)
+            finally:
+                self._looks.forget()
+
+        return self.runs.start(kind, changing)
 
     async def verify(self) -> AuditReport:
         """Audits the tables; see ``verify``. It goes on when the caller goes away.

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from services.provisioner.clients.pinot import PinotClient
@@ -28,8 +28,10 @@ class Overall(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PipelineStatus:
-    """``freshness_ms``: age of the newest event that a query on Pinot can see; it grows while no events are made."""
+    """``freshness_ms``: age of the newest event that a query on Pinot can see; it grows while no events are made.
+    ``looked_at``: when the servers were asked, UTC."""
 
+    looked_at: datetime
     overall: Overall
     freshness_ms: int | None
     entries: tuple[tuple[Resource, Observation], ...]
@@ -46,6 +48,7 @@ class Watch:
 
     async def look(self) -> PipelineStatus:
         """Asks all servers at once, each for at most the deadline. Never fails: what cannot be asked is ``unknown``."""
+        looked_at = datetime.now(UTC)
         observations, freshness = await asyncio.gather(
             observe_all(self._resources, self._deadline), _freshness(self._resources, self._pinot, self._deadline)
         )
@@ -53,7 +56,7 @@ class Watch:
             (resource, self._remember(resource, observation))
             for resource, observation in zip(self._resources, observations, strict=True)
         )
-        return PipelineStatus(judge(entries), freshness, entries)
+        return PipelineStatus(looked_at, judge(entries), freshness, entries)
 
     def _remember(self, resource: Resource, observation: Observation) -> Observation:
         now = time.monotonic()

@@ -39,6 +39,8 @@ class Seeder:
 
     async def aclose(self) -> None:
         await self.jobs.aclose()
+        await self._counts.aclose()
+        await self._statistics.aclose()
         await self.store.aclose()
 
     def seed(self, request: SeedRequest) -> Job:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,16 +13,25 @@ import pytest
 from asgi_lifespan import LifespanManager
 
 from services.provisioner.app import create_app
+from services.provisioner.pipeline import Servers
+from services.provisioner.settings import Settings
+from services.provisioner.status import PipelineStatus, Watch
 from tests.unit.provisioner.world import World
 
 
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(world.settings, world.servers)
+@asynccontextmanager
+async def client_of(settings: Settings, servers: Servers) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(settings, servers)
     async with (
         LifespanManager(app) as manager,
         httpx.AsyncClient(transport=httpx.ASGITransport(manager.app), base_url="http://localhost") as client,
     ):
+        yield client
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(world.settings, world.servers) as client:
         yield client
 
 
@@ -45,7 +56,7 @@ async def test_apply_answers_at_once_and_the_run_can_be_followed(
     assert refused.json()["run_id"] == run["id"]
     go_on.set()
     while (run := (await client.get(f"/provisioner/runs/{run['id']}")).json())["state"] == "running":
-        pass
+        await asyncio.sleep(0)
     assert run["state"] == "succeeded"
     assert all(step["took_ms"] is not None for step in run["steps"])
 
@@ -123,6 +134,62 @@ async def test_metrics_have_units_in_their_names(client: httpx.AsyncClient) -> N
     text = (await client.get("/metrics")).text
     assert 'pagepulse_provisioner_runs_total{kind="apply",state="succeeded"} 1.0' in text
     assert "pagepulse_provisioner_ready 1.0" in text
+
+
+async def test_the_metrics_move_although_nobody_asks_for_the_status(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one look that fails in a way that nobody thought of is not the last."""
+    failures, look = [RuntimeError("broken")], Watch.look
+
+    async def fragile(watch: Watch) -> PipelineStatus:
+        if failures:
+            raise failures.pop()
+        return await look(watch)
+
+    monkeypatch.setattr(Watch, "look", fragile)
+    settings = world.settings.model_copy(update={"watch_interval": timedelta(milliseconds=10)})
+    async with client_of(settings, world.servers) as client:
+        await client.post("/provisioner/apply?wait=true")
+        async with asyncio.timeout(20):
+            while "pagepulse_provisioner_ready 1.0" not in (await client.get("/metrics")).text:
+                await asyncio.sleep(0.01)
+            world.kafka.down = True
+            while "pagepulse_provisioner_ready 0.0" not in (await client.get("/metrics")).text:
+                await asyncio.sleep(0.01)
+
+
+async def test_callers_share_a_look_until_a_run_has_ended(world: World) -> None:
+    settings = world.settings.model_copy(update={"status_max_age": timedelta(hours=1)})
+    async with client_of(settings, world.servers) as client:
+        first = (await client.get("/provisioner/status")).json()
+        asked = len(world.connect.requests)
+        assert (await client.get("/provisioner/status")).json() == first
+        assert len(world.connect.requests) == asked
+        await client.post("/provisioner/apply?wait=true")
+        applied = (await client.get("/provisioner/status")).json()
+        assert (first["ready"], applied["ready"]) == (False, True)
+        assert applied["looked_at"] > first["looked_at"]
+
+
+async def test_samplings_at_a_time_are_bounded(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def held(_: str) -> None:
+        begun.release()
+        await go_on.wait()
+
+    monkeypatch.setattr(world.kafka, "describe", held)
+    waiting = [asyncio.create_task(client.get("/provisioner/sample")) for _ in range(4)]
+    for _ in range(16):  # each looks at four topics at a time
+        await begun.acquire()
+    refused = await client.get("/provisioner/sample")
+    assert (refused.status_code, refused.json()["type"]) == (429, "too-many-requests")
+    go_on.set()
+    assert {(await answer).status_code for answer in waiting} == {200}
+    assert (await client.get("/provisioner/sample")).status_code == 200
 
 
 async def test_an_unknown_run_is_404(client: httpx.AsyncClient) -> None:

@@ -267,7 +267,7 @@ class World:
     """All four, and real clients in front of them."""
 
     def __init__(self) -> None:
-        self.settings = Settings(poll_interval=FAST, step_timeout=PATIENCE)
+        self.settings = Settings(poll_interval=FAST, step_timeout=PATIENCE, status_max_age=timedelta(0))
         self.kafka = FakeKafka()
         self.connect = FakeConnect()
         self.pinot = FakePinot(self.kafka)

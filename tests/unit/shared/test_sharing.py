@@ -30,6 +30,59 @@ async def test_who_asks_meanwhile_shares_the_next_answer() -> None:
     assert made == [0, 1]
 
 
+async def test_an_answer_that_is_young_enough_is_given_again_until_its_matter_changes() -> None:
+    made: list[int] = []
+
+    async def make() -> int:
+        made.append(len(made))
+        return len(made)
+
+    shared = Shared(make, max_age=3600)
+    assert [await shared.get() for _ in range(3)] == [1, 1, 1]
+    shared.forget()
+    assert [await shared.get() for _ in range(3)] == [2, 2, 2]
+
+
+async def test_what_was_begun_before_a_change_is_not_given_after_it() -> None:
+    go = asyncio.Semaphore(0)
+    made: list[int] = []
+
+    async def make() -> int:
+        made.append(len(made))
+        await go.acquire()
+        return len(made)
+
+    shared = Shared(make, max_age=3600)
+    before = asyncio.create_task(shared.get())
+    while not made:
+        await asyncio.sleep(0)
+    shared.forget()
+    after = asyncio.create_task(shared.get())
+    await asyncio.sleep(0)
+    go.release()
+    go.release()
+    assert (await before, await after) == (1, 2)
+
+
+async def test_closing_ends_what_is_being_made() -> None:
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def make() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    shared = Shared(make)
+    caller = asyncio.create_task(shared.get())
+    await started.wait()
+    await shared.aclose()
+    assert ended.is_set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
 async def test_a_failure_is_everybodys_and_passes() -> None:
     answers: list[Exception | int] = [ValueError("away"), 7]
 
