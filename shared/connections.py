@@ -1,7 +1,7 @@
-"""Connections of the HTTP server: a deadline for the head of a request, and a bound on how many there are.
+"""Connections of the HTTP server: a deadline for the head of a request and for the reading of an answer, and a bound on how many there are.
 
-uvicorn closes a connection that is silent after a request, but waits for ever for the first one, and for the rest of a head that
-comes byte by byte.
+uvicorn closes a connection that is silent after a request, but waits for ever for the first one, for the rest of a head that
+comes byte by byte, and for a client that does not read its answer.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from shared.settings import ServiceSettings
 
 
 class BoundedConnection(H11Protocol):
-    """uvicorn's own protocol with the two bounds; made by ``bounded``."""
+    """uvicorn's own protocol with the two bounds; made by ``bounded``.
 
-    head_deadline_s: ClassVar[float]
+    What is overdue is aborted: a close would wait for a client that does not read, and keep its answer in memory.
+    """
+
+    deadline_s: ClassVar[float]
     most: ClassVar[int]
     _overdue: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -37,22 +41,33 @@ class BoundedConnection(H11Protocol):
         super().on_response_complete()
         self._expect_head()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.deadline_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._overdue is not None:
-            self._overdue.cancel()
+        for timer in (self._overdue, self._unread):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def _expect_head(self) -> None:
         if self._overdue is not None:
             self._overdue.cancel()
         self._overdue = None
-        if self._is_idle(self) and not self.transport.is_closing():
-            self._overdue = self.loop.call_later(self.head_deadline_s, self.transport.close)
+        if self._is_idle(self):
+            self._overdue = self.loop.call_later(self.deadline_s, self.transport.abort)
 
     def _make_room(self) -> None:
         """The one that has waited for nothing goes; if all are at work, the new one does."""
         idle = (other for other in self.connections if other is not self and self._is_idle(other))
-        next(idle, self).transport.close()
+        next(idle, self).transport.abort()
 
     @staticmethod
     def _is_idle(connection: Any) -> bool:
@@ -62,7 +77,7 @@ class BoundedConnection(H11Protocol):
 def bounded(settings: ServiceSettings) -> type[H11Protocol]:
     """The protocol class for uvicorn's option ``http``."""
     limits = {
-        "head_deadline_s": settings.arrival_deadline.total_seconds(),
+        "deadline_s": settings.arrival_deadline.total_seconds(),
         "most": settings.max_connections,
     }
     return type("BoundedConnection", (BoundedConnection,), limits)

@@ -51,7 +51,7 @@ class ServiceSettings(BaseSettings):
     max_requests: int = Field(default=512, ge=1)
     #: open connections; beyond this one that waits for nothing makes room
     max_connections: int = Field(default=2048, ge=1)
-    #: how long the head of a request, and then its body, may take to arrive
+    #: how long the head of a request, and then its body, may take to arrive, and a client to read what waits for it
     arrival_deadline: timedelta = timedelta(seconds=20)
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from fastapi import Response
 
 from tests.unit.serving import served
 from tests.unit.shared.demo import make_app
@@ -99,6 +100,26 @@ async def test_a_head_that_does_not_come_to_an_end_is_given_up(url: str) -> None
         assert await reader.read() == b""
         assert await silent.read() == b""
         dribbled.cancel()
+
+
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+async def test_a_client_that_does_not_read_its_answers_is_given_up(last: bytes) -> None:
+    """However it asks: its answers would stay in memory, and its place among the requests be taken, for as long as it likes."""
+    app = make_app(max_requests=1, max_connections=4, arrival_deadline=timedelta(milliseconds=400))
+
+    @app.get("/large")
+    async def large() -> Response:
+        return Response(bytes(20_000_000))
+
+    with served(app) as base_url:
+        async with connection(base_url) as (_, writer), httpx.AsyncClient(base_url=base_url) as client:
+            request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n"
+            writer.write(request + b"\r\n" + request + last + b"\r\n")
+            await writer.drain()
+            while (await client.get("/healthz")).status_code != 503:  # the place is taken
+                await asyncio.sleep(0.01)
+            while (await client.get("/healthz")).status_code != 200:
+                await asyncio.sleep(0.05)
 
 
 async def _dribble(writer: asyncio.StreamWriter) -> None:
