@@ -14,7 +14,8 @@ class Shared(Generic[T]):
     """Makes one answer at a time. Who asks while one is being made gets the next: an answer is never older than its question,
     and however many ask, no more is done than one answer after the other.
 
-    With ``max_age`` (seconds) an answer whose making began that long ago or less is given too.
+    With ``max_age`` (seconds) who asks gets the answer that is being made, or that was made so short a time ago: the work
+    is done at most that often, and an answer may be older than its question by that and the time of its making.
     """
 
     def __init__(self, make: Callable[[], Awaitable[T]], max_age: float = 0.0) -> None:
@@ -22,11 +23,11 @@ class Shared(Generic[T]):
         self._max_age = max_age
         self._running: asyncio.Task[T] | None = None
         self._next: asyncio.Task[T] | None = None
-        self._began = self._changed = 0.0
+        self._began = self._ended = self._changed = 0.0
 
     async def get(self) -> T:
         """The answer, or what went wrong with it. A caller that gives up does not take the others' answer away."""
-        if self._running is not None and self._began > max(self._changed, time.monotonic() - self._max_age):
+        if self._running is not None and self._is_young(self._running):
             return await asyncio.shield(self._running)
         if self._next is None:
             self._next = asyncio.create_task(self._follow(self._running), name="shared answer")
@@ -45,12 +46,20 @@ class Shared(Generic[T]):
         if tasks:
             await asyncio.wait(tasks)
 
+    def _is_young(self, task: asyncio.Task[T]) -> bool:
+        if not self._max_age or self._began <= self._changed:
+            return False
+        return not task.done() or time.monotonic() - self._ended < self._max_age
+
     async def _follow(self, before: asyncio.Task[T] | None) -> T:
         if before is not None:
             await asyncio.wait([before])
         self._running, self._next = self._next, None
         self._began = time.monotonic()
-        return await self._make()
+        try:
+            return await self._make()
+        finally:
+            self._ended = time.monotonic()
 
 
 def retrieve(task: asyncio.Task[T]) -> None:

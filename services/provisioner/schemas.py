@@ -59,8 +59,8 @@ class StatusOut(BaseModel):
     """The pipeline's state. It is always an answer: a server that is away makes its resources ``unknown``."""
 
     looked_at: datetime = Field(
-        description="When the servers were asked: callers share a look, it is at most PAGEPULSE_STATUS_MAX_AGE (0.5 s) older than the "
-        "question and not older than the last run's end"
+        description="When the servers were asked. Callers share a look that is under way or ended at most PAGEPULSE_STATUS_MAX_AGE "
+        "(0.5 s) ago; it is never older than the end of the last run"
     )
     ready: bool = Field(description="Every resource is ok")
     state: Overall

@@ -83,7 +83,7 @@ class Provisioner:
         return await self._applier.plan()
 
     async def status(self) -> PipelineStatus:
-        """Shared by those who ask together, or a moment later (``status_max_age``)."""
+        """Shared by those who ask together or a moment later (``status_max_age``)."""
         return await self._looks.get()
 
     async def _look(self) -> PipelineStatus:

@@ -67,7 +67,8 @@ class Settings(ServiceSettings):
     call_timeout: timedelta = timedelta(seconds=10)
     #: one observation of one resource, for ``GET /provisioner/status``
     status_timeout: timedelta = timedelta(milliseconds=900)
-    #: ``GET /provisioner/status`` may answer what was seen so long ago: however many ask, the servers are asked no more often
+    #: ``GET /provisioner/status`` answers the look that is under way, or the last one for so long after its end: however many ask, the
+    #: servers are asked no more often
     status_max_age: timedelta = timedelta(milliseconds=500)
     #: how often the provisioner looks when nobody asks, so that its metrics move
     watch_interval: timedelta = Field(default=timedelta(minutes=1), gt=timedelta(0))

@@ -43,6 +43,26 @@ async def test_an_answer_that_is_young_enough_is_given_again_until_its_matter_ch
     assert [await shared.get() for _ in range(3)] == [2, 2, 2]
 
 
+async def test_where_age_is_allowed_who_asks_meanwhile_shares_the_answer_that_is_being_made() -> None:
+    go = asyncio.Event()
+    made: list[int] = []
+
+    async def make() -> int:
+        made.append(len(made))
+        await go.wait()
+        return len(made)
+
+    shared = Shared(make, max_age=1e-9)
+    first = asyncio.create_task(shared.get())
+    while not made:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(shared.get())
+    await asyncio.sleep(0)
+    go.set()
+    assert (await first, await second) == (1, 1)
+    assert await shared.get() == 2
+
+
 async def test_what_was_begun_before_a_change_is_not_given_after_it() -> None:
     go = asyncio.Semaphore(0)
     made: list[int] = []
