@@ -15,6 +15,8 @@ def window_spec(window: ast.Window) -> WindowSpec:
         ServerError: bounds on which ksqlDB itself fails.
     """
     size = window.size.milliseconds
+    if size < 1:
+        raise ServerError("Window size (sizeMs) must be larger than zero.")
     advance = window.advance.milliseconds if window.advance else size
     if window.type is WindowType.HOPPING and not 0 < advance <= size:
         raise ServerError(

@@ -84,17 +84,22 @@ def one_of(value: Any, options: tuple[Any, ...]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _like_pattern(pattern: str, escape: str | None) -> re.Pattern[str]:
-    parts = []
+    """What stands between two % is looked for once, at its first place: atomic groups, or each % would try every place of the next."""
+    parts = [""]
     escaped = False
     for char in pattern:
         if escaped or char not in ("%", "_", escape):
-            parts.append(re.escape(char))
+            parts[-1] += re.escape(char)
             escaped = False
         elif char == escape:
             escaped = True
+        elif char == "%":
+            parts.append("")
         else:
-            parts.append(".*" if char == "%" else ".")
-    return re.compile("".join(parts), re.DOTALL)
+            parts[-1] += "."
+    first, *between = parts
+    last = f".*{between.pop()}" if between else ""
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in between if part) + last, re.DOTALL)
 
 
 def like(value: Any, pattern: Any, escape: str | None) -> bool:

@@ -20,12 +20,17 @@ _INLINE = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _NEVER_NULL = (ex.Comparison, ex.Logical, ex.IsNull, ex.Between, ex.In, ex.Like)
 
 
+#: levels in one Python function, of up to three brackets each: Python takes 200
+_LEVELS = 40
+
+
 class _Writer:
     """Collects the text of one function and the objects that it names."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self.scope: dict[str, Any] = {}
+        self._level = 0
 
     def _named(self, value: Any) -> str:
         name = f"x{len(self.scope)}"
@@ -35,7 +40,16 @@ class _Writer:
     def _call(self, function: Any, *arguments: str) -> str:
         return f"{self._named(function)}({', '.join(arguments)})"
 
-    def write(self, node: ex.Expression) -> str:  # noqa: PLR0911, PLR0912 - one branch per node
+    def write(self, node: ex.Expression) -> str:
+        """The text of ``node``; every so many levels it is the call of a function of its own."""
+        self._level += 1
+        text = self._write(node)
+        if self._level % _LEVELS == 0:
+            text = f"{self._named(_function(text, dict(self.scope)))}(r, t, w)"
+        self._level -= 1
+        return text
+
+    def _write(self, node: ex.Expression) -> str:  # noqa: PLR0911, PLR0912 - one branch per node
         match node:
             case ex.ColumnRef(name=name):
                 return self._layout.fragment(name)
@@ -70,10 +84,10 @@ class _Writer:
                 call = self._call(evaluation.like, self.write(operand), self.write(pattern), self._named(escape))
                 return self._maybe_not(negated, call)
             case ex.Case(whens=whens, default=default):
-                tail = "None" if default is None else self.write(default)
-                for condition, value in reversed(whens):
-                    tail = f"({self.write(value)} if {self.write(condition)} else {tail})"
-                return tail
+                # One level for all WHENs: the value is wrapped, so that it is true whatever it is.
+                chosen = [f"{self.write(condition)} and ({self.write(value)},)" for condition, value in whens]
+                last = "None" if default is None else self.write(default)
+                return f"({' or '.join([*chosen, f'({last},)'])})[0]"
             case ex.Call(function=function, arguments=arguments):
                 return self._call(function.invoke, *(self.write(a) for a in arguments))
         raise TypeError(f"not an expression of the engine: {node!r}")

@@ -8,6 +8,14 @@ import uuid
 from services.ksql.functions.scalar import scalar
 
 _KIND = "STRING"
+#: characters of a text that a function makes longer than it was: more than Kafka takes in a record
+LONGEST = 4 * 1024 * 1024
+
+
+def must_fit(size: int) -> None:
+    """Raises ValueError, so that the text is NULL, for one that would take the memory up."""
+    if size > LONGEST:
+        raise ValueError(f"a text of {size} characters")
 
 
 @scalar("UCASE", "STRING -> STRING", category=_KIND)
@@ -71,6 +79,7 @@ def substring(str: str | bytes, pos: int, length: int | None = None) -> str | by
 @scalar("REPLACE", "STRING, STRING, STRING -> STRING", category=_KIND)
 def replace(str: str, oldStr: str, newStr: str) -> str:  # noqa: A002, N803
     """The text with every ``oldStr`` exchanged for ``newStr``."""
+    must_fit(len(str) + str.count(oldStr) * (len(newStr) - len(oldStr)))
     return str.replace(oldStr, newStr)
 
 
@@ -83,6 +92,7 @@ def initcap(str: str) -> str:  # noqa: A002
 def _pad(size: int, padding: str, room: int) -> str | None:
     if not padding or size < 0:
         return None
+    must_fit(size)
     return (padding * (max(room, 0) // len(padding) + 1))[: max(room, 0)]
 
 
@@ -108,7 +118,7 @@ def instr(str: str, substring: str, pos: int = 1, occurrence: int = 1) -> int:  
     if pos < 0:
         end = len(str) + pos + 1 + len(substring) - 1
         for _ in range(occurrence):
-            found = str.rfind(substring, 0, max(end, 0))
+            found = str.rfind(substring, 0, end) if end >= 0 else -1
             if found < 0:
                 return 0
             end = found + len(substring) - 1

@@ -6,6 +6,7 @@ import base64
 import re
 
 from services.ksql.functions.scalar import scalar
+from services.ksql.functions.strings import LONGEST, must_fit
 
 _KIND = "STRING"
 
@@ -29,7 +30,13 @@ def regexp_extract_all(pattern: str, str: str, group: int = 0) -> list[str | Non
 @scalar("REGEXP_REPLACE", "STRING, STRING, STRING -> STRING", category="REGULAR EXPRESSION")
 def regexp_replace(str: str, regexp: str, newStr: str) -> str:  # noqa: A002, N803
     """The text with every match exchanged; $1 in the new text is the first group."""
-    return re.sub(regexp, re.sub(r"\$(\d+)", r"\\\1", newStr.replace("\\", "\\\\")), str)
+    pattern, template = re.compile(regexp), re.sub(r"\$(\d+)", r"\\\1", newStr.replace("\\", "\\\\"))
+    if (len(str) + 1) * (len(template) + 1) > LONGEST:
+        size = len(str)
+        for found in pattern.finditer(str):
+            size += len(found.expand(template)) - len(found[0])
+            must_fit(size)
+    return pattern.sub(template, str)
 
 
 @scalar("REGEXP_SPLIT_TO_ARRAY", "STRING, STRING -> ARRAY<STRING>", category="REGULAR EXPRESSION")
@@ -55,7 +62,7 @@ def _mask(text: str, masks: tuple[str | None, ...]) -> str:
 
     def one(char: str) -> str:
         kind = 0 if char.isupper() else 1 if char.islower() else 2 if char.isdigit() else 3
-        return chosen[kind] or char
+        return (chosen[kind] or char)[0]
 
     return "".join(map(one, text))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import resources
@@ -13,7 +13,7 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from services.ksql.errors import ParseError
 from services.ksql.sql import ast
-from services.ksql.sql.bounds import check_depth, check_numbers
+from services.ksql.sql.bounds import Growth, check_depth, check_numbers, check_open
 from services.ksql.sql.build_statements import build_statement
 from services.ksql.sql.syntax_errors import describe, end_token
 from services.ksql.sql.tokens import NoLexer, split_statements, tokenize
@@ -69,7 +69,8 @@ def _has_variable(piece: Sequence[Token]) -> bool:
 def _substituted(piece: Sequence[Token], text: str, defined: Mapping[str, str]) -> tuple[str, Tree[Token]]:
     """A statement with its variables replaced; the unknown ones stay, and fail where a name is wanted."""
     start, end = piece[0].start_pos or 0, piece[-1].end_pos
-    replaced = _VARIABLE.sub(lambda match: defined.get(match[1].upper(), match[0]), text[start:end])
+    growth = Growth()
+    replaced = _VARIABLE.sub(lambda match: growth.add(defined.get(match[1].upper(), match[0])), text[start:end])
     before = text[:start]
     padding = "\n" * before.count("\n") + " " * (start - (before.rfind("\n") + 1))
     return replaced, _syntax_tree(tokenize(padding + replaced), padding + replaced, replaced)
@@ -87,20 +88,29 @@ def _build(tree: Tree[Token], statement_text: str) -> ast.Statement:
 
 def _syntax_tree(piece: Sequence[Token], text: str, shown: str | None = None) -> Tree[Token]:
     check_numbers(piece)
-    parser: InteractiveParser = _grammar().parse_interactive("")
+    parser = _parser()
     for index, token in enumerate([*piece, None]):
         current = token if token is not None else end_token(piece, text)
         if token is None and piece[-1].type == "SEMICOLON":
             break
-        before = _copy(parser)
         try:
             parser.feed_token(current)
         except UnexpectedToken:
+            before = _parser(piece[:index])
             error = describe(current, _accepted(before), partial(_repairs, before, current), first=index == 0)
             error.statement = shown if shown is not None else text
             raise error from None
+        check_open(len(parser.parser_state.state_stack))
     tree: Tree[Token] = parser.feed_token(Token("$END", ""))
     return tree
+
+
+def _parser(tokens: Iterable[Token] = ()) -> InteractiveParser:
+    """A parser that has read ``tokens``. One that refused a token is of no use: it reduced what it held before it found out."""
+    parser: InteractiveParser = _grammar().parse_interactive("")
+    for token in tokens:
+        parser.feed_token(token)
+    return parser
 
 
 def _copy(parser: InteractiveParser) -> InteractiveParser:

@@ -80,14 +80,18 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SLASH = re.compile("(?P<SYMBOL>/)")
 
 
 def tokenize(text: str) -> list[Token]:
     """All tokens of ``text`` with 1-based line and column. A character that begins no token becomes an UNRECOGNIZED one."""
     tokens: list[Token] = []
     line, line_start, position = 1, 0, 0
+    # Where no comment ends any more, none begins: else each /* would be looked at to the end of the text.
+    last_comment = text.rfind("*/")
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        unfinished = position > last_comment and text.startswith("/*", position)
+        match = _SLASH.match(text, position) if unfinished else _TOKEN.match(text, position)
         kind = (match.lastgroup or "UNRECOGNIZED") if match else "UNRECOGNIZED"
         value = match.group() if match else text[position]
         if kind != "SKIP":
