@@ -47,9 +47,9 @@ def sample(answer: Answer) -> RenderableType:
     parts: list[RenderableType] = []
     for kind, samples in answer.items():
         for found in samples if isinstance(samples, list) else ():
-            parts.append(Text(f"\n{kind}: {found['name']}", "bold"))
+            parts.append(plain(f"\n{kind}: {found['name']}", "bold"))
             rows = found.get("rows")
-            parts.append(_rows(rows, None) if rows else Text(found.get("error") or "no rows", "dim"))
+            parts.append(_rows(rows, None) if rows else plain(found.get("error") or "no rows", "dim"))
     return Group(*parts) if parts else Text("nothing to sample")
 
 
@@ -59,14 +59,20 @@ def _rows(rows: Iterable[Any], wanted: Iterable[str] | None) -> RenderableType:
     columns = present if wanted is None else [column for column in wanted if column in present]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in NAMES)
+        table.add_column(plain(column), overflow="fold", no_wrap=column in NAMES)
     for row in rows:
-        table.add_row(*("" if row.get(column) is None else str(row[column]) for column in columns))
+        table.add_row(*(plain("" if row.get(column) is None else row[column]) for column in columns))
     return table
 
 
 def _pairs(values: Mapping[str, Any]) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, value in values.items():
-        table.add_row(Text(key, "dim"), str(value))
+        table.add_row(plain(key, "dim"), plain(value))
     return table
+
+
+def plain(value: object, style: str = "") -> Text:
+    """A value as it is: what looks like rich's markup is none, and what would steer the terminal is shown as an escape."""
+    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(value))
+    return Text(shown, style)

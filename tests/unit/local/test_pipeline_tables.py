@@ -49,3 +49,14 @@ def test_a_sample_shows_rows_or_says_why_there_are_none() -> None:
     shown = text_of(tables.sample(answer))
     assert "Inbox" in shown
     assert "there is no such topic" in shown
+
+
+def test_values_are_shown_as_they_are_and_cannot_steer_the_terminal() -> None:
+    """They come from topics: whoever writes there would else write on the operator's screen, or break the command."""
+    hostile = "[/red] [link=http://evil.example]x[/link] \x1b]0;owned\x07\x1b[2J\u202e"
+    row = {"[/bold]": hostile}
+    shown = text_of(tables.sample({"topics": [{"name": hostile, "rows": [row]}, {"name": "t", "error": hostile}]}))
+    shown += text_of(tables.resources({"resources": [{"name": hostile, "state": "failed"}], "note": hostile}))
+    assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
+    assert "[/bold]" in shown
+    assert shown.count("[/red]") == 5
