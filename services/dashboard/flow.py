@@ -48,7 +48,7 @@ def stages(
     pipeline: Mapping[str, Any], generator: Mapping[str, Any] | None, seeder: Mapping[str, Any] | None
 ) -> list[Stage]:
     """The stages from what the services say of themselves; a service that is away is unknown."""
-    resources = pipeline.get("resources") or []
+    resources = rated(pipeline)["resources"]
     by_kind: dict[str, list[Mapping[str, Any]]] = {}
     for resource in resources:
         by_kind.setdefault(str(resource.get("kind")), []).append(resource)
@@ -80,10 +80,8 @@ def figure(resource: Mapping[str, Any]) -> str:
     """What is worth a number on a part, in few words: rate, lag, records that were dropped."""
     facts = resource.get("facts") or {}
     parts = []
-    rate = facts.get("rate_per_s")
-    rate = facts.get("rate") if rate is None else rate
-    if rate is not None:
-        parts.append(f"{number(rate)}/s")
+    if facts.get("rate_per_s") is not None:
+        parts.append(f"{number(facts['rate_per_s'])}/s")
     lag = facts.get("lag", facts.get("offset_lag"))
     if lag is not None:
         parts.append(f"lag {number(lag)}")
@@ -92,15 +90,28 @@ def figure(resource: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def with_rates(pipeline: Mapping[str, Any], rates: Mapping[str, float]) -> dict[str, Any]:
-    """The status with the rates that this process measured added to the facts of the topics named in ``rates``."""
-    resources = [
-        {**resource, "facts": {**(resource.get("facts") or {}), "rate": rates[resource["name"]]}}
-        if resource.get("kind") == "topic" and resource.get("name") in rates
-        else resource
-        for resource in pipeline.get("resources") or []
-    ]
-    return {**pipeline, "resources": resources}
+def rated(pipeline: Mapping[str, Any]) -> dict[str, Any]:
+    """The status with a rate on those parts that are known by others: the connector writes one topic alone, and what enters
+    a result topic is what its query has written."""
+    resources = pipeline.get("resources") or []
+    entering = {r["name"]: _fact(r, "rate_per_s") for r in resources if r.get("kind") == "topic"}
+    written = {_fact(r, "topic"): _fact(r, "written_per_s") for r in resources if r.get("kind") == "query"}
+
+    def rate(resource: Mapping[str, Any]) -> Any:
+        if resource.get("kind") == "connector":
+            return entering.get(topics.USERS)
+        if resource.get("kind") == "topic" and resource["name"] in written:
+            return written[resource["name"]]
+        return _fact(resource, "rate_per_s")
+
+    return {
+        **pipeline,
+        "resources": [{**r, "facts": {**(r.get("facts") or {}), "rate_per_s": rate(r)}} for r in resources],
+    }
+
+
+def _fact(resource: Mapping[str, Any], name: str) -> Any:
+    return (resource.get("facts") or {}).get(name)
 
 
 def _stage(stage: Stage) -> str:

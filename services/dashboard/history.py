@@ -1,4 +1,4 @@
-"""The last quarter of an hour of figures that nobody stores: rates, freshness and health, as this process saw them."""
+"""The last quarter of an hour of figures that nobody stores: rate, freshness and health, as this process saw them."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import fmean
 from threading import Lock
-from typing import Any, Final
-
-from shared import topics
+from typing import Final
 
 WINDOW_S: Final = 900.0
 #: a faster refresh, or several viewers, add no more samples than this
 _SPACING_S: Final = 2.0
-#: rates are told over about this long
-_RATE_OVER_S: Final = 10.0
 #: a trend has a bar for each minute
 _BUCKET_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``at`` is epoch seconds; a figure that was not known then is None. The last two are counts since the start."""
+    """``at`` is epoch seconds; a figure that was not known then is None."""
 
     at: float
     rate: float | None
     freshness_ms: float | None
     healthy: float | None
-    page_views: int | None = None
-    user_sessions: int | None = None
 
 
 class History:
@@ -61,22 +55,3 @@ class History:
         last = max(buckets)
         first = last - int(WINDOW_S / _BUCKET_S) + 1
         return [fmean(buckets[n]) if n in buckets else 0.0 for n in range(first, last + 1)]
-
-    def topic_rates(self) -> dict[str, float]:
-        """Records per second that entered the two topics of the generator lately; empty until two samples know."""
-        with self._lock:
-            known = [s for s in self._samples if s.page_views is not None and s.user_sessions is not None]
-        if len(known) < 2:
-            return {}
-        last = known[-1]
-        first = next((s for s in reversed(known[:-1]) if last.at - s.at >= _RATE_OVER_S), known[0])
-        return {
-            topics.PAGE_VIEW: _per_second(first, last, "page_views"),
-            topics.USER_SESSION: _per_second(first, last, "user_sessions"),
-        }
-
-
-def _per_second(first: Sample, last: Sample, name: str) -> float:
-    """Never negative: a new run of the generator counts from zero again."""
-    grown: Any = getattr(last, name) - getattr(first, name)
-    return max(0.0, float(grown)) / (last.at - first.at)

@@ -51,14 +51,11 @@ def sample(backend: Backend) -> Sample:
     generator, newest, pipeline = backend.generator(), backend.newest(), backend.pipeline()
     status = generator.value or {}
     running = status.get("state") == "running" and not generator.stale
-    made = {} if generator.stale else status.get("made") or {}
     return Sample(
         at=time.time(),
         rate=float((status.get("achieved_rate") or {}).get("last_10s") or 0.0) if running else 0.0,
         freshness_ms=event_age(newest) if running else None,
         healthy=share_right(pipeline),
-        page_views=made.get("page_views"),
-        user_sessions=made.get("user_sessions"),
     )
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
+
+from shared.errors import PagePulseError
 
 #: a rate is taken over at most this long, and over at least the other: shorter is noise
 _LONGEST_S: Final = 10.0
 _SHORTEST_S: Final = 0.5
+#: for an answer with the count; well within the time for a look at a resource
+_ANSWER_WITHIN_S: Final = 0.4
 
 
 class Growth:
@@ -18,6 +24,13 @@ class Growth:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque()
+
+    async def asked(self, count: Awaitable[int]) -> float | None:
+        """As ``rate``, of a count that a server is asked for. None also if it does not tell in time: all else is still told."""
+        with suppress(PagePulseError, TimeoutError):
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                return self.rate(await count)
+        return None
 
     def rate(self, count: int) -> float | None:
         """Per second since an earlier look; None if there is none yet, or none since it began anew."""

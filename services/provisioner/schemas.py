@@ -39,7 +39,8 @@ class ResourceStatus(BaseModel):
     facts: dict[str, Any] = Field(
         default_factory=dict,
         description="What is known beyond that: partitions, replicas, task states, lag, dropped records, offsets; rate_per_s: "
-        "records per second that a topic takes in, or that a query reads, over the last looks; null at the first one",
+        "records per second that a source topic takes in, a query reads or a Pinot table takes in, over the last looks; "
+        "written_per_s: those that a query writes to its topic; null at the first look",
         examples=[{"query_id": "CTAS_PAGEVIEW_TUMBLING_11", "state": "RUNNING", "lag": 0, "dropped": 0}],
     )
 

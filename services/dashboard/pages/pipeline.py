@@ -45,7 +45,7 @@ def _flow() -> None:
         st.markdown(f"##### Flow {pipeline_badge(state)}")
         panel.stale_note(reading, now)
         found = flow.stages(
-            flow.with_rates(status, backend.history.topic_rates()),
+            status,
             None if generator.stale else generator.value,
             None if seeder.stale else seeder.value,
         )
@@ -67,7 +67,7 @@ def _progress(backend: Backend, was_running: bool) -> None:
 
 
 def _parts() -> None:
-    status = get_backend().pipeline().value or {}
+    status = flow.rated(get_backend().pipeline().value or {})
     _troubles(status)
     _resources(status)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +26,17 @@ def address() -> str:
 def route() -> Route:
     """The route that answers to ``address``."""
 
-    async def script(_: Request) -> Response:
-        return FileResponse(_FILE, media_type="text/javascript", headers={"Cache-Control": _FOREVER})
+    async def script(request: Request) -> Response:
+        headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
+        if "gzip" not in request.headers.get("Accept-Encoding", ""):
+            return FileResponse(_FILE, media_type="text/javascript", headers=headers)
+        packed = await asyncio.to_thread(_packed)
+        return Response(packed, media_type="text/javascript", headers={**headers, "Content-Encoding": "gzip"})
 
     return Route(f"/{address()}", script)
+
+
+@cache
+def _packed() -> bytes:
+    """Packed once: Streamlit's middleware would do it for each browser, on the event loop."""
+    return gzip.compress(_FILE.read_bytes())

@@ -1,9 +1,9 @@
-"""What Streamlit serves: the script that it runs for each viewer, and plotly.js beside it."""
+"""What Streamlit serves: the script that it runs for each viewer, and what we have beside it."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from services.dashboard.plot import library
+from services.dashboard import asgi
 
-app = st.App(Path(__file__).with_name("page.py"), routes=[library.route()])
+app = st.App(Path(__file__).with_name("page.py"), lifespan=asgi.lifespan, routes=asgi.routes())

@@ -204,13 +204,20 @@ class PinotClient:
 
         await wait_until(look, what=f"Pinot table {name} is not gone", within=self._patience, every=self._poll)
 
-    async def query(self, sql: str) -> list[dict[str, Any]]:
+    async def rows_taken_in(self, name: str) -> int:
+        """Rows that the table has read from its topic and holds, with those that newer ones have replaced."""
+        rows = await self.query(f"SELECT COUNT(*) AS n FROM {name}", options="skipUpsert=true")  # noqa: S608 - a name of ours
+        return int(rows[0]["n"])
+
+    async def query(self, sql: str, options: str = "") -> list[dict[str, Any]]:
         """The rows of one query.
 
         Raises:
             UpstreamError: the answer has exceptions; Pinot sends those with status 200.
         """
-        response = await call(self._broker, "POST", "/query/sql", service=_BROKER, json={"sql": sql})
+        response = await call(
+            self._broker, "POST", "/query/sql", service=_BROKER, json={"sql": sql, "queryOptions": options}
+        )
         body: Json = response.json()
         if body.get("exceptions"):
             first = body["exceptions"][0]

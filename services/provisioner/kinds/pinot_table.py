@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from services.provisioner.clients.kafka import KafkaClient
 from services.provisioner.clients.pinot import PinotClient
 from services.provisioner.errors import AlreadyThere, NotReadyInTime, TransientUpstreamError
+from services.provisioner.rates import Growth
 from services.provisioner.render import PinotDefinition
 from services.provisioner.resource import (
     Action,
@@ -43,6 +46,7 @@ class PinotTable(Resource):
         self.definition = definition
         self.topic = topic
         self._partitions = partitions
+        self._growth = Growth()
 
     async def observe(self) -> Observation:
         schema = await self._pinot.schema(self.name)
@@ -59,11 +63,19 @@ class PinotTable(Resource):
 
     async def _consumption(self) -> Observation:
         """A table whose topic was deleted under it looks healthy and reads nothing more: its position lies beyond the topic's end."""
-        consumption = await self._pinot.consumption(self.name)
+        consumption, rate = await asyncio.gather(
+            self._pinot.consumption(self.name), self._growth.asked(self._pinot.rows_taken_in(self.name))
+        )
         ends = (await self._kafka.end_offsets([self.topic])).get(self.topic, {})
         lag = sum(max(0, end - consumption.offsets.get(p, 0)) for p, end in ends.items())
         running = sum(state == "CONSUMING" for state in consumption.states.values())
-        facts = {"topic": self.topic, "consuming": running, "partitions": self._partitions, "offset_lag": lag}
+        facts = {
+            "topic": self.topic,
+            "consuming": running,
+            "partitions": self._partitions,
+            "offset_lag": lag,
+            "rate_per_s": rate,
+        }
         ahead = sorted(p for p, offset in consumption.offsets.items() if offset > ends.get(p, 0))
         if ahead:
             detail = f"it reads partitions {ahead} beyond the end of {self.topic}, which was made anew"

@@ -104,7 +104,7 @@ class Query(_Statement):
         self._reads = reads
         self._has_readers = has_readers
         self._patience = patience
-        self._growth = Growth()
+        self._read, self._written = Growth(), Growth()
 
     async def observe(self) -> Observation:
         description = await self._ksql.describe(self.name)
@@ -114,7 +114,9 @@ class Query(_Statement):
         queries = description.get("writeQueries") or []
         facts = _facts(description, queries)
         positions = [at for topic in _positions(description).values() for at in topic.values()]
-        facts["rate_per_s"] = self._growth.rate(sum(positions)) if positions else None
+        facts["rate_per_s"] = self._read.rate(sum(positions)) if positions else None
+        written = _written(description)
+        facts["written_per_s"] = None if written is None else self._written.rate(written)
         differences = await self._definition_differences(description)
         if differences:
             detail = "; ".join(map(str, differences))
@@ -225,6 +227,12 @@ def _positions(description: dict[str, Any]) -> dict[str, dict[int, int]]:
         topic["kafkaTopic"]: {offset["partition"]: offset["consumerOffset"] for offset in topic.get("offsets") or ()}
         for topic in _topic_summaries(description)
     }
+
+
+def _written(description: dict[str, Any]) -> int | None:
+    """Records that its queries have written, as far as the server tells."""
+    counts = [int(e["value"]) for e in description.get("clusterStatistics") or () if e.get("name") == "total-messages"]
+    return sum(counts) if counts else None
 
 
 def _dropped(description: dict[str, Any], query_id: str) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from services.provisioner.clients.kafka import KafkaClient, TopicState
 from services.provisioner.clients.polling import wait_until
@@ -22,10 +20,6 @@ from services.provisioner.resource import (
     missing,
     unchanged,
 )
-from shared.errors import PagePulseError
-
-#: well within the time for a look at a resource
-_ENDS_WITHIN_S: Final = 0.4
 
 
 class _Topic(Resource):
@@ -34,24 +28,13 @@ class _Topic(Resource):
     def __init__(self, kafka: KafkaClient, name: str, depends_on: tuple[str, ...] = ()) -> None:
         super().__init__(Kind.TOPIC, name, depends_on)
         self._kafka = kafka
-        self._growth = Growth()
 
     async def _facts(self, state: TopicState) -> dict[str, Any]:
-        """``rate_per_s``: offsets per second between looks; where producers commit transactions their markers count too.
-
-        Without it all else is still told: a partition that has no leader has no end either.
-        """
-        rate = None
-        with suppress(PagePulseError, TimeoutError):
-            async with asyncio.timeout(_ENDS_WITHIN_S):
-                ends = (await self._kafka.end_offsets([self.name])).get(self.name, {})
-            rate = self._growth.rate(sum(ends.values()))
         return {
             "partitions": state.partitions,
             "replication_factor": state.replication_factor,
             "under_replicated": state.under_replicated,
             "config": state.config,
-            "rate_per_s": rate,
         }
 
     async def _healthy(self, state: TopicState) -> Observation:
@@ -69,6 +52,7 @@ class Topic(_Topic):
     def __init__(self, kafka: KafkaClient, definition: TopicDefinition) -> None:
         super().__init__(kafka, definition.name)
         self.definition = definition
+        self._growth = Growth()
 
     async def observe(self) -> Observation:
         state = await self._kafka.describe(self.name)
@@ -91,6 +75,13 @@ class Topic(_Topic):
             )
         return await self._healthy(state)
 
+    async def _facts(self, state: TopicState) -> dict[str, Any]:
+        """With the rate, which is missing while a partition has no leader, and so no end."""
+        return {**await super()._facts(state), "rate_per_s": await self._growth.asked(self._records())}
+
+    async def _records(self) -> int:
+        return sum((await self._kafka.end_offsets([self.name])).get(self.name, {}).values())
+
     async def create(self) -> str:
         definition = self.definition
         await self._kafka.create(
@@ -110,7 +101,10 @@ class Topic(_Topic):
 
 
 class SinkTopic(_Topic):
-    """A topic that ksqlDB makes for a query: it is watched, and waited for; only the query can make it anew."""
+    """A topic that ksqlDB makes for a query: it is watched, and waited for; only the query can make it anew.
+
+    It tells no rate: its offsets count the markers of transactions too. Its query tells what it writes.
+    """
 
     def __init__(
         self, kafka: KafkaClient, name: str, query: str, *, partitions: int, replicas: int, patience: timedelta

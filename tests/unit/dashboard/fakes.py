@@ -30,11 +30,30 @@ PIPELINE: dict[str, Any] = {
     "state": "ready",
     "freshness_ms": 320,
     "resources": [
-        {"kind": "topic", "name": "topic1_PageView", "state": "ok", "detail": "", "facts": {"partitions": 5}},
+        {"kind": "topic", "name": "topic1_PageView", "state": "ok", "detail": "", "facts": {"rate_per_s": 180.2}},
+        {"kind": "topic", "name": "topic3_Users", "state": "ok", "detail": "", "facts": {"rate_per_s": 0.5}},
         {"kind": "topic", "name": "topic6_PageView_Tumbling", "state": "ok", "detail": "", "facts": {}},
         {"kind": "connector", "name": "users-source", "state": "ok", "detail": "", "facts": {}},
-        {"kind": "query", "name": "pageview_tumbling", "state": "ok", "detail": "", "facts": {"lag": 3, "dropped": 0}},
-        {"kind": "pinot_table", "name": "pageview_tumbling", "state": "ok", "detail": "", "facts": {"offset_lag": 0}},
+        {
+            "kind": "query",
+            "name": "pageview_tumbling",
+            "state": "ok",
+            "detail": "",
+            "facts": {
+                "topic": "topic6_PageView_Tumbling",
+                "lag": 3,
+                "dropped": 0,
+                "rate_per_s": 180.4,
+                "written_per_s": 3.0,
+            },
+        },
+        {
+            "kind": "pinot_table",
+            "name": "pageview_tumbling",
+            "state": "ok",
+            "detail": "",
+            "facts": {"offset_lag": 0, "rate_per_s": 3.0},
+        },
     ],
 }
 PROFILES: dict[str, Any] = {

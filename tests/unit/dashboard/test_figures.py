@@ -86,21 +86,11 @@ def test_history_is_bounded_spaced_and_bucketed() -> None:
     assert history.series("freshness_ms") == []
 
 
-def test_topic_rates_come_from_counts_and_survive_a_restart_of_the_generator() -> None:
-    history = History()
-    assert history.topic_rates() == {}
-    for at, views in ((0.0, 100), (5.0, 600), (10.0, 1100)):
-        history.add(Sample(at, 1.0, None, 1.0, views, views // 10))
-    assert history.topic_rates() == {"topic1_PageView": 100.0, "topic2_UserSession": 10.0}
-    history.add(Sample(20.0, 1.0, None, 1.0, 5, 0))
-    assert history.topic_rates()["topic1_PageView"] == 0.0
-
-
 def test_a_sample_of_a_running_pipeline_and_of_one_that_is_away() -> None:
     services, pinot = Services(), Pinot(flowing())
     services.generator |= {"state": "running", "achieved_rate": {"last_10s": 198.0}}
     taken = sample(backend(pinot, services))
-    assert (taken.rate, taken.healthy, taken.page_views) == (198.0, 1.0, 0)
+    assert (taken.rate, taken.healthy) == (198.0, 1.0)
     assert taken.freshness_ms is not None
     services.away = {"generator", "provisioner"}
     taken = sample(backend(pinot, services))
@@ -120,14 +110,24 @@ def test_share_right() -> None:
 
 
 def test_the_flow_goes_from_sources_to_tables() -> None:
-    rated = flow.with_rates(PIPELINE, {"topic1_PageView": 180.2})
-    found = flow.stages(rated, {"state": "running", "achieved_rate": {"last_10s": 200.0}}, {"users": 1000})
+    found = flow.stages(PIPELINE, {"state": "running", "achieved_rate": {"last_10s": 200.0}}, {"users": 1000})
     assert [stage.title for stage in found] == ["Sources", "Source topics", "Queries", "Result topics", "Pinot tables"]
     by_name = {node.name: node for stage in found for node in stage.nodes}
     assert by_name["generator"].figure == "200/s"
     assert by_name["topic1_PageView"].figure == "180/s"
-    assert by_name["pageview_tumbling"].figure == "lag 0"
-    assert found[2].nodes[0].figure == "lag 3"
+    assert by_name["pageview_tumbling"].figure == "3/s · lag 0"
+    assert found[2].nodes[0].figure == "180/s · lag 3"
+
+
+def test_what_enters_a_result_topic_is_what_its_query_writes_and_the_connector_fills_one_topic() -> None:
+    rates = {r["name"]: r["facts"]["rate_per_s"] for r in flow.rated(PIPELINE)["resources"] if r["kind"] != "query"}
+    assert rates["topic6_PageView_Tumbling"] == 3.0
+    assert rates["users-source"] == rates["topic3_Users"] == 0.5
+
+
+def test_a_rate_that_nobody_tells_is_left_out() -> None:
+    alone = {"resources": [{"kind": "connector", "name": "users-source", "state": "ok", "facts": None}]}
+    assert flow.figure(flow.rated(alone)["resources"][0]) == ""
 
 
 def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:

@@ -19,6 +19,15 @@ async def test_plotly_is_served_from_here_and_kept_by_the_browser() -> None:
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
     assert b"plotly.js" in answer.content[:100]
+    assert answer.headers["content-encoding"] == "gzip"
+
+
+async def test_plotly_goes_unpacked_to_who_cannot_unpack() -> None:
+    transport = httpx.ASGITransport(Starlette(routes=[library.route()]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
+        answer = await client.get(f"/{library.address()}", headers={"Accept-Encoding": "identity"})
+    assert b"plotly.js" in answer.content[:100]
+    assert "content-encoding" not in answer.headers
 
 
 def test_the_address_changes_with_the_version() -> None:

@@ -100,6 +100,7 @@ class FakeKsql:
             ]
             if queries
             else [],
+            "clusterStatistics": [{"name": "total-messages", "value": 40.0}] if queries else [],
             "clusterErrorStats": [],
         }
         return self._done(f"{kind.lower()}/`{name}`/create", text, message, queries[0]["id"] if queries else None)

@@ -300,3 +300,27 @@ async def test_status_is_honest_when_a_server_is_away(provisioner: Provisioner, 
         await provisioner.finish(provisioner.apply())
     with pytest.raises(Unavailable):
         await provisioner.servers.kafka.ping()
+
+
+async def test_queries_and_tables_tell_how_much_they_hand_on(provisioner: Provisioner, world: World) -> None:
+    """Result topics tell nothing: their offsets count transaction markers too."""
+    await apply(provisioner)
+    await provisioner.status()
+    world.ksql.sources["PAGEVIEW_TUMBLING"]["clusterStatistics"][0]["value"] += 1_000
+    world.pinot.rows["pageview_tumbling"] = [{"window_start": 0}] * 500
+    rates: dict[str, tuple[float, float]] = {}
+
+    async def told() -> bool:
+        facts = {resource.id: seen.facts for resource, seen in (await provisioner.status()).entries}
+        assert "rate_per_s" not in facts["topic:topic6_PageView_Tumbling"]
+        found = facts["query:pageview_tumbling"]["written_per_s"], facts["pinot_table:pageview_tumbling"]["rate_per_s"]
+        rates["tumbling"] = found
+        return None not in found
+
+    async with asyncio.timeout(10):
+        while not await told():
+            await asyncio.sleep(0.05)  # a rate needs two looks with half a second between them
+    written, taken_in = rates["tumbling"]
+    assert written > 0
+    assert taken_in > 0
+    assert ("POST", "/query/sql") in world.pinot.requests

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from services.provisioner.rates import Growth
+from shared.errors import Unavailable
 
 
 class Clock:
@@ -35,3 +38,24 @@ def test_the_growth_between_looks(looks: list[tuple[float, int]], rates: list[fl
         clock.now = 100.0 + at
         found.append(growth.rate(count))
     assert found == rates
+
+
+async def test_a_count_that_cannot_be_had_is_no_rate_and_no_error() -> None:
+    now = 0.0
+    growth = Growth(lambda: now)
+
+    async def refused() -> int:
+        raise Unavailable("away")
+
+    async def silent() -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    async def told(count: int) -> int:
+        return count
+
+    assert await growth.asked(told(100)) is None
+    now = 2.0
+    assert await growth.asked(refused()) is None
+    assert await growth.asked(silent()) is None
+    assert await growth.asked(told(300)) == 100.0

@@ -1,0 +1,40 @@
+"""What the server does besides running the script for each viewer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+
+from services.dashboard.backend import get_backend
+from services.dashboard.plot import library
+
+
+@asynccontextmanager
+async def lifespan(_: object) -> AsyncIterator[None]:
+    """Trends begin with the server, not with its first visitor, who need not wait for imports either."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(asyncio.to_thread(_warm_up))
+        yield
+
+
+def _warm_up() -> None:
+    import_module("services.dashboard.app")
+    get_backend()
+
+
+async def overview(request: Request) -> RedirectResponse:
+    """Streamlit serves the first page at the root alone, and would call its own name unknown."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    # relative, so that it also holds behind a proxy with a path of its own
+    return RedirectResponse(f"./{query}")
+
+
+def routes() -> list[Route]:
+    """Addresses beside Streamlit's own."""
+    return [library.route(), Route("/overview", overview)]
