@@ -9,6 +9,7 @@ import streamlit as st
 
 from services.dashboard import sidebar
 from services.dashboard.pages import audience, controls, engagement, overview, pipeline, sources
+from services.dashboard.plot import element
 
 _STYLE: Final = Path(__file__).parent / "page.css"
 _STATIC: Final = Path(__file__).parent / "web" / "static"
@@ -19,6 +20,7 @@ def main() -> None:
     st.set_page_config(page_title="PagePulse", page_icon=_STATIC / "icon.svg", layout="wide")
     st.logo(_STATIC / "logo.svg", size="large")
     st.html(_STYLE)
+    element.prepare()
     page = st.navigation(
         [
             st.Page(overview.render, title="Overview", icon=":material/space_dashboard:", url_path="overview"),

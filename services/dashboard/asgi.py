@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.dashboard.backend import get_backend
 from services.dashboard.plot import library
@@ -33,6 +35,23 @@ async def overview(request: Request) -> RedirectResponse:
     query = f"?{request.url.query}" if request.url.query else ""
     # relative, so that it also holds behind a proxy with a path of its own
     return RedirectResponse(f"./{query}")
+
+
+class Preload:
+    """Names plotly.js in the head of each document, so that a browser fetches it beside Streamlit's own scripts, not after them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if headers.get("Content-Type", "").startswith("text/html"):
+                    headers.append("Link", f"<{library.address()}>; rel=preload; as=script")
+            await send(message)
+
+        await self._app(scope, receive, named if scope["type"] == "http" else send)
 
 
 def routes() -> list[Route]:

@@ -60,7 +60,7 @@ def stages(
         Stage("Source topics", tuple(map(_node, in_topics))),
         Stage("Queries", tuple(map(_node, queries))),
         Stage("Result topics", tuple(map(_node, out_topics))),
-        Stage("Pinot tables", tuple(map(_node, by_kind.get("pinot_table", [])))),
+        Stage("Pinot tables", tuple(map(_node, sorted(by_kind.get("pinot_table", []), key=_topic)))),
     ]
     return [stage for stage in found if stage.nodes]
 
@@ -108,6 +108,11 @@ def rated(pipeline: Mapping[str, Any]) -> dict[str, Any]:
         **pipeline,
         "resources": [{**r, "facts": {**(r.get("facts") or {}), "rate_per_s": rate(r)}} for r in resources],
     }
+
+
+def _topic(table: Mapping[str, Any]) -> str:
+    """Tables are in the order of their topics, so that the eye finds one beside the other."""
+    return str(_fact(table, "topic") or "")
 
 
 def _fact(resource: Mapping[str, Any], name: str) -> Any:

@@ -54,7 +54,8 @@ class Panels:
         empty: str | None = None,
     ) -> None:
         """Draws one frame, or says what to press when there is nothing to draw. ``empty`` says then what there is none of."""
-        with st.container(border=True):
+        # as high as its neighbour
+        with st.container(border=True, height="stretch"):
             st.markdown(f"##### {title}")
             if isinstance(reading.error, TableMissing) and reading.value is None:
                 nothing("The pipeline is not set up yet.", self.backend)

@@ -93,7 +93,7 @@ def pipeline_health(pipeline: Reading[dict[str, Any]]) -> tuple[str, str]:
 def _aim(status: Mapping[str, Any]) -> str:
     state, target = str(status.get("state", "unknown")), status.get("target_rate")
     if state != "running":
-        return f"generator is {state}"
+        return state
     return f"target {number(target)}" if target else "as fast as it can"
 
 
@@ -102,7 +102,7 @@ def _show(tile: Tile, now: View) -> None:
     st.metric(
         tile.label,
         tile.value,
-        delta=tile.note if since is None else f"stale since {clock(since, now.zone)}",
+        delta=tile.note if since is None else f"stale since {clock(since, now.zone)[:5]}",
         delta_color="primary" if since is None else "orange",
         delta_arrow="off",
         border=True,

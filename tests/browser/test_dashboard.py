@@ -35,6 +35,24 @@ def test_a_link_straight_to_a_page_works(browser: Browser, dashboard: str, flowi
     assert visiting.complaints == []
 
 
+def test_the_first_page_is_found_under_its_name_too(browser: Browser, dashboard: str, flowing: None) -> None:
+    with visit(browser, dashboard) as visiting:
+        visiting.page.goto(f"{dashboard}/overview?range=1h")
+        visiting.arrived("Overview")
+        visiting.charts(3)
+        assert visiting.page.url == f"{dashboard}/?range=1h"
+        expect(visiting.page.get_by_role("dialog")).to_have_count(0)
+    assert visiting.complaints == []
+
+
+def test_the_menu_is_within_a_phone(browser: Browser, dashboard: str, flowing: None) -> None:
+    with visit(browser, dashboard, width=390, height=844) as visiting:
+        visiting.open()
+        menu = visiting.page.get_by_test_id("stMainMenuButton").bounding_box()
+        assert menu is not None
+        assert menu["x"] + menu["width"] <= 390
+
+
 def test_numbers_on_screen_are_those_in_pinot(visitor: Visit, stack: Stack) -> None:
     httpx.post(f"{stack.url('generator')}/generator/stop", timeout=30).raise_for_status()
     views = settled(stack)

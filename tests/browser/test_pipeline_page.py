@@ -26,6 +26,15 @@ def page(visitor: Visit) -> Visit:
     return visitor
 
 
+def test_every_part_that_hands_on_records_tells_its_rate(page: Visit) -> None:
+    rated = re.compile(r"[\d.,]+/s")
+    stages = page.main.locator(".flow-stage")
+    for title, parts in (("Source topics", 3), ("Queries", 7), ("Result topics", 7), ("Pinot tables", 5)):
+        nodes = stages.filter(has_text=title).locator(".flow-node").filter(has_text=rated)
+        expect(nodes).to_have_count(parts, timeout=PATIENCE_MS)
+    expect(page.main.locator(".flow-node").filter(has_text="users-source")).to_contain_text(rated)
+
+
 def press(page: Visit, name: str) -> None:
     page.main.get_by_role("button", name=name, exact=False).last.click()
 

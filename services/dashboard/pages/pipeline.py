@@ -53,7 +53,8 @@ def _flow() -> None:
         freshness = status.get("freshness_ms")
         age = f" The newest event in Pinot is {duration(freshness)} old." if freshness is not None else ""
         st.caption(
-            "From left to right: where events are made, the topics they enter, what reads them, and what is asked."
+            "Rates are records per second: what enters a topic, what a query reads, what a table takes in "
+            "(newer rows of a window replace older ones)."
             f"{age}"
         )
 

@@ -24,6 +24,12 @@ _mount: Final = st.components.v2.component(
 )
 
 
+def prepare() -> None:
+    """Lets the browser fetch and run plotly.js while the numbers are still asked for: it is large."""
+    with st.container(key="prepare"):
+        _mount(key="plotly", data={"library": library.address()})
+
+
 def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str) -> None:
     """Draws ``figure`` as wide as its place and as high as its layout says.
 

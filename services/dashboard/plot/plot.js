@@ -19,6 +19,15 @@ function plotly(address) {
   return loading;
 }
 
+// Charts take turns: the first is on the screen before the next is drawn, and clicks are heard in between.
+let turn = Promise.resolve();
+
+function inTurn(work) {
+  const mine = turn.then(() => new Promise((begin) => setTimeout(begin))).then(work);
+  turn = mine.catch(() => {});
+  return mine;
+}
+
 class Chart {
   constructor(place) {
     this.place = place;
@@ -48,7 +57,7 @@ class Chart {
     layout.font = { ...layout.font, family: getComputedStyle(this.place).fontFamily };
     this.next = { data, layout, config };
     this.Plotly = await plotly(library);
-    await this.draw();
+    await inTurn(() => this.draw());
   }
 
   // as its layout says; with an aspect, not higher than that part of its width
@@ -86,6 +95,7 @@ class Chart {
 const charts = new WeakMap();
 
 export default function ({ data, parentElement }) {
+  if (!data.figure) return void plotly(data.library).catch(console.error); // nothing to draw yet
   const place = parentElement.querySelector(".plot");
   if (!charts.has(place)) charts.set(place, new Chart(place));
   const chart = charts.get(place);

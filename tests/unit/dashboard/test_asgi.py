@@ -7,8 +7,12 @@ import asyncio
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 from services.dashboard import asgi
+from services.dashboard.plot import library
 
 
 @pytest.mark.parametrize(("asked", "sent_to"), [("", "./"), ("?range=1h&refresh=2s", "./?range=1h&refresh=2s")])
@@ -17,6 +21,18 @@ async def test_the_first_page_is_also_found_under_its_name(asked: str, sent_to: 
     async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
         answer = await client.get(f"/overview{asked}")
     assert (answer.status_code, answer.headers["location"]) == (307, sent_to)
+
+
+async def test_a_document_names_plotly_so_that_it_is_fetched_at_once_and_nothing_else_does() -> None:
+    async def document(_: Request) -> HTMLResponse:
+        return HTMLResponse("<p>")
+
+    routes = [*asgi.routes(), Route("/", document)]
+    transport = httpx.ASGITransport(asgi.Preload(Starlette(routes=routes)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
+        answers = [await client.get(path) for path in ("/", f"/{library.address()}")]
+    assert answers[0].headers["link"] == f"<{library.address()}>; rel=preload; as=script"
+    assert "link" not in answers[1].headers
 
 
 async def test_sampling_begins_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,15 @@ def test_a_rate_that_nobody_tells_is_left_out() -> None:
     assert flow.figure(flow.rated(alone)["resources"][0]) == ""
 
 
+def test_tables_of_the_flow_are_in_the_order_of_their_topics() -> None:
+    tables = [
+        {"kind": "pinot_table", "name": name, "state": "ok", "facts": {"topic": topic}}
+        for name, topic in (("hopping", "topic7"), ("tumbling", "topic6"), ("unseen", None))
+    ]
+    found = flow.stages({"resources": tables}, None, None)
+    assert [node.name for node in found[-1].nodes][-2:] == ["tumbling", "hopping"]
+
+
 def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
     broken = {"kind": "query", "name": "<script>", "state": "failed", "detail": 'a "reason"'}
     text = flow.html(flow.stages({"resources": [broken]}, None, None))
