@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
-from services.provisioner.clients.pinot import _job_id
+from services.provisioner.clients.pinot import PinotClient, _job_id
 from services.provisioner.errors import AlreadyThere, NotReadyInTime, TransientUpstreamError
 from services.provisioner.render import PinotDefinition, load
 from shared.errors import UpstreamError
-from tests.unit.provisioner.world import World
+from shared.http import create_client
+from tests.unit.provisioner.world import FAST, PATIENCE, World
 
 
 @pytest.fixture
@@ -98,3 +100,16 @@ async def test_exceptions_come_with_status_200(world: World) -> None:
     world.pinot.answer = {"exceptions": [{"errorCode": 710, "message": "unknown column"}]}
     with pytest.raises(UpstreamError, match="unknown column"):
         await world.servers.pinot.query("SELECT x FROM t")
+
+
+async def test_rows_that_were_replaced_are_counted_too() -> None:
+    """Pinot counts the newest row of each key alone unless it is told otherwise."""
+
+    def broker(request: httpx.Request) -> httpx.Response:
+        all_rows = json.loads(request.content)["queryOptions"] == "skipUpsert=true"
+        table = {"dataSchema": {"columnNames": ["n"]}, "rows": [[700 if all_rows else 3]]}
+        return httpx.Response(200, json={"resultTable": table})
+
+    async with create_client("http://pinot", transport=httpx.MockTransport(broker)) as http:
+        client = PinotClient(http, http, patience=PATIENCE, poll_interval=FAST)
+        assert await client.rows_taken_in("pageview_tumbling") == 700
