@@ -38,7 +38,7 @@ def test_costly_texts_are_refused_soon(name: str) -> None:
 
 def test_a_syntax_error_after_a_refused_token_is_told_as_before() -> None:
     """The refused token closes what it can before it is found out: what was expected is what stood open before."""
-    with pytest.raises(KsqlError, match="missing|Expecting"):
+    with pytest.raises(KsqlError, match=r"missing|Expecting"):
         parse("SELECT ABS(1 FROM S EMIT CHANGES;")
 
 
