@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from shared.json import dumps
 
@@ -23,7 +24,12 @@ def configure_logging(service: str, level: str = "INFO", log_format: str = "json
     ]
     renderer: list[Processor] = (
         # The default one shows the variables of every frame, and so passwords.
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        [
+            _visible,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
         if log_format == "console"
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     )
@@ -49,4 +55,14 @@ def configure_logging(service: str, level: str = "INFO", log_format: str = "json
 
 
 def _json(value: object, **_: object) -> str:
-    return dumps(value).decode()
+    try:
+        return dumps(value).decode()
+    except TypeError:  # half a surrogate pair, or an object that is no JSON: the line must not be lost
+        return json.dumps(value, default=str)
+
+
+def _visible(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """The message on one line that does not steer the terminal; the renderer does so for the values."""
+    text = str(event.get("event", ""))
+    event["event"] = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return event

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from services.dashboard.backend import Backend
-from services.dashboard.format import duration, number, plural
+from services.dashboard.format import duration, number, plain, plural
 from shared.errors import PagePulseError
 
 #: a refusal (one runs already, a server is away) comes at once: it is the answer to the click
@@ -79,7 +79,7 @@ def draw(backend: Backend) -> None:
         state = backend.board.read(_KEY, backend.control.audit).value or {}
         st.info(progress(state, (monotonic() - audit.began) * 1000), icon="spinner")
     elif audit.report is None:
-        st.error(f"Verify failed: {audit.error.detail if audit.error else 'no report'}", icon=":material/block:")
+        st.error(f"Verify failed: {plain(audit.error.detail) if audit.error else 'no report'}", icon=":material/block:")
     else:
         equal, words = verdict(audit.report)
         (st.success if equal else st.error)(words, icon=":material/check:" if equal else ":material/block:")

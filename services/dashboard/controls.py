@@ -10,7 +10,7 @@ import streamlit as st
 from services.dashboard import audits, runs
 from services.dashboard.backend import Backend
 from services.dashboard.desk import Action, Desk, Outcome, desk_of
-from services.dashboard.format import clock, number
+from services.dashboard.format import clock, number, plain
 from services.dashboard.view import View
 
 #: events/s that can be chosen by sliding; any other rate can be typed on the page Controls
@@ -68,7 +68,7 @@ def settle(backend: Backend, place: str, view: View, scope: Literal["fragment", 
     if outcome.ok:
         st.success(f"{outcome.text} :small[{at}]", icon=":material/check:")
     else:
-        st.error(f"{outcome.text} :small[{at}]", icon=":material/block:")
+        st.error(f"{plain(outcome.text)} :small[{at}]", icon=":material/block:")
     return outcome
 
 

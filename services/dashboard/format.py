@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]~$:<>|]")
+
+
+def plain(text: str) -> str:
+    """``text`` as it stands in Markdown: what others wrote gets no links, pictures or badges."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
 
 
 def number(value: float | None) -> str:

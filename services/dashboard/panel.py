@@ -14,7 +14,7 @@ from services.dashboard import view
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.charts.base import CONFIG, Look
 from services.dashboard.errors import TableMissing
-from services.dashboard.format import clock
+from services.dashboard.format import clock, plain
 from services.dashboard.freshness import Reading
 from services.dashboard.plot import element
 from services.dashboard.view import View
@@ -28,7 +28,7 @@ def stale_note(reading: Reading[T], view: View) -> None:
         return
     at = clock(reading.stale_since, view.zone)
     words = f"Stale since {at}" if reading.value is not None else f"No data since {at}"
-    st.markdown(f":orange-badge[:material/history: {words}] :small[{reading.error.detail}]")
+    st.markdown(f":orange-badge[:material/history: {words}] :small[{plain(reading.error.detail)}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from services.dashboard.backend import Backend
-from services.dashboard.format import duration
+from services.dashboard.format import duration, plain
 from services.dashboard.freshness import Reading
 
 #: a run is over within a minute or so: look often
@@ -33,14 +33,14 @@ def draw(backend: Backend) -> None:
     reading: Reading[dict[str, Any]] = backend.board.read(("run", run_id), lambda: backend.control.run(run_id))
     run = reading.value
     if run is None:
-        st.warning(f"The run cannot be read: {reading.error.detail if reading.error else 'no answer yet'}")
+        st.warning(f"The run cannot be read: {plain(reading.error.detail) if reading.error else 'no answer yet'}")
         return
     done, total, words = progress(run)
     state = run.get("state")
     if state == "running":
         st.progress(done / total if total else 0.0, text=words)
     elif state == "failed":
-        st.error(f"{words} {run.get('error') or ''}", icon=":material/block:")
+        st.error(f"{words} {plain(str(run.get('error') or ''))}", icon=":material/block:")
     else:
         st.success(words, icon=":material/check:")
     with st.expander("Steps", expanded=state == "failed"):

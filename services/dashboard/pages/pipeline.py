@@ -11,7 +11,7 @@ import streamlit as st
 from services.dashboard import audits, controls, flow, panel, runs, view
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.desk import Action
-from services.dashboard.format import duration
+from services.dashboard.format import duration, plain
 from services.dashboard.sidebar import pipeline_badge
 
 _PLACE: Final = "pipeline"
@@ -135,7 +135,8 @@ def _troubles(status: Mapping[str, Any]) -> None:
         for resource in wrong[:12]:
             remedy = _REMEDY.get(str(resource.get("state")), "")
             st.markdown(
-                f"**{resource.get('name')}** is {resource.get('state')}: {resource.get('detail') or ''} {remedy}"
+                f"**{plain(str(resource.get('name')))}** is {resource.get('state')}: "
+                f"{plain(str(resource.get('detail') or ''))} {remedy}"
             )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,10 @@ _mount: Final = st.components.v2.component(
     isolate_styles=False,  # plotly puts its styles into the page, where a shadow root would not see them
 )
 
+#: where the values of a figure are; the texts that we write ourselves are elsewhere, and have <b> and <br>
+_OF_TRACE: Final = ("name", "x", "y", "text", "customdata")
+_OF_AXIS: Final = ("categoryarray", "ticktext")
+
 
 def prepare() -> None:
     """Lets the browser fetch and run plotly.js while the numbers are still asked for: it is large."""
@@ -38,5 +44,21 @@ def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str) ->
     """
     _mount(
         key=f"plot-{key}",
-        data={"figure": figure.to_json(), "config": dict(config), "alt": alt, "library": library.address()},
+        data={"figure": inert(figure), "config": dict(config), "alt": alt, "library": library.address()},
     )
+
+
+def inert(figure: go.Figure) -> str:
+    """The figure as JSON. Plotly takes <a> and <span> in any text for what they say: in values they are only characters."""
+    drawn = json.loads(figure.to_json())
+    axes = (part for name, part in drawn["layout"].items() if name.startswith(("xaxis", "yaxis")))
+    for parts, members in ((drawn["data"], _OF_TRACE), (axes, _OF_AXIS)):
+        for part in parts:
+            part.update({member: _escaped(part[member]) for member in members if member in part})
+    return json.dumps(drawn)
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return escape(value, quote=False) if isinstance(value, str) else value

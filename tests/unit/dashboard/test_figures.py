@@ -6,7 +6,7 @@ import pytest
 
 from services.dashboard import flow, profiles, runs
 from services.dashboard.figures import active_users, per_minute
-from services.dashboard.format import clock, duration, number, plural, short
+from services.dashboard.format import clock, duration, number, plain, plural, short
 from services.dashboard.freshness import Reading
 from services.dashboard.history import History, Sample
 from services.dashboard.sampler import event_age, sample, share_right
@@ -193,3 +193,8 @@ def test_fields_of_a_profile_come_from_its_schema() -> None:
     assert profiles.nullable(optional)
     assert profiles.limits(optional)["value"] is None
     assert (profiles.words("over_s"), profiles.words("to_rate")) == ("Over, s", "To rate")
+
+
+def test_what_others_wrote_is_no_markdown() -> None:
+    """A picture would be fetched by the operator's browser from wherever the text says."""
+    assert plain("![x](http://e.example) :red[a] <b> $x$") == r"!\[x\](http\://e.example) \:red\[a\] \<b\> \$x\$"

@@ -55,3 +55,15 @@ def test_new_numbers_keep_the_identity_of_a_chart() -> None:
 
 def test_the_script_asks_for_nothing_from_outside() -> None:
     assert "://" not in element.SCRIPT
+
+
+def test_values_are_no_markup() -> None:
+    """Plotly draws links and styles that stand in names, ticks and hover texts; ours keep theirs."""
+    hostile = '<a href="https://evil.example">x</a>'
+    frame = go.Figure(go.Bar(x=[1], y=[hostile], name=hostile, customdata=[[hostile]], hovertemplate="<b>%{y}</b>"))
+    frame.update_yaxes(categoryarray=[hostile])
+
+    figure = json.loads(element.inert(frame))
+    assert "<a" not in json.dumps(figure)
+    assert figure["data"][0]["y"] == figure["layout"]["yaxis"]["categoryarray"]
+    assert figure["data"][0]["hovertemplate"] == "<b>%{y}</b>"
