@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -16,12 +17,29 @@ Change = tuple[str, bytes, bytes | None]
 
 def encode_key(key: Any) -> bytes:
     """A state key (nested tuples of SQL values) as JSON bytes."""
-    return trimmed(orjson.dumps(pack(key)))
+    return written(key, pack)
+
+
+def written(value: V, packed: Callable[[V], Any]) -> bytes:
+    """A value as JSON bytes, by way of ``packed``. Texts may hold halves of surrogate pairs, as JSON can escape them."""
+    made = packed(value)
+    try:
+        return trimmed(orjson.dumps(made))
+    except TypeError:
+        return json.dumps(made, separators=(",", ":")).encode()
 
 
 def decode_key(data: bytes) -> Any:
     """What ``encode_key`` made."""
-    return unpack(orjson.loads(data))
+    return unpack(read(data))
+
+
+def read(data: bytes) -> Any:
+    """The packed value that ``written`` wrote."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)
 
 
 def pack(value: Any) -> Any:
@@ -89,7 +107,7 @@ class Store(Generic[V]):
         out: list[Change] = []
         for key in self._dirty:
             value = self.data.get(key)
-            packed = None if value is None else trimmed(orjson.dumps(self._pack(value)))
+            packed = None if value is None else written(value, self._pack)
             out.append((self.name, encode_key(key), packed))
         self._dirty.clear()
         return out
@@ -100,4 +118,4 @@ class Store(Generic[V]):
         if value is None:
             self.data.pop(decoded, None)
         else:
-            self.data[decoded] = self._unpack(orjson.loads(value))
+            self.data[decoded] = self._unpack(read(value))

@@ -76,7 +76,8 @@ events = st.lists(
         st.sampled_from("abc"),
         st.integers(0, 60).map(lambda n: n * 1000),
         st.integers(-2, 5),
-        st.sampled_from(["a", "b", None]),
+        # as JSON escapes it: half of a surrogate pair, which UTF-8 cannot carry
+        st.sampled_from(["a", "b", "\\ud800", None]),
     ),
     max_size=40,
 )
