@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, Field
+
+from shared.sharing import Shared
 
 Check = Callable[[], Awaitable[None]]
 Checks = Callable[[FastAPI], Mapping[str, Check]]
@@ -32,9 +34,16 @@ def no_checks(_: FastAPI) -> Mapping[str, Check]:
     return {}
 
 
-def health_router(checks: Checks, registry: CollectorRegistry) -> APIRouter:
-    """The three operational endpoints; they need no token, so that probes can reach them."""
+def health_router(app: FastAPI, checks: Checks, registry: CollectorRegistry) -> APIRouter:
+    """The three operational endpoints; they need no token, so that probes can reach them: who asks together shares the checks."""
     router = APIRouter(tags=["operations"])
+
+    async def check_all() -> Readiness:
+        named = checks(app)
+        results = await asyncio.gather(*(_outcome(check) for check in named.values()))
+        return Readiness(ready=all(r == "ok" for r in results), checks=dict(zip(named, results, strict=True)))
+
+    shared = Shared(check_all)
 
     @router.get("/healthz", summary="The process is alive")
     async def healthz() -> Health:
@@ -45,10 +54,8 @@ def health_router(checks: Checks, registry: CollectorRegistry) -> APIRouter:
         summary="What the service needs is there",
         responses={503: {"model": Readiness, "description": "Something is down"}},
     )
-    async def readyz(request: Request, response: Response) -> Readiness:
-        named = checks(request.app)
-        results = await asyncio.gather(*(_outcome(check) for check in named.values()))
-        readiness = Readiness(ready=all(r == "ok" for r in results), checks=dict(zip(named, results, strict=True)))
+    async def readyz(response: Response) -> Readiness:
+        readiness = await shared.get()
         if not readiness.ready:
             response.status_code = 503
         return readiness

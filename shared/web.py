@@ -48,7 +48,7 @@ def create_service_app(
     app.add_middleware(OriginMiddleware, settings=settings)
     app.add_middleware(RequestIdMiddleware)
     install_error_handlers(app)
-    app.include_router(health_router(checks, registry))
+    app.include_router(health_router(app, checks, registry))
     guard = [Depends(require_token(settings.api_token))]
     for router in routers:
         app.include_router(router, dependencies=guard)
