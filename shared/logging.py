@@ -5,11 +5,38 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
+from collections.abc import Callable
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 from shared.json import dumps
+
+#: what a client can cause with each request: uvicorn's word on one that is no HTTP, and ours on one that fails
+_PROVOKED = ("uvicorn.error", "shared.errors")
+_AT_MOST, _WITHIN_S = 100, 60.0
+
+
+class Provoked(logging.Filter):
+    """Lets so many lines of these loggers pass in that time, the last one marked: clients must not fill the disk."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._since, self._passed = clock(), 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name not in _PROVOKED:
+            return True
+        now = self._clock()
+        if now - self._since >= _WITHIN_S:
+            self._since, self._passed = now, 0
+        self._passed += 1
+        if self._passed == _AT_MOST:
+            mark = record.msg if isinstance(record.msg, dict) else record.__dict__
+            mark["muted_s"] = round(_WITHIN_S - (now - self._since))
+        return self._passed <= _AT_MOST
 
 
 def configure_logging(service: str, level: str = "INFO", log_format: str = "json") -> None:
@@ -45,6 +72,7 @@ def configure_logging(service: str, level: str = "INFO", log_format: str = "json
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
+    handler.addFilter(Provoked())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
