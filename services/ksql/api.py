@@ -46,27 +46,30 @@ M = TypeVar("M", bound=BaseModel)
 _ACCEPTED = ("*/*", "application/*", JSON, V1, DELIMITED)
 
 
-def _runtime(request: Request) -> Runtime:
+async def _runtime(request: Request) -> Runtime:
     runtime: Runtime = request.app.state.runtime
     return runtime
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _statements(request: Request) -> StatementService:
-    settings = _settings(request)
-    return StatementService(_runtime(request).core, settings, f"{settings.host}:{settings.port}")
+Core = Annotated[Runtime, Depends(_runtime)]
+Configured = Annotated[Settings, Depends(_settings)]
 
 
-def _queries(request: Request) -> QueryService:
-    return QueryService(_runtime(request).core)
+async def _statements(core: Core, settings: Configured) -> StatementService:
+    return StatementService(core.core, settings, f"{settings.host}:{settings.port}")
 
 
-def _cluster(request: Request) -> ClusterService:
-    return ClusterService(_runtime(request).core)
+async def _queries(core: Core) -> QueryService:
+    return QueryService(core.core)
+
+
+async def _cluster(core: Core) -> ClusterService:
+    return ClusterService(core.core)
 
 
 async def _place(request: Request) -> AsyncIterator[None]:
@@ -76,7 +79,6 @@ async def _place(request: Request) -> AsyncIterator[None]:
         yield
 
 
-Core = Annotated[Runtime, Depends(_runtime)]
 Statements = Annotated[StatementService, Depends(_statements)]
 Queries = Annotated[QueryService, Depends(_queries)]
 Cluster = Annotated[ClusterService, Depends(_cluster)]
@@ -223,8 +225,8 @@ async def is_valid_property(name: str) -> Response:
 
 
 @router.get("/properties", summary="Properties of the server")
-async def properties(request: Request) -> Response:
-    entries, defaults = props.listed(_settings(request))
+async def properties(settings: Configured) -> Response:
+    entries, defaults = props.listed(settings)
     return _json({"properties": entries, "overwrittenProperties": [], "defaultProperties": defaults})
 
 

@@ -29,7 +29,7 @@ async def test_the_pages_of_documentation_need_no_other_server(page: str) -> Non
 
 @pytest.mark.parametrize("path", ["/generator/status", "/seeder/stats", "/provisioner/status"])
 async def test_a_request_is_answered_without_a_thread(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """FastAPI runs a dependency that is no coroutine in a thread: that doubles what a small answer costs."""
+    """FastAPI runs a dependency that is no coroutine in a thread, of which there are few."""
 
     async def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a thread was asked for")
