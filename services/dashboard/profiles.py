@@ -79,6 +79,7 @@ def preview(profile: Mapping[str, Any], rate: float, look: Look) -> go.Figure:
         hovertemplate="%{y:,.0f}/s after %{x:.0f} s<extra></extra>",
     )
     fig.update_xaxes(ticksuffix=" s", nticks=6)
+    fig.layout.xaxis.tickformatstops = ()  # those of times
     fig.update_yaxes(ticksuffix="/s", nticks=3)
     return fig
 

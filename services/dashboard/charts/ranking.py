@@ -104,6 +104,7 @@ def _height(bars: int, *, room: bool = False) -> int:
 
 def _flat(fig: go.Figure, rows: int, *, room: bool = False) -> None:
     fig.update_xaxes(visible=False, rangemode="tozero", fixedrange=True)
+    fig.layout.xaxis.tickformatstops = ()  # those of times
     fig.update_yaxes(
         type="category",
         range=[-0.5, rows - 0.5],

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 import services.dashboard
-from services.dashboard import palette
+from services.dashboard import palette, profiles
 from services.dashboard.charts import audience, engagement, ranking, sources
 from services.dashboard.charts.base import CONFIG, Look, figure
 from tests.unit.dashboard.fakes import COLUMNS, MINUTE, flowing, windows
@@ -130,6 +130,13 @@ def test_ages_are_in_the_order_of_the_ranking() -> None:
     (points,) = ranking.ages(audience.of_window(frame("pageview_country"), complete=True), LOOK).data
     assert list(points.y) == ["Atlantis", "Germany", "Thailand"]
     assert list(points.text) == ["30.6", "31.0", "31.2"]
+
+
+def test_numbers_are_not_written_as_times() -> None:
+    complete = audience.of_window(frame("pageview_country"), complete=True)
+    for fig in (ranking.ages(complete, LOOK), profiles.preview({"kind": "constant"}, 100, LOOK)):
+        assert fig.layout.xaxis.tickformatstops == ()
+    assert sources.hopping(frame("pageview_hopping"), LOOK).layout.xaxis.tickformatstops
 
 
 def test_leaders_over_time_show_the_open_window_as_rings() -> None:
