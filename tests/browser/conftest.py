@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.driving import ARGUMENTS, CHROMIUM, Visit, eventually, visit
-from tests.browser.system import TABLES, rows, start
+from tests.browser.system import TABLES, complete, rows, start
 from tests.stack import Stack
 
 
@@ -34,10 +34,11 @@ def dashboard(stack: Stack) -> str:
 
 @pytest.fixture
 def flowing(stack: Stack) -> Iterator[None]:
-    """The generator runs and every table has rows; afterwards it is stopped."""
+    """The generator runs, every table has rows and a minute is over; afterwards it is stopped."""
     start(stack)
     for table in TABLES:
         eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}", within_s=90)  # type: ignore[misc]
+    eventually(lambda: complete(stack), "a complete minute", within_s=90)
     yield
     httpx.post(f"{stack.url('generator')}/generator/stop", timeout=30)
 
