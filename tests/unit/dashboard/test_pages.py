@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -58,7 +59,12 @@ def charts(test: AppTest) -> list[dict[str, object]]:
 
 def texts(test: AppTest) -> str:
     elements = [*test.markdown, *test.caption, *test.info, *test.error, *test.success]
-    return "\n".join(str(element.value) for element in elements)
+    return "\n".join(shown(element.value) for element in elements)
+
+
+def shown(markdown: object) -> str:
+    """As it is read: a backslash before a character says that it is only that character."""
+    return re.sub(r"\\([^\w\s]|_)", r"\1", str(markdown))
 
 
 def press(test: AppTest, label: str) -> AppTest:
@@ -147,7 +153,7 @@ def test_a_refusal_is_shown_as_the_service_words_it(services: Services) -> None:
     test = open_page("overview")
     services.refuse = "There are no users: seed some first with POST /seeder/seed."
     press(test, "Start")
-    assert "There are no users: seed some first" in "\n".join(str(error.value) for error in test.error)
+    assert "There are no users: seed some first" in "\n".join(shown(error.value) for error in test.error)
 
 
 def test_the_rate_acts_while_the_generator_runs(services: Services) -> None:
