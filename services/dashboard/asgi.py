@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.dashboard.backend import get_backend
+from services.dashboard import sampler
+from services.dashboard.backend import Backend, get_backend
 from services.dashboard.plot import library
 
 
@@ -21,13 +22,14 @@ from services.dashboard.plot import library
 async def lifespan(_: object) -> AsyncIterator[None]:
     """Trends begin with the server, not with its first visitor, who need not wait for imports either."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(asyncio.to_thread(_warm_up))
+        watching = tasks.create_task(sampler.watch(_warm_up))
         yield
+        watching.cancel()
 
 
-def _warm_up() -> None:
+def _warm_up() -> Backend:
     import_module("services.dashboard.app")
-    get_backend()
+    return get_backend()
 
 
 async def overview(request: Request) -> RedirectResponse:

@@ -14,7 +14,6 @@ from services.dashboard.client import ControlPlane
 from services.dashboard.freshness import Board, Reading
 from services.dashboard.history import History
 from services.dashboard.queries import Span, Totals, Warehouse
-from services.dashboard.sampler import Sampler
 from services.dashboard.settings import Settings, get_settings
 from services.dashboard.view import RANGES, View
 
@@ -78,11 +77,9 @@ class Backend:
 def get_backend() -> Backend:
     """The one backend of this process."""
     settings = get_settings()
-    backend = Backend(
+    return Backend(
         settings=settings,
         control=ControlPlane.connect(settings),
         warehouse=Warehouse.connect(settings),
         board=Board(share_for=settings.share_for.total_seconds()),
     )
-    Sampler(backend).start()
-    return backend

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import structlog
 
+from services.dashboard.backend import Backend
 from services.dashboard.freshness import Reading
 from services.dashboard.history import Sample
-
-if TYPE_CHECKING:
-    from services.dashboard.backend import Backend
 
 #: four for each bar of a trend, and no load while nobody looks
 EVERY_S: Final = 15.0
@@ -20,30 +19,16 @@ EVERY_S: Final = 15.0
 _log = structlog.get_logger(__name__)
 
 
-class Sampler:
-    """A thread of its own. It ends with ``stop``, or with the process."""
-
-    def __init__(self, backend: Backend, every_s: float = EVERY_S) -> None:
-        self._backend = backend
-        self._every_s = every_s
-        self._stopped = Event()
-        self._thread = Thread(target=self._run, name="sampler", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopped.set()
-        self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._backend.history.add(sample(self._backend))
-            except Exception:
-                # a trend with a gap is better than none from here on
-                _log.exception("a sample failed")
-            self._stopped.wait(self._every_s)
+async def watch(connect: Callable[[], Backend]) -> None:
+    """Adds to the backend's history until cancelled. The calls block, so each is made in a thread."""
+    backend = await asyncio.to_thread(connect)
+    while True:
+        try:
+            backend.history.add(await asyncio.to_thread(sample, backend))
+        except Exception:
+            # a trend with a gap is better than none from here on
+            _log.exception("a sample failed")
+        await asyncio.sleep(EVERY_S)
 
 
 def sample(backend: Backend) -> Sample:

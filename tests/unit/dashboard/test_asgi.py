@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -11,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from services.dashboard import asgi
+from services.dashboard import asgi, sampler
+from services.dashboard.history import Sample
 from services.dashboard.plot import library
 
 
@@ -35,9 +37,29 @@ async def test_a_document_names_plotly_so_that_it_is_fetched_at_once_and_nothing
     assert "link" not in answers[1].headers
 
 
-async def test_sampling_begins_with_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr(asgi, "get_backend", lambda: loop.call_soon_threadsafe(made.set))
-    async with asgi.lifespan(None), asyncio.timeout(30):
-        await made.wait()
+class Watched:
+    """As much of a backend as the sampler needs."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self.history = self
+        self._told = told
+
+    def add(self, _: Sample) -> None:
+        self._told()
+
+
+async def test_sampling_begins_with_the_server_and_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    added = asyncio.Event()
+    failures = [RuntimeError("a sample may fail")]
+
+    def sample(_: object) -> Sample:
+        if failures:
+            raise failures.pop()
+        return Sample(0.0, None, None, None)
+
+    monkeypatch.setattr(asgi, "get_backend", lambda: Watched(added.set))
+    monkeypatch.setattr(sampler, "sample", sample)
+    monkeypatch.setattr(sampler, "EVERY_S", 0.0)
+    async with asyncio.timeout(30):
+        async with asgi.lifespan(None):
+            await added.wait()
