@@ -29,6 +29,9 @@ from services.ksql.runtime.upstream import relate
 _log = structlog.get_logger(__name__)
 
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 15.0
+#: A query that lacks a topic is tried again after so long, each time twice as long: as ksqlDB's ksql.query.retry.backoff.initial.ms and
+#: .max.ms say by default.
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 15.0, 900.0
 #: how long a command waits for a running session
 _STEADY_S = 30.0
 
@@ -64,7 +67,7 @@ class Engine:
         self.state = EngineState.STARTING
         self.failures = 0
         self.queries: dict[str, RunningQuery] = {}
-        #: queries that cannot be started, and why
+        #: queries that cannot be started for want of a topic, and why: they are tried again
         self.broken: dict[str, str] = {}
         self.committer: Committer | None = None
         #: push queries: they commit nothing
@@ -123,6 +126,7 @@ class Engine:
             tasks = [
                 asyncio.create_task(self.pump.run(), name="pump"),
                 asyncio.create_task(committer.run(), name="committer"),
+                asyncio.create_task(self._mend(), name="mend"),
             ]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -138,6 +142,29 @@ class Engine:
                 self.queries.clear()
                 self.committer = None
             await writer.stop()
+
+    async def _mend(self) -> None:
+        """Starts queries whose topics are there again, until cancelled."""
+        wait = _FIRST_RETRY_S
+        while True:
+            await asyncio.sleep(wait)
+            try:
+                async with self._changing:
+                    await self._launch_broken()
+            except BrokerError as error:
+                _log.warning("queries in error cannot be tried again", error=str(error))
+            wait = min(wait * 2, _LONGEST_RETRY_S) if self.broken else _FIRST_RETRY_S
+
+    async def _launch_broken(self) -> None:
+        waiting = self._wanted.keys() - self.queries.keys()
+        self.broken = {query_id: why for query_id, why in self.broken.items() if query_id in waiting}
+        for query in [self._wanted[query_id] for query_id in self.broken]:
+            topics = (query.sink.topic, *query.input_topics)
+            if any([await self._broker.topic(topic) is None for topic in topics]):
+                continue
+            await self._launch(query, (await self.state_log.load()).get(query.id))
+            del self.broken[query.id]
+            _log.info("query runs again", query=query.id)
 
     async def _forget_others(self, writer: Writer, stored: Mapping[str, StoredQuery]) -> None:
         """Deletes what the changelog still holds of queries that are gone."""

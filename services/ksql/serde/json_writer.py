@@ -107,23 +107,22 @@ def object_encoder(columns: Sequence[Column]) -> Encode:
 
 
 def _all_as_java(written: list[bytes]) -> list[bytes]:
-    together = b"\n".join(written)
-    trimmed = together.split(b"\n") if written else []
+    together = b"".join(written)
     plain = together.isascii() and b"\\u00" not in together
-    return trimmed if plain else [as_java(one) for one in trimmed]
+    return written if plain else [as_java(one) for one in written]
 
 
 def objects_encoder(columns: Sequence[Column]) -> EncodeMany:
     """Writes many rows as objects; None where one of them cannot be written so. Where rows repeat themselves, as those do that
     have lost the number of their event, each different one is written once."""
-    scope: dict[str, Any] = {"dumps": orjson.dumps}
+    scope: dict[str, Any] = {"dumps": orjson.dumps, "trimmed": trimmed}
     names = [f"v{index}" for index in range(len(columns))]
     parts = []
     for index, column in enumerate(columns):
         scope[f"k{index}"] = column.name
         convert = scope[f"c{index}"] = converter(column.type)
         parts.append(f"k{index}: " + (f"c{index}(v{index})" if convert else f"v{index}"))
-    text = f"lambda rows: [dumps({{{', '.join(parts)}}}) for {', '.join(names)}, in rows]"
+    text = f"lambda rows: [trimmed(dumps({{{', '.join(parts)}}})) for {', '.join(names)}, in rows]"
     write: Callable[[Iterable[Sequence[Any]]], list[bytes]] = eval(text, scope)  # noqa: S307 - made from numbers only
     # 0.0 equals -0.0, but is not written so; arrays have no hash
     repeatable = all(column.type.base in _PLAIN for column in columns)

@@ -14,7 +14,11 @@ from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, OutputRecord
+from services.ksql.engine.state import Store
 from services.ksql.model.commands import CreateQuery
+from services.ksql.model.schema import Column
+from services.ksql.model.types import BIGINT
+from services.ksql.serde.json_writer import object_encoder, objects_encoder
 from services.ksql.sql.parser import parse
 from services.provisioner.render import load
 from services.provisioner.settings import Settings
@@ -29,6 +33,8 @@ _USERS = 300
 _START_MS = 1_760_000_000_000
 _FLUSH_EVERY = 100
 _RSS_GROWTH = 24 * 2**20
+#: entries of some ten bytes; orjson writes each into a buffer of four thousand
+_WAITING = 50_000
 
 
 class Pipeline:
@@ -129,3 +135,19 @@ def test_memory_is_bounded_by_retention() -> None:
     assert max(resident[full:]) - resident[full] < _RSS_GROWTH, resident
     dropped = sum(query.stats.by_cause().get("late", 0) for query in pipeline.queries)
     assert dropped > 0
+
+
+def test_what_waits_for_a_commit_takes_no_more_than_its_bytes() -> None:
+    numbers = list(range(_WAITING))
+    column = [Column("n", BIGINT)]
+    many, one = objects_encoder(column), object_encoder(column)
+    store: Store[int] = Store("s", tracked=True)
+    for number in numbers:
+        store.put((number,), number)
+    process = psutil.Process()
+    for write in (lambda: many([numbers]), lambda: [one((number,)) for number in numbers], store.changes):
+        before = process.memory_info().rss
+        held = write()
+        assert held is not None
+        assert len(held) == _WAITING
+        assert process.memory_info().rss - before < _WAITING * 1_000

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.ksql.runtime import engine
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.engine import EngineState
@@ -46,6 +47,11 @@ async def settled(server: Lab, wanted: dict[str, Any]) -> None:
         raise AssertionError(f"{results(server)} instead of {wanted}") from None
 
 
+async def states(server: Lab) -> list[str]:
+    response = await server.client.post("/ksql", json={"ksql": "SHOW QUERIES;"})
+    return [query["state"] for query in response.json()[0]["queries"]]
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_failed_commit_is_neither_lost_nor_doubled(moment: str) -> None:
     async with lab() as server:
@@ -59,6 +65,25 @@ async def test_a_failed_commit_is_neither_lost_nor_doubled(moment: str) -> None:
             expected = {f"b{n}": {"N": 1, "TOTAL": n} for n in range(2, number + 1)}
             await settled(server, {"a": {"N": number, "TOTAL": sum(range(number + 1))}, **expected})
         assert server.core.engine.failures >= 1
+
+
+async def test_a_query_without_its_topic_runs_on_when_the_topic_is_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_FIRST_RETRY_S", 0.05)
+    async with lab() as server:
+        await begin(server)
+        click(server, "a", 1)
+        await settled(server, {"a": {"N": 1, "TOTAL": 1}})
+        await server.broker.delete_topic("counts")
+        click(server, "b", 2)
+        async with asyncio.timeout(10):
+            while not server.core.engine.broken:
+                await asyncio.sleep(0.02)
+        assert await states(server) == ["ERROR"]
+        await server.broker.create_topic(TopicInfo("counts", 3, 1))
+        await settled(server, {"b": {"N": 1, "TOTAL": 2}})
+        assert await states(server) == ["RUNNING"]
+        click(server, "a", 3)
+        await settled(server, {"a": {"N": 2, "TOTAL": 4}, "b": {"N": 1, "TOTAL": 2}})
 
 
 async def test_a_second_server_takes_over_and_the_first_stands_still() -> None:
