@@ -113,9 +113,8 @@ class Chunk:
     def size(self, start: int, end: int) -> int:
         """The bytes of the keys and values of the records ``start`` to ``end`` (not included)."""
         if self._sizes is None:
-            keys = (len(key) if key else 0 for key in self.keys)
-            values = (len(value) if value else 0 for value in self.values)
-            self._sizes = [0, *accumulate(k + v for k, v in zip(keys, values, strict=True))]
+            fields = zip(self.keys, self.values, strict=True)
+            self._sizes = [0, *accumulate([len(key or b"") + len(value or b"") for key, value in fields])]
         return self._sizes[end] - self._sizes[start]
 
 
