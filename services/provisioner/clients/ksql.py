@@ -192,7 +192,9 @@ def _refusal(message: str, statement: str | None, code: int | None = None) -> Up
     lowered = message.lower()
     if "already exists" in lowered and "kafka topic" not in lowered:
         return AlreadyThere(f"{_SERVICE}: {message}", **extra)
-    if "another command with the same id" in lowered:
+    # Each topic is made before the statement that reads it: ksqlDB has asked a broker that has not heard of it yet.
+    unheard_of = lowered.startswith("topic ") and "does not exist. if you want to create a new topic" in lowered
+    if unheard_of or "another command with the same id" in lowered:
         return _BusyError(f"{_SERVICE}: {message}", **extra)
     if "could not write the statement" in lowered and any(cause in lowered for cause in _PASSING_CAUSES):
         return _BusyError(f"{_SERVICE}: {message}", **extra)

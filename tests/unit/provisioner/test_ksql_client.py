@@ -60,9 +60,12 @@ async def test_a_command_that_never_ends_is_told_in_time(world: World) -> None:
             429, json={"error_code": 42900, "message": "DDL/DML rate is crossing the configured rate limit"}
         ),
         refusal("Could not write the statement into the command topic.\nCaused by: Timeout expired", 50000, 500),
+        refusal(
+            "Topic 'topic1_PageView' does not exist. If you want to create a new topic for the stream/table please re-run ..."
+        ),
         refusal("Another command with the same id (stream/`PAGEVIEW`/create) is being executed."),
     ],
-    ids=["catch-up", "not ready", "rate limit", "passing write failure", "same id"],
+    ids=["catch-up", "not ready", "rate limit", "passing write failure", "topic unheard of", "same id"],
 )
 async def test_what_passes_is_tried_again(world: World, passing: httpx.Response) -> None:
     world.ksql.script = [passing]

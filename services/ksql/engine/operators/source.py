@@ -22,6 +22,8 @@ from services.ksql.serde.timestamps import extractor
 
 #: key columns, value columns, event time, window
 Parts = tuple[Row, Row, int, Window | None]
+#: keys whose columns are remembered. Keys may be used for a moment only, such as those of sessions, and each is kept by every query.
+_KNOWN_KEYS = 10_000
 
 
 class Source(Node):
@@ -157,7 +159,7 @@ class Source(Node):
 
     def _key(self, data: bytes) -> Row:
         key = self._decode_key(data)
-        if len(self._known_keys) >= 50_000:
+        if len(self._known_keys) >= _KNOWN_KEYS:
             self._known_keys.clear()
         self._known_keys[data] = key
         return key
