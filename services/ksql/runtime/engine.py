@@ -15,12 +15,12 @@ from enum import StrEnum
 
 import structlog
 
-from services.ksql.engine.query import Query
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Lane, UnknownTopic, Writer
 from services.ksql.runtime.committer import Committer, Partitioner
 from services.ksql.runtime.feeds import Feeds
 from services.ksql.runtime.pump import Pump
 from services.ksql.runtime.query_spec import QuerySpec
+from services.ksql.runtime.query_start import make_query
 from services.ksql.runtime.running import QueryState, RunningQuery
 from services.ksql.runtime.state_log import StateLog, StoredQuery
 from services.ksql.runtime.transient import TransientQuery
@@ -221,8 +221,8 @@ class Engine:
         """Stops reading; state and positions stay."""
         async with self._steady():
             self._wanted[query_id] = replace(self._wanted[query_id], paused=True)
-            running = self.queries[query_id]
-            if running.state is QueryState.RUNNING:
+            running = self.queries.get(query_id)  # None: it cannot run anyway, for want of a topic
+            if running is not None and running.state is QueryState.RUNNING:
                 running.state = QueryState.PAUSED
                 self.feeds.unsubscribe(running)
                 # what it shows while it stands still must be what a restart would show
@@ -232,8 +232,8 @@ class Engine:
         """Goes on where ``pause`` stopped."""
         async with self._steady():
             self._wanted[query_id] = replace(self._wanted[query_id], paused=False)
-            running = self.queries[query_id]
-            if running.state is QueryState.PAUSED:
+            running = self.queries.get(query_id)
+            if running is not None and running.state is QueryState.PAUSED:
                 running.state = QueryState.RUNNING
                 self.feeds.subscribe(running, running.fetched)
                 self.pump.wake()
@@ -291,7 +291,7 @@ class Engine:
         if sink is None:
             raise UnknownTopic(f"the sink topic {query.sink.topic} of {query.id} is gone")
         self.partitioner.learn(sink.name, sink.partitions)
-        running = await self._make(query, stored)
+        running = await make_query(query, stored, self._broker, self._max_ahead_ms)
         self.queries[query.id] = running
         relate(self.queries, self._wanted)
         if query.paused:
@@ -300,24 +300,6 @@ class Engine:
             self.feeds.subscribe(running, running.fetched)
         self._want_commit()
         self.pump.wake()
-
-    async def _make(self, query: QuerySpec, stored: StoredQuery | None) -> RunningQuery:
-        positions: dict[Lane, int] = {}
-        partitions = 1
-        left = query.plan.sources[0].topic
-        for topic in query.input_topics:
-            for partition, bounds in sorted((await self._broker.bounds(topic)).items()):
-                lane = Lane(topic, partition)
-                known = stored.offsets.get(lane) if stored else None
-                start = bounds.start if query.from_earliest or (stored and stored.offsets) else bounds.end
-                positions[lane] = max(known, bounds.start) if known is not None else start
-                partitions = partition + 1 if topic == left else partitions
-        running = RunningQuery(
-            query.id, Query(query.plan, partitions=partitions, cached=True, max_ahead_ms=self._max_ahead_ms), positions
-        )
-        if stored is not None:
-            running.restore(stored)
-        return running
 
     def _want_commit(self) -> None:
         if self.committer is not None:

@@ -79,6 +79,8 @@ async def test_a_query_without_its_topic_runs_on_when_the_topic_is_there_again(m
             while not server.core.engine.broken:
                 await asyncio.sleep(0.02)
         assert await states(server) == ["ERROR"]
+        for order in ("PAUSE ALL;", "RESUME ALL;"):
+            assert (await server.client.post("/ksql", json={"ksql": order})).status_code == 200
         await server.broker.create_topic(TopicInfo("counts", 3, 1))
         await settled(server, {"b": {"N": 1, "TOTAL": 2}})
         assert await states(server) == ["RUNNING"]
