@@ -12,12 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BodyTooLarge, HeadTooLarge, PagePulseError, TargetTooLong, TooSlow, Unavailable, refuse
 from shared.settings import ServiceSettings
+from shared.turns import Turns
 
 #: a body up to this size is taken even when those that are held already take up what they may
 _SMALL = 16 * 1024
 #: of a body that is too large so much is read and thrown away before the answer: some clients read no answer before they have sent
 #: all, and Hypercorn closes a connection whose request it answered half way
 _THROWN_AWAY = 8 * 1024 * 1024
+#: requests that begin in one turn of the loop: a few milliseconds
+_EACH_TURN = 4
 _BUSY = "The service has as much to do as it can; try again in a moment."
 
 
@@ -30,11 +33,13 @@ class LimitMiddleware:
         self._answering = 0
         #: bytes of bodies
         self._held = 0
+        self._turns = Turns(_EACH_TURN)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        await self._turns.take()
         body = bytearray()
         try:
             self._check_head(scope)

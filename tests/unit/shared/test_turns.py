@@ -1,0 +1,47 @@
+"""A burst is spread over the turns of the loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from shared.turns import Turns
+
+
+class Clock:
+    """Counts the loop's turns."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+        self._loop = asyncio.get_running_loop()
+        self._loop.call_soon(self._tick)
+
+    def _tick(self) -> None:
+        self.turn += 1
+        self._loop.call_soon(self._tick)
+
+
+async def test_no_more_than_so_many_begin_in_a_turn_and_in_their_order() -> None:
+    turns, clock = Turns(3), Clock()
+    begun: list[tuple[int, int]] = []
+
+    async def one(number: int) -> None:
+        await turns.take()
+        begun.append((clock.turn, number))
+
+    await asyncio.gather(*(one(number) for number in range(20)))
+    assert [number for _, number in begun] == list(range(20))
+    each = [turn for turn, _ in begun]
+    assert max(each.count(turn) for turn in each) == 3
+    assert each[-1] - each[0] >= 6
+
+
+async def test_who_gives_up_takes_no_turn_away() -> None:
+    turns = Turns(1)
+    await turns.take()
+    first, second = (asyncio.create_task(turns.take()) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    async with asyncio.timeout(5):
+        await second
+        await turns.take()
+    assert first.cancelled()
