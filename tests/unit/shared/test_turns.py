@@ -37,11 +37,11 @@ async def test_no_more_than_so_many_begin_in_a_turn_and_in_their_order() -> None
 
 async def test_who_gives_up_takes_no_turn_away() -> None:
     turns = Turns(1)
-    await turns.take()
-    first, second = (asyncio.create_task(turns.take()) for _ in range(2))
+    first, second, third = (asyncio.create_task(turns.take()) for _ in range(3))
     await asyncio.sleep(0)
-    first.cancel()
+    second.cancel()
     async with asyncio.timeout(5):
-        await second
+        await first
+        await third
         await turns.take()
-    assert first.cancelled()
+    assert second.cancelled()
