@@ -113,8 +113,8 @@ asked for: {found["pacing_error"]:+.2%}.
 
 `python -m benchmarks.controlplane --write-docs`: {result["clients"]} clients, a quarter on each call, for {result["seconds"]:g} s, while
 {result["rate"]:,.0f} events/s are generated (without clients {result["pacing_error_alone"]:+.2%} against those asked for); in the end
-all were acknowledged. The clients share the machine's cores with the services and the whole stack. Beside them {SLOW} connections that send a request byte by byte and
-{SILENT} that send nothing, to each service.
+all were acknowledged. The clients share the machine's cores with the services and the whole stack. Beside them {SLOW} connections
+that send a request byte by byte and {SILENT} that send nothing, to each service.
 
 {(chr(10) * 2).join(parts)}
 
