@@ -24,6 +24,7 @@ from deploy.local.progress import Progress
 from deploy.local.state import State
 
 MOST_BROKERS = 9
+DEMO_RATE = 200
 EXIT_UNHEALTHY = 1
 EXIT_NOT_RUNNING = 3
 
@@ -57,13 +58,15 @@ def _told() -> Iterator[None]:
 @app.command()
 def up(  # noqa: PLR0917  (typer passes options by name)
     detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="In the background; seeds and provisions, starts no load.")
+        bool, typer.Option("--detach", "-d", help="In the background; starts load only if --rate is given.")
     ] = False,
     brokers: Annotated[int, typer.Option(min=1, max=MOST_BROKERS, help="Kafka brokers.")] = 3,
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Seed, provision and generate when all are healthy.")
     ] = True,
-    rate: Annotated[int, typer.Option(min=1, help="Events per second of the demo.")] = 200,
+    rate: Annotated[
+        int | None, typer.Option(min=1, help=f"Events per second; {DEMO_RATE} in the foreground.", show_default=False)
+    ] = None,
     users: Annotated[int, typer.Option(min=1, help="Users to seed.")] = 1000,
     port_offset: Annotated[int, typer.Option(min=0, help="Added to every port.")] = 0,
     directory: Dir = DEFAULT_DIR,
@@ -80,8 +83,8 @@ def up(  # noqa: PLR0917  (typer passes options by name)
         dir=directory.resolve(),
         brokers=brokers,
         demo=demo,
-        generate=demo and not detach,
-        rate=rate,
+        generate=demo and (rate is not None or not detach),
+        rate=rate or DEMO_RATE,
         users=users,
         port_offset=port_offset,
         only=tuple(name for name in only.split(",") if name),

@@ -42,6 +42,28 @@ def test_an_offset_beyond_the_last_port_is_refused(tmp_path: Path) -> None:
     assert done.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "load"),
+    [([], None), (["--rate", "50"], 50), (["--rate", "50", "--no-demo"], None)],
+    ids=["none asked for", "asked for", "no pipeline"],
+)
+def test_in_the_background_there_is_load_only_if_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], load: int | None
+) -> None:
+    asked: list[Options] = []
+
+    async def start(options: Options, *_: object) -> Board:
+        asked.append(options)
+        return Board(phase=Phase.READY)
+
+    async def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr("deploy.local.background.up", start)
+    monkeypatch.setattr("deploy.local.setup.ensure", nothing)
+    assert run(app, ["up", "--detach", *arguments, "--dir", str(tmp_path)]).exit_code == 0
+    assert [options.rate if options.generate else None for options in asked] == [load]
+
+
 @pytest.mark.parametrize(("state_of_kafka", "expected"), [(Health.HEALTHY, 0), (Health.RESTARTING, 1)])
 def test_a_second_up_says_that_one_runs(tmp_path: Path, state_of_kafka: Health, expected: int) -> None:
     state = State(tmp_path)
