@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.drill import DRILL, bound
+from tests.drill import bound
 from tests.integration.ksql.harness import KsqlServer, latest, producing, read_all, send_all
 from tests.integration.ksql.test_golden import statements
 from tests.integration.recompute import MINUTE, Raw, expected_tables
@@ -23,9 +23,9 @@ _KILLS = int(os.environ.get("PAGEPULSE_KILLS", bound(20, 100)))
 _SEED = int(os.environ.get("PAGEPULSE_SEED", str(time.time_ns() % 1_000_000)))
 _BATCH = 40
 #: event time runs up to a hundred times faster than the clock, and must not get an hour ahead of it: Kafka refuses such records
-_HISTORY = bound(60, 16 * 60) * MINUTE
-#: a long run is longer than what Kafka keeps of the results' topics by default
-_RETENTION = "RETENTION 2 DAYS, " if DRILL else ""
+_HISTORY = bound(6, 16) * 60 * MINUTE
+#: that is more than Kafka keeps of the results' topics by default
+_RETENTION = "RETENTION 2 DAYS, "
 _SINKS = {
     "topic5_PageView_Country": ("pageview_country", 8),
     "topic6_PageView_Tumbling": ("pageview_tumbling", 8),
