@@ -110,6 +110,13 @@ def rated(pipeline: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def unheard(pipeline: Mapping[str, Any]) -> dict[str, Any]:
+    """The same parts while the provisioner is away: nobody knows how they are now."""
+    now = {"state": "unknown", "detail": "The provisioner cannot be reached."}
+    parts = pipeline.get("resources") or []
+    return {**pipeline, "resources": [{**r, **now, "facts": {"topic": _fact(r, "topic")}} for r in parts]}
+
+
 def _topic(table: Mapping[str, Any]) -> str:
     """Tables are in the order of their topics, so that the eye finds one beside the other."""
     return str(_fact(table, "topic") or "")

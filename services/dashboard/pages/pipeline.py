@@ -45,7 +45,7 @@ def _flow() -> None:
         st.markdown(f"##### Flow {pipeline_badge(state)}")
         panel.stale_note(reading, now)
         found = flow.stages(
-            status,
+            flow.unheard(status) if reading.stale else status,
             None if generator.stale else generator.value,
             None if seeder.stale else seeder.value,
         )

@@ -148,6 +148,15 @@ def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
     assert "It cannot be reached." in text
 
 
+def test_the_flow_keeps_its_parts_while_the_provisioner_is_away_and_claims_nothing_of_them() -> None:
+    seen, now = flow.stages(PIPELINE, None, None), flow.stages(flow.unheard(PIPELINE), None, None)
+    assert [[node.name for node in stage.nodes] for stage in now] == [
+        [node.name for node in stage.nodes] for stage in seen
+    ]
+    nodes = [node for stage in now[1:] for node in stage.nodes]
+    assert {(node.state, node.figure) for node in nodes} == {("unknown", "")}
+
+
 def test_progress_of_a_run() -> None:
     steps: list[dict[str, Any]] = [
         {"resource": "topic:a", "action": "unchanged", "state": "done", "took_ms": 3},
