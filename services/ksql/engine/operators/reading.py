@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from services.ksql.engine.chunk import Chunk, Piece
 from services.ksql.engine.columns import Column, Columns, Make, is_whole, joined, objects
+from services.ksql.engine.operators.decoding import Decoding
 from services.ksql.serde.errors import DecodeError
 from services.ksql.serde.formats import many_decoder
-
-if TYPE_CHECKING:
-    from services.ksql.engine.operators.source import Source
 
 _NO_TIME = -1
 
@@ -48,17 +46,17 @@ class Reading:
 class Reader:
     """Reads chunks for one source; what was read is kept with the chunk for other queries over the same source."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        origin = source.origin
-        self._values = many_decoder(origin.value_format, source.value_columns)
+    def __init__(self, decoding: Decoding) -> None:
+        self._decoding = decoding
+        origin = decoding.origin
+        self._values = many_decoder(origin.value_format, decoding.value_columns)
         self._keys = many_decoder(origin.key_format, origin.schema.key, is_key=True)
         #: keys that cannot be malformed are read only if somebody asks for them
-        self._keys_may_wait = origin.key_format.name.upper() == "KAFKA" and not source.numeric_key
-        self._time_at = source.time_at
+        self._keys_may_wait = origin.key_format.name.upper() == "KAFKA" and not decoding.numeric_key
+        self._time_at = decoding.time_at
 
     def read(self, chunk: Chunk) -> Reading:
-        origin = self._source.origin
+        origin = self._decoding.origin
         for known, reading in chunk.memo:
             if known is origin:
                 found: Reading = reading
@@ -74,7 +72,7 @@ class Reader:
         if values is None:
             return None
         columns = [_column(v) for v in values]
-        times = chunk.timestamps if self._source.uses_record_time else columns[self._time_at]
+        times = chunk.timestamps if self._decoding.uses_record_time else columns[self._time_at]
         if not is_whole(times) or int(times.min()) < 0:
             return None
         # Not the chunk itself, which keeps the reading: only the collector of cycles, which seldom runs, would free the two.
@@ -90,18 +88,18 @@ class Reader:
     def _key_columns(self, raw: list[bytes | None]) -> list[Column]:
         found = self._keys(raw) if self._keys is not None else None
         if found is None:
-            found = list(zip(*map(self._source.key_of, raw), strict=True))
+            found = list(zip(*map(self._decoding.key_of, raw), strict=True))
         return [_column(column) for column in found]
 
     def _one_by_one(self, chunk: Chunk) -> Reading:
-        source = self._source
+        decoding = self._decoding
         keys, values, times = [], [], []
         dropped: dict[int, str] = {}
         for index, record in enumerate(chunk.records()):
-            parts = source.read(record)
+            parts = decoding.read(record)
             if isinstance(parts, str):
                 dropped[index] = parts
-                parts = source.null_key, source.null_value, _NO_TIME, None
+                parts = decoding.null_key, decoding.null_value, _NO_TIME, None
             keys.append(parts[0])
             values.append(parts[1])
             times.append(parts[2])

@@ -1,4 +1,4 @@
-"""Reads records of a topic: decodes key and value, finds the event time, keeps the state of a table."""
+"""Makes the rows of a topic's records and passes them on; keeps the state of a table."""
 
 from __future__ import annotations
 
@@ -9,21 +9,12 @@ from services.ksql.engine.chunk import Piece
 from services.ksql.engine.columns import Column, Columns
 from services.ksql.engine.layout import layout_of
 from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.decoding import Decoding, Parts
 from services.ksql.engine.operators.reading import Origin, Reader, gathered
 from services.ksql.engine.records import InputRecord, Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import SourceStep
 from services.ksql.model.schema import PSEUDO_COLUMNS, SourceKind
-from services.ksql.model.types import BIGINT, DOUBLE, INTEGER
-from services.ksql.serde.errors import DecodeError
-from services.ksql.serde.formats import decoder
-from services.ksql.serde.keys import split_window
-from services.ksql.serde.timestamps import extractor
-
-#: key columns, value columns, event time, window
-Parts = tuple[Row, Row, int, Window | None]
-#: keys whose columns are remembered. Keys may be used for a moment only, such as those of sessions, and each is kept by every query.
-_KNOWN_KEYS = 10_000
 
 
 class Source(Node):
@@ -31,40 +22,28 @@ class Source(Node):
 
     def __init__(self, context: Context, step: SourceStep, hidden: tuple[str, ...]) -> None:
         super().__init__(context, layout_of(step.schema, hidden))
-        source = step.source
-        self.topic = source.topic
+        self.origin = step.source
+        self.topic = self.origin.topic
         self.is_table = step.kind is SourceKind.TABLE
-        #: what is read; records keep what was read of them under it
-        self.origin = source
-        self._window = source.window
-        self._key_columns = source.schema.key
-        self.numeric_key = any(c.type in (INTEGER, BIGINT, DOUBLE) for c in source.schema.key)
-        self.value_columns = tuple(c for c in source.schema.value if c.header is None)
-        self._decode_key = decoder(source.key_format, self._key_columns, is_key=True)
-        self._decode_value = decoder(source.value_format, self.value_columns)
-        self.null_key: Row = (None,) * len(self._key_columns)
-        self.null_value: Row = (None,) * len(self.value_columns)
-        self._known_keys: dict[bytes, Row] = {}
+        decoding = Decoding(self.origin, is_table=self.is_table)
+        self.read = decoding.read
+        self.uses_record_time = decoding.uses_record_time
+        self.reader = Reader(decoding)
+        self._window = self.origin.window
         #: whether the row is just key and value, the same for every query over this source
         self._is_shared = False
         #: where the columns of a row come from; None if one of them can only be had record by record
         self.origins: list[Origin] | None = None
-        self._build = self._builder(step, hidden)
-        self._time = self._event_time()
-        #: whether the event time is the record's own timestamp
-        self.uses_record_time = self._time is None
-        #: the value column with the event time, 0 where it is the record's own; None if it takes more to find it
-        self.time_at = self._time_column()
-        self.reader = Reader(self)
+        self._build = self._builder(step, hidden, decoding)
         self._store: Store[Any] = Store(self.name, tracked=context.tracked)
 
-    def _builder(self, step: SourceStep, hidden: tuple[str, ...]) -> Callable[..., Row]:
+    def _builder(self, step: SourceStep, hidden: tuple[str, ...], decoding: Decoding) -> Callable[..., Row]:
         """Makes the row of key ``k``, value ``v``, time ``t``, window ``w`` and record ``m``: code made for the schema."""
         fragments: dict[str, str] = {}
         prefix = f"{step.alias}_" if step.alias else ""
-        for index, column in enumerate(self._key_columns):
+        for index, column in enumerate(decoding.key_columns):
             fragments[prefix + column.name] = f"k[{index}]"
-        for index, column in enumerate(self.value_columns):
+        for index, column in enumerate(decoding.value_columns):
             fragments[prefix + column.name] = f"v[{index}]"
         scope: dict[str, Any] = {"header": _header}
         for column in self.origin.schema.value:
@@ -86,7 +65,7 @@ class Source(Node):
         nk = len(step.schema.key)
         if [fragments[n] for n in names] == [
             *(f"k[{i}]" for i in range(nk)),
-            *(f"v[{i}]" for i in range(len(self.value_columns))),
+            *(f"v[{i}]" for i in range(len(decoding.value_columns))),
         ]:
             text = "k + v"
             self._is_shared = True
@@ -96,73 +75,10 @@ class Source(Node):
         build: Callable[..., Row] = scope["build"]
         return build
 
-    def _event_time(self) -> Callable[[Row, Row, InputRecord], int] | None:
-        column = self.origin.timestamp
-        if column is None:
-            return None
-        extract = extractor(column)
-        keys = [c.name for c in self._key_columns]
-        if column.name in keys:
-            at = keys.index(column.name)
-            return lambda k, v, m: extract(k[at])
-        values = [c.name for c in self.value_columns]
-        if column.name in values:
-            position = values.index(column.name)
-            return lambda k, v, m: extract(v[position])
-        return lambda k, v, m: m.timestamp
-
-    def _time_column(self) -> int | None:
-        column = self.origin.timestamp
-        if column is None:
-            return 0
-        values = [c.name for c in self.value_columns]
-        return values.index(column.name) if column.pattern is None and column.name in values else None
-
     def columns_of(self, pieces: Sequence[Piece], order: Column, times: Column) -> Columns | None:
         """The rows of these records of a plain stream, none of them dropped or without a value; None if they cannot be had
         in columns."""
         return None if self.origins is None else gathered(self.reader, self.origins, pieces, order, times)
-
-    def read(self, record: InputRecord) -> Parts | str:
-        """Key, value, event time and window of a record, or the cause why it is dropped."""
-        memo = record.memo
-        if memo is not None and memo[0] is self.origin:
-            known: Parts | str = memo[1]
-            return known
-        parts = self._parts(record)
-        record.memo = [self.origin, parts, None]
-        return parts
-
-    def _parts(self, record: InputRecord) -> Parts | str:
-        try:
-            w = None
-            data = record.key
-            if data is None:
-                if self.is_table:
-                    return "null_key"
-                k = self.null_key
-            else:
-                if self._window is not None:
-                    data, w = split_window(data, self._window)
-                k = self.key_of(data)
-            v = self.null_value if record.value is None else self._decode_value(record.value)
-            t = record.timestamp if self._time is None else self._time(k, v, record)
-        except (DecodeError, ValueError, OverflowError):
-            return "malformed"
-        return (k, v, t, w) if t >= 0 else "no_event_time"
-
-    def key_of(self, data: bytes | None) -> Row:
-        """The key columns that these bytes hold."""
-        if data is None:
-            return self.null_key
-        return self._known_keys.get(data) or self._key(data)
-
-    def _key(self, data: bytes) -> Row:
-        key = self._decode_key(data)
-        if len(self._known_keys) >= _KNOWN_KEYS:
-            self._known_keys.clear()
-        self._known_keys[data] = key
-        return key
 
     @property
     def is_plain(self) -> bool:
