@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import stack as local_stack
 from tests.stack import Stack
+
+# A test says whether something is right; how fast a busy machine is must not fail it.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 #: The order of what shares the one stack: first what needs its users as they were seeded, last what people would do to it.
 _ON_THE_STACK = (

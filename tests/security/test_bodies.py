@@ -79,7 +79,7 @@ NAMES = st.sampled_from(_NAMED.split())
 
 
 @given(target=st.sampled_from(BODIES), body=st.dictionaries(NAMES, VALUES, max_size=4) | VALUES)
-@settings(max_examples=bound(100, 5_000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=bound(100, 5_000), suppress_health_check=list(HealthCheck))
 async def test_random_bodies_never_fail_inside(target: tuple[str, str, str], body: Any) -> None:
     service, method, path = target
     if isinstance(body, dict) and isinstance(body.get("count"), int | float):

@@ -88,7 +88,7 @@ TEXTS = st.lists(WORDS | st.text(max_size=4), max_size=25).map(" ".join)
 
 
 @given(text=TEXTS | st.text(max_size=200))
-@settings(max_examples=bound(400, 50_000), deadline=None)
+@settings(max_examples=bound(400, 50_000))
 def test_random_text_is_parsed_or_refused(text: str) -> None:
     try:
         parse(text)
@@ -97,7 +97,7 @@ def test_random_text_is_parsed_or_refused(text: str) -> None:
 
 
 @given(texts=st.lists(TEXTS, min_size=20, max_size=20))
-@settings(max_examples=bound(5, 500), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=bound(5, 500), suppress_health_check=list(HealthCheck))
 async def test_random_statements_get_an_answer_of_ksqldb(texts: list[str]) -> None:
     async with lab() as ksql, asyncio.timeout(60):
         await make_stream(ksql)

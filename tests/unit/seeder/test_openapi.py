@@ -24,7 +24,7 @@ def url() -> Iterator[str]:
 
 
 @schema.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
     body: Any = case.body
     if isinstance(body, dict) and isinstance(body.get("count"), int) and 2_000 < body["count"] <= 1_000_000:

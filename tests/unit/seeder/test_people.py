@@ -17,7 +17,7 @@ def test_the_same_seed_gives_the_same_people() -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(0, 300), st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_person_is_plausible(seed: int, count: int, null_fraction: float) -> None:
     names = set(countries().names)
 

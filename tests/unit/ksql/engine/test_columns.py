@@ -126,7 +126,7 @@ def _places(changes: list[Change]) -> list[tuple[str, bytes, bool]]:
 
 
 @pytest.mark.parametrize("name", _QUERIES)
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@settings(max_examples=40, phases=[Phase.generate])
 @given(records=_records(), cuts=st.lists(st.integers(0, 40), max_size=3))
 def test_columns_give_what_rows_give(name: str, records: list[InputRecord], cuts: list[int]) -> None:
     plan = plan_of(name)

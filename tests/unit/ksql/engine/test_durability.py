@@ -97,7 +97,7 @@ def last(outputs: Sequence[OutputRecord]) -> dict[bytes | None, bytes]:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-@settings(max_examples=bound(25, 1_500), deadline=None)
+@settings(max_examples=bound(25, 1_500))
 @given(found=events, cut=st.integers(0, 40))
 def test_a_query_goes_on_with_the_state_it_wrote(name: str, found: Sequence[Event], cut: int) -> None:
     plan = plan_of(QUERIES[name])
@@ -116,7 +116,7 @@ def test_a_query_goes_on_with_the_state_it_wrote(name: str, found: Sequence[Even
 
 
 @pytest.mark.parametrize("name", QUERIES)
-@settings(max_examples=bound(25, 1_500), deadline=None)
+@settings(max_examples=bound(25, 1_500))
 @given(found=events, cuts=st.sets(st.integers(0, 40)))
 def test_the_cuts_into_batches_do_not_matter(name: str, found: Sequence[Event], cuts: set[int]) -> None:
     plan = plan_of(QUERIES[name])

@@ -93,7 +93,7 @@ def _out_of_order(draw: st.DrawFn) -> list[Event]:
 
 
 @pytest.mark.parametrize("kind", _WINDOWS)
-@settings(max_examples=bound(120, 5_000), deadline=None)
+@settings(max_examples=bound(120, 5_000))
 @given(events=_out_of_order(), cuts=st.sets(st.integers(1, 60)), cached=st.booleans())
 def test_windows_equal_the_recomputation(kind: str, events: list[Event], cuts: set[int], cached: bool) -> None:
     plan = plan_of(f"CREATE TABLE o AS SELECT {_COLUMNS} FROM s WINDOW {_WINDOWS[kind]} GROUP BY g;")

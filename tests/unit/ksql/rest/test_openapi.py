@@ -33,7 +33,7 @@ def url() -> Iterator[str]:
 
 
 @schema.parametrize()
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
     answer = case.call_and_validate(base_url=url, excluded_checks=_NOT_OURS)
     assert "internal-error" not in answer.text
