@@ -55,8 +55,6 @@ class MemoryBroker:
         self.fail_next_write: str | None = None
         #: transactions with records for these topics wait for the event before they write anything
         self.held: dict[str, asyncio.Event] = {}
-        #: topics whose broker does not answer readers, and since when (ms)
-        self.silent: dict[str, int] = {}
         self._topics: dict[str, TopicInfo] = {}
         self._logs: dict[Lane, _Log] = {}
         self._owners: dict[str, object] = {}
@@ -162,15 +160,14 @@ class MemoryFeed:
         return None
 
     async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
-        polled: dict[int, Chunk] = {}
-        for partition in partitions if self._topic not in self._broker.silent else ():
+        polled = {}
+        for partition in partitions:
             log = self._broker.log(Lane(self._topic, partition))
             position = self._positions[partition]
             there = log.readable()
             records = [r for r in there if r.offset >= position][:_POLL]
             complete = not records or records[-1] is there[-1]
             self._positions[partition] = log.stable if complete else records[-1].offset + 1
-            self._ends[partition] = max(self._ends[partition], log.stable)
             if records:
                 polled[partition] = Chunk.of(records)
         return polled
@@ -182,11 +179,9 @@ class MemoryFeed:
         return self._positions[partition]
 
     def checked_ms(self, partition: int) -> int:
-        return self._broker.silent.get(self._topic, int(time.time() * 1000))
+        return int(time.time() * 1000)
 
     def end(self, partition: int) -> int:
-        if self._topic in self._broker.silent:
-            return self._ends[partition]
         return max(self._ends[partition], self._broker.log(Lane(self._topic, partition)).stable)
 
 

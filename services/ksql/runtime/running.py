@@ -18,9 +18,6 @@ from services.ksql.runtime.state_log import StoredQuery
 
 _log = structlog.get_logger(__name__)
 
-#: a lane that was not looked at for so long may hold records that nobody knows of: its broker does not answer
-_UNSEEN_MS = 2_000
-
 
 class QueryState(StrEnum):
     RUNNING = "RUNNING"
@@ -71,8 +68,6 @@ class RunningQuery:
             self._merger.open(lane)
         #: the next offset to be delivered, per lane
         self.fetched = dict(positions)
-        #: when each lane was last looked at
-        self._looked = dict.fromkeys(positions, _now_ms())
         self._outputs: list[Output] = []
         #: how many output records wait for the next commit
         self.uncommitted = 0
@@ -107,12 +102,7 @@ class RunningQuery:
         """The event time of the oldest record that is here, or may be, and whose results have not been handed on."""
         if self.state is not QueryState.RUNNING:
             return NEVER
-        return min(self._merger.next_ms, self._oldest_processed, self._oldest_drained, self._unseen_since())
-
-    def _unseen_since(self) -> int:
-        """When the lane was last looked at whose broker does not answer; what has come to it since is newer than that."""
-        looked = min(self._looked.values(), default=NEVER)
-        return looked if looked < _now_ms() - _UNSEEN_MS else NEVER
+        return min(self._merger.next_ms, self._oldest_processed, self._oldest_drained)
 
     def handed_on(self) -> None:
         """What was drained can be read, or its readers have it."""
@@ -151,9 +141,7 @@ class RunningQuery:
         # what is before that came by way of the handover already
         fetched = self.fetched[lane]
         position = max(position, fetched)
-        if chunk is not None:
-            self._looked[lane] = _now_ms()
-            chunk = chunk.between(fetched, position)
+        chunk = chunk.between(fetched, position) if chunk is not None else None
         self._merger.add(lane, chunk, at_end=position >= end >= 0, now_ms=_now_ms())
         self.fetched[lane] = position
         self.progress[lane].end = end
@@ -161,9 +149,8 @@ class RunningQuery:
             self.progress[lane].position = position
 
     def confirm(self, lane: Lane, checked_ms: int) -> bool:
-        waited = self._merger.holding or self._unseen_since() != NEVER
+        waited = self._merger.holding
         self._merger.confirm(lane, checked_ms)
-        self._looked[lane] = max(self._looked[lane], checked_ms)
         return waited
 
     def step(self, limit: int) -> int:

@@ -6,9 +6,6 @@ import asyncio
 import json
 import time
 
-import pytest
-
-from services.ksql.runtime import running
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.running import RunningQuery
 from tests.unit.ksql.rest.replay import Lab, lab
@@ -105,28 +102,6 @@ async def test_a_join_that_is_begun_while_its_table_is_being_written_waits_for_i
                 await asyncio.sleep(0.02)
         written.set()
         assert await joined(server, 1) == {1: "x"}
-
-
-async def test_a_join_takes_nothing_newer_than_the_last_look_at_its_tables_source(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(running, "_UNSEEN_MS", 100)
-    now = int(time.time() * 1000)
-    async with lab() as server:
-        await begin_with_a_user(server, now)
-        clean, join = query(server, "clean"), query(server, "joined")
-        # The broker of the users stands still: neither the change nor that there may be one is known.
-        silent_since = server.broker.silent["users"] = int(time.time() * 1000)
-        put(server, "users", "u", silent_since + 100, name="after")
-        async with asyncio.timeout(20):
-            while clean.frontier_ms != silent_since:
-                await asyncio.sleep(0.02)
-        put(server, "views", "u", silent_since + 1_500, n=2)
-        async with asyncio.timeout(20):
-            while not _is_read(join) and join.query.stats.consumed < 2:
-                await asyncio.sleep(0.02)
-        del server.broker.silent["users"]
-        assert await joined(server, 2) == {1: "before", 2: "after"}
 
 
 def _is_read(join: RunningQuery) -> bool:
