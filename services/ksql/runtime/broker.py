@@ -9,11 +9,6 @@ from typing import NamedTuple, Protocol
 from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord
 
-#: How long a broker may take for one request. aiokafka looks for other leaders only when a request has failed, so for so long at least
-#: nothing flows where a broker stands still with its connections open. Asking anew is safe: batches are numbered, and the broker
-#: takes each once. A busy broker answers within a second.
-REQUEST_MS = 5_000
-
 
 class Lane(NamedTuple):
     """One partition of one topic."""

@@ -12,14 +12,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from services.ksql.engine.records import InputRecord
-from services.ksql.runtime.broker import REQUEST_MS, Bounds, BrokerError, Outgoing, TopicInfo, UnknownTopic
-from services.ksql.runtime.kafka_feed import METADATA_MS, KafkaFeed, committed_consumer
+from services.ksql.runtime.broker import Bounds, BrokerError, Outgoing, TopicInfo, UnknownTopic
+from services.ksql.runtime.kafka_feed import KafkaFeed, committed_consumer
 from services.ksql.runtime.kafka_writer import KafkaWriter
 
 #: a config entry that was set on the topic itself
 _DYNAMIC_TOPIC_CONFIG = 1
-#: topics are made and deleted in one request
-_ADMIN_MS = 10_000
+_REQUEST_MS = 10_000
 _CALL_S = 15.0
 #: copies of a topic for which nobody asked for a number, where there are so many brokers
 _REPLICAS = 3
@@ -39,17 +38,10 @@ class KafkaBroker:
         self._log: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=_ADMIN_MS)
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, request_timeout_ms=REQUEST_MS
-        )
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=_REQUEST_MS)
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
         offsets = committed_consumer(self._bootstrap)
-        log = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            request_timeout_ms=REQUEST_MS,
-            metadata_max_age_ms=METADATA_MS,
-        )
+        log = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         try:
             await admin.start()
             self._admin = admin
@@ -102,7 +94,7 @@ class KafkaBroker:
     async def create_topic(self, info: TopicInfo) -> None:
         replicas = info.replicas if info.replicas > 0 else min(_REPLICAS, await self._broker_count())
         topic = NewTopic(info.name, info.partitions, replicas, topic_configs=dict(info.config))
-        response = await self._call(self._admin_client.create_topics([topic], timeout_ms=_ADMIN_MS))
+        response = await self._call(self._admin_client.create_topics([topic], timeout_ms=_REQUEST_MS))
         for name, code, *rest in response.topic_errors:
             if code:
                 raise BrokerError(str(rest[0]) if rest and rest[0] else f"topic {name}: error {code}")
@@ -112,7 +104,7 @@ class KafkaBroker:
         return len((await self._call(self._admin_client.describe_cluster()))["brokers"])
 
     async def delete_topic(self, name: str) -> None:
-        response = await self._call(self._admin_client.delete_topics([name], timeout_ms=_ADMIN_MS))
+        response = await self._call(self._admin_client.delete_topics([name], timeout_ms=_REQUEST_MS))
         for deleted, code, *_ in response.topic_error_codes:
             if code:
                 raise BrokerError(f"topic {deleted} cannot be deleted: error {code}")

@@ -9,13 +9,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.runtime.broker import REQUEST_MS, BrokerError
+from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.kafka_chunks import FetchedChunks
 
 #: how long the broker keeps an empty fetch open: idle feeds cost five requests a second and broker
 _FETCH_WAIT_MS = 200
-#: a request for offsets that is given up does not make aiokafka look for another leader
-METADATA_MS = 10_000
 #: a poll that has this many records takes no further partition, so that no single step keeps the loop for long
 _POLL_RECORDS = 5_000
 
@@ -28,8 +26,6 @@ def committed_consumer(bootstrap: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=_FETCH_WAIT_MS,
-        request_timeout_ms=REQUEST_MS,
-        metadata_max_age_ms=METADATA_MS,
         max_partition_fetch_bytes=1024 * 1024,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -14,20 +13,14 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.ksql.runtime.broker import REQUEST_MS, BrokerError, Fenced, Follow, Lane, OutgoingRun, Span, Written
+from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, OutgoingRun, Span, Written
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
 _BATCH_BYTES = 1000 * 1024
 #: an open transaction of a dead process holds its readers back no longer than this
 _TRANSACTION_MS = 60_000
-#: what an earlier writer has left open must be settled first
-_START_S = 30.0
-#: A transaction that comes no further for so long is given up, and the engine starts anew from what was committed: aiokafka would try
-#: one with a deleted topic for ever. It leaves time for two requests that time out one after the other (to a partition's leader, to
-#: the coordinator), and for brokers of usual settings to replace one that stands still (9 s).
-_STALL_S = 12.0
-#: for the requests that are under way
-_STOP_S = 10.0
+#: a write that takes longer is given up: the engine starts anew from what was committed
+_WRITE_S = 45.0
 #: the broker kept the timestamps that it was given (message.timestamp.type=CreateTime)
 _CREATE_TIME = 0
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
@@ -45,33 +38,28 @@ class KafkaWriter:
             acks="all",
             linger_ms=0,
             max_batch_size=_BATCH_BYTES,
-            request_timeout_ms=REQUEST_MS,
+            request_timeout_ms=30_000,
         )
 
     async def start(self) -> None:
         try:
-            async with asyncio.timeout(_START_S):
+            async with asyncio.timeout(_WRITE_S):
                 await self._producer.start()
         except (TimeoutError, KafkaError, OSError) as error:
-            await self.stop()
+            await self._producer.stop()
             raise BrokerError(f"no transactional producer {self._id}: {error}") from error
 
     async def stop(self) -> None:
-        """The producer's own ``stop`` first delivers what is left of a failed transaction: it never ends where that cannot be done."""
-        self._producer._closed = True
-        with suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(_STOP_S):
-                await self._producer._sender.close()
-        await self._producer.client.close()
+        await self._producer.stop()
 
     async def write(self, records: Iterable[Written], follow: Follow | None = None) -> dict[Lane, Span]:
         try:
-            async with asyncio.timeout(_STALL_S) as deadline:
-                return await self._write(records, follow, deadline)
+            async with asyncio.timeout(_WRITE_S):
+                return await self._write(records, follow)
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise Fenced(f"another server has taken over {self._id}") from error
         except TimeoutError:
-            raise BrokerError(f"a transaction of {self._id} came no further for {_STALL_S:g} s") from None
+            raise BrokerError(f"a transaction of {self._id} did not end within {_WRITE_S:g} s") from None
         except (KafkaError, AssertionError) as error:
             # aiokafka asserts its state machine: after a failed transaction that is as fatal as an error of the broker
             raise BrokerError(f"a transaction of {self._id} failed: {error}") from error
@@ -110,39 +98,26 @@ class KafkaWriter:
             number += 1
         builder._relative_offset = number
 
-    async def _write(
-        self, records: Iterable[Written], follow: Follow | None, deadline: asyncio.Timeout
-    ) -> dict[Lane, Span]:
+    async def _write(self, records: Iterable[Written], follow: Follow | None) -> dict[Lane, Span]:
         await self._producer.begin_transaction()
-        spans = first = await self._send_all(records, deadline)
+        spans = first = await self._send_all(records)
         while follow is not None and (more := await follow(spans)):
-            spans = await self._send_all(more, deadline)
-        _extend(deadline)
+            spans = await self._send_all(more)
         await self._producer.commit_transaction()
         return first
 
-    async def _send_all(self, records: Iterable[Written], deadline: asyncio.Timeout) -> dict[Lane, Span]:
+    async def _send_all(self, records: Iterable[Written]) -> dict[Lane, Span]:
         batches = self._batches(records)
-        _extend(deadline)
-        spans = await asyncio.gather(*(self._send(lane, builders, deadline) for lane, builders in batches.items()))
+        spans = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
         return dict(zip(batches, spans, strict=True))
 
-    async def _send(self, lane: Lane, builders: list[BatchBuilder], deadline: asyncio.Timeout) -> Span:
+    async def _send(self, lane: Lane, builders: list[BatchBuilder]) -> Span:
         """The batches of one lane, in order."""
         futures = []
         for builder in builders:
             builder.close()
             futures.append(await self._producer.send_batch(builder, lane.topic, partition=lane.partition))
-        metadata = []
-        for future in futures:
-            metadata.append(await future)
-            _extend(deadline)
+        metadata = [await future for future in futures]
         first, end = int(metadata[0].offset), int(metadata[-1].offset) + builders[-1].record_count()
         count = sum(builder.record_count() for builder in builders)
         return Span(first, end, end - first == count and metadata[0].timestamp_type == _CREATE_TIME)
-
-
-def _extend(deadline: asyncio.Timeout) -> None:
-    """The transaction has come a step further."""
-    with suppress(RuntimeError):  # it is over: the time is up, or another lane has failed
-        deadline.reschedule(asyncio.get_running_loop().time() + _STALL_S)
