@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import golden
 from tests.integration.ksql.harness import KsqlServer, key_bytes, latest, producing, read_all, send_all
 
 pytestmark = pytest.mark.stack
 
-_GOLDEN = Path(os.environ.get("PAGEPULSE_SHARED", Path(__file__).parents[4] / "shared")) / "golden"
 _SOURCES = ("topic1_PageView", "topic2_UserSession", "topic3_Users")
 _WINDOWED = {
     "topic5_PageView_Country": ("PAGEVIEW_COUNTRY", 8),
@@ -23,13 +21,11 @@ _WINDOWED = {
     "topic9_UserSession_Device": ("USERSESSION_DEVICE", 8),
 }
 _GAP_MS = 30_000
-if not _GOLDEN.is_dir():
-    pytest.skip(f"no golden data at {_GOLDEN}", allow_module_level=True)
 
 
 def statements(prefix: str) -> list[str]:
     """The paragraphs of pipeline.sql over topics with a prefix."""
-    text = (_GOLDEN / "pipeline.sql").read_text()
+    text = golden.text("pipeline.sql")
     for topic in (*_SOURCES, "topic4_CleanedUsers", "'pageview_enriched'", *_WINDOWED):
         text = text.replace(f"'{topic.strip(chr(39))}'", f"'{prefix}{topic.strip(chr(39))}'")
     # With a retention of a day the brokers would delete results of event times that lie so far back.
@@ -39,7 +35,7 @@ def statements(prefix: str) -> list[str]:
 
 def inputs(phase: int, topic: str) -> list[tuple[bytes | None, bytes | None, int]]:
     """The records of one phase for one topic, in order."""
-    records = map(json.loads, (_GOLDEN / "inputs.jsonl").read_text().splitlines())
+    records = golden.lines("inputs.jsonl")
     return [
         (
             key_bytes(r["key"]),
@@ -71,7 +67,7 @@ async def test_an_unpaced_backlog_over_five_partitions_ends_as_the_paced_run_did
                     await server.ksql("RESUME ALL;")
                     await server.quiet()
 
-    final = json.loads((_GOLDEN / "final.json").read_text())["a"]
+    final = golden.document("final.json")["a"]
     late = late_times()
     for topic, (table, tail) in _WINDOWED.items():
         got = windowed(latest(await read_all(server.bootstrap, server.prefix + topic)), tail)
@@ -87,8 +83,7 @@ async def test_an_unpaced_backlog_over_five_partitions_ends_as_the_paced_run_did
 def late_times() -> dict[str, list[int]]:
     """Event times of the records that the paced run dropped as late, by table: only their windows may differ."""
     times: dict[str, list[int]] = {table: [] for table, _ in _WINDOWED.values()}
-    for line in (_GOLDEN / "late.jsonl").read_text().splitlines():
-        entry = json.loads(line)
+    for entry in golden.lines("late.jsonl"):
         times[entry["table"]].append(entry["timestamp"])
     return times
 

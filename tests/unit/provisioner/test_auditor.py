@@ -13,10 +13,8 @@ from services.provisioner.settings import Settings
 from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport
 from shared.errors import Unprocessable
-from tests.unit.provisioner.golden import document, lines, needs_golden
+from tests.golden import document, lines
 from tests.unit.provisioner.world import World
-
-pytestmark = needs_golden
 
 TABLES = {
     "topic5_PageView_Country": "pageview_country",

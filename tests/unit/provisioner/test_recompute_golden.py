@@ -21,9 +21,7 @@ from services.provisioner.recompute.pipeline import (
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.values import Event, Unreadable, read_event, read_user
 from services.provisioner.settings import Settings
-from tests.unit.provisioner.golden import document, lines, needs_golden
-
-pytestmark = needs_golden
+from tests.golden import document, lines
 
 #: the recording's grace; all else are the defaults
 SETTINGS = Settings(grace=timedelta(minutes=2))

@@ -13,7 +13,7 @@ from services.provisioner.render import fill, load
 from services.provisioner.settings import Settings
 from services.provisioner.statements import canonical, describe_difference
 from shared import topics
-from tests.unit.provisioner.golden import GOLDEN, needs_golden
+from tests import golden
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,9 @@ def test_everything_is_there() -> None:
     assert len(definitions.pinot) == 5
 
 
-@needs_golden
 def test_the_statements_are_the_recorded_ones_but_for_sizes_and_sinks() -> None:
     """With the recording's grace and no retention, ours are what a real ksqlDB accepted."""
-    recorded = [f"CREATE{part}" for part in (GOLDEN / "pipeline.sql").read_text().split("CREATE")[1:]]
+    recorded = [f"CREATE{part}" for part in golden.text("pipeline.sql").split("CREATE")[1:]]
     ours = load(Settings(grace=timedelta(minutes=2)))
     for (_, text), reference in zip(ours.statements, recorded, strict=True):
         bare = text.replace("RETENTION 1 DAY, ", "")

@@ -6,12 +6,11 @@ import pytest
 
 from services.provisioner.errors import BrokenResource
 from services.provisioner.statements import canonical, describe_difference
-from tests.unit.provisioner.golden import lines, needs_golden
+from tests.golden import lines
 
 COUNT = "CREATE TABLE t WITH (KAFKA_TOPIC='x', PARTITIONS=5) AS SELECT a, COUNT(*) AS `n` FROM s {} GROUP BY a EMIT CHANGES;"
 
 
-@needs_golden
 def test_the_servers_rendering_of_each_statement_is_no_difference() -> None:
     pairs = [
         (record["request"]["ksql"], record["response"][0]["statementText"])

@@ -1,8 +1,5 @@
 """The commands of small statements, replacements of queries, and the pipeline this server is for."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from services.ksql.analysis.analyzer import Analyzer
@@ -11,9 +8,8 @@ from services.ksql.model import commands, plain
 from services.ksql.model.plan import QueryPlan
 from services.ksql.sql.format_statements import format_statement
 from services.ksql.sql.parser import parse_one
+from tests import golden
 from tests.unit.ksql.analysis.session import Session, with_sources
-
-SHARED = Path(os.environ.get("PAGEPULSE_SHARED", Path(__file__).parents[5] / "shared"))
 
 
 def test_small_statements() -> None:
@@ -121,10 +117,9 @@ def test_the_new_planner_lets_a_key_be_left_out() -> None:
     assert session.schema("B") == "J INTEGER KEY, V INTEGER"
 
 
-@pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason="the recorded data (../shared/golden) is not here")
 def test_the_pipeline_is_planned_as_it_was_recorded() -> None:
     session = Session()
-    session.run((SHARED / "golden" / "pipeline.sql").read_text(encoding="utf-8"))
+    session.run(golden.text("pipeline.sql"))
     assert session.schema("PAGEVIEW_COUNTRY") == (
         "COUNTRY STRING KEY, country STRING, window_start BIGINT, window_end BIGINT, view_count BIGINT, user_count BIGINT, "
         "average_age DOUBLE, updated_at BIGINT"

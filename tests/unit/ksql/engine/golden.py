@@ -1,20 +1,13 @@
-"""The recordings of a real server, and the pipeline that is fed with them."""
+"""The recorded pipeline on the engine alone, fed with the recorded inputs."""
 
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from services.ksql.engine.records import OutputRecord
+from tests import golden
 from tests.conformance.harness import Harness
-
-SHARED = Path(os.environ.get("PAGEPULSE_SHARED", Path(__file__).parents[5] / "shared"))
-FOLDER = SHARED / "golden"
-NEEDED = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"the golden data is not at {FOLDER} (PAGEPULSE_SHARED)")
 
 SINKS = (
     "topic4_CleanedUsers",
@@ -27,19 +20,10 @@ SINKS = (
 )
 
 
-def lines(name: str) -> list[Any]:
-    """The JSON lines of a file."""
-    return [json.loads(line) for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()]
-
-
-def document(name: str) -> Any:
-    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
-
-
 def pipeline() -> Harness:
     """A fresh catalog with all statements of pipeline.sql running."""
     harness = Harness()
-    harness.execute((FOLDER / "pipeline.sql").read_text(encoding="utf-8"))
+    harness.execute(golden.text("pipeline.sql"))
     return harness
 
 

@@ -12,9 +12,8 @@ from services.ksql.engine.records import OutputRecord
 from services.ksql.model.schema import KeyWindow, WindowType
 from services.ksql.serde.keys import split_window
 from tests.conformance.harness import Harness
-from tests.unit.ksql.engine.golden import NEEDED, SINKS, document, feed, key_bytes, lines, pipeline, same, same_value
-
-pytestmark = NEEDED
+from tests.golden import document, lines
+from tests.unit.ksql.engine.golden import SINKS, feed, key_bytes, pipeline, same, same_value
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +19,7 @@ from services.ksql.runtime.core import Core
 from services.ksql.runtime.memory import MemoryBroker
 from services.ksql.runtime.thread import InlineRuntime
 from services.ksql.settings import Settings
+from tests import golden
 
 _SOURCES = ("topic1_PageView", "topic2_UserSession", "topic3_Users")
 #: members whose values are clocks, counters, ids of runs, or names of this server
@@ -88,12 +88,11 @@ async def lab(**settings: Any) -> AsyncIterator[Lab]:
         await runtime.stop()
 
 
-async def load_golden(broker: MemoryBroker, folder: Path) -> None:
+async def load_golden(broker: MemoryBroker) -> None:
     """The source topics with all their records, one partition each."""
     for topic in _SOURCES:
         await broker.create_topic(TopicInfo(topic, 1, 1, {"retention.ms": "-1"}))
-    for line in (folder / "inputs.jsonl").read_text().splitlines():
-        record = json.loads(line)
+    for record in golden.lines("inputs.jsonl"):
         key = record["key"]
         if key is not None:
             key = key.to_bytes(4, "big", signed=True) if record["key_type"] == "INT" else str(key).encode()
@@ -112,11 +111,6 @@ class Difference:
 class Outcome:
     equal: int = 0
     differences: list[Difference] = field(default_factory=list)
-
-
-def exchanges(transcript: Path) -> list[dict[str, Any]]:
-    """The requests of a transcript with their answers."""
-    return [json.loads(line) for line in transcript.read_text().splitlines()]
 
 
 async def replay(lab: Lab, transcript: Iterable[dict[str, Any]]) -> Outcome:
