@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, Field
 
-from shared.sharing import Shared
+from shared.single_flight import SingleFlight
 
 Check = Callable[[], Awaitable[None]]
 Checks = Callable[[FastAPI], Mapping[str, Check]]
@@ -43,7 +43,7 @@ def health_router(app: FastAPI, checks: Checks, registry: CollectorRegistry) -> 
         results = await asyncio.gather(*(_outcome(check) for check in named.values()))
         return Readiness(ready=all(r == "ok" for r in results), checks=dict(zip(named, results, strict=True)))
 
-    shared = Shared(check_all)
+    shared = SingleFlight(check_all)
 
     @router.get("/healthz", summary="The process is alive")
     async def healthz() -> Health:

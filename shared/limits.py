@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BodyTooLarge, HeadTooLarge, PagePulseError, TargetTooLong, TooSlow, Unavailable, refuse
 from shared.settings import ServiceSettings
-from shared.turns import Turns
+from shared.start_throttle import StartThrottle
 
 #: a body up to this size is taken even when those that are held already take up what they may
 _SMALL = 16 * 1024
@@ -20,7 +20,7 @@ _SMALL = 16 * 1024
 #: all, and Hypercorn closes a connection whose request it answered half way
 _THROWN_AWAY = 8 * 1024 * 1024
 #: requests that begin in one turn of the loop: a few milliseconds
-_EACH_TURN = 4
+_STARTS_PER_ITERATION = 4
 _BUSY = "The service has as much to do as it can; try again in a moment."
 
 
@@ -33,13 +33,13 @@ class LimitMiddleware:
         self._answering = 0
         #: bytes of bodies
         self._held = 0
-        self._turns = Turns(_EACH_TURN)
+        self._starts = StartThrottle(_STARTS_PER_ITERATION)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await self._turns.take()
+        await self._starts.take()
         body = bytearray()
         try:
             self._check_head(scope)

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
-from shared.document import describe
 from shared.errors import install_error_handlers
 from shared.health import Checks, health_router, no_checks
 from shared.limits import LimitMiddleware
+from shared.openapi import describe
 from shared.origins import OriginMiddleware
-from shared.requests import RequestIdMiddleware
+from shared.request_id import RequestIdMiddleware
 from shared.security import require_token
 from shared.settings import ServiceSettings
 

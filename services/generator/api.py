@@ -12,8 +12,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from services.generator.catalogue import describe_profiles
 from services.generator.runner import Runner
 from services.generator.schemas import ProfileRequest, Profiles, RateRequest, StartRequest, Status
+from shared.concurrency_limit import ConcurrencyLimit
 from shared.errors import problem_responses
-from shared.slots import Slots
 
 router = APIRouter(prefix="/generator", tags=["generator"])
 
@@ -25,7 +25,7 @@ async def _runner(request: Request) -> Runner:
 
 async def _place(request: Request) -> AsyncIterator[None]:
     """A place among the subscribers, kept until the stream is over."""
-    places: Slots = request.app.state.subscribers
+    places: ConcurrencyLimit = request.app.state.subscribers
     with places.take():
         yield
 

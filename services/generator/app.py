@@ -14,8 +14,8 @@ from services.generator.memory import calm_collector
 from services.generator.metrics import GeneratorCollector
 from services.generator.runner import Runner
 from services.generator.settings import Settings
+from shared.concurrency_limit import ConcurrencyLimit
 from shared.http import call, create_client
-from shared.slots import Slots
 from shared.web import create_service_app
 
 
@@ -32,7 +32,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with create_client(settings.seeder_url, token=settings.api_token, transport=seeder_transport) as seeder:
             runner = Runner(settings, seeder, kafka)
-            app.state.subscribers = Slots(settings.max_subscribers, "subscribers")
+            app.state.subscribers = ConcurrencyLimit(settings.max_subscribers, "subscribers")
             app.state.runner, app.state.seeder, app.state.broker = runner, seeder, kafka
             app.state.registry.register(GeneratorCollector(runner))
             calm_collector()

@@ -27,8 +27,8 @@ from services.ksql.schemas import (
     TerminateClusterRequest,
 )
 from services.ksql.settings import Settings
+from shared.concurrency_limit import ConcurrencyLimit
 from shared.json import dumps
-from shared.slots import Slots
 
 _ERROR = {"content": {JSON: {"schema": KsqlErrorBody.model_json_schema()}}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -74,7 +74,7 @@ async def _cluster(core: Core) -> ClusterService:
 
 async def _place(request: Request) -> AsyncIterator[None]:
     """A place among the open queries, kept until the answer is over."""
-    places: Slots = request.app.state.open_queries
+    places: ConcurrencyLimit = request.app.state.open_queries
     with places.take():
         yield
 

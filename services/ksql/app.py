@@ -17,9 +17,9 @@ from services.ksql.runtime.core import Core, CoreOptions
 from services.ksql.runtime.kafka import KafkaBroker
 from services.ksql.runtime.thread import Runtime, ThreadRuntime
 from services.ksql.settings import Settings
+from shared.concurrency_limit import ConcurrencyLimit
 from shared.errors import Unavailable
 from shared.json import dumps
-from shared.slots import Slots
 from shared.web import create_service_app
 
 _NOT_FOUND = "<html><body><h1>Resource not found</h1></body></html>"
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None, *, runtime: Runtime | None = No
     )
     registry.register(RuntimeCollector(runtime))
     app.state.runtime = runtime
-    app.state.open_queries = Slots(settings.max_open_queries, "open queries")
+    app.state.open_queries = ConcurrencyLimit(settings.max_open_queries, "open queries")
     _install_ksql_errors(app)
     return app
 

@@ -22,9 +22,9 @@ from services.provisioner.status import PipelineStatus, Watch
 from services.provisioner.teardown import tear_down
 from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport, Progress
+from shared.concurrency_limit import ConcurrencyLimit
 from shared.errors import PagePulseError
-from shared.sharing import Shared
-from shared.slots import Slots
+from shared.single_flight import SingleFlight
 from shared.tasks import TaskSet
 
 #: for one look at one resource while planning; longer than for a status, because an apply rather waits than fails
@@ -49,9 +49,9 @@ class Provisioner:
         self.last_status: PipelineStatus | None = None
         self._auditor: Auditor | None = None
         self._tasks = tasks
-        self._looks = Shared(self._look, settings.status_max_age.total_seconds())
-        self._plans = Shared(self._plan)
-        self._samplings = Slots(_SAMPLINGS, "samplings")
+        self._looks = SingleFlight(self._look, settings.status_max_age.total_seconds())
+        self._plans = SingleFlight(self._plan)
+        self._samplings = ConcurrencyLimit(_SAMPLINGS, "samplings")
         self._watch = Watch(self.resources, servers.pinot, settings.status_timeout)
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
 

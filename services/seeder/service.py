@@ -23,7 +23,7 @@ from services.seeder.seeding import Seeding, delete_everyone
 from services.seeder.settings import Settings
 from services.seeder.store import Store
 from shared.errors import Conflict, NotFound
-from shared.sharing import Shared
+from shared.single_flight import SingleFlight
 
 
 class Seeder:
@@ -34,8 +34,8 @@ class Seeder:
         self.store = store
         self.jobs = Jobs()
         self.mutations: Mutations | None = None
-        self._counts = Shared(self._count)
-        self._statistics = Shared(self._stats)
+        self._counts = SingleFlight(self._count)
+        self._statistics = SingleFlight(self._stats)
 
     async def aclose(self) -> None:
         await self.jobs.aclose()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
 
-from shared.sharing import retrieve
+from shared.single_flight import retrieve
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from shared.turns import Turns
+from shared.start_throttle import StartThrottle
 
 
 class Clock:
@@ -21,7 +21,7 @@ class Clock:
 
 
 async def test_no_more_than_so_many_begin_in_a_turn_and_in_their_order() -> None:
-    turns, clock = Turns(3), Clock()
+    turns, clock = StartThrottle(3), Clock()
     begun: list[tuple[int, int]] = []
 
     async def one(number: int) -> None:
@@ -36,7 +36,7 @@ async def test_no_more_than_so_many_begin_in_a_turn_and_in_their_order() -> None
 
 
 async def test_who_gives_up_takes_no_turn_away() -> None:
-    turns = Turns(1)
+    turns = StartThrottle(1)
     first, second, third = (asyncio.create_task(turns.take()) for _ in range(3))
     await asyncio.sleep(0)
     second.cancel()

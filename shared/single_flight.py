@@ -1,4 +1,4 @@
-"""One answer for many who ask at the same time."""
+"""Concurrent callers share one computation."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Shared(Generic[T]):
-    """Makes one answer at a time. Who asks while one is being made gets the next: an answer is never older than its question,
-    and however many ask, no more is done than one answer after the other.
+class SingleFlight(Generic[T]):
+    """Runs ``make`` for one group of callers at a time. Callers that arrive during a run share the next one, so that a result is
+    never older than its request, and the load does not grow with the number of callers.
 
-    With ``max_age`` (seconds) who asks gets the answer that is being made, or that was made so short a time ago: the work
-    is done at most that often, and an answer may be older than its question by that and the time of its making.
+    With ``max_age`` (seconds) callers also share the run in progress, and its result for that long after its end: a result may then
+    be older than its request by ``max_age`` and the duration of a run.
     """
 
     def __init__(self, make: Callable[[], Awaitable[T]], max_age: float = 0.0) -> None:
@@ -26,20 +26,20 @@ class Shared(Generic[T]):
         self._began = self._ended = self._changed = 0.0
 
     async def get(self) -> T:
-        """The answer, or what went wrong with it. A caller that gives up does not take the others' answer away."""
+        """The result, or the error of the run. A caller that is cancelled does not cancel the run for the others."""
         if self._running is not None and self._is_young(self._running):
             return await asyncio.shield(self._running)
         if self._next is None:
-            self._next = asyncio.create_task(self._follow(self._running), name="shared answer")
+            self._next = asyncio.create_task(self._follow(self._running), name="single flight")
             self._next.add_done_callback(retrieve)
         return await asyncio.shield(self._next)
 
     def forget(self) -> None:
-        """What is asked about has changed: from now on no answer is given that was begun before."""
+        """The subject has changed: results of runs that began before this call are no longer shared."""
         self._changed = time.monotonic()
 
     async def aclose(self) -> None:
-        """Ends what is being made."""
+        """Cancels the runs in progress."""
         tasks = [task for task in (self._next, self._running) if task is not None]
         for task in tasks:
             task.cancel()
@@ -63,6 +63,6 @@ class Shared(Generic[T]):
 
 
 def retrieve(task: asyncio.Task[T]) -> None:
-    """For a task's done callback: a failure that all callers have given up on is nobody's."""
+    """A done callback: marks the error of a run that every caller has given up on as retrieved."""
     if not task.cancelled():
         task.exception()

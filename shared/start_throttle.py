@@ -1,4 +1,4 @@
-"""Keeps a burst of requests from holding the event loop: what else runs on it gets its turn in between."""
+"""Spreads the start of a burst of requests over several iterations of the event loop."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from collections import deque
 
 
-class Turns:
-    """At most ``each`` callers go on in one turn of the loop; the others wait their turn, first come first served.
+class StartThrottle:
+    """At most ``each`` callers start in one iteration of the event loop, first come first served.
 
-    A hundred requests that arrive together would otherwise be answered in one turn, which lasts as long as all of them.
+    A hundred requests that arrive together would otherwise run in one iteration, and everything else on the loop would wait for all
+    of them.
     """
 
     def __init__(self, each: int) -> None:
@@ -18,7 +19,7 @@ class Turns:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self) -> None:
-        """Waits for a turn."""
+        """Waits until the caller may start."""
         loop = asyncio.get_running_loop()
         if self._begun < self._each:
             if not self._begun:

@@ -1,4 +1,4 @@
-"""Places for those who stay: streams that go on until their reader leaves."""
+"""Caps concurrent streams and other long requests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from shared.errors import TooManyRequests
 
 
-class Slots:
-    """At most ``limit`` at a time; ``what`` names them in the message."""
+class ConcurrencyLimit:
+    """At most ``limit`` at a time; ``what`` is their plural in the error's text."""
 
     def __init__(self, limit: int, what: str) -> None:
         self._limit = limit
@@ -18,13 +18,15 @@ class Slots:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """A place for as long as the block lasts.
+        """Holds one place while the block runs.
 
         Raises:
             TooManyRequests: all are taken.
         """
         if self.taken >= self._limit:
-            raise TooManyRequests(f"There are {self._limit} {self._what} already; close one, or come back later.")
+            raise TooManyRequests(
+                f"At capacity: {self._limit} {self._what} are open already. Close one, or retry later."
+            )
         self.taken += 1
         try:
             yield

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.sharing import Shared
+from shared.single_flight import SingleFlight
 
 
 async def test_who_asks_meanwhile_shares_the_next_answer() -> None:
@@ -16,7 +16,7 @@ async def test_who_asks_meanwhile_shares_the_next_answer() -> None:
         await go.acquire()
         return len(made)
 
-    shared = Shared(make)
+    shared = SingleFlight(make)
     first = [asyncio.create_task(shared.get()) for _ in range(3)]
     while not made:
         await asyncio.sleep(0)
@@ -37,7 +37,7 @@ async def test_an_answer_that_is_young_enough_is_given_again_until_its_matter_ch
         made.append(len(made))
         return len(made)
 
-    shared = Shared(make, max_age=3600)
+    shared = SingleFlight(make, max_age=3600)
     assert [await shared.get() for _ in range(3)] == [1, 1, 1]
     shared.forget()
     assert [await shared.get() for _ in range(3)] == [2, 2, 2]
@@ -52,7 +52,7 @@ async def test_where_age_is_allowed_who_asks_meanwhile_shares_the_answer_that_is
         await go.wait()
         return len(made)
 
-    shared = Shared(make, max_age=1e-9)
+    shared = SingleFlight(make, max_age=1e-9)
     first = asyncio.create_task(shared.get())
     while not made:
         await asyncio.sleep(0)
@@ -72,7 +72,7 @@ async def test_what_was_begun_before_a_change_is_not_given_after_it() -> None:
         await go.acquire()
         return len(made)
 
-    shared = Shared(make, max_age=3600)
+    shared = SingleFlight(make, max_age=3600)
     before = asyncio.create_task(shared.get())
     while not made:
         await asyncio.sleep(0)
@@ -94,7 +94,7 @@ async def test_closing_ends_what_is_being_made() -> None:
         finally:
             ended.set()
 
-    shared = Shared(make)
+    shared = SingleFlight(make)
     caller = asyncio.create_task(shared.get())
     await started.wait()
     await shared.aclose()
@@ -112,7 +112,7 @@ async def test_a_failure_is_everybodys_and_passes() -> None:
             raise answer
         return answer
 
-    shared = Shared(make)
+    shared = SingleFlight(make)
     for failed in await asyncio.gather(shared.get(), shared.get(), return_exceptions=True):
         assert isinstance(failed, ValueError)
     assert await shared.get() == 7
@@ -125,7 +125,7 @@ async def test_one_that_gives_up_leaves_the_others_their_answer() -> None:
         await go.wait()
         return "done"
 
-    shared = Shared(make)
+    shared = SingleFlight(make)
     impatient, patient = asyncio.create_task(shared.get()), asyncio.create_task(shared.get())
     await asyncio.sleep(0)
     impatient.cancel()
