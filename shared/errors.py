@@ -46,7 +46,7 @@ class PagePulseError(Exception):
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "internal-error"
-    title: ClassVar[str] = "Something went wrong"
+    title: ClassVar[str] = "Internal error"
 
     def __init__(self, detail: str, **extra: Any) -> None:
         super().__init__(detail)
@@ -55,39 +55,39 @@ class PagePulseError(Exception):
 
 
 class BadRequest(PagePulseError):
-    status, type, title = 400, "bad-request", "The request cannot be understood"
+    status, type, title = 400, "bad-request", "Bad request"
 
 
 class Unauthorized(PagePulseError):
-    status, type, title = 401, "unauthorized", "A bearer token is needed"
+    status, type, title = 401, "unauthorized", "Bearer token required"
 
 
 class Forbidden(PagePulseError):
-    status, type, title = 403, "forbidden", "Not from there"
+    status, type, title = 403, "forbidden", "Cross-origin request rejected"
 
 
 class NotFound(PagePulseError):
-    status, type, title = 404, "not-found", "There is no such thing"
+    status, type, title = 404, "not-found", "Not found"
 
 
 class TooSlow(PagePulseError):
-    status, type, title = 408, "too-slow", "The request took too long to arrive"
+    status, type, title = 408, "too-slow", "Request timeout"
 
 
 class Conflict(PagePulseError):
-    status, type, title = 409, "conflict", "Not possible in the present state"
+    status, type, title = 409, "conflict", "Conflict with the current state"
 
 
 class BodyTooLarge(PagePulseError):
-    status, type, title = 413, "body-too-large", "The body of the request is too large"
+    status, type, title = 413, "body-too-large", "Request body too large"
 
 
 class TargetTooLong(PagePulseError):
-    status, type, title = 414, "target-too-long", "Path and query are too long"
+    status, type, title = 414, "target-too-long", "Request target too long"
 
 
 class Unprocessable(PagePulseError):
-    status, type, title = 422, "invalid-input", "A field of the request is not valid"
+    status, type, title = 422, "invalid-input", "Invalid input"
 
 
 class TooManyRequests(PagePulseError):
@@ -95,19 +95,19 @@ class TooManyRequests(PagePulseError):
 
 
 class HeadTooLarge(PagePulseError):
-    status, type, title = 431, "head-too-large", "The headers of the request are too large"
+    status, type, title = 431, "head-too-large", "Request headers too large"
 
 
 class UpstreamError(PagePulseError):
-    status, type, title = 502, "upstream-error", "A server that is needed refused"
+    status, type, title = 502, "upstream-error", "Upstream error"
 
 
 class Unavailable(PagePulseError):
-    status, type, title = 503, "unavailable", "A server that is needed is away"
+    status, type, title = 503, "unavailable", "Upstream unavailable"
 
 
 class DeadlineExceeded(PagePulseError):
-    status, type, title = 504, "deadline-exceeded", "A server that is needed was too slow"
+    status, type, title = 504, "deadline-exceeded", "Upstream timeout"
 
 
 class Problem(BaseModel):

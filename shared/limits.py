@@ -21,7 +21,7 @@ _SMALL = 16 * 1024
 _THROWN_AWAY = 8 * 1024 * 1024
 #: requests that begin in one turn of the loop: a few milliseconds
 _STARTS_PER_ITERATION = 4
-_BUSY = "The service has as much to do as it can; try again in a moment."
+_BUSY = "The service is at capacity; retry shortly."
 
 
 class LimitMiddleware:

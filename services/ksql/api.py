@@ -33,7 +33,7 @@ from shared.json import dumps
 _ERROR = {"content": {JSON: {"schema": KsqlErrorBody.model_json_schema()}}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The request or a statement of it cannot be run; ksqlDB's error document", **_ERROR},
-    404: {"description": "There is no such thing", "content": {JSON: _ERROR["content"][JSON], "text/html": {}}},
+    404: {"description": "Not found", "content": {JSON: _ERROR["content"][JSON], "text/html": {}}},
     406: {"description": "None of the formats in Accept can be had"},
     500: {"description": "What ksqlDB answers with 500 too, such as an empty body", **_ERROR},
     503: {"description": "The server does not answer requests yet, or cannot reach Kafka", **_ERROR},

@@ -35,7 +35,7 @@ class StatementRejected(UpstreamError):
 
 
 class TransientUpstreamError(UpstreamError):
-    type, title = "upstream-busy", "A server that is needed refused for now"
+    type, title = "upstream-busy", "Upstream refused, retry later"
 
 
 class StepFailed(UpstreamError):
