@@ -29,19 +29,18 @@ from benchmarks.brokers import brokers
 from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
 from services.generator.behaviour import Crowd
-from services.generator.broker import Kafka
-from services.generator.memory import calm_collector
-from services.generator.pacing import TokenBucket
+from services.generator.kafka import Kafka
 from services.generator.population import Population, user_names
-from services.generator.producer import Publisher
 from services.generator.profiles import Constant
-from services.generator.run import Run, Shape
+from services.generator.publisher import Publisher
+from services.generator.run import RateControl, Run
 from services.generator.schemas import StartRequest
 from services.generator.settings import Settings
 from services.generator.source import EventSource
 from services.generator.statistics import Statistics
 from services.generator.waves import NATURAL, Waves
 from shared import topics
+from shared.gc_tuning import tune_gc
 from shared.kafka import admin_client, end_offsets
 
 VIEWS: Final = "benchmark_views"
@@ -65,7 +64,7 @@ class Turn:
 
 async def main() -> None:
     options = parse()
-    calm_collector()
+    tune_gc()
     async with fresh_topics():
         result = await pacing() if options.pacing else await compare(options.turns, options.events)
     result["machine"] = machine()
@@ -188,9 +187,8 @@ async def prepared(rate: float, *, max_events: int | None = None, duration_s: fl
     await publisher.start()
     rng = np.random.default_rng()
     waves = Waves(request.sources, rng.spawn(1)[0], NATURAL)
-    shape = Shape(rate, Constant(kind="constant"), waves)
-    bucket = TokenBucket(shape.at, time.monotonic())
-    bucket.full_speed = shape.full_speed
+    constant = Constant(kind="constant")
+    control = RateControl(rate, constant, waves, rng, time.monotonic())
     crowd = Crowd(
         population=Population(np.arange(1, USERS + 1), skew=request.skew, rng=rng.spawn(1)[0]),
         waves=waves,
@@ -198,14 +196,14 @@ async def prepared(rate: float, *, max_events: int | None = None, duration_s: fl
         partitions=publisher.partitions,
         rng=rng,
         max_active=settings.max_active_sessions,
-        full_speed=shape.full_speed,
     )
-    return Run(shape, bucket, crowd, publisher, statistics, USERS, duration_s, max_events, rng)
+    return Run(control.bucket, control, constant, crowd, publisher, statistics, USERS, duration_s, max_events)
 
 
 def sample_size(source: EventSource) -> float:
     """Mean bytes of key and value."""
-    events = source.emit([i / 1_000 for i in range(2_000)], time.time_ns() // 1_000_000)
+    times = [i / 1_000 for i in range(2_000)]
+    events = source.emit(times, time.time_ns() // 1_000_000, at_full_speed=False)
     return sum(len(key) + len(value) for _, key, value in events) / len(events)
 
 

@@ -18,7 +18,7 @@ from benchmarks.chart import line_chart
 from benchmarks.document import PERFORMANCE, machine_line, table, write_section
 from benchmarks.generator import fresh_topics, prepared
 from benchmarks.harness import arguments, console, machine, report, write_json
-from services.generator.memory import calm_collector
+from shared.gc_tuning import tune_gc
 
 #: (seconds from the start, events per second)
 PLAN: Final = ((0.0, 1_000.0), (6.0, 10_000.0), (12.0, 3_000.0), (18.0, 20_000.0), (24.0, 500.0))
@@ -36,7 +36,7 @@ async def main() -> None:
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the chart here")
     parser.add_argument("--write-docs", action="store_true", help="put the result and the chart into docs/")
     options = parser.parse_args()
-    calm_collector()
+    tune_gc()
     async with fresh_topics():
         samples = await steer()
     arrivals = [arrival(samples, begin, rate) for begin, rate in PLAN[1:]]
@@ -89,7 +89,7 @@ async def steer() -> list[tuple[float, float, float]]:
         seen.append((t, run.statistics.acknowledged))
         then, earlier = next((s for s in seen if s[0] >= t - WINDOW_S - SAMPLE_S / 2), seen[0])
         if t > then:
-            samples.append((t, run.shape.rate, (run.statistics.acknowledged - earlier) / (t - then)))
+            samples.append((t, run.target_rate() or 0.0, (run.statistics.acknowledged - earlier) / (t - then)))
         await asyncio.sleep(SAMPLE_S)
     run.stop()
     await work

@@ -9,18 +9,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from services.generator.catalogue import describe_profiles
-from services.generator.runner import Runner
-from services.generator.schemas import ProfileRequest, Profiles, RateRequest, StartRequest, Status
+from services.generator.controller import Controller
+from services.generator.schemas import ProfileRequest, Profiles, RateRequest, StartRequest, Status, describe_profiles
 from shared.concurrency_limit import ConcurrencyLimit
 from shared.errors import problem_responses
 
 router = APIRouter(prefix="/generator", tags=["generator"])
 
 
-async def _runner(request: Request) -> Runner:
-    runner: Runner = request.app.state.runner
-    return runner
+async def _controller(request: Request) -> Controller:
+    controller: Controller = request.app.state.controller
+    return controller
 
 
 async def _place(request: Request) -> AsyncIterator[None]:
@@ -30,44 +29,44 @@ async def _place(request: Request) -> AsyncIterator[None]:
         yield
 
 
-Service = Annotated[Runner, Depends(_runner)]
+Service = Annotated[Controller, Depends(_controller)]
 #: a subscriber that takes nothing for so long is gone
 _READ_WITHIN_S = 30.0
 
 
 @router.post("/start", summary="Start generating", responses=problem_responses(400, 401, 404, 409, 502, 503, 504))
-async def start(body: StartRequest, runner: Service) -> Status:
-    return await runner.start(body)
+async def start(body: StartRequest, controller: Service) -> Status:
+    return await controller.start(body)
 
 
 @router.post("/stop", summary="Stop, and wait until every event is accounted for", responses=problem_responses(401))
-async def stop(runner: Service) -> Status:
-    return await runner.stop()
+async def stop(controller: Service) -> Status:
+    return await controller.stop()
 
 
 @router.put("/rate", summary="Change the rate while running", responses=problem_responses(400, 401, 409))
-async def rate(body: RateRequest, runner: Service) -> Status:
-    return runner.set_rate(body.rate)
+async def rate(body: RateRequest, controller: Service) -> Status:
+    return controller.set_rate(body.rate)
 
 
 @router.put("/profile", summary="Change the profile while running", responses=problem_responses(400, 401, 409))
-async def profile(body: ProfileRequest, runner: Service) -> Status:
-    return runner.set_profile(body.profile)
+async def profile(body: ProfileRequest, controller: Service) -> Status:
+    return controller.set_profile(body.profile)
 
 
 @router.post("/pause", summary="Make no events until resumed", responses=problem_responses(401, 409))
-async def pause(runner: Service) -> Status:
-    return runner.pause()
+async def pause(controller: Service) -> Status:
+    return controller.pause()
 
 
 @router.post("/resume", summary="Go on after a pause", responses=problem_responses(401, 409))
-async def resume(runner: Service) -> Status:
-    return runner.resume()
+async def resume(controller: Service) -> Status:
+    return controller.resume()
 
 
 @router.get("/status", summary="State, rates and counts", responses=problem_responses(401))
-async def status(runner: Service) -> Status:
-    return runner.status()
+async def status(controller: Service) -> Status:
+    return controller.status()
 
 
 @router.get("/profiles", summary="The profiles and their fields", responses=problem_responses(401))
@@ -83,14 +82,14 @@ async def profiles() -> Profiles:
     responses=problem_responses(401, 429) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def events(
-    runner: Service,
+    controller: Service,
     interval_s: Annotated[float, Query(ge=0.1, le=60, description="Seconds between two events")] = 1.0,
     count: Annotated[int | None, Query(ge=1, le=100_000, description="End after this many; without it never")] = None,
 ) -> EventSourceResponse:
     async def stream() -> AsyncIterator[ServerSentEvent]:
         sent = 0
         while True:
-            yield ServerSentEvent(data=runner.status().model_dump_json(), event="status")
+            yield ServerSentEvent(data=controller.status().model_dump_json(), event="status")
             sent += 1
             if count is not None and sent >= count:
                 return

@@ -9,12 +9,12 @@ import httpx
 from fastapi import FastAPI
 
 from services.generator.api import router
-from services.generator.broker import Broker, Kafka
-from services.generator.memory import calm_collector
+from services.generator.controller import Controller
+from services.generator.kafka import Broker, Kafka
 from services.generator.metrics import GeneratorCollector
-from services.generator.runner import Runner
 from services.generator.settings import Settings
 from shared.concurrency_limit import ConcurrencyLimit
+from shared.gc_tuning import tune_gc
 from shared.http import call, create_client
 from shared.web import create_service_app
 
@@ -31,15 +31,15 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with create_client(settings.seeder_url, token=settings.api_token, transport=seeder_transport) as seeder:
-            runner = Runner(settings, seeder, kafka)
+            controller = Controller(settings, seeder, kafka)
             app.state.subscribers = ConcurrencyLimit(settings.max_subscribers, "subscribers")
-            app.state.runner, app.state.seeder, app.state.broker = runner, seeder, kafka
-            app.state.registry.register(GeneratorCollector(runner))
-            calm_collector()
+            app.state.controller, app.state.seeder, app.state.broker = controller, seeder, kafka
+            app.state.registry.register(GeneratorCollector(controller))
+            tune_gc()
             try:
                 yield
             finally:
-                await runner.aclose()
+                await controller.aclose()
 
     return create_service_app(
         name="generator",

@@ -19,7 +19,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.generator.faults import Faults, damaged
 from services.generator.population import Population, user_name
 from services.generator.session_ids import session_ids
 from services.generator.source import Event, Made
@@ -44,6 +43,29 @@ _BLOCK: Final = 8192
 _RECENT: Final = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Shares of events that are late (by up to ``late_max_s`` seconds), sent twice, or not readable."""
+
+    late: float = 0.0
+    late_max_s: float = 60.0
+    duplicate: float = 0.0
+    malformed: float = 0.0
+
+    @property
+    def any(self) -> bool:
+        return self.late + self.duplicate + self.malformed > 0
+
+
+def damaged(value: bytes, how: float) -> bytes:
+    """A value that no reader of the topic can take: cut off, no JSON at all, or a text where a number must be."""
+    if how < 1 / 3:
+        return value[: len(value) // 2]
+    if how < 2 / 3:
+        return b"not a page view"
+    return value.replace(b'"user_id":', b'"user_id":"unknown ', 1).replace(b',"source"', b'","source"', 1)
+
+
 @dataclass(slots=True)
 class _Visit:
     key: bytes
@@ -64,7 +86,6 @@ class Crowd:
     rng: np.random.Generator
     faults: Faults = field(default_factory=Faults)
     max_active: int = 20_000
-    full_speed: bool = False
     made: Made = field(default_factory=Made)
 
     _hurried: list[_Visit] = field(default_factory=list)
@@ -93,10 +114,10 @@ class Crowd:
         self.population = self.population.renewed(user_ids)
         self._users = self.population.draws()
 
-    def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
+    def emit(self, times: Sequence[float], now_ms: int, *, at_full_speed: bool = False) -> list[Event]:
         if self.faults.any:
             return [self._with_faults(t, now_ms) for t in times]
-        if self.full_speed:
+        if at_full_speed:
             return self._hurry(times, now_ms)
         return self._make(times, now_ms, b"%d}" % now_ms)
 

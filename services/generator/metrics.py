@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from services.generator.runner import Runner
+from services.generator.controller import Controller
 from services.generator.schemas import State
 from services.generator.statistics import LATENCY_BUCKETS
 
@@ -17,11 +17,11 @@ _PREFIX = "pagepulse_generator"
 
 
 class GeneratorCollector(Collector):
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
 
     def collect(self) -> Iterator[Metric]:
-        state, run = self._runner.state, self._runner.run
+        state, run = self._controller.state, self._controller.run
         states = GaugeMetricFamily(f"{_PREFIX}_state", "1 for the state that the generator is in", labels=["state"])
         for name in State:
             states.add_metric([name], float(name is state))

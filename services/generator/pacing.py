@@ -8,6 +8,7 @@ time stands still (``slipped_s``) instead of piling up a debt that would be paid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import Final, Protocol
 
 import numpy as np
@@ -26,7 +27,10 @@ _ROUNDING: Final = 1e-9
 
 class Pacer(Protocol):
     slipped_s: float
-    full_speed: bool
+
+    @property
+    def full_speed(self) -> bool:
+        """Whether events are due as fast as they can be made."""
 
     @property
     def exhausted(self) -> bool:
@@ -43,14 +47,13 @@ class Pacer(Protocol):
 
 
 class TokenBucket:
-    """Paces by a rate that may change. ``rate_at`` gives events per second at a run time; ``full_speed`` knows no pause.
+    """Paces by a rate that may change. ``rate_at`` gives events per second at a run time; infinity is full speed.
 
     ``gaps`` are the tokens that each event costs: 1 by default, exponential ones with mean 1 for a Poisson process.
     """
 
     def __init__(self, rate_at: Callable[[float], float], now: float, gaps: Iterator[float] | None = None) -> None:
         self.rate_at = rate_at
-        self.full_speed = False
         self.slipped_s = 0.0
         self._gaps = gaps
         self._cost = next(gaps) if gaps else 1.0
@@ -59,6 +62,10 @@ class TokenBucket:
         self._tokens = 0.0
         self._due: list[float] = []
         self._fast = 0.0
+
+    @property
+    def full_speed(self) -> bool:
+        return self.rate_at(self.position) == inf
 
     @property
     def exhausted(self) -> bool:
@@ -132,7 +139,6 @@ class Timetable:
 
     def __init__(self, times: Sequence[float], now: float, *, speed: float = 1.0, loop: bool = False) -> None:
         self.slipped_s = 0.0
-        self.full_speed = False
         self._times = times
         self._speed = speed
         self._loop = loop
@@ -142,6 +148,10 @@ class Timetable:
         #: a second of silence between two rounds
         self._length = times[-1] + 1.0
         self._paused_at = now
+
+    @property
+    def full_speed(self) -> bool:
+        return False
 
     @property
     def exhausted(self) -> bool:

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from itertools import chain, repeat
+from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from services.generator.waves import WaveLengths
 
 MAX_RATE = 1_000_000.0
+#: random gaps drawn at a time
+_GAPS = 4096
 
 
 def _a_number(value: object) -> object:
@@ -33,6 +38,13 @@ Seconds = Annotated[Number, Field(gt=0, le=604_800)]
 class _Profile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    #: whether a rate of 0 means full speed; with any other profile it means a start from nothing
+    is_constant: ClassVar[bool] = False
+
+    def gaps(self, rng: np.random.Generator) -> Iterator[float] | None:
+        """The tokens that each event costs (mean 1), where the gaps between events are irregular."""
+        return None
+
     def rate_at(self, t: float, rate: float) -> float:
         """Events per second at ``t``."""
         return rate
@@ -46,6 +58,7 @@ class Constant(_Profile):
     """The rate as it is."""
 
     kind: Literal["constant"]
+    is_constant: ClassVar[bool] = True
 
 
 class Ramp(_Profile):
@@ -102,6 +115,9 @@ class Poisson(_Profile):
     """The rate on average, with the irregular gaps of independent people (exponential)."""
 
     kind: Literal["poisson"]
+
+    def gaps(self, rng: np.random.Generator) -> Iterator[float]:
+        return chain.from_iterable(rng.exponential(1.0, _GAPS).tolist() for _ in repeat(None))
 
 
 class Bursts(_Profile):

@@ -78,10 +78,9 @@ class Player:
     recording: Recording
     partitions: int
     made: Made = field(default_factory=Made)
-    full_speed: bool = False
     _next: int = 0
 
-    def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
+    def emit(self, times: Sequence[float], now_ms: int, *, at_full_speed: bool = False) -> list[Event]:
         return [self._event(now_ms) for _ in times]
 
     def _event(self, now_ms: int) -> Event:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from typing import Final
 
 import numpy as np
 
 from services.generator.pacing import Pacer, TokenBucket
-from services.generator.producer import Publisher
-from services.generator.profiles import Constant, Poisson, Profile
+from services.generator.profiles import LiveProfile, Profile
+from services.generator.publisher import Publisher
 from services.generator.source import EventSource
 from services.generator.statistics import Statistics
 from services.generator.waves import Waves
+from shared.errors import Conflict
 
 #: events made in one go before others get their turn on the loop (about 10 ms)
 _CHUNK: Final = 5_000
-_GAPS: Final = 4096
 #: how long to wait for Kafka before looking whether the run shall end
 _PATIENCE_S: Final = 0.1
 #: more than what adding floating-point seconds can lose, less than anyone can notice
@@ -28,38 +29,55 @@ _ROUNDING_S: Final = 1e-6
 
 
 @dataclass(slots=True)
-class Shape:
-    """The rate over time: what was asked for, bent by the profile, and by the waves where the profile has its own."""
+class RateControl:
+    """The rate over time: what was asked for, shaped by the profile, and by the waves where the profile has its own.
+
+    ``now`` is the start of the run in monotonic seconds.
+    """
 
     rate: float
-    profile: Profile
+    profile: LiveProfile
     waves: Waves
-    began: float = 0.0
+    rng: np.random.Generator
+    now: InitVar[float]
+    bucket: TokenBucket = field(init=False)
+    _began: float = 0.0
 
-    @property
-    def full_speed(self) -> bool:
-        """Whether there is no rate to keep: only Kafka sets the pace."""
-        return self.rate == 0 and isinstance(self.profile, Constant)
+    def __post_init__(self, now: float) -> None:
+        self.bucket = TokenBucket(self.at, now, self.profile.gaps(self.rng))
 
     def at(self, t: float) -> float:
-        """Events per second at run time ``t``."""
-        rate = self.profile.rate_at(t - self.began, self.rate)
+        """Events per second at run time ``t``; infinity at full speed, where only Kafka sets the pace."""
+        if self.rate == 0 and self.profile.is_constant:
+            return inf
+        rate = self.profile.rate_at(t - self._began, self.rate)
         return rate if self.profile.waves() is None else rate * self.waves.at(t).share
+
+    def set_profile(self, profile: LiveProfile) -> None:
+        """The profile begins at the run's present time."""
+        self.profile, self._began = profile, self.bucket.position
+        self.bucket.set_gaps(profile.gaps(self.rng))
+
+    def target_rate(self) -> float:
+        """Events per second now; 0 at full speed, as in a request."""
+        rate = self.at(self.bucket.position)
+        return 0.0 if rate == inf else rate
 
 
 @dataclass(slots=True)
 class Run:
     """A run and all that belongs to it. ``work`` ends by itself at ``duration_s``, ``max_events`` or the recording's end."""
 
-    shape: Shape
     pacer: Pacer
+    #: None where a recording sets the pace
+    control: RateControl | None
+    profile: Profile
     source: EventSource
     publisher: Publisher
     statistics: Statistics
     population: int
     duration_s: float | None
     max_events: int | None
-    rng: np.random.Generator
     clock: Callable[[], float] = time.monotonic
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,7 +106,7 @@ class Run:
             times = () if over and self.pacer.full_speed else self.pacer.take(min(now, end), allowed)
             if times:
                 now_ms = time.time_ns() // 1_000_000
-                self.publisher.put(self.source.emit(times, now_ms), now_ms)
+                self.publisher.put(self.source.emit(times, now_ms, at_full_speed=self.pacer.full_speed), now_ms)
                 await asyncio.sleep(0)
             elif over or allowed == 0 or self.pacer.exhausted:
                 return
@@ -110,25 +128,24 @@ class Run:
         self._changed.set()
 
     def set_rate(self, rate: float) -> None:
-        """From now on; what is owed at the old rate up to this moment stays owed."""
-        self.shape.rate = rate
-        self._apply()
+        """From now on; what is owed at the old rate up to this moment stays owed. Raises Conflict during a replay."""
+        self._steered().rate = rate
+        self._changed.set()
 
-    def set_profile(self, profile: Profile) -> None:
-        self.shape.profile = profile
-        if isinstance(self.pacer, TokenBucket):
-            self.shape.began = self.pacer.position
-            self.pacer.set_gaps(exponential(self.rng) if isinstance(profile, Poisson) else None)
-        self._apply()
+    def set_profile(self, profile: LiveProfile) -> None:
+        """From now on. Raises Conflict during a replay."""
+        self._steered().set_profile(profile)
+        self.profile = profile
+        self._changed.set()
 
     def target_rate(self) -> float | None:
         """Events per second now; 0 at full speed; None where a recording sets the pace."""
-        return self.shape.at(self.pacer.position) if isinstance(self.pacer, TokenBucket) else None
+        return None if self.control is None else self.control.target_rate()
 
-    def _apply(self) -> None:
-        if isinstance(self.pacer, TokenBucket):
-            self.pacer.full_speed = self.source.full_speed = self.shape.full_speed
-        self._changed.set()
+    def _steered(self) -> RateControl:
+        if self.control is None:
+            raise Conflict("A recording is replayed and sets the pace: stop it, then start with another profile.")
+        return self.control
 
     def _end(self) -> float:
         """The moment at which ``duration_s`` of working time are over."""
@@ -147,9 +164,3 @@ class Run:
         except TimeoutError:
             return
         self._changed.clear()
-
-
-def exponential(rng: np.random.Generator) -> Iterator[float]:
-    """Endless exponential numbers with mean 1."""
-    while True:
-        yield from rng.exponential(size=_GAPS).tolist()

@@ -1,14 +1,15 @@
-"""What goes over the wire."""
+"""Requests and answers of the generator's API."""
 
 from __future__ import annotations
 
+import inspect
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
-from services.generator.profiles import MAX_RATE, WHOLE, LiveProfile, Number, Profile
+from services.generator.profiles import ALL, MAX_RATE, WHOLE, LiveProfile, Number, Profile
 from shared.events import Device, Source
 
 #: below this a rate is a mistake, not a load
@@ -168,3 +169,17 @@ class ProfileDescription(BaseModel):
 
 class Profiles(BaseModel):
     profiles: list[ProfileDescription]
+
+
+def describe_profiles() -> Profiles:
+    """Every profile with the JSON schema of its fields, from their own definitions."""
+    return Profiles(
+        profiles=[
+            ProfileDescription(
+                kind=profile.model_fields["kind"].annotation.__args__[0],  # type: ignore[union-attr]
+                summary=inspect.getdoc(profile) or "",
+                parameters=profile.model_json_schema(),
+            )
+            for profile in ALL
+        ]
+    )

@@ -14,11 +14,12 @@ class EventSource(Protocol):
     """Makes events for the times that the pacer gives."""
 
     made: Made
-    #: whether events are wanted as fast as possible, so that no pause can be kept
-    full_speed: bool
 
-    def emit(self, times: Sequence[float], now_ms: int) -> list[Event]:
-        """One event per entry of ``times`` (rising, seconds of the run), stamped ``now_ms`` (milliseconds since the epoch)."""
+    def emit(self, times: Sequence[float], now_ms: int, *, at_full_speed: bool) -> list[Event]:
+        """One event per entry of ``times`` (rising, seconds of the run), stamped ``now_ms`` (milliseconds since the epoch).
+
+        ``at_full_speed``: events are wanted as fast as possible, so that pauses between views cannot be kept.
+        """
 
 
 @dataclass(slots=True)

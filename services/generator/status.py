@@ -45,7 +45,7 @@ def status_of(state: State, run: Run | None) -> Status:
         ack_latency_ms=Latency(p50=percentiles.p50, p95=percentiles.p95, p99=percentiles.p99),
         made=MadeEvents.model_validate(run.source.made),
         users=run.population,
-        profile=None if state is State.STOPPED else run.shape.profile.model_dump(mode="json"),
+        profile=None if state is State.STOPPED else run.profile.model_dump(mode="json"),
         started_at=run.started_at,
         uptime_s=round(statistics.uptime_s, 3),
         last_error=statistics.last_error,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -14,6 +13,7 @@ from hypercorn.config import Config
 
 from services.ksql.app import create_app, thread_runtime
 from services.ksql.settings import Settings
+from shared.gc_tuning import tune_gc
 from shared.logging import configure_logging
 
 
@@ -21,15 +21,8 @@ def main() -> None:
     """Runs until SIGTERM or SIGINT; exits with 1 if the engine ended by an error, so that a supervisor starts it anew."""
     settings = Settings()
     configure_logging("ksql", settings.log_level, settings.log_format)
-    _calm_collector()
+    tune_gc()
     sys.exit(uvloop.run(_serve(settings)))
-
-
-def _calm_collector() -> None:
-    """Records come by the hundred thousand and make no cycles: Python looks for cycles less often, and never at what is here now."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 async def _serve(settings: Settings) -> int:

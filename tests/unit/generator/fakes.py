@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from aiokafka.errors import KafkaConnectionError, ProducerClosed
 
-from services.generator.broker import Producer
+from services.generator.kafka import Producer
 from services.generator.settings import Settings
 from shared.errors import Unavailable
 from shared.json import loads

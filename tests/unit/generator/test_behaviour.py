@@ -5,8 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from services.generator.behaviour import MEAN_VIEWS, Crowd
-from services.generator.faults import Faults
+from services.generator.behaviour import MEAN_VIEWS, Crowd, Faults
 from services.generator.population import Population, user_name
 from services.generator.source import Event
 from services.generator.waves import NATURAL, Waves
@@ -116,11 +115,10 @@ def test_no_more_people_are_online_than_allowed() -> None:
 
 def test_full_speed_keeps_the_chain_the_mix_and_the_seed() -> None:
     one, two = crowd(3), crowd(3)
-    one.full_speed = two.full_speed = True
     times = [i / 100_000 for i in range(60_000)]
-    events = one.emit(times, NOW_MS)
+    events = one.emit(times, NOW_MS, at_full_speed=True)
 
-    assert events == two.emit(times, NOW_MS)
+    assert events == two.emit(times, NOW_MS, at_full_speed=True)
     sessions: set[bytes] = set()
     for lane, key, _ in events:
         if lane >= P:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import repeat
+from math import inf
 
 import numpy as np
 import pytest
@@ -8,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.generator.pacing import MAX_LAG_S, STEP_S, Timetable, TokenBucket
-from services.generator.profiles import Ramp, Sine
-from services.generator.run import exponential
+from services.generator.profiles import Poisson, Ramp, Sine
 
 
 def drive(bucket: TokenBucket, until: float, tick: float, *, now: float = 0.0) -> list[float]:
@@ -98,7 +98,7 @@ def test_a_whole_day_of_the_sine_averages_the_rate() -> None:
 
 
 def test_poisson_gaps_are_irregular_and_right_on_average() -> None:
-    bucket = TokenBucket(lambda _: 500.0, 0.0, exponential(np.random.default_rng(3)))
+    bucket = TokenBucket(lambda _: 500.0, 0.0, Poisson(kind="poisson").gaps(np.random.default_rng(3)))
 
     taken = drive(bucket, 60.0, 0.01)
     gaps = np.diff(taken)
@@ -116,13 +116,13 @@ def test_waits_are_short_enough_to_be_exact_and_long_enough_to_be_idle() -> None
 
 
 def test_full_speed_gives_what_is_asked_for_and_then_paces_again() -> None:
-    bucket = TokenBucket(lambda _: 100.0, 0.0)
-    bucket.full_speed = True
+    rate = inf
+    bucket = TokenBucket(lambda _: rate, 0.0)
     fast = [*bucket.take(0.0, 2_000), *bucket.take(0.001, 2_000)]
     assert len(fast) == 4_000
     assert fast == sorted(fast)
 
-    bucket.full_speed = False
+    rate = 100.0
     bucket.resume(5.0)
     paced = drive(bucket, 6.0, 0.01, now=5.0)
     assert len(paced) == pytest.approx(100, abs=2)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from services.generator.catalogue import describe_profiles
 from services.generator.profiles import ALL, Profile, Spike, Step
+from services.generator.schemas import describe_profiles
 
 
 def test_steps_go_up_and_stay() -> None:

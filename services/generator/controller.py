@@ -11,20 +11,17 @@ from typing import Final
 import httpx
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from services.generator import replay
-from services.generator.behaviour import Crowd
-from services.generator.broker import Broker
-from services.generator.faults import Faults
-from services.generator.pacing import Pacer, Timetable, TokenBucket
+from services.generator.behaviour import Crowd, Faults
+from services.generator.kafka import Broker
+from services.generator.pacing import Timetable
 from services.generator.population import Population, fetch_user_ids, user_names
-from services.generator.producer import Publisher
-from services.generator.profiles import Constant, Poisson, Profile, Replay
-from services.generator.run import Run, Shape, exponential
+from services.generator.profiles import Constant, LiveProfile, Replay
+from services.generator.publisher import Publisher
+from services.generator.run import RateControl, Run
 from services.generator.schemas import StartRequest, State, Status
 from services.generator.settings import Settings
-from services.generator.source import EventSource
 from services.generator.statistics import Statistics
 from services.generator.status import status_of
 from services.generator.waves import NATURAL, Waves
@@ -50,7 +47,7 @@ class _Streams:
         return cls(*np.random.default_rng(seed).spawn(4))
 
 
-class Runner:
+class Controller:
     """What the API steers."""
 
     def __init__(
@@ -91,14 +88,14 @@ class Runner:
                     f"The generator is {self._state}: change its rate with PUT /generator/rate, or stop it first.",
                     current_status=self.status().model_dump(mode="json"),
                 )
-            run = await self._prepare(request)
+            run, crowd = await self._prepare(request)
             self.run = run
             self._state = State.RUNNING
             self._ended.clear()
             run.begin()
             self._tasks.start(self._drive(run), "run")
-            if isinstance(run.source, Crowd) and request.seed is None:
-                self._tasks.start(self._refresh(run, run.source, request), "population")
+            if crowd is not None:
+                self._tasks.start(self._refresh(run, crowd, request), "population")
             _log.info("started", rate=request.rate, users=run.population)
             return self.status()
 
@@ -126,17 +123,12 @@ class Runner:
 
     def set_rate(self, rate: float) -> Status:
         """Raises ``Conflict`` if nothing runs, or a recording sets the pace."""
-        run = self._running()
-        if isinstance(run.shape.profile, Replay):
-            raise Conflict("A recording is replayed: it sets the pace.")
-        run.set_rate(rate)
+        self._running().set_rate(rate)
         return self.status()
 
-    def set_profile(self, profile: Profile) -> Status:
-        run = self._running()
-        if isinstance(run.shape.profile, Replay):
-            raise Conflict("A recording is replayed: stop, then start with another profile.")
-        run.set_profile(profile)
+    def set_profile(self, profile: LiveProfile) -> Status:
+        """Raises ``Conflict`` if nothing runs, or a recording sets the pace."""
+        self._running().set_profile(profile)
         return self.status()
 
     async def aclose(self) -> None:
@@ -183,51 +175,22 @@ class Runner:
             crowd.replace_population(ids)
             run.population = len(ids)
 
-    async def _prepare(self, request: StartRequest) -> Run:
+    async def _prepare(self, request: StartRequest) -> tuple[Run, Crowd | None]:
+        """The run, and its crowd if that is to follow the seeder's users: with a seed, the same users browse to the end."""
         profile = request.profile or Constant(kind="constant")
+        if isinstance(profile, Replay):
+            return await self._prepare_replay(request, profile), None
         streams = _Streams.of(request.seed)
-        recording = await replay.load(self._settings.recordings, profile) if isinstance(profile, Replay) else None
-        ids = None if recording else await fetch_user_ids(self._seeder, request.users)
+        ids = await fetch_user_ids(self._seeder, request.users)
         await asyncio.to_thread(user_names)
-        statistics = Statistics(self._clock)
-        publisher = Publisher(self._settings, self._broker, statistics)
-        await publisher.start()
-
+        statistics, publisher = await self._connect()
         waves = Waves(request.sources, streams.waves, profile.waves() or (NATURAL if request.waves else None))
-        shape = Shape(request.rate, profile, waves)
-        now = self._clock()
-        pacer: Pacer
-        source: EventSource
-        if recording is not None and isinstance(profile, Replay):
-            pacer = Timetable(recording.times, now, speed=profile.speed, loop=profile.loop)
-            source = replay.Player(recording, publisher.partitions)
-        else:
-            assert ids is not None  # noqa: S101 - read above
-            gaps = exponential(streams.gaps) if isinstance(profile, Poisson) else None
-            bucket = TokenBucket(shape.at, now, gaps)
-            bucket.full_speed = shape.full_speed
-            pacer, source = bucket, self._crowd(request, streams, ids, shape, publisher.partitions)
-        return Run(
-            shape=shape,
-            pacer=pacer,
-            source=source,
-            publisher=publisher,
-            statistics=statistics,
-            population=0 if ids is None else len(ids),
-            duration_s=request.duration_s,
-            max_events=request.max_events,
-            rng=streams.gaps,
-            clock=self._clock,
-        )
-
-    def _crowd(
-        self, request: StartRequest, streams: _Streams, ids: NDArray[np.int64], shape: Shape, partitions: int
-    ) -> Crowd:
-        return Crowd(
+        control = RateControl(request.rate, profile, waves, streams.gaps, self._clock())
+        crowd = Crowd(
             population=Population(ids, skew=request.skew, rng=streams.people),
-            waves=shape.waves,
+            waves=waves,
             devices=request.devices,
-            partitions=partitions,
+            partitions=publisher.partitions,
             rng=streams.behaviour,
             faults=Faults(
                 late=request.late_fraction,
@@ -236,5 +199,39 @@ class Runner:
                 malformed=request.malformed_fraction,
             ),
             max_active=self._settings.max_active_sessions,
-            full_speed=shape.full_speed,
         )
+        run = Run(
+            pacer=control.bucket,
+            control=control,
+            profile=profile,
+            source=crowd,
+            publisher=publisher,
+            statistics=statistics,
+            population=len(ids),
+            duration_s=request.duration_s,
+            max_events=request.max_events,
+            clock=self._clock,
+        )
+        return run, crowd if request.seed is None else None
+
+    async def _prepare_replay(self, request: StartRequest, profile: Replay) -> Run:
+        recording = await replay.load(self._settings.recordings, profile)
+        statistics, publisher = await self._connect()
+        return Run(
+            pacer=Timetable(recording.times, self._clock(), speed=profile.speed, loop=profile.loop),
+            control=None,
+            profile=profile,
+            source=replay.Player(recording, publisher.partitions),
+            publisher=publisher,
+            statistics=statistics,
+            population=0,
+            duration_s=request.duration_s,
+            max_events=request.max_events,
+            clock=self._clock,
+        )
+
+    async def _connect(self) -> tuple[Statistics, Publisher]:
+        statistics = Statistics(self._clock)
+        publisher = Publisher(self._settings, self._broker, statistics)
+        await publisher.start()
+        return statistics, publisher

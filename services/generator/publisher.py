@@ -15,7 +15,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
-from services.generator.broker import Broker, Producer
+from services.generator.kafka import Broker, Producer
 from services.generator.settings import Settings
 from services.generator.source import Event
 from services.generator.statistics import Statistics
