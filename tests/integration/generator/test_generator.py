@@ -23,6 +23,7 @@ from shared.kafka import admin_client, partition_for
 from shared.topics import PARTITIONS, REPLICATION_FACTOR
 from tests.integration.recompute import Raw
 from tests.integration.sources import read_topic
+from tests.patience import STEP_S
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -63,7 +64,7 @@ async def generator(stack: Stack, **more: Any) -> AsyncIterator[Running]:
         app = create_app(settings)
         try:
             async with (
-                LifespanManager(app, shutdown_timeout=30),
+                LifespanManager(app, startup_timeout=STEP_S, shutdown_timeout=STEP_S),
                 httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
             ):
                 assert (await client.get("/readyz")).json()["ready"]

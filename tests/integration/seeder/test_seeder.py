@@ -19,6 +19,7 @@ from services.seeder.app import create_app
 from services.seeder.settings import Settings
 from shared.kafka import end_offsets
 from shared.topics import USERS
+from tests.patience import STEP_S
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -39,7 +40,7 @@ async def seeder(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(configured)
     try:
         async with (
-            LifespanManager(app),
+            LifespanManager(app, startup_timeout=STEP_S, shutdown_timeout=STEP_S),
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", timeout=60) as client,
         ):
             yield client

@@ -16,6 +16,7 @@ from services.provisioner.service import Provisioner
 from services.provisioner.status import Overall
 from shared.errors import Unavailable
 from shared.tasks import TaskSet
+from tests.patience import eventually
 from tests.unit.provisioner.fake_ksql import refusal
 from tests.unit.provisioner.world import World
 
@@ -317,9 +318,7 @@ async def test_queries_and_tables_tell_how_much_they_hand_on(provisioner: Provis
         rates["tumbling"] = found
         return None not in found
 
-    async with asyncio.timeout(10):
-        while not await told():
-            await asyncio.sleep(0.05)  # a rate needs two looks with half a second between them
+    await eventually(told, "a rate, which needs two looks with half a second between them", every_s=0.05)
     written, taken_in = rates["tumbling"]
     assert written > 0
     assert taken_in > 0

@@ -20,12 +20,16 @@ from services.provisioner.pipeline import Servers
 from services.provisioner.settings import Settings
 from shared.errors import Unavailable
 from shared.http import create_client
+from tests.patience import STEP_S
 from tests.unit.provisioner.fake_ksql import FakeKsql
 
 Json = dict[str, Any]
 
 FAST = timedelta(milliseconds=5)
-PATIENCE = timedelta(seconds=2)
+#: with what must come
+PATIENCE = timedelta(seconds=STEP_S)
+#: with what never comes
+IMPATIENCE = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,15 +268,15 @@ def _table(names: list[str], rows: list[list[Any]]) -> Json:
 
 
 class World:
-    """All four, and real clients in front of them."""
+    """All four, and real clients in front of them, whose ``patience`` it is."""
 
-    def __init__(self) -> None:
-        self.settings = Settings(poll_interval=FAST, step_timeout=PATIENCE, status_max_age=timedelta(0))
+    def __init__(self, patience: timedelta = PATIENCE) -> None:
+        self.settings = Settings(poll_interval=FAST, step_timeout=patience, status_max_age=timedelta(0))
         self.kafka = FakeKafka()
         self.connect = FakeConnect()
         self.pinot = FakePinot(self.kafka)
         self.ksql = FakeKsql(self._make_topic)
-        waiting = {"patience": PATIENCE, "poll_interval": FAST}
+        waiting = {"patience": patience, "poll_interval": FAST}
         controller, broker = _client("pinot:9000", self.pinot), _client("pinot:8099", self.pinot)
         self.servers = Servers(
             kafka=self.kafka,
