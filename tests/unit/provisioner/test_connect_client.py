@@ -27,7 +27,10 @@ async def test_put_is_done_only_when_connector_and_tasks_run(world: World) -> No
 
 
 async def test_a_connector_whose_task_failed_does_not_run(impatient_world: World) -> None:
-    impatient_world.connect.tasks, impatient_world.connect.trace = ["RUNNING", "FAILED"], "java.net.ConnectException: refused\n\tat x"
+    impatient_world.connect.tasks, impatient_world.connect.trace = (
+        ["RUNNING", "FAILED"],
+        "java.net.ConnectException: refused\n\tat x",
+    )
     with pytest.raises(NotReadyInTime, match=r"FAILED: java.net.ConnectException: refused$"):
         await impatient_world.servers.connect.put_config("c", CONFIG)
 

@@ -111,5 +111,5 @@ async def test_rows_that_were_replaced_are_counted_too() -> None:
         return httpx.Response(200, json={"resultTable": table})
 
     async with create_client("http://pinot", transport=httpx.MockTransport(broker)) as http:
-        client = PinotClient(http, http, patience=PATIENCE, poll_interval=FAST)
+        client = PinotClient(http, http, patience=PATIENCE, poll_interval=FAST, notice_interval=FAST)
         assert await client.rows_taken_in("pageview_tumbling") == 700

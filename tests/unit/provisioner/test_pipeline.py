@@ -268,6 +268,15 @@ async def test_teardown_keeps_records_and_the_connectors_position(provisioner: P
     assert (await provisioner.status()).overall is Overall.READY
 
 
+async def test_a_table_that_somebody_has_just_deleted_is_made_anew_when_its_server_has_noticed(world: World) -> None:
+    async with TaskSet() as tasks:
+        provisioner = Provisioner(world.settings, world.servers, tasks)
+        await apply(provisioner)
+        world.pinot(httpx.Request("DELETE", "http://pinot/tables/pageview_session"))
+        await apply(provisioner)
+        assert (await provisioner.status()).overall is Overall.READY
+
+
 async def test_teardown_with_topics_leaves_nothing_and_forgets_the_position(
     provisioner: Provisioner, world: World
 ) -> None:
