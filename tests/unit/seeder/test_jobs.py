@@ -79,7 +79,7 @@ async def test_cancelling_an_ended_job_changes_nothing() -> None:
 
 async def test_progress_tells_the_pace_and_the_end() -> None:
     job = Job(JobKind.SEED, total=200)
-    assert job.eta_s is None
+    assert (job.done, job.eta_s) == (0, None)
     job.done = 100
     await asyncio.sleep(0.02)
 
