@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.ports import PortName, Ports
+from tests.patience import STACK_S, WORK_S
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -59,7 +60,7 @@ class Stack:
         return dict(json.loads(done.stdout))
 
 
-def pagepulse(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def pagepulse(*arguments: str, timeout: float = WORK_S) -> subprocess.CompletedProcess[str]:
     """Runs the CLI; does not raise on a non-zero exit."""
     command = [sys.executable, "-m", "deploy.local", *arguments]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160"}
@@ -75,15 +76,15 @@ def start(directory: Path, offset: int = PORT_OFFSET) -> Stack:
         RuntimeError: a component did not come up; the message is what the command said.
     """
     arguments = ("--detach", "--dir", str(directory), "--port-offset", str(offset), "--users", "1000")
-    done = pagepulse("up", *arguments, timeout=900)
+    done = pagepulse("up", *arguments, timeout=STACK_S)
     if done.returncode != 0:
-        pagepulse("down", "--dir", str(directory), timeout=120)
+        pagepulse("down", "--dir", str(directory), timeout=STACK_S)
         raise RuntimeError(f"pagepulse up failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")
     return Stack(directory, offset)
 
 
 def stop(stack: Stack) -> None:
     """Stops every process of the stack."""
-    done = pagepulse("down", "--dir", str(stack.directory), timeout=180)
+    done = pagepulse("down", "--dir", str(stack.directory), timeout=STACK_S)
     if done.returncode != 0:
         raise RuntimeError(f"pagepulse down failed ({done.returncode}):\n{done.stdout}\n{done.stderr}")

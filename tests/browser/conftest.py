@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.driving import ARGUMENTS, CHROMIUM, Visit, eventually, visit
 from tests.browser.system import TABLES, complete, rows, start
+from tests.patience import STEP_S
 from tests.stack import Stack
 
 
@@ -37,10 +38,10 @@ def flowing(stack: Stack) -> Iterator[None]:
     """The generator runs, every table has rows and a minute is over; afterwards it is stopped."""
     start(stack)
     for table in TABLES:
-        eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}", within_s=90)  # type: ignore[misc]
-    eventually(lambda: complete(stack), "a complete minute", within_s=90)
+        eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}")  # type: ignore[misc]
+    eventually(lambda: complete(stack), "a complete minute")
     yield
-    httpx.post(f"{stack.url('generator')}/generator/stop", timeout=30)
+    httpx.post(f"{stack.url('generator')}/generator/stop", timeout=STEP_S)
 
 
 @pytest.fixture

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
+
+from tests.patience import STEP_S, eventually_blocking
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -25,8 +26,11 @@ ARGUMENTS = [
 ]
 #: page -> the charts on it
 PAGES = {"Overview": 3, "Audience": 5, "Sources": 3, "Engagement": 2, "Pipeline": 0, "Controls": 1}
-#: a page is drawn within this, also while everything else on the machine is busy
-PATIENCE_MS = 30_000
+#: whatever the browser waits for: an element, a click that can be made, a page that is drawn
+PATIENCE_MS = STEP_S * 1_000
+expect.set_options(timeout=PATIENCE_MS)
+#: what every test of a page waits with
+eventually = eventually_blocking
 
 #: Streamlit looks for itself below the address it was opened with before it looks at the root
 _PROBE = re.compile(r"/_stcore/(health|host-config)$")
@@ -66,15 +70,15 @@ class Visit:
                 collapse.click()
 
     def arrived(self, title: str) -> None:
-        expect(self.main.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=PATIENCE_MS)
+        expect(self.main.get_by_role("heading", level=1, name=title)).to_be_visible()
         expect(self.page.get_by_test_id("stAppViewContainer")).to_be_visible()
 
     def charts(self, count: int) -> list[list[dict[str, Any]]]:
         """The data of the charts of this page, as plotly has drawn them."""
         drawn = self.main.locator(".js-plotly-plot")
-        expect(drawn).to_have_count(count, timeout=PATIENCE_MS)
+        expect(drawn).to_have_count(count)
         for number in range(count):
-            expect(drawn.nth(number).locator(".main-svg").first).to_be_attached(timeout=PATIENCE_MS)
+            expect(drawn.nth(number).locator(".main-svg").first).to_be_attached()
         # _fullData: what plotly made of the figure; the figure itself has its numbers packed
         read = """plots => plots.map(p => (p._fullData || []).map(
             t => ({name: t.name, y: Array.from(t.y || []), z: Array.from(t.z || [])})))"""
@@ -95,6 +99,7 @@ def visit(browser: Browser, url: str, *, width: int = 1280, height: int = 800, d
         timezone_id="UTC",
         locale="en-GB",
     )
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     visitor = Visit(page, url.rstrip("/"))
 
@@ -125,21 +130,8 @@ def failure(request: Request) -> list[str]:
     return [] if request.failure == "net::ERR_ABORTED" else [f"failed: {request.url} ({request.failure})"]
 
 
-def eventually(question: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
-    """Asks until the answer is yes.
-
-    Raises:
-        AssertionError: it never was.
-    """
-    deadline = time.monotonic() + within_s
-    while not question():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within_s:.0f} s: {what}")
-        time.sleep(0.25)  # between two questions
-
-
 def pinot(broker: str, sql: str) -> list[list[Any]]:
     """The rows of a query."""
-    answer = httpx.post(f"{broker}/query/sql", json={"sql": sql}, timeout=10).json()
+    answer = httpx.post(f"{broker}/query/sql", json={"sql": sql}, timeout=STEP_S).json()
     assert not answer.get("exceptions"), answer["exceptions"]
     return list(answer["resultTable"]["rows"])

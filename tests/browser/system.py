@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from deploy.local.ports import PortName
-from tests.browser.driving import eventually, pinot
+from tests.browser.driving import pinot
+from tests.patience import STEP_S
 from tests.stack import Stack
 
 TABLES = ("pageview_country", "pageview_tumbling", "pageview_hopping", "pageview_session", "usersession_device")
@@ -16,12 +17,12 @@ RATE = 200
 
 
 def start(stack: Stack) -> None:
-    answer = httpx.post(f"{stack.url('generator')}/generator/start", json={"rate": RATE}, timeout=30)
+    answer = httpx.post(f"{stack.url('generator')}/generator/start", json={"rate": RATE}, timeout=STEP_S)
     assert answer.status_code in (200, 409), answer.text
 
 
 def status(stack: Stack, service: PortName = "generator") -> dict[str, Any]:
-    return dict(httpx.get(f"{stack.url(service)}/{service}/status", timeout=10).json())
+    return dict(httpx.get(f"{stack.url(service)}/{service}/status", timeout=STEP_S).json())
 
 
 def state(stack: Stack) -> str:
@@ -42,18 +43,3 @@ def total(stack: Stack, column: str, table: str) -> int:
     midnight = int(time.time() // 86_400 * 86_400_000)
     sql = f"SELECT SUM({column}) FROM {table} WHERE window_start >= {midnight} LIMIT 1"
     return int(float(pinot(stack.url("pinot_broker"), sql)[0][0]))
-
-
-def settled(stack: Stack) -> int:
-    """The page views in Pinot, once their number has been the same for two seconds: longer than a commit interval."""
-    last = (-1, 0.0)
-
-    def quiet() -> bool:
-        nonlocal last
-        now = total(stack, "view_count", "pageview_tumbling")
-        if now != last[0]:
-            last = (now, time.monotonic())
-        return time.monotonic() - last[1] > 2.0
-
-    eventually(quiet, "no more new rows in Pinot", within_s=60)
-    return last[0]

@@ -8,21 +8,19 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import PATIENCE_MS, Visit, eventually
+from tests.browser.driving import Visit, eventually
 from tests.browser.system import TABLES, rows, status
+from tests.patience import STEP_S, WORK_S
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
-
-#: an audit or a run is over within this
-LONG_MS = 90_000
 
 
 @pytest.fixture
 def page(visitor: Visit) -> Visit:
     """The page Pipeline with its diagram."""
     visitor.go("Pipeline")
-    expect(visitor.main.locator(".flow-node").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(visitor.main.locator(".flow-node").first).to_be_visible()
     return visitor
 
 
@@ -31,7 +29,7 @@ def test_every_part_that_hands_on_records_tells_its_rate(page: Visit) -> None:
     stages = page.main.locator(".flow-stage")
     for title, parts in (("Source topics", 3), ("Queries", 7), ("Result topics", 7), ("Pinot tables", 5)):
         nodes = stages.filter(has_text=title).locator(".flow-node").filter(has_text=rated)
-        expect(nodes).to_have_count(parts, timeout=PATIENCE_MS)
+        expect(nodes).to_have_count(parts)
     expect(page.main.locator(".flow-node").filter(has_text="users-source")).to_contain_text(rated)
 
 
@@ -42,17 +40,17 @@ def press(page: Visit, name: str) -> None:
 def says(page: Visit, words: str) -> str:
     """Waits for an outcome; returns its text."""
     told = page.main.get_by_text(re.compile(words)).first
-    expect(told).to_be_visible(timeout=LONG_MS)
+    expect(told).to_be_visible(timeout=WORK_S * 1_000)
     return told.inner_text()
 
 
 def test_verify_shows_what_the_audit_found(page: Visit, stack: Stack) -> None:
     press(page, "Verify")
     words = says(page, r"[\d,]+ rows compared, all equal")
-    last = httpx.get(f"{stack.url('provisioner')}/provisioner/verify", timeout=10).json()["last"]
+    last = httpx.get(f"{stack.url('provisioner')}/provisioner/verify", timeout=STEP_S).json()["last"]
     assert last["ok"]
     assert words.startswith(f"{sum(table['compared'] for table in last['tables']):,} rows compared")
-    expect(page.main.get_by_test_id("stDataFrame").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.main.get_by_test_id("stDataFrame").first).to_be_visible()
 
 
 def test_tear_down_and_apply(page: Visit, stack: Stack) -> None:
@@ -60,10 +58,10 @@ def test_tear_down_and_apply(page: Visit, stack: Stack) -> None:
     page.page.get_by_role("button", name="Tear it down").click()
     says(page, r"Teardown is done: \d+ steps")
     assert status(stack, "provisioner")["state"] == "absent"
-    expect(page.main.get_by_text("Not set up").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.main.get_by_text("Not set up").first).to_be_visible()
 
     press(page, "Apply")
     says(page, r"Apply is done: \d+ steps")
-    eventually(lambda: bool(status(stack, "provisioner")["ready"]), "a pipeline that is ready", within_s=60)
+    eventually(lambda: bool(status(stack, "provisioner")["ready"]), "a pipeline that is ready")
     for table in TABLES:
-        eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}", within_s=60)  # type: ignore[misc]
+        eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}")  # type: ignore[misc]

@@ -11,8 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.kafka import end_offsets
 from tests.integration.recompute import Raw, Row, Table
-
-_READ_DEADLINE_S = 60
+from tests.patience import STEP_S, WORK_S
 
 
 async def read_topic(bootstrap: str, topic: str) -> list[Raw]:
@@ -25,7 +24,7 @@ async def read_topic(bootstrap: str, topic: str) -> list[Raw]:
     records: list[Raw] = []
     try:
         consumer.assign(list(ends))
-        async with asyncio.timeout(_READ_DEADLINE_S):
+        async with asyncio.timeout(WORK_S):
             while await _behind(consumer, ends):
                 for batch in (await consumer.getmany(timeout_ms=500)).values():
                     records += [Raw(r.key, r.value, r.timestamp, r.partition) for r in batch]
@@ -44,7 +43,7 @@ async def query_pinot(broker_url: str, sql: str) -> list[Row]:
     Raises:
         AssertionError: the broker answered with exceptions.
     """
-    async with httpx.AsyncClient(base_url=broker_url, timeout=15) as client:
+    async with httpx.AsyncClient(base_url=broker_url, timeout=STEP_S) as client:
         answer: dict[str, Any] = (await client.post("/query/sql", json={"sql": sql})).json()
     assert not answer.get("exceptions"), answer["exceptions"]
     result = answer["resultTable"]

@@ -14,6 +14,7 @@ from services.generator.settings import Settings as GeneratorSettings
 from services.provisioner.app import create_app as create_provisioner
 from services.seeder.app import create_app as create_seeder
 from services.seeder.settings import Settings as SeederSettings
+from tests.patience import STEP_S
 from tests.unit.generator.fakes import FakeBroker, seeder
 from tests.unit.provisioner.world import World
 from tests.unit.seeder.fakes import MemoryStore
@@ -43,5 +44,8 @@ def make(service: str) -> FastAPI:
 async def client_of(service: str) -> AsyncIterator[httpx.AsyncClient]:
     app = make(service)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with LifespanManager(app), httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async with (
+        LifespanManager(app, startup_timeout=STEP_S, shutdown_timeout=STEP_S),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
         yield client

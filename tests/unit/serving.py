@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from shared.server import options
+from tests.patience import eventually_blocking
 
 
 @contextmanager
@@ -21,10 +21,12 @@ def served(app: FastAPI) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        end = time.monotonic() + 20
-        while not server.started:
-            assert thread.is_alive() and time.monotonic() < end, "the server did not start"
-            thread.join(0.02)
+
+        def started() -> bool:
+            assert thread.is_alive(), "the server did not start"
+            return server.started
+
+        eventually_blocking(started, "the server's start", every_s=0.02)
         port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:

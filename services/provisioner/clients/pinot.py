@@ -1,13 +1,15 @@
 """Pinot's controller and broker REST APIs (observed on 0.11, read up for 1.4).
 
 ``POST /schemas`` overwrites in silence unless ``override=false``; ``POST /tables`` answers 409 if present and 500 if the topic is
-missing; both kinds are validated first. A deletion is done when the external view is gone: a table made anew before that
-would revive old segments. A missing table is 200 with ``{}`` on 0.11 and 404 on 1.x.
+missing; both kinds are validated first. A deletion is done when the external view is gone (a table made anew before that would
+revive old segments) and each server has noticed: on 0.11 it looks once a second, drops what it holds under the name when it sees no
+view, and so would drop a table made anew since. A missing table is 200 with ``{}`` on 0.11 and 404 on 1.x.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,6 +25,9 @@ _CONTROLLER = "Pinot controller"
 _BROKER = "Pinot broker"
 
 Json = dict[str, Any]
+
+#: a server has noticed that a table is gone: twice the second after which it looks again
+_NOTICED_WITHIN = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,13 @@ class PinotClient:
         *,
         patience: timedelta,
         poll_interval: timedelta,
+        notice_interval: timedelta = _NOTICED_WITHIN,
     ) -> None:
         self._controller = controller
         self._broker = broker
         self._patience = patience
         self._poll = poll_interval
+        self._noticed_within = notice_interval
 
     async def ping(self) -> None:
         """Raises if the controller or the broker is away or unwell."""
@@ -178,19 +185,16 @@ class PinotClient:
 
     async def delete(self, name: str) -> None:
         """Removes table and schema and waits until Pinot has really let go. Nothing there is fine."""
-        for path, options in (
-            (f"/tables/{name}", {"params": {"type": "realtime", "retention": "0d"}}),
-            (f"/schemas/{name}", {}),
-        ):
-            if path.startswith("/schemas"):
-                await self.wait_gone(name)
-            try:
-                await self._send("DELETE", path, **options)
-            except NotFound:
-                continue
+        deleted_now = False
+        with suppress(NotFound):
+            await self._send("DELETE", f"/tables/{name}", params={"type": "realtime", "retention": "0d"})
+            deleted_now = True
+        await self.wait_gone(name, deleted_now=deleted_now)
+        with suppress(NotFound):
+            await self._send("DELETE", f"/schemas/{name}")
 
-    async def wait_gone(self, name: str) -> None:
-        """Until no segment of a deleted table is left."""
+    async def wait_gone(self, name: str, *, deleted_now: bool) -> None:
+        """Until no segment of a deleted table is left; of one ``deleted_now``, also until its servers have noticed."""
 
         async def look() -> str | None:
             for view in ("externalview", "idealstate"):
@@ -203,6 +207,8 @@ class PinotClient:
             return None
 
         await wait_until(look, what=f"Pinot table {name} is not gone", within=self._patience, every=self._poll)
+        if deleted_now:
+            await asyncio.sleep(self._noticed_within.total_seconds())
 
     async def rows_taken_in(self, name: str) -> int:
         """Rows that the table has read from its topic and holds, with those that newer ones have replaced."""

@@ -87,15 +87,17 @@ class PinotTable(Resource):
 
     async def create(self) -> str:
         """The schema first: a table without one is refused. One that lies there from an earlier attempt is overwritten."""
-        definition = self.definition
+        definition, schema_was_there = self.definition, False
         await self._pinot.validate(definition.schema, definition.table)
         try:
             await self._pinot.create_schema(definition.schema)
         except AlreadyThere:
+            schema_was_there = True
             if self._schema_differences(await self._pinot.schema(self.name) or {}):
                 await self._pinot.update_schema(definition.schema)
         if await self._pinot.table(self.name) is None:
-            await self._pinot.wait_gone(self.name)
+            # a schema alone: somebody has deleted its table, perhaps just now
+            await self._pinot.wait_gone(self.name, deleted_now=schema_was_there)
         try:
             await self._pinot.create_table(definition.table)
         except AlreadyThere as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.patience import STEP_S, WORK_S
 from tests.stack import Stack
 from tests.unit.compose.files import FOLDER
 
@@ -35,7 +36,9 @@ def run(folder: Path, urls: dict[str, str]) -> subprocess.CompletedProcess[str]:
         "PAGEPULSE_USERS": "20",
         **urls,
     }
-    return subprocess.run([folder / "up.sh"], env=environment, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(
+        [folder / "up.sh"], env=environment, capture_output=True, text=True, timeout=WORK_S, check=False
+    )
 
 
 def test_it_starts_waits_seeds_provisions_and_generates_and_can_be_repeated(stack: Stack, folder: Path) -> None:
@@ -46,10 +49,10 @@ def test_it_starts_waits_seeds_provisions_and_generates_and_can_be_repeated(stac
             assert done.returncode == 0, done.stderr
             assert (folder / "told").read_text().splitlines() == ["compose up --build --detach --wait"] * turn
             assert "/seeder/seed" not in done.stderr, "there are users, and they are not ours to replace"
-        status = httpx.get(f"{stack.url('generator')}/generator/status").json()
+        status = httpx.get(f"{stack.url('generator')}/generator/status", timeout=STEP_S).json()
         assert status["state"] == "running"
     finally:
-        httpx.post(f"{stack.url('generator')}/generator/stop", timeout=30)
+        httpx.post(f"{stack.url('generator')}/generator/stop", timeout=STEP_S)
 
 
 def test_it_ends_with_the_services_words_when_one_refuses(stack: Stack, folder: Path) -> None:

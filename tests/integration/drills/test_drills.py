@@ -11,11 +11,12 @@ from benchmarks.drills.catalogue import named
 from benchmarks.drills.drill import Drill, Pace
 from benchmarks.drills.faults import kill_ksql
 from benchmarks.drills.scene import Scene
+from tests.patience import WORK_S
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-PACE = Pace(before_s=4, after_s=2, rate=500)
+PACE = Pace(before_s=4, after_s=2, rate=500, recovery_within_s=WORK_S)
 
 
 @pytest.fixture(scope="module")

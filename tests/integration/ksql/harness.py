@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from aiokafka.structs import ConsumerRecord
 
 from services.ksql.runtime.kafka_feed import committed_consumer
 from shared.kafka import admin_client, partition_for
+from tests.patience import STEP_S, WORK_S, eventually
 
 _ROOT = Path(__file__).parents[3]
-_START_S, _QUIET_S = 40, 60
 
 
 def free_port() -> int:
@@ -39,7 +39,7 @@ class KsqlServer:
         self.prefix = f"k{uuid4().hex[:8]}_"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.client = httpx.AsyncClient(base_url=self.url, timeout=60)
+        self.client = httpx.AsyncClient(base_url=self.url, timeout=STEP_S)
         self._interval = commit_interval_s
         self._process: asyncio.subprocess.Process | None = None
         self.log = Path(os.environ.get("TMPDIR", "/tmp")) / f"{self.prefix}server.log"
@@ -58,9 +58,11 @@ class KsqlServer:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.ksql", cwd=_ROOT, env=environment, stdout=log, stderr=log
             )
-        await until(self._is_ready, _START_S, lambda: self.log.read_text()[-3000:])
+        await eventually(self._is_ready, lambda: self.log.read_text()[-3000:], every_s=0.1)
 
     async def _is_ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, self.log.read_text()[-3000:]
         try:
             return (await self.client.get("/readyz")).status_code == 200
         except httpx.TransportError:
@@ -77,7 +79,7 @@ class KsqlServer:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(STEP_S):
                     await self._process.wait()
             except TimeoutError:
                 await self.kill()
@@ -106,13 +108,13 @@ class KsqlServer:
             await asyncio.sleep(self._interval)
             return calm > 4
 
-        await until(is_quiet, _QUIET_S, lambda: "a query still has lag")
+        await eventually(is_quiet, "no query has lag", WORK_S)
 
     async def create_topic(self, name: str, partitions: int, **config: str) -> str:
         topic = self.prefix + name
         async with admin_client(self.bootstrap) as admin:
             await admin.create_topics([NewTopic(topic, partitions, 3, topic_configs=config)])
-            await until(lambda: _exists(admin, topic), 15, lambda: f"{topic} does not appear")
+            await eventually(lambda: _exists(admin, topic), f"the topic {topic}")
         return topic
 
     async def clean_up(self) -> None:
@@ -130,16 +132,6 @@ async def _exists(admin: AIOKafkaAdminClient, topic: str) -> bool:
     return (
         bool(described) and not described[0]["error_code"] and all(p["leader"] >= 0 for p in described[0]["partitions"])
     )
-
-
-async def until(condition: Callable[[], Any], timeout_s: float, explain: Callable[[], str]) -> None:
-    """Polls an async condition up to a deadline."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            while not await condition():
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(f"not within {timeout_s} s: {explain()}") from None
 
 
 @asynccontextmanager
@@ -183,7 +175,7 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
         ends = await consumer.end_offsets(lanes)
         await consumer.seek_to_beginning(*lanes)
         records: list[ConsumerRecord] = []
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WORK_S):
             while True:
                 for polled in (await consumer.getmany(timeout_ms=200)).values():
                     records += polled

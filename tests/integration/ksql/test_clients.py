@@ -11,7 +11,8 @@ import ksqldb
 import pytest
 from ksql import KSQLAPI
 
-from tests.integration.ksql.harness import KsqlServer, until
+from tests.integration.ksql.harness import KsqlServer
+from tests.patience import STEP_S, eventually
 
 pytestmark = pytest.mark.stack
 
@@ -33,7 +34,7 @@ async def counted(server: KsqlServer, key: str, wanted: list[Any]) -> None:
         rows = (await server.client.post("/query", json=body)).json()
         return [row["row"]["columns"] for row in rows[1:]] == [wanted]
 
-    await until(is_there, 20, lambda: f"{key} never becomes {wanted}")
+    await eventually(is_there, f"{key} is {wanted}", every_s=0.1)
 
 
 async def test_ksqldb_package(server: KsqlServer) -> None:
@@ -55,7 +56,7 @@ async def test_ksqldb_package(server: KsqlServer) -> None:
     pushed = [row async for row in client.query_async("SELECT k, n FROM clicks EMIT CHANGES LIMIT 3;", dict(_EARLIEST))]
     assert sorted(pushed[1:]) == [["a", 1], ["a", 2], ["b", 5]]
 
-    open_query = client.query_async("SELECT k FROM clicks EMIT CHANGES;", timeout=20)
+    open_query = client.query_async("SELECT k FROM clicks EMIT CHANGES;", timeout=STEP_S)
     header = await anext(open_query)
     assert await asyncio.to_thread(client.close_query, header["queryId"])
     assert [row async for row in open_query] == []
@@ -99,7 +100,7 @@ async def test_ksql_python_package(server: KsqlServer) -> None:
 async def test_push_query_follows_new_rows_and_ends_with_its_client(server: KsqlServer) -> None:
     await make_counts(server)
     body = {"ksql": "SELECT k, n FROM clicks EMIT CHANGES;"}
-    async with asyncio.timeout(30), server.client.stream("POST", "/query", json=body) as response:
+    async with asyncio.timeout(STEP_S), server.client.stream("POST", "/query", json=body) as response:
         lines = response.aiter_lines()
         assert "header" in await anext(lines)
         await server.ksql("INSERT INTO clicks (k, n) VALUES ('live', 1);")
@@ -109,7 +110,7 @@ async def test_push_query_follows_new_rows_and_ends_with_its_client(server: Ksql
         metrics = (await server.client.get("/metrics")).text
         return "ksql_push_queries 0.0" in metrics
 
-    await until(is_closed, 10, lambda: "the push query outlives its client")
+    await eventually(is_closed, "the push query ends with its client", every_s=0.1)
 
 
 async def test_commands_survive_a_restart(server: KsqlServer) -> None:
@@ -132,6 +133,6 @@ async def test_commands_survive_a_restart(server: KsqlServer) -> None:
     await counted(server, "kept", ["kept", 2, 10])
     await server.ksql(f"TERMINATE {query_id}; DROP TABLE counts DELETE TOPIC; DROP STREAM clicks DELETE TOPIC;")
     assert (await server.ksql("SHOW STREAMS;"))[0]["streams"] == []
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=STEP_S) as client:
         missing = await client.get("/status/stream/%60CLICKS%60/create")
     assert missing.json()["status"] == "SUCCESS"

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from services.ksql.runtime.kafka import KafkaBroker
 from tests.integration.ksql.harness import KsqlServer
+from tests.patience import STEP_S
 
 pytestmark = pytest.mark.stack
 
@@ -41,7 +42,7 @@ async def test_a_feed_knows_of_records_that_nobody_can_read_yet(bootstrap: str) 
                 assert (feed.position(0), feed.end(0)) == (0, 1)
 
                 await producer.commit_transaction()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(STEP_S):
                     while feed.position(0) < feed.end(0) or feed.position(0) < 1:
                         await feed.poll([0], timeout_ms=100)
             finally:

@@ -15,12 +15,13 @@ import pytest
 
 from deploy.local import cache
 from tests.integration.ksql.harness import KsqlServer
+from tests.patience import STACK_S, WORK_S
 
 pytestmark = pytest.mark.stack
 
 _JS = Path(__file__).parent / "js"
 _MANIFEST = ("package.json", "package-lock.json")
-_INSTALL_S, _DRIVE_S = 180, 120
+_INSTALL_S, _DRIVE_S = STACK_S, WORK_S
 
 
 async def run(*command: str, within: float, **environment: str) -> bytes:

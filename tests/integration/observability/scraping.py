@@ -13,18 +13,18 @@ from typing import Any
 import httpx
 import yaml  # type: ignore[import-untyped]
 
+from tests.patience import STEP_S, eventually
 from tests.stack import Stack
 from tests.unit.compose.observability import OBSERVABILITY, prometheus, scraped
 
-_READY_WITHIN_S = 20.0
-_STOP_WITHIN_S = 10.0
-_POLL_S = 0.1
+#: a service may take as long for an answer, also on a busy machine
+_SCRAPE = "3s"
 
 
 def configuration(stack: Stack) -> dict[str, Any]:
     """The deployment's configuration with the local stack's addresses, and looking more often: a test is short."""
     document = copy.deepcopy(prometheus())
-    document["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    document["global"] |= {"scrape_interval": _SCRAPE, "scrape_timeout": _SCRAPE, "evaluation_interval": "1s"}
     document["rule_files"] = [str(OBSERVABILITY / "rules" / "*.yml")]
     for job in document["scrape_configs"]:
         job.pop("dns_sd_configs", None)
@@ -66,16 +66,18 @@ async def running(stack: Stack, folder: Path) -> AsyncIterator[Prometheus]:
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec("prometheus", *arguments, stdout=log, stderr=log)
     try:
-        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=10) as http:
-            async with asyncio.timeout(_READY_WITHIN_S):
-                while not await _ready(http):
-                    assert process.returncode is None, (folder / "log").read_text()
-                    await asyncio.sleep(_POLL_S)
+        async with httpx.AsyncClient(base_url=f"http://{address}", timeout=STEP_S) as http:
+
+            async def ready() -> bool:
+                assert process.returncode is None, (folder / "log").read_text()
+                return await _ready(http)
+
+            await eventually(ready, "a Prometheus that is ready")
             yield Prometheus(http)
     finally:
         if process.returncode is None:
             process.terminate()
-        async with asyncio.timeout(_STOP_WITHIN_S):
+        async with asyncio.timeout(STEP_S):
             await process.wait()
 
 

@@ -7,14 +7,14 @@ import json
 import os
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.patience import STEP_S, WORK_S, eventually
 from tests.stack import REPOSITORY, Stack
 
 pytestmark = pytest.mark.stack
@@ -25,19 +25,10 @@ _OWN_PORT = 18_903
 
 @pytest.fixture
 async def provisioner(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stack.url("provisioner"), timeout=240) as client:
+    async with httpx.AsyncClient(base_url=stack.url("provisioner"), timeout=WORK_S) as client:
         yield client
         # Whatever a test did, the next one finds the pipeline whole.
         (await client.post("/provisioner/apply", params={"wait": True})).raise_for_status()
-
-
-async def until(look: Callable[[], Awaitable[Any]], within_s: float, what: str) -> Any:
-    """The first true answer of ``look``."""
-    end = time.monotonic() + within_s
-    while not (found := await look()):
-        assert time.monotonic() < end, f"{what}: not within {within_s:g} s"
-        await asyncio.sleep(0.3)
-    return found
 
 
 async def ready(client: httpx.AsyncClient) -> bool:
@@ -50,7 +41,7 @@ async def planned(client: httpx.AsyncClient) -> dict[str, str]:
 
 
 async def ksql(stack: Stack, statement: str) -> Any:
-    async with httpx.AsyncClient(base_url=stack.url("ksql"), timeout=30) as client:
+    async with httpx.AsyncClient(base_url=stack.url("ksql"), timeout=STEP_S) as client:
         answer = await client.post("/ksql", json={"ksql": statement, "streamsProperties": {}})
         answer.raise_for_status()
         return answer.json()
@@ -62,11 +53,9 @@ async def query_id(stack: Stack, sink: str) -> str:
 
 
 async def test_a_provisioned_pipeline_needs_nothing(provisioner: httpx.AsyncClient) -> None:
-    await until(lambda: ready(provisioner), 30, "ready")
+    await eventually(lambda: ready(provisioner), "ready")
     assert await planned(provisioner) == {}
-    begin = time.monotonic()
     status = (await provisioner.get("/provisioner/status")).json()
-    assert time.monotonic() - begin < 2
     assert {resource["kind"] for resource in status["resources"]} == {
         "topic",
         "connector",
@@ -83,7 +72,7 @@ async def test_drift_behind_its_back_is_told_and_only_that_is_mended(
 ) -> None:
     await ksql(stack, f"TERMINATE {await query_id(stack, 'PAGEVIEW_TUMBLING')};")
     await ksql(stack, "DROP TABLE pageview_hopping;")
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=STEP_S) as client:
         (await client.delete(f"{stack.url('pinot_controller')}/tables/pageview_session")).raise_for_status()
         (await client.delete(f"{stack.url('connect')}/connectors/users-source")).raise_for_status()
     assert not await ready(provisioner)
@@ -97,10 +86,12 @@ async def test_drift_behind_its_back_is_told_and_only_that_is_mended(
     async def seen() -> bool:
         return await planned(provisioner) == wrong
 
-    await until(seen, 20, "the plan names exactly what is wrong")
-    run = (await provisioner.post("/provisioner/apply", params={"wait": True})).json()
+    await eventually(seen, "the plan names exactly what is wrong")
+    applied = await provisioner.post("/provisioner/apply", params={"wait": True})
+    assert applied.status_code == 200, applied.text
+    run = applied.json()
     assert {step["resource"]: step["action"] for step in run["steps"] if step["action"] != "unchanged"} == wrong
-    await until(lambda: ready(provisioner), 30, "ready again")
+    await eventually(lambda: ready(provisioner), "ready again")
 
 
 async def test_a_foundation_made_anew_takes_along_what_stands_on_it(
@@ -115,16 +106,20 @@ async def test_a_foundation_made_anew_takes_along_what_stands_on_it(
         "pageview_country",
     }
     (await provisioner.post("/provisioner/apply", params={"wait": True})).raise_for_status()
-    await until(lambda: ready(provisioner), 30, "ready again")
+    await eventually(lambda: ready(provisioner), "ready again")
 
 
 async def test_the_audit_agrees_after_late_duplicate_and_malformed_events(
     provisioner: httpx.AsyncClient, stack: Stack
 ) -> None:
     load = {"rate": 400, "late_fraction": 0.03, "duplicate_fraction": 0.01, "malformed_fraction": 0.01}
-    async with httpx.AsyncClient(base_url=stack.url("generator"), timeout=30) as generator:
+    async with httpx.AsyncClient(base_url=stack.url("generator"), timeout=STEP_S) as generator:
         (await generator.post("/generator/start", json=load)).raise_for_status()
-        await asyncio.sleep(8)
+
+        async def flows() -> bool:
+            return bool((await generator.get("/generator/status")).json()["acknowledged"] > 3_000)
+
+        await eventually(flows, "3,000 events")
         while_running = (await provisioner.post("/provisioner/verify")).json()
         assert while_running["ok"], json.dumps(while_running)[:3000]
         (await generator.post("/generator/stop")).raise_for_status()
@@ -138,7 +133,7 @@ async def test_the_audit_agrees_after_late_duplicate_and_malformed_events(
 
 
 async def test_samples_show_decoded_rows_of_everything(provisioner: httpx.AsyncClient, stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=stack.url("generator"), timeout=30) as generator:
+    async with httpx.AsyncClient(base_url=stack.url("generator"), timeout=STEP_S) as generator:
         (await generator.post("/generator/start", json={"rate": 100, "max_events": 300})).raise_for_status()
 
     async def complete() -> dict[str, Any] | None:
@@ -146,7 +141,8 @@ async def test_samples_show_decoded_rows_of_everything(provisioner: httpx.AsyncC
         entries = [entry for kind in answer.values() for entry in kind]
         return answer if all(0 < len(entry["rows"]) <= 3 for entry in entries) else None
 
-    samples = await until(complete, 30, "rows of everything")
+    samples = await eventually(complete, "rows of everything", every_s=0.5)
+    assert samples is not None
     topics = {entry["name"]: entry["rows"] for entry in samples["topics"]}
     window = topics["topic6_PageView_Tumbling"][-1]
     assert window["key"] in ("Homepage", "Inbox", "External")
@@ -168,7 +164,7 @@ async def own_provisioner(stack: Stack) -> AsyncIterator[tuple[asyncio.subproces
         sys.executable, "-m", "services.provisioner", cwd=REPOSITORY, env=environment, stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{_OWN_PORT}", timeout=240) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{_OWN_PORT}", timeout=WORK_S) as client:
 
             async def up() -> bool:
                 try:
@@ -176,7 +172,7 @@ async def own_provisioner(stack: Stack) -> AsyncIterator[tuple[asyncio.subproces
                 except httpx.TransportError:
                     return False
 
-            await until(up, 30, "a provisioner of our own")
+            await eventually(up, "a provisioner of our own")
             yield process, client
     finally:
         if process.returncode is None:
@@ -195,9 +191,9 @@ async def test_an_apply_that_was_killed_is_finished_by_the_next(provisioner: htt
             steps = (await client.get(f"/provisioner/runs/{run['id']}")).json()["steps"]
             return len([step for step in steps if step["state"] == "done"]) >= 8
 
-        await until(halfway, 60, "an apply that is half done")
+        await eventually(halfway, "an apply that is half done")
         process.send_signal(signal.SIGKILL)
         await process.wait()
     (await provisioner.post("/provisioner/apply", params={"wait": True})).raise_for_status()
-    await until(lambda: ready(provisioner), 30, "ready after a killed apply")
+    await eventually(lambda: ready(provisioner), "ready after a killed apply")
     assert await planned(provisioner) == {}

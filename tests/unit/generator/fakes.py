@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,14 +38,24 @@ class FakeBatch:
 
 
 class FakeBroker:
-    """Keeps what was sent in ``log``. ``hold`` keeps acknowledgements back; ``failures`` are errors for the next batches."""
+    """Keeps what was sent in ``log``, or the last ``kept`` records of it. ``open`` cleared keeps acknowledgements back, ``slow_s`` makes
+    each of them take so long; ``failures`` are errors for the next batches."""
 
-    def __init__(self, *, topics: Sequence[str] | None = None, away: bool = False, batch_limit: int = 100) -> None:
+    def __init__(
+        self,
+        *,
+        topics: Sequence[str] | None = None,
+        away: bool = False,
+        batch_limit: int = 100,
+        slow_s: float = 0.0,
+        kept: int | None = None,
+    ) -> None:
         defaults = Settings()
         self.topics = (defaults.page_view_topic, defaults.user_session_topic) if topics is None else topics
         self.away = away
         self.batch_limit = batch_limit
-        self.log: list[Record] = []
+        self.slow_s = slow_s
+        self.log: deque[Record] = deque(maxlen=kept)
         self.open = asyncio.Event()
         self.open.set()
         self.failures: list[Exception] = []
@@ -94,6 +105,8 @@ class FakeProducer:
 
     async def _deliver(self, batch: FakeBatch, topic: str, partition: int, delivery: asyncio.Future[None]) -> None:
         await self._broker.open.wait()
+        if self._broker.slow_s:
+            await asyncio.sleep(self._broker.slow_s)
         if self._broker.failures:
             delivery.set_exception(self._broker.failures.pop(0))
             return

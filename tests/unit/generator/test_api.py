@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from services.generator.app import create_app
 from services.generator.schemas import State
 from services.generator.settings import Settings
 from shared.json import loads
+from tests.patience import STEP_S, eventually
 from tests.unit.generator.fakes import FakeBroker, seeder
 
 SETTINGS = Settings()
@@ -31,28 +33,25 @@ async def generator(
 ) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(Settings(**settings), broker, transport or seeder(users))
     async with (
-        LifespanManager(app, shutdown_timeout=20),
+        LifespanManager(app, startup_timeout=STEP_S, shutdown_timeout=STEP_S),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield client
-
-
-async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float = 5.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not await condition():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 async def status_of(client: httpx.AsyncClient) -> dict[str, Any]:
     return dict(await ok(client.get("/generator/status")))
 
 
+async def sent(client: httpx.AsyncClient, events: int) -> bool:
+    return bool((await status_of(client))["sent"] > events)
+
+
 async def until_stopped(client: httpx.AsyncClient) -> None:
     async def stopped() -> bool:
         return bool((await status_of(client))["state"] == State.STOPPED)
 
-    await until(stopped)
+    await eventually(stopped, "the run has ended")
 
 
 async def ok(response: Awaitable[httpx.Response]) -> Any:
@@ -71,7 +70,7 @@ async def test_a_run_from_start_to_stop_accounts_for_every_event() -> None:
         async def enough() -> bool:
             return bool((await status_of(client))["acknowledged"] >= 300)
 
-        await until(enough)
+        await eventually(enough, "300 acknowledged events")
         final = await ok(client.post("/generator/stop"))
 
     assert final["state"] == "stopped"
@@ -152,10 +151,8 @@ async def test_the_rate_follows_at_once() -> None:
         changed = await ok(client.put("/generator/rate", json={"rate": 2000}))
         assert changed["target_rate"] == 2000
 
-        async def fast() -> bool:
-            return len(broker.log) > 300
-
-        await until(fast, 3.0)
+        # The old rate would need five minutes for so many.
+        await eventually(lambda: len(broker.log) > 3_000, "events at the new rate")
 
 
 async def test_a_pause_makes_no_events_and_resume_goes_on() -> None:
@@ -167,17 +164,15 @@ async def test_a_pause_makes_no_events_and_resume_goes_on() -> None:
         async def quiet() -> bool:
             return bool((await status_of(client))["in_flight"] == 0)
 
-        await asyncio.sleep(0.15)
-        await until(quiet)
+        await eventually(quiet, "nothing in flight")
         before = len(broker.log)
         await asyncio.sleep(0.3)
         assert len(broker.log) == before
 
         assert (await ok(client.post("/generator/resume")))["state"] == "running"
         resumed = time.monotonic()
-        await asyncio.sleep(0.3)
-        made = len(broker.log) - before
-        assert 0 < made < 500 * (time.monotonic() - resumed) + 50
+        await eventually(lambda: len(broker.log) > before, "events again")
+        assert len(broker.log) - before < 500 * (time.monotonic() - resumed) + 50
         await ok(client.post("/generator/pause"))
         assert (await ok(client.post("/generator/stop")))["state"] == "stopped"
 
@@ -218,12 +213,15 @@ async def test_full_speed_is_bounded_by_what_is_in_flight() -> None:
     broker.open.clear()
     async with generator(broker, max_in_flight=5_000) as client:
         await ok(client.post("/generator/start", json={"rate": 0}))
-        await asyncio.sleep(0.5)
-        status = await ok(client.get("/generator/status"))
-        assert status["in_flight"] <= 5_000 + 5_000
-        assert status["backpressured_s"] > 0.1
+
+        async def held_back() -> bool:
+            status = await status_of(client)
+            assert status["in_flight"] <= 5_000 + 5_000
+            return bool(status["backpressured_s"] > 0.3)
+
+        await eventually(held_back, "production waits")
         broker.open.set()
-        await asyncio.sleep(0.2)
+        await eventually(lambda: len(broker.log) > 5_000, "production goes on")
         final = await ok(client.post("/generator/stop"))
 
     assert final["sent"] == final["acknowledged"] == len(broker.log) > 5_000
@@ -235,10 +233,7 @@ async def test_a_failed_batch_is_counted_by_cause_and_the_producer_replaced() ->
     async with generator(broker) as client:
         await ok(client.post("/generator/start", json={"rate": 1000}))
 
-        async def going_on() -> bool:
-            return len(broker.log) > 100
-
-        await until(going_on)
+        await eventually(lambda: len(broker.log) > 100, "events from the new producer")
         final = await ok(client.post("/generator/stop"))
 
     assert set(final["failed"]) == {"OutOfOrderSequenceNumber"}
@@ -253,7 +248,7 @@ async def test_what_kafka_never_acknowledges_counts_as_failed() -> None:
     broker.open.clear()
     async with generator(broker, flush_deadline=timedelta(milliseconds=100)) as client:
         await ok(client.post("/generator/start", json={"rate": 1000}))
-        await asyncio.sleep(0.1)
+        await eventually(partial(sent, client, 100), "events on their way")
         final = await ok(client.post("/generator/stop"))
         broker.open.set()
 
@@ -265,7 +260,7 @@ async def test_a_shutdown_flushes() -> None:
     broker = FakeBroker()
     async with generator(broker) as client:
         await ok(client.post("/generator/start", json={"rate": 1000}))
-        await asyncio.sleep(0.2)
+        await eventually(partial(sent, client, 100), "events on their way")
         metrics = (await client.get("/metrics")).text
 
     assert len(broker.log) > 100

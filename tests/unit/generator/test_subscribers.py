@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
@@ -11,6 +10,7 @@ import pytest
 
 from services.generator.app import create_app
 from services.generator.settings import Settings
+from tests.patience import STEP_S, eventually
 from tests.unit.generator.fakes import FakeBroker, seeder
 from tests.unit.serving import served
 
@@ -24,7 +24,7 @@ def url() -> Iterator[str]:
 
 
 async def test_subscribers_are_bounded_and_one_that_leaves_makes_room(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=STEP_S) as client:
         async with AsyncExitStack() as readers:
             # Kept: an iterator that is dropped closes its stream.
             lines = []
@@ -36,6 +36,7 @@ async def test_subscribers_are_bounded_and_one_that_leaves_makes_room(url: str) 
             assert (refused.status_code, refused.json()["type"]) == (429, "too-many-requests")
             assert (await client.get("/generator/status")).status_code == 200
 
-        async with asyncio.timeout(10):
-            while (await client.get(EVENTS, params={"count": 1})).status_code != 200:
-                await asyncio.sleep(0.05)
+        async def admitted() -> bool:
+            return (await client.get(EVENTS, params={"count": 1})).status_code == 200
+
+        await eventually(admitted, "room for another reader")

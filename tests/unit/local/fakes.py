@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from deploy.local.board import Board
 from deploy.local.component import Component, Probe
 from deploy.local.state import State
 from deploy.local.supervisor import Pace, Supervisor
-from deploy.local.waiting import until
+from tests.patience import STEP_S
+from tests.patience import eventually as eventually  # noqa: PLC0414 - the tests here take it from this module
 
 POLITE = """
 import os, signal, sys
@@ -55,8 +55,8 @@ def fake(
     *,
     needs: tuple[str, ...] = (),
     code: str = POLITE,
-    ready_within: float = 10,
-    stop_within: float = 5,
+    ready_within: float = STEP_S,
+    stop_within: float = STEP_S,
     health: Probe | None = None,
 ) -> Component:
     """A component that runs ``code``."""
@@ -87,8 +87,3 @@ def journal(folder: Path) -> list[str]:
     """What the components wrote, in order."""
     path = folder / "journal"
     return path.read_text().splitlines() if path.exists() else []
-
-
-async def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Fails if ``condition`` does not become true in time."""
-    assert await until(condition, timedelta(seconds=seconds), timedelta(milliseconds=10))

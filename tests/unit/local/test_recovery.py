@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.local import background, process
 from deploy.local.options import REPOSITORY
 from deploy.local.state import Started, State
-from tests.unit.local.fakes import eventually
+from tests.patience import STEP_S, eventually
 
 SUPERVISOR = """
 import asyncio, sys
@@ -29,7 +29,7 @@ async def main():
 
 asyncio.run(main())
 """
-WITHIN = timedelta(seconds=5)
+WITHIN = timedelta(seconds=STEP_S)
 
 
 def spawn(*command: str) -> subprocess.Popen[bytes]:
@@ -39,7 +39,7 @@ def spawn(*command: str) -> subprocess.Popen[bytes]:
 async def killed_supervisor(folder: Path) -> tuple[State, dict[str, Started]]:
     child = spawn(sys.executable, "-c", SUPERVISOR, str(folder))
     try:
-        await eventually((folder / "ready").exists, 20)
+        await eventually((folder / "ready").exists, "a supervisor that is ready")
     finally:
         child.kill()
         child.wait()

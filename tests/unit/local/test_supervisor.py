@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.board import Health
 from deploy.local.errors import ComponentFailed
+from tests.patience import STEP_S
 from tests.unit.local.fakes import STUBBORN, WITH_CHILD, eventually, fake, journal, supervise
 
 
@@ -29,7 +30,7 @@ async def test_starts_in_parallel_what_may(tmp_path: Path) -> None:
     both = asyncio.Barrier(2)
 
     async def together() -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(STEP_S):
             await both.wait()
 
     supervisor, board, _ = supervise(
@@ -169,11 +170,11 @@ async def test_a_probe_that_swallows_a_cancel_cannot_hold_up_the_stop(tmp_path: 
     await eventually(lambda: board.lines["a"].state is Health.STARTING)
     started = state.read_pids()["a"]
     starting.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(STEP_S):
         await supervisor.stop()
     assert swallowed > 1
     assert not started.alive()
-    assert starting.cancelled() or await asyncio.wait({starting}, timeout=1)
+    assert starting.cancelled() or await asyncio.wait({starting}, timeout=STEP_S)
 
 
 async def test_a_probe_that_swallows_its_time_out_cannot_start_for_ever(tmp_path: Path) -> None:
@@ -186,6 +187,6 @@ async def test_a_probe_that_swallows_its_time_out_cannot_start_for_ever(tmp_path
 
     supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", health=deaf, ready_within=0.3))
     with pytest.raises(ComponentFailed, match="not healthy after"):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(STEP_S):
             await supervisor.start()
     await supervisor.stop()

@@ -7,13 +7,19 @@ from collections.abc import Iterator
 import pytest
 import stamina
 
-from tests.unit.provisioner.world import World
+from tests.unit.provisioner.world import IMPATIENCE, World
 
 
 @pytest.fixture
 def world() -> World:
     """Empty servers."""
     return World()
+
+
+@pytest.fixture
+def impatient_world() -> World:
+    """Empty servers, with clients that soon give up waiting: for tests of what never comes."""
+    return World(IMPATIENCE)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from services.provisioner.app import create_app
 from services.provisioner.pipeline import Servers
 from services.provisioner.settings import Settings
 from services.provisioner.status import PipelineStatus, Watch
+from tests.patience import STEP_S, eventually
 from tests.unit.provisioner.world import World
 
 
@@ -23,7 +25,7 @@ from tests.unit.provisioner.world import World
 async def client_of(settings: Settings, servers: Servers) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(settings, servers)
     async with (
-        LifespanManager(app) as manager,
+        LifespanManager(app, startup_timeout=STEP_S, shutdown_timeout=STEP_S) as manager,
         httpx.AsyncClient(transport=httpx.ASGITransport(manager.app), base_url="http://localhost") as client,
     ):
         yield client
@@ -151,12 +153,13 @@ async def test_the_metrics_move_although_nobody_asks_for_the_status(
     settings = world.settings.model_copy(update={"watch_interval": timedelta(milliseconds=10)})
     async with client_of(settings, world.servers) as client:
         await client.post("/provisioner/apply?wait=true")
-        async with asyncio.timeout(20):
-            while "pagepulse_provisioner_ready 1.0" not in (await client.get("/metrics")).text:
-                await asyncio.sleep(0.01)
-            world.kafka.down = True
-            while "pagepulse_provisioner_ready 0.0" not in (await client.get("/metrics")).text:
-                await asyncio.sleep(0.01)
+
+        async def measured(ready: float) -> bool:
+            return f"pagepulse_provisioner_ready {ready}" in (await client.get("/metrics")).text
+
+        await eventually(partial(measured, 1.0), "the gauge says ready")
+        world.kafka.down = True
+        await eventually(partial(measured, 0.0), "the gauge says that it is not ready")
 
 
 async def test_callers_share_a_look_until_a_run_has_ended(world: World) -> None:

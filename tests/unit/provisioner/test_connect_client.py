@@ -26,10 +26,13 @@ async def test_put_is_done_only_when_connector_and_tasks_run(world: World) -> No
     assert world.connect.requests.count(("GET", "/connectors/c/status")) == 4
 
 
-async def test_a_connector_whose_task_failed_does_not_run(world: World) -> None:
-    world.connect.tasks, world.connect.trace = ["RUNNING", "FAILED"], "java.net.ConnectException: refused\n\tat x"
+async def test_a_connector_whose_task_failed_does_not_run(impatient_world: World) -> None:
+    impatient_world.connect.tasks, impatient_world.connect.trace = (
+        ["RUNNING", "FAILED"],
+        "java.net.ConnectException: refused\n\tat x",
+    )
     with pytest.raises(NotReadyInTime, match=r"FAILED: java.net.ConnectException: refused$"):
-        await world.servers.connect.put_config("c", CONFIG)
+        await impatient_world.servers.connect.put_config("c", CONFIG)
 
 
 async def test_a_failed_task_is_restarted_with_its_connector(world: World) -> None:

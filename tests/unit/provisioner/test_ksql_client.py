@@ -44,11 +44,11 @@ async def test_a_command_that_ends_in_error_is_a_refusal(world: World) -> None:
         await world.servers.ksql.execute(STREAM)
 
 
-async def test_a_command_that_never_ends_is_told_in_time(world: World) -> None:
-    world.ksql.asynchronous = True
-    world.ksql._status = lambda command: httpx.Response(200, json={"status": "EXECUTING"})  # type: ignore[method-assign]
+async def test_a_command_that_never_ends_is_told_in_time(impatient_world: World) -> None:
+    impatient_world.ksql.asynchronous = True
+    impatient_world.ksql._status = lambda command: httpx.Response(200, json={"status": "EXECUTING"})  # type: ignore[method-assign]
     with pytest.raises(NotReadyInTime, match="EXECUTING"):
-        await world.servers.ksql.execute(STREAM)
+        await impatient_world.servers.ksql.execute(STREAM)
 
 
 @pytest.mark.parametrize(

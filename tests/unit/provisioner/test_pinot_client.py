@@ -54,19 +54,19 @@ async def test_a_deletion_is_over_only_when_the_views_are_gone(world: World) -> 
     assert world.pinot.requests[-1] == ("DELETE", "/schemas/pageview_tumbling"), "the schema goes last"
 
 
-async def test_a_deletion_that_never_ends_is_told(world: World) -> None:
-    world.pinot.lingering = 10_000
+async def test_a_deletion_that_never_ends_is_told(impatient_world: World) -> None:
+    impatient_world.pinot.lingering = 10_000
     with pytest.raises(NotReadyInTime, match="not gone"):
-        await world.servers.pinot.delete("pageview_tumbling")
+        await impatient_world.servers.pinot.delete("pageview_tumbling")
 
 
 async def test_a_table_is_ready_only_when_every_partition_is_consumed(
-    world: World, definition: PinotDefinition
+    impatient_world: World, definition: PinotDefinition
 ) -> None:
-    world.pinot.tables["pageview_tumbling"] = definition.table
-    world.pinot.consuming = 4
+    impatient_world.pinot.tables["pageview_tumbling"] = definition.table
+    impatient_world.pinot.consuming = 4
     with pytest.raises(NotReadyInTime, match="4 of 5"):
-        await world.servers.pinot.wait_consuming("pageview_tumbling", 5)
+        await impatient_world.servers.pinot.wait_consuming("pageview_tumbling", 5)
 
 
 async def test_what_validation_refuses_is_never_sent(world: World, definition: PinotDefinition) -> None:
@@ -111,5 +111,5 @@ async def test_rows_that_were_replaced_are_counted_too() -> None:
         return httpx.Response(200, json={"resultTable": table})
 
     async with create_client("http://pinot", transport=httpx.MockTransport(broker)) as http:
-        client = PinotClient(http, http, patience=PATIENCE, poll_interval=FAST)
+        client = PinotClient(http, http, patience=PATIENCE, poll_interval=FAST, notice_interval=FAST)
         assert await client.rows_taken_in("pageview_tumbling") == 700

@@ -16,6 +16,7 @@ from services.provisioner.service import Provisioner
 from services.provisioner.status import Overall
 from shared.errors import Unavailable
 from shared.tasks import TaskSet
+from tests.patience import eventually
 from tests.unit.provisioner.fake_ksql import refusal
 from tests.unit.provisioner.world import World
 
@@ -267,6 +268,15 @@ async def test_teardown_keeps_records_and_the_connectors_position(provisioner: P
     assert (await provisioner.status()).overall is Overall.READY
 
 
+async def test_a_table_that_somebody_has_just_deleted_is_made_anew_when_its_server_has_noticed(world: World) -> None:
+    async with TaskSet() as tasks:
+        provisioner = Provisioner(world.settings, world.servers, tasks)
+        await apply(provisioner)
+        world.pinot(httpx.Request("DELETE", "http://pinot/tables/pageview_session"))
+        await apply(provisioner)
+        assert (await provisioner.status()).overall is Overall.READY
+
+
 async def test_teardown_with_topics_leaves_nothing_and_forgets_the_position(
     provisioner: Provisioner, world: World
 ) -> None:
@@ -317,9 +327,7 @@ async def test_queries_and_tables_tell_how_much_they_hand_on(provisioner: Provis
         rates["tumbling"] = found
         return None not in found
 
-    async with asyncio.timeout(10):
-        while not await told():
-            await asyncio.sleep(0.05)  # a rate needs two looks with half a second between them
+    await eventually(told, "a rate, which needs two looks with half a second between them", every_s=0.05)
     written, taken_in = rates["tumbling"]
     assert written > 0
     assert taken_in > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,12 +21,18 @@ from services.provisioner.pipeline import Servers
 from services.provisioner.settings import Settings
 from shared.errors import Unavailable
 from shared.http import create_client
+from tests.patience import STEP_S
 from tests.unit.provisioner.fake_ksql import FakeKsql
 
 Json = dict[str, Any]
 
 FAST = timedelta(milliseconds=5)
-PATIENCE = timedelta(seconds=2)
+#: until Pinot's servers see that a table is gone
+NOTICED = timedelta(milliseconds=200)
+#: with what must come
+PATIENCE = timedelta(seconds=STEP_S)
+#: with what never comes
+IMPATIENCE = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,10 @@ class FakeConnect:
 
 
 class FakePinot:
-    """Controller and broker. ``lingering`` looks until a deleted table's external view is gone; ``script`` by method and path."""
+    """Controller and broker. ``lingering`` looks until a deleted table's external view is gone; ``script`` by method and path.
+
+    For half of ``NOTICED`` after a deletion the server has not noticed it, and then drops a table that was made anew meanwhile.
+    """
 
     def __init__(self, kafka: FakeKafka) -> None:
         self.kafka = kafka
@@ -165,6 +175,8 @@ class FakePinot:
         self.requests: list[tuple[str, str]] = []
         self.script: dict[tuple[str, str], list[httpx.Response]] = {}
         self.lingering = 0
+        self._deleted: dict[str, float] = {}
+        self._dropped: set[str] = set()
         self.consuming = 5
         self.offsets: dict[str, int] = {}
         self.rows: dict[str, list[Json]] = {}
@@ -229,7 +241,10 @@ class FakePinot:
                     200, json={"REALTIME": {**found, "tableName": f"{name}_REALTIME"}} if found else {}
                 )
             case "DELETE":
-                return httpx.Response(200 if self.tables.pop(name, None) else 404, json={})
+                if self.tables.pop(name, None) is None:
+                    return httpx.Response(404, json={})
+                self._deleted[name] = time.monotonic()
+                return httpx.Response(200, json={})
         table = json.loads(request.content)
         name = table["tableName"]
         if request.method == "POST":
@@ -237,11 +252,15 @@ class FakePinot:
                 return httpx.Response(409, json={"code": 409, "error": f"Table {name}_REALTIME already exists"})
             if self._topic(table) not in self.kafka.existing:
                 return httpx.Response(500, json={"code": 500, "error": "Failed to fetch partitions of the topic"})
+        if time.monotonic() - self._deleted.get(name, float("-inf")) < NOTICED.total_seconds() / 2:
+            self._dropped.add(name)
+        else:
+            self._dropped.discard(name)
         self.tables[name] = table
         return httpx.Response(200, json={"status": "ok"})
 
     def _segments(self, name: str) -> Json:
-        if name not in self.tables:
+        if name not in self.tables or name in self._dropped:
             return {}
         return {
             f"{name}__{partition}__0": [
@@ -264,21 +283,21 @@ def _table(names: list[str], rows: list[list[Any]]) -> Json:
 
 
 class World:
-    """All four, and real clients in front of them."""
+    """All four, and real clients in front of them, whose ``patience`` it is."""
 
-    def __init__(self) -> None:
-        self.settings = Settings(poll_interval=FAST, step_timeout=PATIENCE, status_max_age=timedelta(0))
+    def __init__(self, patience: timedelta = PATIENCE) -> None:
+        self.settings = Settings(poll_interval=FAST, step_timeout=patience, status_max_age=timedelta(0))
         self.kafka = FakeKafka()
         self.connect = FakeConnect()
         self.pinot = FakePinot(self.kafka)
         self.ksql = FakeKsql(self._make_topic)
-        waiting = {"patience": PATIENCE, "poll_interval": FAST}
+        waiting = {"patience": patience, "poll_interval": FAST}
         controller, broker = _client("pinot:9000", self.pinot), _client("pinot:8099", self.pinot)
         self.servers = Servers(
             kafka=self.kafka,
             connect=ConnectClient(_client("connect", self.connect), **waiting),
             ksql=KsqlClient(_client("ksql", self.ksql), **waiting),
-            pinot=PinotClient(controller, broker, **waiting),
+            pinot=PinotClient(controller, broker, **waiting, notice_interval=NOTICED),
         )
 
     async def _make_topic(self, name: str, partitions: int, replicas: int) -> None:

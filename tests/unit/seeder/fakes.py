@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from services.seeder.people import Person
@@ -50,24 +51,19 @@ class MemoryStore(Store):
 
     async def fetch_all(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         self._look()
-        wanted = {f: parameters[f] for f in FIELDS if (parameters or {}).get(f) is not None} if parameters else {}
-        users: list[dict[str, Any]] = [
-            {"user_id": i, **dict(zip(FIELDS, person, strict=True)), "updated_at": MOMENT}
-            for i, person in sorted(self.rows.items())
-        ]
-        users = [u for u in users if all(u[f] == v for f, v in wanted.items())]
-        if parameters and parameters.get("complete") is not None:
-            users = [u for u in users if (None not in u.values()) == parameters["complete"]]
         if name == "ping":
             return [{"ok": 1}]
         if name == "status":
             nulls = sum(None in person for person in self.rows.values())
-            return [{"users": len(users), "with_nulls": nulls, "newest_update": MOMENT if users else None}]
+            return [{"users": len(self.rows), "with_nulls": nulls, "newest_update": MOMENT if self.rows else None}]
+        chosen = self._chosen(parameters or {})
         if name == "page":
             assert parameters is not None
-            return [u for u in users if u["user_id"] > parameters["after"]][: parameters["limit"]]
+            behind = (user for user in chosen if user["user_id"] > parameters["after"])
+            return list(islice(behind, parameters["limit"]))
         if name == "page_total":
-            return [{"users": len(users)}]
+            return [{"users": sum(1 for _ in chosen)}]
+        users = list(chosen)
         if name == "stats_totals":
             ages = [u["age"] for u in users if u["age"] is not None]
             nulls_by = {f"null_{f}": sum(u[f] is None for u in users) for f in FIELDS}
@@ -93,6 +89,17 @@ class MemoryStore(Store):
                 if value is not None
             ]
         raise AssertionError(name)
+
+    def _chosen(self, parameters: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """One by one: ``rows`` are in the order of their ids, as users are only ever added behind the others."""
+        wanted = {field: parameters[field] for field in FIELDS if parameters.get(field) is not None}
+        complete = parameters.get("complete")
+        for user_id, person in self.rows.items():
+            user = dict(zip(FIELDS, person, strict=True))
+            if complete is not None and (None not in user.values()) != complete:
+                continue
+            if all(user[field] == value for field, value in wanted.items()):
+                yield {"user_id": user_id, **user, "updated_at": MOMENT}
 
     def _look(self) -> None:
         if self.away:

@@ -13,6 +13,7 @@ from asgi_lifespan import LifespanManager
 
 from services.seeder.app import create_app
 from services.seeder.settings import Settings
+from tests.patience import STEP_S, eventually
 from tests.unit.seeder.fakes import MemoryStore
 
 
@@ -20,7 +21,7 @@ from tests.unit.seeder.fakes import MemoryStore
 async def seeder(store: MemoryStore, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(Settings(**settings), store)
     async with (
-        LifespanManager(app),
+        LifespanManager(app, startup_timeout=STEP_S, shutdown_timeout=STEP_S),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         yield client
@@ -38,11 +39,12 @@ async def test_seeding_is_a_job_with_an_address() -> None:
         assert answer.status_code == 202
         assert answer.headers["Location"] == f"/seeder/jobs/{answer.json()['job']['id']}"
 
-        job: dict[str, Any] = {"state": "running"}
-        async with asyncio.timeout(5):
-            while job["state"] == "running":
-                await asyncio.sleep(0.01)
-                job = (await client.get(answer.headers["Location"])).json()["job"]
+        async def ended() -> dict[str, Any] | None:
+            job: dict[str, Any] = (await client.get(answer.headers["Location"])).json()["job"]
+            return None if job["state"] == "running" else job
+
+        job = await eventually(ended, "the end of the job")
+        assert job is not None
         assert (job["state"], job["done"], job["total"]) == ("done", 1000, 1000)
         status = (await client.get("/seeder/status")).json()
 
@@ -71,7 +73,7 @@ async def test_a_cancelled_seed_leaves_the_table_as_it_was() -> None:
         await seed(client, count=20, seed=1)
         before = dict(store.rows)
         store.gate.clear()
-        job = (await client.post("/seeder/seed", json={"count": 100})).json()["job"]
+        job = (await client.post("/seeder/seed", json={"count": 100_000})).json()["job"]
         conflict = await client.post("/seeder/seed", json={"count": 5})
         cancelling = asyncio.create_task(client.delete(f"/seeder/jobs/{job['id']}"))
         await asyncio.sleep(0.02)
@@ -143,7 +145,11 @@ async def test_mutations_run_until_stopped() -> None:
         started = await client.post("/seeder/mutations", json={"updates_per_s": 200})
         assert started.status_code == 202
         assert (await client.post("/seeder/seed", json={})).status_code == 409
-        await asyncio.sleep(0.25)
+
+        async def changed() -> bool:
+            return (await client.get("/seeder/status")).json()["mutations"]["updates"] > 0  # type: ignore[no-any-return]
+
+        await eventually(changed, "users that change")
         stopped = await client.delete("/seeder/mutations")
         status = (await client.get("/seeder/status")).json()
         metrics = (await client.get("/metrics")).text

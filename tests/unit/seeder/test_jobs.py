@@ -79,12 +79,16 @@ async def test_cancelling_an_ended_job_changes_nothing() -> None:
 
 async def test_progress_tells_the_pace_and_the_end() -> None:
     job = Job(JobKind.SEED, total=200)
-    assert job.eta_s is None
+    assert (job.done, job.eta_s) == (0, None)
     job.done = 100
     await asyncio.sleep(0.02)
 
+    before = job.elapsed_s
+    eta_s = job.eta_s
     assert job.rows_per_s > 0
-    assert job.eta_s == pytest.approx(job.elapsed_s, rel=0.2)
+    assert eta_s is not None
+    # half is done, so as much time is left as has gone by, which moves on between the looks
+    assert before - 1e-6 <= eta_s <= job.elapsed_s + 1e-6
 
 
 async def test_unknown_and_forgotten_jobs_are_not_found() -> None:

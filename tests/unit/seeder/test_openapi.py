@@ -10,6 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 
 from services.seeder.app import create_app
+from services.seeder.schemas import MAX_MUTATIONS_PER_S, MAX_USERS
 from services.seeder.settings import Settings
 from tests.unit.seeder.fakes import MemoryStore
 from tests.unit.serving import served
@@ -26,8 +27,23 @@ def url() -> Iterator[str]:
 @schema.parametrize()
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
-    body: Any = case.body
-    if isinstance(body, dict) and isinstance(body.get("count"), int) and 2_000 < body["count"] <= 1_000_000:
-        # A million users are allowed, but take longer than an answer here may.
-        body["count"] = 2_000
+    bound(case.body, "count", few=500, most=MAX_USERS)
+    for name in ("updates_per_s", "deletes_per_s", "inserts_per_s"):
+        bound(case.body, name, few=5, most=MAX_MUTATIONS_PER_S)
     case.call_and_validate(base_url=url)
+
+
+def bound(body: Any, name: str, *, few: int, most: int) -> None:
+    """A number that is allowed, and costs more than a generated request may, becomes ``few``; 765020.0 is such a number too."""
+    value = body.get(name) if isinstance(body, dict) else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and few < value <= most:
+        body[name] = few
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"), [(765_020, 9), (765_020.0, 9), (8, 8), (1_000_001, 1_000_001), (True, True)]
+)
+def test_only_what_is_allowed_and_costly_is_bounded(value: float, sent: float) -> None:
+    body = {"count": value}
+    bound(body, "count", few=9, most=MAX_USERS)
+    assert body == {"count": sent}

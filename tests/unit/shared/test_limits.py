@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
 from fastapi import Response
 
+from tests.patience import STEP_S, eventually
 from tests.unit.serving import served
 from tests.unit.shared.demo import make_app
 
@@ -43,7 +45,7 @@ def patient_url() -> Iterator[str]:
 async def connection(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(STEP_S):
             yield reader, writer
     finally:
         writer.close()
@@ -59,7 +61,7 @@ async def test_a_body_above_the_limit_is_refused_with_and_without_a_length(url: 
         for _ in range(100):
             yield b" " * 1_000
 
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=STEP_S) as client:
         assert problem_type(await client.post("/start", content=b" " * 40_001)) == (413, "body-too-large")
         assert problem_type(await client.post("/start", content=pieces())) == (413, "body-too-large")
         fits = await client.post("/start", content=BODY.ljust(40_000), headers={"content-type": "application/json"})
@@ -79,7 +81,7 @@ async def test_a_body_that_is_too_large_in_its_last_piece_is_answered_at_once(ur
 
 
 async def test_long_targets_and_heads_are_refused(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=STEP_S) as client:
         assert problem_type(await client.get("/healthz", params={"x": "y" * 200})) == (414, "target-too-long")
         assert problem_type(await client.get("/healthz", headers={"x": "y" * 8_000})) == (431, "head-too-large")
     async with connection(url) as (reader, writer):
@@ -112,14 +114,16 @@ async def test_a_client_that_does_not_read_its_answers_is_given_up(last: bytes) 
         return Response(bytes(20_000_000))
 
     with served(app) as base_url:
-        async with connection(base_url) as (_, writer), httpx.AsyncClient(base_url=base_url) as client:
+        async with connection(base_url) as (_, writer), httpx.AsyncClient(base_url=base_url, timeout=STEP_S) as client:
             request = b"GET /large HTTP/1.1\r\nHost: localhost\r\n"
             writer.write(request + b"\r\n" + request + last + b"\r\n")
             await writer.drain()
-            while (await client.get("/healthz")).status_code != 503:  # the place is taken
-                await asyncio.sleep(0.01)
-            while (await client.get("/healthz")).status_code != 200:
-                await asyncio.sleep(0.05)
+
+            async def answered(status: int) -> bool:
+                return (await client.get("/healthz")).status_code == status
+
+            await eventually(partial(answered, 503), "the place is taken", every_s=0)
+            await eventually(partial(answered, 200), "the place is free again")
 
 
 async def _dribble(writer: asyncio.StreamWriter) -> None:
@@ -132,7 +136,7 @@ async def test_half_open_connections_give_way_to_requests(url: str) -> None:
     port = int(url.rpartition(":")[2])
     opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(30)]
     try:
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=STEP_S) as client:
             assert (await client.get("/healthz")).status_code == 200
     finally:
         for _, writer in opened:
@@ -145,7 +149,7 @@ async def test_held_bodies_are_bounded_and_small_ones_still_pass(patient_url: st
         for writer in (first, second):
             writer.write(HEAD + b"Content-Length: 40000\r\n\r\n" + b" " * 29_000)
             await writer.drain()
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=STEP_S) as client:
             await _until_held(client)
             small = await client.post("/start", content=BODY, headers={"content-type": "application/json"})
     assert small.status_code == 200
@@ -153,9 +157,11 @@ async def test_held_bodies_are_bounded_and_small_ones_still_pass(patient_url: st
 
 async def _until_held(client: httpx.AsyncClient) -> None:
     """Both bodies have arrived so far that a third one is too many."""
-    async with asyncio.timeout(5):
-        while (await client.post("/start", content=b" " * 30_000)).status_code != 503:
-            await asyncio.sleep(0.01)
+
+    async def refused() -> bool:
+        return (await client.post("/start", content=b" " * 30_000)).status_code == 503
+
+    await eventually(refused, "bodies that are held")
 
 
 async def test_requests_answered_at_once_are_bounded() -> None:

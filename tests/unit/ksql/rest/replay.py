@@ -20,6 +20,7 @@ from services.ksql.runtime.memory import MemoryBroker
 from services.ksql.runtime.thread import InlineRuntime
 from services.ksql.settings import Settings
 from tests import golden
+from tests.patience import STEP_S, eventually
 
 _SOURCES = ("topic1_PageView", "topic2_UserSession", "topic3_Users")
 #: members whose values are clocks, counters, ids of runs, or names of this server
@@ -59,11 +60,14 @@ class Lab:
     async def quiet(self) -> None:
         """Waits until every query has read everything and all is committed."""
         calm = 0
-        async with asyncio.timeout(30):
-            while calm < 3:
-                await asyncio.sleep(0.05)
-                queries = list(self.core.engine.queries.values())
-                calm = calm + 1 if all(q.is_caught_up and not q.dirty for q in queries) else 0
+
+        def is_quiet() -> bool:
+            nonlocal calm
+            queries = list(self.core.engine.queries.values())
+            calm = calm + 1 if all(q.is_caught_up and not q.dirty for q in queries) else 0
+            return calm >= 3
+
+        await eventually(is_quiet, "no query has lag", every_s=0.05)
 
 
 @asynccontextmanager
@@ -82,7 +86,7 @@ async def lab(**settings: Any) -> AsyncIterator[Lab]:
     await runtime.start()
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=STEP_S) as client:
             yield Lab(broker, core, client)
     finally:
         await runtime.stop()
@@ -129,7 +133,7 @@ async def replay(lab: Lab, transcript: Iterable[dict[str, Any]]) -> Outcome:
             await lab.quiet()
         if "ended" in exchange:
             continue
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(STEP_S):
             response = await lab.client.request(exchange["method"], exchange["path"], content=body, headers=headers)
         wanted = (exchange["status"], normal(exchange["response"]))
         answer = normal(_content(response, exchange["response"]))

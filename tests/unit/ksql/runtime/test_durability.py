@@ -13,6 +13,7 @@ from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.engine import EngineState
 from services.ksql.runtime.thread import InlineRuntime
+from tests.patience import eventually
 from tests.unit.ksql.rest.replay import Lab, lab
 
 _DDL = """
@@ -39,12 +40,7 @@ def results(server: Lab) -> dict[str, Any]:
 
 
 async def settled(server: Lab, wanted: dict[str, Any]) -> None:
-    try:
-        async with asyncio.timeout(10):
-            while results(server) != wanted:
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"{results(server)} instead of {wanted}") from None
+    await eventually(lambda: results(server) == wanted, lambda: f"{wanted}, but there is {results(server)}")
 
 
 async def states(server: Lab) -> list[str]:
@@ -75,9 +71,7 @@ async def test_a_query_without_its_topic_runs_on_when_the_topic_is_there_again(m
         await settled(server, {"a": {"N": 1, "TOTAL": 1}})
         await server.broker.delete_topic("counts")
         click(server, "b", 2)
-        async with asyncio.timeout(10):
-            while not server.core.engine.broken:
-                await asyncio.sleep(0.02)
+        await eventually(lambda: server.core.engine.broken, "the query has failed")
         assert await states(server) == ["ERROR"]
         for order in ("PAUSE ALL;", "RESUME ALL;"):
             assert (await server.client.post("/ksql", json={"ksql": order})).status_code == 200
@@ -98,9 +92,7 @@ async def test_a_second_server_takes_over_and_the_first_stands_still() -> None:
         try:
             click(server, "a", 2)
             await settled(server, {"a": {"N": 2, "TOTAL": 3}})
-            async with asyncio.timeout(10):
-                while server.core.engine.state is not EngineState.FENCED:
-                    await asyncio.sleep(0.02)
+            await eventually(lambda: server.core.engine.state is EngineState.FENCED, "the first server is fenced")
             assert (await server.client.get("/readyz")).status_code == 503
         finally:
             await second.stop()
@@ -126,9 +118,7 @@ async def test_state_of_a_query_that_is_gone_is_deleted_at_the_next_start() -> N
         second = InlineRuntime(Core(server.broker, server.core.options))
         await second.start()
         try:
-            async with asyncio.timeout(10):
-                while second.core.engine.state is not EngineState.RUNNING:
-                    await asyncio.sleep(0.02)
+            await eventually(lambda: second.core.engine.state is EngineState.RUNNING, "the second server runs")
             assert await second.core.engine.state_log.load() == {}
         finally:
             await second.stop()

@@ -11,6 +11,7 @@ from services.ksql.engine.chunk import Chunk
 from services.ksql.runtime.broker import Lane, Outgoing, Span, TopicInfo
 from services.ksql.runtime.feeds import Feeds
 from services.ksql.runtime.memory import MemoryBroker
+from tests.patience import STEP_S, eventually
 from tests.unit.ksql.rest.replay import Lab, lab
 
 _CHAIN = """
@@ -31,12 +32,7 @@ def counted(server: Lab) -> dict[str, Any]:
 
 
 async def counts(server: Lab, wanted: dict[str, int]) -> None:
-    try:
-        async with asyncio.timeout(10):
-            while counted(server) != wanted:
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"{counted(server)} instead of {wanted}") from None
+    await eventually(lambda: counted(server) == wanted, lambda: f"{wanted}, but there is {counted(server)}")
 
 
 async def test_a_topic_made_anew_is_read_from_its_start() -> None:
@@ -99,7 +95,7 @@ async def test_what_was_expected_of_a_topic_is_forgotten_with_its_last_reader() 
         broker.produce("clicks", b"a", b"{}")
         second = Reader(lane)
         feeds.subscribe(second, {lane: 0})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(STEP_S):
             await second.told.wait()
         assert (second.fetched[lane], second.end) == (1, 1)
     finally:
@@ -123,7 +119,7 @@ async def test_a_lane_is_not_at_its_end_while_a_transaction_is_about_to_be_reada
     feeds, reader = Feeds(broker, lambda: None), Reader(lane)
     try:
         feeds.subscribe(reader, {lane: 0})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(STEP_S):
             await reader.told.wait()
             assert (reader.fetched[lane], reader.end) == (0, 1)
             go.set()

@@ -8,6 +8,7 @@ import time
 
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.running import RunningQuery
+from tests.patience import eventually
 from tests.unit.ksql.rest.replay import Lab, lab
 
 _TABLE = """
@@ -38,9 +39,7 @@ async def run(server: Lab, statements: str) -> None:
 async def begin_with_a_user(server: Lab, now: int) -> None:
     await begin(server)
     put(server, "users", "u", now - 9_000, name="before")
-    async with asyncio.timeout(20):
-        while not server.broker.records("clean"):
-            await asyncio.sleep(0.02)
+    await eventually(lambda: server.broker.records("clean"), "a user in clean")
     put(server, "views", "u", now - 8_500, n=1)
     assert await joined(server, 1) == {1: "before"}
 
@@ -50,10 +49,9 @@ def put(server: Lab, topic: str, key: str, time_ms: int, **row: object) -> None:
 
 
 async def joined(server: Lab, count: int) -> dict[int, str]:
-    async with asyncio.timeout(20):
-        while len(records := server.broker.records("joined")) < count:
-            await asyncio.sleep(0.02)
-    return {row["N"]: row["NAME"] for row in (json.loads(record.value or b"") for record in records)}
+    await eventually(lambda: len(server.broker.records("joined")) >= count, f"{count} joined views")
+    rows = [json.loads(record.value or b"") for record in server.broker.records("joined")]
+    return {row["N"]: row["NAME"] for row in rows}
 
 
 def query(server: Lab, sink: str) -> RunningQuery:
@@ -92,14 +90,13 @@ async def test_a_join_that_is_begun_while_its_table_is_being_written_waits_for_i
         written = server.broker.held["clean"] = asyncio.Event()
         put(server, "views", "u", now - 5_000, n=1)
         put(server, "users", "u", now - 9_000, name="x")
-        async with asyncio.timeout(20):
-            while not (clean.is_caught_up and not clean.dirty):
-                await asyncio.sleep(0.02)
+        await eventually(lambda: clean.is_caught_up and not clean.dirty, "the table's query has read everything")
         await run(server, _JOIN)
         join = query(server, "joined")
-        async with asyncio.timeout(20):
-            while join.query.stats.consumed == 0 and not (join.lag == 1 and join.ready is False and _is_read(join)):
-                await asyncio.sleep(0.02)
+        await eventually(
+            lambda: join.query.stats.consumed or (join.lag == 1 and join.ready is False and _is_read(join)),
+            "the view is here and waits",
+        )
         written.set()
         assert await joined(server, 1) == {1: "x"}
 
