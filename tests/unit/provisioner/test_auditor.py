@@ -167,7 +167,7 @@ async def test_texts_that_are_counted_as_others_are_told(recorded: World) -> Non
     arrival = recorded.kafka.records["topic1_PageView"][-1].timestamp
     sources = [r'"src_\ud83e"', r'"src_\ud83f"', '"src_?"', r'"a\u0000"', f'"{"x" * 2_049}"']
     for source in sources:
-        value = f'{{"user_id": null, "source": {source}, "event_timestamp": {arrival}}}'.encode()
+        value = f'{{"user_id": null, "source": {source}, "event_timestamp": {arrival + 3_500_000}}}'.encode()
         recorded.kafka.append("topic1_PageView", b"s", value, arrival)
     report = await audit(recorded)
     found = comparison(report, "pageview_tumbling", "sink")
