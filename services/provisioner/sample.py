@@ -13,7 +13,6 @@ from services.provisioner.decoding import KeyDecoder, decode_value
 from services.provisioner.pipeline import Servers
 from services.provisioner.resource import Kind, Resource
 from shared.errors import NotFound, PagePulseError
-from shared.json import whole
 
 #: consumers open at a time: each costs connections to all brokers
 _TOPICS_AT_ONCE = 4
@@ -76,8 +75,7 @@ def _or_topic(sample: Sample, topic: Sample | None) -> Sample:
 
 async def _guarded(name: str, read_by: str, read: Callable[[], Awaitable[list[Row]]]) -> Sample:
     try:
-        # a record may hold what no answer can
-        return Sample(name, read_by, whole(await read()))
+        return Sample(name, read_by, await read())
     except PagePulseError as error:
         return Sample(name, read_by, error=error.detail)
 

@@ -29,10 +29,6 @@ def make_router() -> APIRouter:
             raise RuntimeError("secret detail")
         return wish
 
-    @router.get("/quoting")
-    async def quoting() -> None:
-        raise Conflict("not src_\ud83e", there=["\udd14"])
-
     return router
 
 

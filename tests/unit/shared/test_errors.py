@@ -88,11 +88,6 @@ async def test_another_spelling_of_json_is_json(client: httpx.AsyncClient) -> No
         assert response.status_code == 200, named
 
 
-async def test_a_problem_can_be_told_whatever_text_it_quotes(client: httpx.AsyncClient) -> None:
-    response = await client.get("/quoting")
-    assert (response.status_code, response.json()["detail"]) == (409, "not src_?")
-
-
 async def test_an_unexpected_error_does_not_leak_its_text(client: httpx.AsyncClient) -> None:
     response = await client.post("/start", json={"rate": 7})
     assert response.status_code == 500
