@@ -69,10 +69,8 @@ class Pipeline:
 
     def counts(self, table: str) -> dict[str, int]:
         """Views or logins by name."""
-        rows = self.world.pinot.rows[table]
-        return {
-            str(row.get("source", row.get("device"))): row.get("view_count", row.get("session_count")) for row in rows
-        }
+        name, count = ("device", "session_count") if table == "usersession_device" else ("source", "view_count")
+        return {row[name]: row[count] for row in self.world.pinot.rows[table]}
 
 
 def view(source: str, user: str = "1", time: str = str(START), names: str = "user_id source event_timestamp") -> bytes:

@@ -196,7 +196,7 @@ class FakePinot:
         starts = [row["window_start"] for row in rows]
         if "MIN(" in sql:
             return _table(["n", "first", "last"], [[len(rows), min(starts), max(starts)]])
-        low, high = (int(number) for number in re.findall(r"window_start >?<?=? ?(\d+)", sql))
+        low, high = map(int, re.findall(r"window_start >?<?=? ?(\d+)", sql) or (-(1 << 63), 1 << 63))
         if "COUNT(*)" in sql:
             return _table(["n"], [[sum(low <= start < high for start in starts)]])
         names = sql[len("SELECT ") : sql.index(" FROM")].split(", ")
