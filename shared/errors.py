@@ -5,10 +5,12 @@ PagePulseError
 ├── Unauthorized 401        a bearer token is needed
 ├── Forbidden 403           a web page of another origin, or a name that is not ours
 ├── NotFound 404
+├── MethodNotAllowed 405
 ├── TooSlow 408             the request took too long to arrive
 ├── Conflict 409            right request, wrong moment
 ├── BodyTooLarge 413
 ├── TargetTooLong 414
+├── UnsupportedMediaType 415
 ├── Unprocessable 422       a field is out of range
 ├── TooManyRequests 429
 ├── HeadTooLarge 431
@@ -70,6 +72,10 @@ class NotFound(PagePulseError):
     status, type, title = 404, "not-found", "Not found"
 
 
+class MethodNotAllowed(PagePulseError):
+    status, type, title = 405, "method-not-allowed", "Method not allowed"
+
+
 class TooSlow(PagePulseError):
     status, type, title = 408, "too-slow", "Request timeout"
 
@@ -84,6 +90,10 @@ class BodyTooLarge(PagePulseError):
 
 class TargetTooLong(PagePulseError):
     status, type, title = 414, "target-too-long", "Request target too long"
+
+
+class UnsupportedMediaType(PagePulseError):
+    status, type, title = 415, "unsupported-media-type", "Unsupported content type"
 
 
 class Unprocessable(PagePulseError):
@@ -163,6 +173,24 @@ def _methods(request: Request) -> list[str]:
     ]
 
 
+def _not_allowed(request: Request) -> Response:
+    methods = ", ".join(_methods(request))
+    detail = f"{request.method} {request.scope['path']} is not possible; this path takes {methods}."
+    response = problem_of(request, MethodNotAllowed(detail))
+    response.headers["Allow"] = methods
+    return response
+
+
+def _unsupported(request: Request) -> Response:
+    named = request.headers.get("content-type")
+    said = f"The body's content type is {_plain(named)}" if named else "The body has no content type"
+    needed = "content-type: application/json"
+    detail = f"{said}; it must be application/json. Add the header '{needed}' (with curl: -H '{needed}')."
+    response = problem_of(request, UnsupportedMediaType(detail))
+    response.headers["Accept"] = "application/json"
+    return response
+
+
 def _plain(text: str) -> str:
     """``text`` as it may stand in an answer: not endless, and valid Unicode (JSON can carry half a surrogate pair)."""
     return text[:_QUOTED].encode(errors="replace").decode()
@@ -179,6 +207,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
+        if isinstance(error.body, bytes):  # it was not read as JSON, because it does not say that it is
+            return _unsupported(request)
         fields = [
             {"field": _plain(".".join(map(str, e["loc"][1:])) or str(e["loc"][0])), "message": _plain(e["msg"])}
             for e in error.errors()[:_TOLD]
@@ -188,6 +218,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            return _not_allowed(request)
         types = {cls.status: cls for cls in PagePulseError.__subclasses__()}
         known_type = types.get(error.status_code)
         response = problem(
@@ -198,8 +230,6 @@ def install_error_handlers(app: FastAPI) -> None:
             f"{request.method} {request.scope['path']}: {error.detail}",
         )
         response.headers.update(error.headers or {})
-        if error.status_code == 405:
-            response.headers["Allow"] = ", ".join(_methods(request))
         return response
 
     @app.exception_handler(Exception)

@@ -11,8 +11,8 @@ from shared.errors import PROBLEM_JSON, Problem, problem_responses
 
 #: what the middlewares answer, whatever the route
 _ALWAYS = (403, 414, 431, 503)
-#: broken JSON or text that is not UTF-8, a body that comes too slowly, one that is too large
-_WITH_BODY = (400, 408, 413)
+#: broken JSON or text that is not UTF-8, a body that comes too slowly, one that is too large, one of another content type
+_WITH_BODY = (400, 408, 413, 415)
 _METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 
 

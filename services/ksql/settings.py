@@ -24,7 +24,8 @@ class Settings(ServiceSettings):
     commit_interval: timedelta = timedelta(milliseconds=200)
     #: partitions and replicas of sinks that take them neither from WITH nor from their source
     default_partitions: int = Field(default=5, ge=1)
-    #: an event further ahead of the clock than this is dropped and counted: it would make all others late
+    #: an event further ahead than this of its record's timestamp (of the clock, where that is the event time) is dropped and counted: it
+    #: would make all others late
     max_event_time_ahead: timedelta | None = timedelta(hours=1)
     #: how long a command, or a wait for a command sequence number, may take (ksql.server.command.response.timeout.ms)
     command_timeout: timedelta = timedelta(seconds=5)

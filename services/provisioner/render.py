@@ -18,7 +18,7 @@ from typing import Any
 from services.provisioner.durations import milliseconds, to_ksql
 from services.provisioner.errors import BrokenResource
 from services.provisioner.settings import Settings
-from shared import topics
+from shared import dimension, topics
 
 Json = dict[str, Any]
 
@@ -97,6 +97,7 @@ def _values(settings: Settings) -> dict[str, str]:
     )
     return {
         **{name: to_ksql(getattr(settings, name)) for name in windows},
+        **{f"dimension_{name}": dimension.ksql(name) for name in ("source", "device", "country")},
         "source_retention_ms": str(milliseconds(settings.source_retention)),
         "partitions": str(settings.partitions),
         "replicas": str(settings.replication_factor),

@@ -190,11 +190,9 @@ class ExampleOut(_FromAttributes):
     actual: dict[str, Any] | None
 
 
-class TableAudit(BaseModel):
-    """One table on one side."""
+class ComparisonOut(_FromAttributes):
+    """Rows by what was found."""
 
-    table: str = Field(examples=["pageview_tumbling"])
-    side: Side = Field(description="The sink topic in Kafka, or the table in Pinot")
     compared: int
     equal: int
     missing: int = Field(description="Rows that must be there and are not")
@@ -202,25 +200,30 @@ class TableAudit(BaseModel):
     different: int
     unsure: int = Field(description="Rows that may differ, because nobody can tell whether an event was too late")
     skipped: int = Field(description="Rows that events are still coming for, or that are older than what is kept")
-    late: int = Field(description="Pairs of event and window that were dropped as late, rightly")
     examples: list[ExampleOut] = Field(description="The first few rows that are not as they should be")
+
+
+class TableAudit(ComparisonOut):
+    """One table on one side."""
+
+    table: str = Field(examples=["pageview_tumbling"])
+    side: Side = Field(description="The sink topic in Kafka, or the table in Pinot")
+    late: int = Field(description="Pairs of event and window that were dropped as late, rightly")
 
     @classmethod
     def of(cls, report: TableReport) -> TableAudit:
-        found = report.comparison
-        return cls(
-            table=report.table,
-            side=report.side,
-            compared=found.compared,
-            equal=found.equal,
-            missing=found.missing,
-            extra=found.extra,
-            different=found.different,
-            unsure=found.unsure,
-            skipped=found.skipped,
-            late=report.late,
-            examples=[ExampleOut.model_validate(example) for example in found.examples],
-        )
+        found = ComparisonOut.model_validate(report.comparison)
+        return cls(table=report.table, side=report.side, late=report.late, **dict(found))
+
+
+class RewrittenOut(_FromAttributes):
+    """What the rule for dimensions did to a source topic."""
+
+    records: int = Field(
+        description="Records whose source, device or country is counted as another text: it is longer than 2,048 characters, or has a "
+        "NUL character or half of a surrogate pair"
+    )
+    merged: int = Field(description="Names under which several different texts are counted")
 
 
 class AuditOut(BaseModel):
@@ -233,6 +236,10 @@ class AuditOut(BaseModel):
     unreadable: dict[str, int] = Field(
         description="Of these, records that the pipeline skips: malformed, or too far ahead of the clock"
     )
+    rewritten: dict[str, RewrittenOut] = Field(description="By source topic, where there are any")
+    undecodable: dict[str, int] = Field(
+        description="Records of a result topic that are not of its form, by topic: the pipeline has not written them"
+    )
     tables: list[TableAudit]
 
     @classmethod
@@ -243,6 +250,8 @@ class AuditOut(BaseModel):
             took_ms=report.took_ms,
             records=report.records,
             unreadable=report.unreadable,
+            rewritten={topic: RewrittenOut.model_validate(found) for topic, found in report.rewritten.items()},
+            undecodable=report.undecodable,
             tables=[TableAudit.of(table) for table in report.tables],
         )
 

@@ -133,7 +133,7 @@ class Status(BaseModel):
 
 
 class UserQuery(BaseModel):
-    """Which users, and which page of them."""
+    """Which users, and which page of them. Texts are compared exactly: neither case nor blanks at the end are ignored."""
 
     model_config = ConfigDict(extra="forbid")
 

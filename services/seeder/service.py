@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from services.seeder.schemas import (
 from services.seeder.seeding import Seeding, delete_everyone
 from services.seeder.settings import Settings
 from services.seeder.store import Store
+from shared import dimension
 from shared.errors import Conflict, NotFound
 from shared.single_flight import SingleFlight
 
@@ -113,6 +115,7 @@ class Seeder:
             column: await self.store.fetch_all(f"stats_by_{column}") for column in ("country", "subscription", "gender")
         }
         by = {column: {row["name"]: row["users"] for row in rows} for column, rows in groups.items()}
+        by["country"] = _as_counted(groups["country"])
         ages = {row["name"]: row["average_age"] for row in groups["subscription"]}
         return Stats(
             users=totals["users"],
@@ -139,3 +142,11 @@ class Seeder:
             started_at=mutations.started_at,
             ends_at=mutations.ends_at,
         )
+
+
+def _as_counted(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """Users by country under the names that the pipeline counts them by."""
+    users: Counter[str] = Counter()
+    for row in rows:
+        users[dimension.apply(row["name"])] += row["users"]
+    return dict(users)

@@ -1,8 +1,7 @@
 """A producer whose clock is two hours ahead.
 
-Its records as they are Kafka refuses: their time is too far ahead of the broker's. Those of a producer that lets the broker's side
-set the record's time, and has its wrong clock only in the event, the engine drops and counts; one of them would otherwise end every
-window that is open.
+Half of its records carry that clock too. The broker gives each record the time of its own clock, by which the engine drops and counts
+the events; one of them would otherwise end every window that is open.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ A plain column is an index, a comparison of columns is inline; the rest calls ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from services.ksql.engine import evaluation
@@ -155,10 +155,15 @@ def compile_predicate(expression: ex.Expression, layout: Layout) -> Evaluate:
 
 def columns_in(node: Any) -> set[str]:
     """The names of all columns that a piece of plan mentions."""
-    if isinstance(node, ex.ColumnRef):
-        return {node.name}
+    return {part.name for part in parts_of(node) if isinstance(part, ex.ColumnRef)}
+
+
+def parts_of(node: Any) -> Iterator[Any]:
+    """A piece of plan and all pieces in it."""
     if isinstance(node, tuple | list):
-        return {name for item in node for name in columns_in(item)}
-    if hasattr(node, "__dataclass_fields__"):
-        return {name for field in node.__dataclass_fields__ for name in columns_in(getattr(node, field))}
-    return set()
+        for item in node:
+            yield from parts_of(item)
+    elif hasattr(node, "__dataclass_fields__"):
+        yield node
+        for name in node.__dataclass_fields__:
+            yield from parts_of(getattr(node, name))

@@ -23,14 +23,16 @@ Part = Taken | tuple[Source, Columns]
 
 
 class Intake:
-    """``streams`` are the sources that read plain streams, by topic; event times later than ``latest`` are dropped."""
+    """``streams`` are the sources that read plain streams, by topic. Event times more than ``max_ahead`` ahead of the clock are dropped:
+    of the record's timestamp, or of ``now`` where that is the event time; None is no limit."""
 
     #: fewer records than this are processed row by row: arrays cost more to make than they save
     few: ClassVar[int] = 48
 
-    def __init__(self, streams: Mapping[str, Source], latest: int) -> None:
+    def __init__(self, streams: Mapping[str, Source], max_ahead: int | None, now: int | None) -> None:
         self._streams = streams
-        self._latest = latest
+        self._max_ahead = max_ahead
+        self._now = now
 
     def parts(self, taken: Taken) -> Iterator[Part]:
         """The parts of ``taken`` in the order of processing."""
@@ -58,7 +60,10 @@ class Intake:
         readings = [(source.reader.read(piece.chunk), piece) for piece in taken.pieces]
         all_times = joined([reading.times[piece.start : piece.end] for reading, piece in readings])
         order, times = taken.order, all_times[taken.order]
-        lost = (times < 0) | (times > self._latest)
+        lost = times < 0
+        if self._max_ahead is not None and self._now is not None:
+            stamps = joined([piece.chunk.timestamps[piece.start : piece.end] for piece in taken.pieces])[order]
+            lost |= times - self._max_ahead > (self._now if source.uses_record_time else stamps)
         if lost.any():
             # they are only counted, so it does not matter when
             yield Taken(taken.pieces, order[lost])

@@ -33,7 +33,8 @@ class Query:
         plan: what to do.
         partitions: how many partitions the group keys spread over; each has its own stream time.
         cached: table results wait for ``flush``, which gives the newest state of each key.
-        max_ahead_ms: records whose event time is further than this ahead of ``now_ms`` are dropped; None = never.
+        max_ahead_ms: records whose event time is further than this ahead of the clock are dropped; None = never. The clock is the
+            record's own timestamp, which everybody who reads the topic can see; where that is the event time, it is ``now_ms``.
         tracked: whether ``changes`` notes what the state was; by default for queries that have a sink.
         properties: the server's settings that functions look at.
     """
@@ -128,7 +129,7 @@ class Query:
         return np.fromiter((-1 if t is None else t for t in times), dtype=np.int64, count=len(chunk))
 
     def process(self, record: InputRecord, now_ms: int | None = None) -> list[OutputRecord]:
-        """Carries one record through; what goes to the sink. ``now_ms`` is the wall clock that ``max_ahead_ms`` is measured from."""
+        """Carries one record through; what goes to the sink. ``now_ms`` is the wall clock; without it nothing is too far ahead."""
         self._process(record, now_ms)
         return self._take()
 
@@ -140,7 +141,6 @@ class Query:
     def _process_rows(self, records: Iterable[InputRecord], now_ms: int | None) -> None:
         batch: Batch = []
         current: Source | None = None
-        latest = now_ms + self._max_ahead if self._max_ahead is not None and now_ms is not None else NEVER
         for record in records:
             source = self._streams.get(record.topic)
             if source is not current:
@@ -152,7 +152,7 @@ class Query:
                 self._process(record, now_ms)
                 continue
             row = source.row_of(record)
-            if row is None or row[1] > latest:
+            if row is None or row[1] > self._latest(source, record, now_ms):
                 self._process(record, now_ms)
             else:
                 batch.append(row)
@@ -162,8 +162,7 @@ class Query:
         """The same for records that were fetched in chunks: column by column where that is possible."""
         if len(taken) < Intake.few:
             return self.process_batch(taken.records(), now_ms)
-        latest = now_ms + self._max_ahead if self._max_ahead is not None and now_ms is not None else NEVER
-        for part in Intake(self._streams, latest).parts(taken):
+        for part in Intake(self._streams, self._max_ahead, now_ms).parts(taken):
             if isinstance(part, Taken):
                 self._process_rows(part.records(), now_ms)
                 continue
@@ -192,12 +191,18 @@ class Query:
                 context.stats.drop(source.name, parts)
                 continue
             t = parts[2]
-            if self._max_ahead is not None and now_ms is not None and t > now_ms + self._max_ahead:
+            if t > self._latest(source, record, now_ms):
                 context.stats.drop(source.name, "event_time_ahead")
                 continue
             if t > context.stream_time:  # noqa: PLR1730 - a comparison is cheaper than max
                 context.stream_time = t
             source.accept(record, parts)
+
+    def _latest(self, source: Source, record: InputRecord, now_ms: int | None) -> int:
+        """The latest event time that the record may have."""
+        if self._max_ahead is None or now_ms is None:
+            return NEVER
+        return self._max_ahead + (now_ms if source.uses_record_time else record.timestamp)
 
     def _take(self) -> list[OutputRecord]:
         return flattened(self._take_runs())

@@ -32,6 +32,29 @@ class Names:
         return self._names[number]
 
 
+class Spellings:
+    """Which texts are counted under a name that the rule for dimensions gave them. ``changed`` counts the records whose text it changed."""
+
+    def __init__(self) -> None:
+        self.changed = 0
+        self._as_they_are: set[int] = set()
+        self._changed: dict[int, set[int]] = {}
+
+    def note(self, number: int, written_as: str | None) -> None:
+        """One record's name by its number; ``written_as`` is its own text, None if that is the name."""
+        if written_as is None:
+            self._as_they_are.add(number)
+            return
+        self.changed += 1
+        # a hash, because the texts may be as long as a record
+        self._changed.setdefault(number, set()).add(hash(written_as))
+
+    @property
+    def merged(self) -> int:
+        """Names under which more than one text is counted."""
+        return sum(len(texts) + (number in self._as_they_are) > 1 for number, texts in self._changed.items())
+
+
 @dataclass(slots=True)
 class EventColumns:
     """Events of one topic; ``arrivals`` are record timestamps. Events with a null group count nowhere and are left out."""
@@ -42,14 +65,19 @@ class EventColumns:
     group_numbers: array[int] = field(default_factory=lambda: array("i"))
     arrivals: array[int] = field(default_factory=lambda: array("q"))
     partitions: array[int] = field(default_factory=lambda: array("i"))
+    spellings: Spellings = field(default_factory=Spellings)
 
     def __len__(self) -> int:
         return len(self.times)
 
     def add(self, event: Event, arrival: int, partition: int) -> None:
+        number = -1
+        if event.group is not None:
+            number = self.groups.number(event.group)
+            self.spellings.note(number, event.written_as)
         self.times.append(event.time)
         self.users.append(NO_USER if event.user is None else event.user)
-        self.group_numbers.append(-1 if event.group is None else self.groups.number(event.group))
+        self.group_numbers.append(number)
         self.arrivals.append(arrival)
         self.partitions.append(partition)
 
@@ -67,7 +95,7 @@ class EventColumns:
 
 @dataclass(slots=True)
 class EnrichedColumns:
-    """Records of the enriched stream; ``arrivals`` is filled by the join's audit with the arrival of the view behind each, or -1."""
+    """Records of the enriched stream."""
 
     groups: Names
     countries: Names = field(default_factory=Names)
@@ -77,7 +105,6 @@ class EnrichedColumns:
     ages: array[int] = field(default_factory=lambda: array("q"))
     country_numbers: array[int] = field(default_factory=lambda: array("i"))
     partitions: array[int] = field(default_factory=lambda: array("i"))
-    arrivals: array[int] = field(default_factory=lambda: array("q"))
 
     def __len__(self) -> int:
         return len(self.times)
@@ -89,7 +116,6 @@ class EnrichedColumns:
         self.ages.append(age)
         self.country_numbers.append(self.countries.number(country))
         self.partitions.append(partition)
-        self.arrivals.append(-1)
 
 
 def sorted_by_identity(columns: EventColumns | EnrichedColumns) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -8,6 +8,7 @@ there only the newest version of each user, and leaves out the views before it.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -38,6 +39,15 @@ class _InForce:
         return not self.complete, None in self.cleaned, len(self.cleaned) + len(self.source)
 
 
+@dataclass(frozen=True, slots=True)
+class JoinAudit:
+    """``arrivals``: for each record of the enriched stream when the view behind it arrived; -1 where no view is behind it, or which is
+    not known."""
+
+    comparison: Comparison
+    arrivals: array[int]
+
+
 def audit_join(
     views: EventColumns,
     enriched: EnrichedColumns,
@@ -46,13 +56,14 @@ def audit_join(
     *,
     slack_ms: int,
     moving: frozenset[int] = frozenset(),
-) -> Comparison:
-    """Compares view by view and fills ``enriched.arrivals``.
+) -> JoinAudit:
+    """Compares view by view.
 
     ``users`` are the versions in the source, ``cleaned`` those in the cleaned users' topic; ``moving`` are event times of views that came
     after the snapshot.
     """
     result = Comparison()
+    arrivals = array("q", [-1]) * len(enriched)
     for identity, view_indices, enriched_indices in _side_by_side(views, enriched):
         if identity[0] == NO_USER:
             continue
@@ -67,7 +78,9 @@ def audit_join(
             for index, span in spans
         ]
         for index, in_force in sorted(served, key=lambda pair: pair[1].choice):
-            problem = _take(enriched, left, in_force, views.arrivals[index])
+            taken, problem = _take(enriched, left, in_force)
+            if taken is not None:
+                arrivals[taken] = views.arrivals[index]
             if problem == _AS_RIGHTLY_ABSENT:
                 continue
             result.compared += 1
@@ -79,7 +92,7 @@ def audit_join(
         for index in left:
             result.compared += 1
             result.note("extra", _name(views, identity), None, _enriched_row(enriched, index))
-    return result
+    return JoinAudit(result, arrivals)
 
 
 def _span(views: EventColumns, index: int, slack_ms: int) -> tuple[int, int]:
@@ -89,23 +102,23 @@ def _span(views: EventColumns, index: int, slack_ms: int) -> tuple[int, int]:
 
 
 def _take(
-    enriched: EnrichedColumns, left: list[int], in_force: _InForce, arrival: int
-) -> tuple[Row, Row | None] | Literal["absent"] | None:
-    """Takes the record that belongs to a view out of ``left``; None if it is as it should be, else what should be and what is."""
+    enriched: EnrichedColumns, left: list[int], in_force: _InForce
+) -> tuple[int | None, tuple[Row, Row | None] | Literal["absent"] | None]:
+    """Takes the record that belongs to a view out of ``left``, and says which it is if it is as it should be; else None and what should
+    be and what is."""
     versions = in_force.cleaned
     known = [version for version in versions + in_force.source if version is not None]
     allowed = {(version.age, version.country) for version in known}
     for position, candidate in enumerate(left):
         country = enriched.countries.name(enriched.country_numbers[candidate])
         if not in_force.complete or (enriched.ages[candidate], country) in allowed:
-            enriched.arrivals[candidate] = arrival
             del left[position]
-            return None
+            return candidate, None
     newest = versions[-1]
     if None in versions or newest is None:
-        return _AS_RIGHTLY_ABSENT
+        return None, _AS_RIGHTLY_ABSENT
     expected = {"age": newest.age, "country": newest.country}
-    return expected, _enriched_row(enriched, left.pop()) if left else None
+    return None, (expected, _enriched_row(enriched, left.pop()) if left else None)
 
 
 def _side_by_side(views: EventColumns, enriched: EnrichedColumns) -> Iterator[tuple[_Identity, list[int], list[int]]]:

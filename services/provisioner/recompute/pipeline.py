@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.provisioner.durations import milliseconds
@@ -19,9 +19,8 @@ BoundsOf = Callable[[int, int, str, int], Bounds]
 
 @dataclass(slots=True)
 class Tables:
-    """One aggregation per result table."""
+    """One aggregation per result table that is computed from a source topic alone."""
 
-    country: TimeWindows
     tumbling: TimeWindows
     hopping: TimeWindows
     session: Sessions
@@ -36,7 +35,6 @@ def empty_tables(settings: Settings) -> Tables:
         return TimeWindows(shape, size, size, grace)
 
     return Tables(
-        country=tumbling(Shape("country", with_age=True), milliseconds(settings.country_window)),
         tumbling=tumbling(Shape("source"), milliseconds(settings.tumbling_window)),
         hopping=TimeWindows(
             Shape("source"), milliseconds(settings.hopping_window), milliseconds(settings.hopping_advance), grace
@@ -65,14 +63,23 @@ def add_logins(tables: Tables, logins: EventColumns, bounds_of: BoundsOf) -> Non
             tables.device.add(event.group, event.time, event.user, bounds)
 
 
-def add_enriched(tables: Tables, enriched: EnrichedColumns, bounds_of: BoundsOf) -> None:
-    """Counts enriched views by country, in the order of the topic's partitions."""
+#: columns of the table by country
+COUNTRY = Shape("country", with_age=True)
+
+
+def by_country(
+    settings: Settings, enriched: EnrichedColumns, arrivals: Sequence[int], bounds_of: BoundsOf
+) -> TimeWindows:
+    """Counts enriched views by country, in the order of the topic's partitions; ``arrivals`` are those of the views behind them."""
+    size = milliseconds(settings.country_window)
+    table = TimeWindows(COUNTRY, size, size, milliseconds(settings.grace))
     for index in range(len(enriched)):
         country = enriched.countries.name(enriched.country_numbers[index])
         time, user = enriched.times[index], enriched.users[index]
-        bounds = bounds_of(enriched.arrivals[index], enriched.partitions[index], country, time)
+        bounds = bounds_of(arrivals[index], enriched.partitions[index], country, time)
         user_id = None if user == NO_USER else user
-        tables.country.add(country, time, user_id, bounds, enriched.ages[index])
+        table.add(country, time, user_id, bounds, enriched.ages[index])
+    return table
 
 
 def bounds_by_arrival(arrivals: Arrivals, greatest: int) -> BoundsOf:

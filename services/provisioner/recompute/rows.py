@@ -47,6 +47,12 @@ class Shape:
     count: str = "view_count"
     with_age: bool = False
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As in the sink and in Pinot."""
+        names = (self.dimension, "window_start", "window_end", self.count, "user_count", "updated_at")
+        return (*names, "average_age") if self.with_age else names
+
     def row(self, group: str, start: int, end: int, aggregate: Aggregate) -> Row:
         row: Row = {
             self.dimension: group,

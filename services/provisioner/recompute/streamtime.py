@@ -8,9 +8,11 @@ a record may or may not have been counted.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 
 
 class Verdict(StrEnum):
@@ -39,15 +41,15 @@ def _open(closes: int, stream_time: int, strict: bool) -> bool:
 
 
 class Arrivals:
-    """Greatest event time by arrival, in buckets of one second: small however long the topic."""
+    """Greatest event time by arrival, in buckets of one second: small however long the topic, and whatever times its records have."""
 
     _BUCKET_MS = 1_000
 
     def __init__(self, slack_ms: int) -> None:
         self._slack_ms = slack_ms
         self._newest: dict[int, int] = {}
+        self._buckets: list[int] = []
         self._running: list[int] = []
-        self._first = 0
 
     def note(self, arrival: int, time: int) -> None:
         """First pass: a record that arrived at ``arrival`` with event time ``time``."""
@@ -56,19 +58,13 @@ class Arrivals:
 
     def seal(self) -> None:
         """After the first pass: makes ``greatest_by`` ready."""
-        self._first = min(self._newest, default=0)
-        last = max(self._newest, default=0)
-        self._running, newest = [], -1
-        for bucket in range(self._first, last + 1):
-            newest = max(newest, self._newest.get(bucket, -1))
-            self._running.append(newest)
+        self._buckets = sorted(self._newest)
+        self._running = list(accumulate((self._newest[bucket] for bucket in self._buckets), max))
 
     def greatest_by(self, arrival: int) -> int:
         """The greatest event time of what had arrived by then, or within the slack after it."""
-        index = (arrival + self._slack_ms) // self._BUCKET_MS - self._first
-        if not self._running or index < 0:
-            return -1
-        return self._running[min(index, len(self._running) - 1)]
+        index = bisect_right(self._buckets, (arrival + self._slack_ms) // self._BUCKET_MS) - 1
+        return self._running[index] if index >= 0 else -1
 
 
 class Lows:

@@ -20,16 +20,16 @@ from services.provisioner.durations import milliseconds
 from services.provisioner.pipeline import Servers
 from services.provisioner.recompute.columns import EnrichedColumns
 from services.provisioner.recompute.compare import Comparison, Handling, compare_tables
-from services.provisioner.recompute.join import audit_join
+from services.provisioner.recompute.join import JoinAudit, audit_join
 from services.provisioner.recompute.pipeline import (
-    Tables,
-    add_enriched,
+    COUNTRY,
     add_logins,
     add_views,
     bounds_by_arrival,
+    by_country,
     empty_tables,
 )
-from services.provisioner.recompute.rows import Identity, Row
+from services.provisioner.recompute.rows import Identity, Row, Shape
 from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.windows import TimeWindows
@@ -46,12 +46,12 @@ _PAUSE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A result table: its computation, its sink, its Pinot table."""
+    """A result table: its name in Pinot, its sink, the source topic whose events it counts, and its columns."""
 
     name: str
-    computed: TimeWindows | Sessions
     sink: WindowedSink
     source: str
+    shape: Shape
 
 
 class Auditor:
@@ -73,7 +73,7 @@ class Auditor:
             self._decoders[topics.PAGE_VIEW_ENRICHED],
             EnrichedColumns(self._sources.views.groups),
         )
-        self._windowed = self._window_tables(self._tables)
+        self._windowed = self._window_tables()
 
     async def audit(self) -> AuditReport:
         """Reads, computes, compares.
@@ -99,22 +99,30 @@ class Auditor:
             took_ms=round((time.monotonic() - begin) * 1000),
             records=dict(self._sources.read),
             unreadable=dict(self._sources.unreadable),
+            rewritten=self._sources.rewritten(),
+            undecodable={sink.topic: sink.undecodable for sink in self._sinks if sink.undecodable},
             tables=tuple(reports),
         )
 
     def _count(self, records: int) -> None:
         self.progress.records_read = records
 
-    def _window_tables(self, tables: Tables) -> tuple[_Table, ...]:
-        def table(name: str, computed: TimeWindows | Sessions, topic: str, source: str) -> _Table:
-            return _Table(name, computed, WindowedSink(self._servers.kafka, topic, self._decoders[topic]), source)
+    @property
+    def _sinks(self) -> tuple[UsersSink | EnrichedSink | WindowedSink, ...]:
+        return self._users, self._enriched, *(table.sink for table in self._windowed)
 
+    def _window_tables(self) -> tuple[_Table, ...]:
+        def table(name: str, shape: Shape, topic: str, source: str) -> _Table:
+            sink = WindowedSink(self._servers.kafka, topic, self._decoders[topic], shape)
+            return _Table(name, sink, source, shape)
+
+        tables = self._tables
         return (
-            table("pageview_country", tables.country, topics.PAGE_VIEW_COUNTRY, topics.PAGE_VIEW),
-            table("pageview_tumbling", tables.tumbling, topics.PAGE_VIEW_TUMBLING, topics.PAGE_VIEW),
-            table("pageview_hopping", tables.hopping, topics.PAGE_VIEW_HOPPING, topics.PAGE_VIEW),
-            table("pageview_session", tables.session, topics.PAGE_VIEW_SESSION, topics.PAGE_VIEW),
-            table("usersession_device", tables.device, topics.USER_SESSION_DEVICE, topics.USER_SESSION),
+            table("pageview_country", COUNTRY, topics.PAGE_VIEW_COUNTRY, topics.PAGE_VIEW),
+            table("pageview_tumbling", tables.tumbling.shape, topics.PAGE_VIEW_TUMBLING, topics.PAGE_VIEW),
+            table("pageview_hopping", tables.hopping.shape, topics.PAGE_VIEW_HOPPING, topics.PAGE_VIEW),
+            table("pageview_session", tables.session.shape, topics.PAGE_VIEW_SESSION, topics.PAGE_VIEW),
+            table("usersession_device", tables.device.shape, topics.USER_SESSION_DEVICE, topics.USER_SESSION),
         )
 
     def _compute(self) -> None:
@@ -132,27 +140,37 @@ class Auditor:
         in_pinot: dict[str, dict[Identity, Row]] = {}
         for table in self._windowed:
             await table.sink.catch_up()
-            in_pinot[table.name] = await pinot_rows(self._servers.pinot, table.name, table.computed.shape)
+            in_pinot[table.name] = await pinot_rows(self._servers.pinot, table.name, table.shape)
         await self._sources.follow()
         self.progress.phase = "comparing"
         return await asyncio.to_thread(self._judge, in_pinot)
 
     def _judge(self, in_pinot: dict[str, dict[Identity, Row]]) -> list[TableReport]:
+        join = self._judge_join()
+        tables = self._tables
+        computed: dict[str, TimeWindows | Sessions] = {
+            "pageview_country": self._country(join),
+            "pageview_tumbling": tables.tumbling,
+            "pageview_hopping": tables.hopping,
+            "pageview_session": tables.session,
+            "usersession_device": tables.device,
+        }
         reports = [
             TableReport("cleaned_users", "sink", self._judge_users()),
-            TableReport("pageview_enriched", "sink", self._judge_join()),
+            TableReport("pageview_enriched", "sink", join.comparison),
         ]
         for table in self._windowed:
-            expected = table.computed.rows()
-            handling = self._handling(table)
-            is_session = isinstance(table.computed, Sessions)
+            ours = computed[table.name]
+            expected = ours.rows()
+            handling = self._handling(table, ours)
+            is_session = isinstance(ours, Sessions)
             pinot = without_stale_sessions(in_pinot[table.name]) if is_session else in_pinot[table.name]
             sides: Sequence[tuple[Side, dict[Identity, Row]]] = (("sink", table.sink.rows()), ("pinot", pinot))
             for side, actual in sides:
                 comparison = compare_tables(
                     expected, actual, handling, distinct_tolerance=self._settings.distinct_tolerance
                 )
-                reports.append(TableReport(table.name, side, comparison, late=table.computed.late))
+                reports.append(TableReport(table.name, side, comparison, late=ours.late))
         return reports
 
     def _judge_users(self) -> Comparison:
@@ -163,38 +181,37 @@ class Auditor:
 
         return compare_tables(_user_rows(self._sources.users), self._users.rows, handling)
 
-    def _judge_join(self) -> Comparison:
-        """Also fills in when the views behind the enriched ones arrived, with which the country table is then computed afresh."""
-        sources, enriched = self._sources, self._enriched.columns
-        result = audit_join(
+    def _judge_join(self) -> JoinAudit:
+        sources = self._sources
+        return audit_join(
             sources.views,
-            enriched,
+            self._enriched.columns,
             sources.users,
             self._users.versions,
             slack_ms=self._slack_ms,
             moving=frozenset(sources.later_views),
         )
-        country = self._tables.country
-        country.sure.clear()
-        country.unsure.clear()
-        country.late = 0
-        greatest = max(_greatest(sources.views.times), _greatest(enriched.times))
-        add_enriched(self._tables, enriched, bounds_by_arrival(sources.view_arrivals, greatest))
-        return result
 
-    def _handling(self, table: _Table) -> Callable[[Identity, Row], Handling]:
+    def _country(self, join: JoinAudit) -> TimeWindows:
+        """From the enriched views, with the arrivals that the join's audit found."""
+        sources, enriched = self._sources, self._enriched.columns
+        greatest = max(_greatest(sources.views.times), _greatest(enriched.times))
+        bounds_of = bounds_by_arrival(sources.view_arrivals, greatest)
+        return by_country(self._settings, enriched, join.arrivals, bounds_of)
+
+    def _handling(self, table: _Table, ours: TimeWindows | Sessions) -> Callable[[Identity, Row], Handling]:
         sources = self._sources
         later = sorted(sources.later_views if table.source == topics.PAGE_VIEW else sources.later_logins)
         kept_from = round(time.time() * 1000) - milliseconds(self._settings.retention)
         oldest = max(kept_from, sources.horizons.get(table.source, 0))
-        reach = table.computed.gap if isinstance(table.computed, Sessions) else 0
+        reach = ours.gap if isinstance(ours, Sessions) else 0
 
         def handling(identity: Identity, row: Row) -> Handling:
             start, end = int(row["window_start"]), int(row["window_end"])
             position = bisect_left(later, start - reach)
             if start - reach < oldest or (position < len(later) and later[position] <= end + reach):
                 return Handling.SKIP
-            return Handling.TOLERATE if table.computed.is_unsure(identity, row) else Handling.COMPARE
+            return Handling.TOLERATE if ours.is_unsure(identity, row) else Handling.COMPARE
 
         return handling
 

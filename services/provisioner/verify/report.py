@@ -21,6 +21,15 @@ class TableReport:
     late: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What the rule for dimensions (``shared.dimension``) did to a source topic: ``records`` whose source, device or country is counted
+    as another text than theirs, and ``merged`` names under which several different texts are counted."""
+
+    records: int
+    merged: int
+
+
 @dataclass(slots=True)
 class Progress:
     """How far an audit is."""
@@ -31,12 +40,18 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """``ok``: no row is missing, extra or different. ``unreadable``: records that the pipeline skips, by topic."""
+    """``ok``: no row is missing, extra or different.
+
+    By topic: ``unreadable`` records of a source that the pipeline skips, ``rewritten`` dimensions of a source where there are any, and
+    ``undecodable`` records of a sink, which are not of its form: somebody else has written them.
+    """
 
     started_at: datetime
     took_ms: int
     records: dict[str, int]
     unreadable: dict[str, int]
+    rewritten: dict[str, Rewritten]
+    undecodable: dict[str, int]
     tables: tuple[TableReport, ...] = field(default_factory=tuple)
 
     @property

@@ -12,11 +12,12 @@ from aiokafka import ConsumerRecord
 
 from services.provisioner.clients.kafka import KafkaClient
 from services.provisioner.durations import milliseconds
-from services.provisioner.recompute.columns import EventColumns, Names
+from services.provisioner.recompute.columns import EventColumns, Names, Spellings
 from services.provisioner.recompute.streamtime import Arrivals
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.values import Event, Unreadable, read_event, read_user
 from services.provisioner.settings import Settings
+from services.provisioner.verify.report import Rewritten
 from shared import topics
 from shared.errors import Unprocessable
 
@@ -47,6 +48,7 @@ class Sources:
         self.horizons: dict[str, int] = {}
         self.unreadable: Counter[str] = Counter()
         self.read: Counter[str] = Counter()
+        self._countries, self._country_spellings = Names(), Spellings()
         self._positions: dict[str, dict[int, int]] = {}
         self._snapshot_taken = False
 
@@ -70,6 +72,15 @@ class Sources:
         self.view_arrivals.seal()
         self.login_arrivals.seal()
         self._snapshot_taken = True
+
+    def rewritten(self) -> dict[str, Rewritten]:
+        """By topic, where the rule for dimensions changed a text."""
+        spellings = {
+            topics.PAGE_VIEW: self.views.spellings,
+            topics.USER_SESSION: self.logins.spellings,
+            topics.USERS: self._country_spellings,
+        }
+        return {topic: Rewritten(one.changed, one.merged) for topic, one in spellings.items() if one.changed}
 
     async def follow(self) -> None:
         """Reads what has come since."""
@@ -100,7 +111,7 @@ class Sources:
                 event = read_event(record.value, "event_timestamp", "source")
                 self._take_event(event, record, self.views, self.view_arrivals, self.later_views)
             else:
-                event = read_event(record.value, "login_timestamp", "device", "user_name")
+                event = read_event(record.value, "login_timestamp", "device")
                 self._take_event(event, record, self.logins, self.login_arrivals, self.later_logins)
         except Unreadable:
             self.unreadable[topic] += 1
@@ -109,13 +120,17 @@ class Sources:
         if record.key is None or len(record.key) != 4:
             raise Unreadable("no INT key")
         user = int.from_bytes(record.key, "big", signed=True)
-        self.users.put(user, read_user(record.value), record.timestamp)
+        version = read_user(record.value)
+        self.users.put(user, version, record.timestamp)
+        if version is not None:
+            self._country_spellings.note(self._countries.number(version.country), version.country_written_as)
         if self._snapshot_taken:
             self.later_users.add(user)
 
     def _take_event(
         self, event: Event, record: Record, columns: EventColumns, arrivals: Arrivals, later: set[int]
     ) -> None:
+        # The record's own timestamp is the clock, for the engine as well: it is the one that both can see, whenever they look.
         if self._most_ahead_ms is not None and event.time > record.timestamp + self._most_ahead_ms:
             raise Unreadable("its time is too far ahead of the clock")
         if self._snapshot_taken:

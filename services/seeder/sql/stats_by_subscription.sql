@@ -1,5 +1,6 @@
-SELECT subscription AS name, COUNT(*) AS users, AVG(age) AS average_age
+-- As bytes, see stats_by_country.
+SELECT MIN(subscription) AS name, COUNT(*) AS users, AVG(age) AS average_age
 FROM {users}
 WHERE subscription IS NOT NULL
-GROUP BY subscription
-ORDER BY users DESC, name
+GROUP BY CAST(subscription AS BINARY)
+ORDER BY users DESC, CAST(subscription AS BINARY)

@@ -31,6 +31,18 @@ def settings(stack: Stack) -> Settings:
     return Settings(mysql_port=port, mysql_password=SecretStr(password), mysql_table=TABLE)
 
 
+async def connect(configured: Settings) -> Any:
+    """A connection of its own, in the character set of the seeder's."""
+    return await aiomysql.connect(
+        host=configured.mysql_host,
+        port=configured.mysql_port,
+        user=configured.mysql_user,
+        password=configured.mysql_password.get_secret_value(),
+        db=configured.mysql_database,
+        charset="utf8mb4",
+    )
+
+
 @asynccontextmanager
 async def seeder(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """The service in this process, on the stack's database."""
@@ -45,13 +57,7 @@ async def seeder(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         ):
             yield client
     finally:
-        connection = await aiomysql.connect(
-            host=configured.mysql_host,
-            port=configured.mysql_port,
-            user=configured.mysql_user,
-            password=configured.mysql_password.get_secret_value(),
-            db=configured.mysql_database,
-        )
+        connection = await connect(configured)
         async with connection.cursor() as cursor:
             await cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
         connection.close()
@@ -149,3 +155,24 @@ async def test_a_change_reaches_the_topic(stack: Stack) -> None:
             return await records() >= before + 20
 
         await eventually(arrived, "twenty changes in the topic", every_s=0.2)
+
+
+async def test_texts_are_told_apart_as_the_pipeline_does(stack: Stack) -> None:
+    """The collation of the database ignores case, and blanks at the end; the pipeline does not."""
+    names = ("thailand", "Thailand", "Thailand ", "thaïland")
+    async with seeder(stack) as client:
+        await seed(client, count=1, seed=1)
+        connection = await connect(settings(stack))
+        async with connection.cursor() as cursor:
+            rows = [(30, "Female", name, name) for name in names for _ in range(len(name))]
+            insert = f"INSERT INTO {TABLE} (age, gender, country, subscription) VALUES (%s, %s, %s, %s)"
+            await cursor.executemany(insert, rows)
+        await connection.commit()
+        connection.close()
+        stats = (await client.get("/seeder/stats")).json()
+        for name in names:
+            assert stats["by_country"][name] == stats["by_subscription"][name] >= len(name)
+            found = await users(client, country=name)
+            assert {user["country"] for user in found} == {name}
+            assert len(found) == stats["by_country"][name]
+            assert len(await users(client, subscription=name)) == stats["by_subscription"][name]

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from services.provisioner.recompute.compare import Comparison
+from services.provisioner.recompute.pipeline import empty_tables
+from services.provisioner.schemas import AuditOut
 from services.provisioner.settings import Settings
+from services.provisioner.verify import sinks
 from services.provisioner.verify.auditor import Auditor
-from services.provisioner.verify.report import AuditReport
+from services.provisioner.verify.report import AuditReport, Rewritten
 from shared.errors import Unprocessable
 from tests.golden import document, lines
 from tests.unit.provisioner.world import World
@@ -157,3 +160,73 @@ async def test_an_event_too_far_ahead_of_its_record_is_expected_nowhere(recorded
     assert report.unreadable["topic1_PageView"] == unreadable + 1
     taken = await audit(recorded, SETTINGS.model_copy(update={"max_event_time_ahead": None}))
     assert comparison(taken, "pageview_tumbling", "sink").missing == 1
+
+
+async def test_texts_that_are_counted_as_others_are_told(recorded: World) -> None:
+    """Half of a surrogate pair, NUL and 2,049 characters; three of the texts become one name."""
+    arrival = recorded.kafka.records["topic1_PageView"][-1].timestamp
+    sources = [r'"src_\ud83e"', r'"src_\ud83f"', '"src_?"', r'"a\u0000"', f'"{"x" * 2_049}"']
+    for source in sources:
+        value = f'{{"user_id": null, "source": {source}, "event_timestamp": {arrival + 3_500_000}}}'.encode()
+        recorded.kafka.append("topic1_PageView", b"s", value, arrival)
+    report = await audit(recorded)
+    found = comparison(report, "pageview_tumbling", "sink")
+    counts = {e.expected["source"]: e.expected["view_count"] for e in found.examples if e.expected}
+    assert counts == {"src_?": 3, "a␀": 1, "x" * 1_948 + "..." + "x" * 100: 1}
+    assert report.rewritten == {"topic1_PageView": Rewritten(records=4, merged=1)}
+    AuditOut.of(report).model_dump_json()
+
+
+async def test_records_that_somebody_else_wrote_into_a_sink_are_counted_and_break_nothing(recorded: World) -> None:
+    start = (1_760_000_000_000).to_bytes(8, "big")
+    for topic in ("topic6_PageView_Tumbling", "topic8_PageView_Session"):
+        key = b"x" + start + (start if "Session" in topic else b"")
+        for value in (b"[]", b"{}", b"\xff", b'{"source": "x", "window_start": "no", "window_end": 1}', b"9" * 5_000):
+            recorded.kafka.append(topic, key, value, 1)
+        recorded.kafka.append(topic, b"\xff", b"{}", 1)
+    user = (1).to_bytes(4, "big")
+    for age in (b'"x"', b"9999999999999999999999", b"[1]", b"null"):
+        recorded.kafka.append("pageview_enriched", user, b'{"SOURCE": "x", "COUNTRY": "y", "AGE": ' + age + b"}", 1)
+    recorded.kafka.append("topic4_CleanedUsers", None, b'{"age": 1}', 1)
+    report = await audit(recorded)
+    assert report.ok
+    assert report.undecodable == {
+        "topic6_PageView_Tumbling": 6,
+        "topic8_PageView_Session": 6,
+        "pageview_enriched": 4,
+        "topic4_CleanedUsers": 1,
+    }
+
+
+async def test_a_row_of_half_a_surrogate_pair_and_of_any_length_can_be_told(recorded: World) -> None:
+    """As a real ksqlDB can write it, and as somebody else can."""
+    key = b"src_" + b"x" * 100_000 + (1_760_000_000_000).to_bytes(8, "big")
+    row = {"source": "\ud83e" + "x" * 100_000, "window_start": 1_760_000_000_000, "window_end": 1_760_000_060_000}
+    row |= {"view_count": 1, "user_count": 1, "updated_at": 1}
+    recorded.kafka.append("topic6_PageView_Tumbling", key, json.dumps(row).encode(), 1)
+    report = await audit(recorded)
+    assert comparison(report, "pageview_tumbling", "sink").extra == 1
+    assert len(AuditOut.of(report).model_dump_json()) < 50_000
+
+
+async def test_an_event_of_now_in_a_record_of_1970_is_judged_by_the_records_clock(recorded: World) -> None:
+    """As the engine does it; topics stamp records with the broker's clock, so that no producer can do this."""
+    unreadable = (await audit(recorded)).unreadable["topic1_PageView"]
+    value = b'{"user_id": 1, "source": "x", "event_timestamp": 1760000000000}'
+    recorded.kafka.append("topic1_PageView", b"s", value, 0)
+    report = await audit(recorded)
+    assert report.ok
+    assert report.unreadable["topic1_PageView"] == unreadable + 1
+
+
+async def test_more_rows_than_one_answer_holds_are_all_read_wherever_they_lie(
+    recorded: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row of 1970 must not put all others into one stretch of time."""
+    rows = recorded.pinot.rows["pageview_tumbling"]
+    shape = empty_tables(SETTINGS).tumbling.shape
+    whole = await sinks.pinot_rows(recorded.servers.pinot, "pageview_tumbling", shape)
+    monkeypatch.setattr(sinks, "_CHUNK", 7)
+    recorded.pinot.rows["pageview_tumbling"] = [*rows, {**rows[0], "window_start": 0}]
+    found = await sinks.pinot_rows(recorded.servers.pinot, "pageview_tumbling", shape)
+    assert found.keys() == whole.keys() | {(rows[0]["source"], 0)}

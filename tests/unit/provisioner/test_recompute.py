@@ -15,7 +15,7 @@ from services.provisioner.recompute.rows import Identity, Row, Shape
 from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.streamtime import Arrivals, Bounds, Verdict
 from services.provisioner.recompute.users import Users
-from services.provisioner.recompute.values import Event, Unreadable, User, read_event, read_user
+from services.provisioner.recompute.values import Event, Unreadable, User, integer, read_event, read_row, read_user
 from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.verify.sinks import without_stale_sessions
 
@@ -124,9 +124,9 @@ def test_a_late_view_that_may_be_absent_takes_no_record_from_one_that_must_be_th
     for arrival in (40_000, 10_000) if late_first else (10_000, 40_000):
         views.add(event, arrival, 0)
     enriched.add(event, 25, "Chile", 0)
-    result = audit_join(views, enriched, users, users, slack_ms=0)
-    assert (result.equal, result.clean) == (1, True)
-    assert list(enriched.arrivals) == [10_000]
+    audit = audit_join(views, enriched, users, users, slack_ms=0)
+    assert (audit.comparison.equal, audit.comparison.clean) == (1, True)
+    assert list(audit.arrivals) == [10_000]
 
 
 @pytest.mark.parametrize(
@@ -188,3 +188,89 @@ def test_comparison_counts_each_kind() -> None:
     assert (result.compared, result.equal, result.missing, result.extra) == (6, 2, 1, 1)
     assert (result.different, result.unsure, result.skipped) == (1, 1, 1)
     assert not result.clean
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [  # number, what Jackson 2.19 made of it as a text, with exact decimals
+        ("42.000", "42.000"),
+        ("12.50", "12.50"),
+        ("-0", "0"),
+        ("-0.0", "0.0"),
+        ("1e5", "1E+5"),
+        ("1e-5", "0.00001"),
+        ("1.50e3", "1.50E+3"),
+        ("0.0000001", "1E-7"),
+        ("0.000001", "0.000001"),
+        ("100e-2", "1.00"),
+        ("1e2147483647", "1E+2147483647"),
+        ("123456789012345678901234567890", "123456789012345678901234567890"),
+        ("123456789012345678901234567890.123", "123456789012345678901234567890.123"),
+        ('{"b":1.50,"a":[1,2.0],"c":"\\u001b\\n/","e":1e3,"b":7}', '{"b":7,"a":[1,2.0],"c":"\\u001B\\n/","e":1E+3}'),
+        ("[1.0, true, null, [2], {}]", "[1.0, true, null, [2], {}]"),
+        ("[" * 999 + "]" * 999, "[" * 999 + "]" * 999),
+    ],
+)
+def test_a_number_as_a_text_keeps_its_digits(number: str, text: str) -> None:
+    record = f'{{"event_timestamp": 5, "source": {number}}}'.encode()
+    assert read_event(record, "event_timestamp", "source").group == text
+
+
+@pytest.mark.parametrize(
+    ("number", "whole"),
+    [
+        ("9007199254740993.0", 9007199254740993),
+        ("9223372036854775808", -9223372036854775808),
+        ("18446744073709551616.7", 0),
+        ("123456789012345678901234567890.123", -4362896299872285998),
+        ("1e400", 0),
+        ("1e2147483647", 0),
+        ("-9.7", -9),
+        ('"١٢"', 12),
+        ('"１２"', 12),
+        ('"-٣"', -3),
+        ('"+5"', 5),
+        (f'"{"0" * 5_000}7"', 7),
+    ],
+)
+def test_a_whole_number_is_exact(number: str, whole: int) -> None:
+    assert integer(read_row(f'{{"v": {number}}}'.encode())["v"], 64) == whole
+
+
+@pytest.mark.parametrize("text", ["", "+", "𝟝", "1_0", " 1", "9.7", "9223372036854775808", "1" * 5_000, "²", "½"])
+def test_what_java_does_not_parse_is_no_number(text: str) -> None:
+    with pytest.raises(Unreadable):
+        integer(text, 64)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"v": ' + b"1" * 1_001 + b"}",
+        b'{"v": 1e2147483648}',
+        b'{"v": 1.0e-2147483647}',
+        b'{"v": ' + b"[" * 1_000 + b"]" * 1_000 + b"}",
+        b'{"v": "\xff"}',
+        b'{"v": "\xed\xa0\x80"}',
+        b'{"v": "a',
+        b'{"' + b"n" * 50_001 + b'": 1}',
+    ],
+)
+def test_what_no_reader_of_the_pipeline_takes_is_unreadable(value: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read_row(value)
+
+
+@pytest.mark.parametrize(
+    "value", [b'{"v": 1}\xff\xfe', b'\xef\xbb\xbf{"v": 1}', b' {"v": 1} {"v": 2}', b'{"v": 1}\x00']
+)
+def test_what_stands_behind_the_first_object_does_not_matter(value: bytes) -> None:
+    assert read_row(value) == {"v": 1}
+
+
+def test_arrivals_far_apart_take_no_memory_for_the_time_between() -> None:
+    arrivals = Arrivals(slack_ms=0)
+    for arrival, time in ((0, 7), (1_760_000_000_000, 5), (9_000_000_000_000_000_000, 9)):
+        arrivals.note(arrival, time)
+    arrivals.seal()
+    assert [arrivals.greatest_by(moment) for moment in (-1, 0, 1_760_000_000_000, 1 << 63)] == [-1, 7, 7, 9]

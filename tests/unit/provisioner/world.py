@@ -205,12 +205,15 @@ class FakePinot:
         rows = self.rows.get(match[1] if match else "")
         if not rows or "newest" in sql:
             return _table(["n", "first", "last"], [[0, "Infinity", "-Infinity"]]) if "COUNT" in sql else self.answer
-        if "COUNT(*)" in sql:
-            starts = [row["window_start"] for row in rows]
+        starts = [row["window_start"] for row in rows]
+        if "MIN(" in sql:
             return _table(["n", "first", "last"], [[len(rows), min(starts), max(starts)]])
-        low, high = (int(number) for number in re.findall(r"window_start >?<?=? ?(\d+)", sql))
+        low, high = map(int, re.findall(r"window_start >?<?=? ?(\d+)", sql) or (-(1 << 63), 1 << 63))
+        if "COUNT(*)" in sql:
+            return _table(["n"], [[sum(low <= start < high for start in starts)]])
         names = sql[len("SELECT ") : sql.index(" FROM")].split(", ")
-        return _table(names, [[row[n] for n in names] for row in rows if low <= row["window_start"] < high])
+        found = [[row[n] for n in names] for row in rows if low <= row["window_start"] < high]
+        return _table(names, found[: int(sql.rpartition("LIMIT ")[2])])
 
     def _schema(self, request: httpx.Request, name: str, _: str) -> httpx.Response:
         match request.method:

@@ -64,6 +64,28 @@ async def test_an_unknown_path_and_method_are_problems_too(client: httpx.AsyncCl
     assert (await client.get("/nowhere")).json()["type"] == "not-found"
     wrong = await client.get("/start")
     assert (wrong.status_code, wrong.json()["status"], wrong.headers["allow"]) == (405, 405, "POST")
+    assert wrong.json()["type"] == "method-not-allowed"
+    assert wrong.json()["detail"] == "GET /start is not possible; this path takes POST."
+
+
+@pytest.mark.parametrize("named", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data", None])
+async def test_a_body_that_does_not_say_that_it_is_json_is_told_which_header_to_add(
+    client: httpx.AsyncClient, named: str | None
+) -> None:
+    """The first is what curl names for -d without a header."""
+    headers = {} if named is None else {"content-type": named}
+    response = await client.post("/start", content=b'{"rate": 1}', headers=headers)
+    assert (response.status_code, response.json()["type"]) == (415, "unsupported-media-type")
+    assert "-H 'content-type: application/json'" in response.json()["detail"]
+    assert response.headers["accept"] == "application/json"
+    document = (await client.get("/openapi.json")).json()
+    assert "415" in document["paths"]["/start"]["post"]["responses"]
+
+
+async def test_another_spelling_of_json_is_json(client: httpx.AsyncClient) -> None:
+    for named in ("application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"):
+        response = await client.post("/start", content=b'{"rate": 1}', headers={"content-type": named})
+        assert response.status_code == 200, named
 
 
 async def test_an_unexpected_error_does_not_leak_its_text(client: httpx.AsyncClient) -> None:

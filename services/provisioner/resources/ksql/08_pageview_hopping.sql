@@ -1,8 +1,8 @@
--- Views and distinct users by source over overlapping windows.
+-- Views and distinct users by source (bounded, see shared/dimension.py) over overlapping windows.
 CREATE TABLE pageview_hopping WITH (KAFKA_TOPIC='$page_view_hopping', PARTITIONS=$partitions, REPLICAS=$replicas) AS
 SELECT
-  source,
-  AS_VALUE(source) AS `source`,
+  $dimension_source AS source,
+  AS_VALUE($dimension_source) AS `source`,
   WINDOWSTART AS `window_start`,
   WINDOWEND AS `window_end`,
   COUNT(*) AS `view_count`,
@@ -10,5 +10,5 @@ SELECT
   MAX(ROWTIME) AS `updated_at`
 FROM pageview
 WINDOW HOPPING (SIZE $hopping_window, ADVANCE BY $hopping_advance, RETENTION $retention, GRACE PERIOD $grace)
-GROUP BY source
+GROUP BY $dimension_source
 EMIT CHANGES;

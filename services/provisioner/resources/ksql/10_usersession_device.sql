@@ -1,8 +1,8 @@
--- Logins and distinct users by device and window.
+-- Logins and distinct users by device (bounded, see shared/dimension.py) and window.
 CREATE TABLE usersession_device WITH (KAFKA_TOPIC='$user_session_device', PARTITIONS=$partitions, REPLICAS=$replicas) AS
 SELECT
-  device,
-  AS_VALUE(device) AS `device`,
+  $dimension_device AS device,
+  AS_VALUE($dimension_device) AS `device`,
   WINDOWSTART AS `window_start`,
   WINDOWEND AS `window_end`,
   COUNT(*) AS `session_count`,
@@ -10,5 +10,5 @@ SELECT
   MAX(ROWTIME) AS `updated_at`
 FROM usersession
 WINDOW TUMBLING (SIZE $device_window, RETENTION $retention, GRACE PERIOD $grace)
-GROUP BY device
+GROUP BY $dimension_device
 EMIT CHANGES;

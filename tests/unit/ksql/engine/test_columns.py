@@ -21,6 +21,7 @@ from services.ksql.engine.state import Change
 from services.ksql.model.commands import CreateQuery
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
+from shared import dimension
 from tests.unit.ksql.analysis.session import Session
 
 _NOW = 20_000
@@ -43,6 +44,8 @@ _QUERIES = {
       FROM s WINDOW SESSION (400 MILLISECONDS, GRACE PERIOD 3 SECONDS) GROUP BY g;""",
     "ordered": """CREATE TABLE t AS SELECT g, LATEST_BY_OFFSET(v) AS lv, SUM(d) AS sd
       FROM s WINDOW TUMBLING (SIZE 1 SECONDS) GROUP BY g;""",
+    "dimension": f"""CREATE TABLE t AS SELECT {dimension.ksql("g")} AS g, AS_VALUE({dimension.ksql("g")}) AS gg, COUNT(*) AS c
+      FROM s WINDOW TUMBLING (SIZE 1 SECONDS) GROUP BY {dimension.ksql("g")};""",
     "no window": "CREATE TABLE t AS SELECT g, COUNT(*) AS c, COLLECT_LIST(v) AS l FROM s GROUP BY g;",
     "projection": """CREATE STREAM t AS SELECT k, UCASE(g) AS ug, v, d, b, ok, ROWTIME AS rt, ROWOFFSET AS ro, ROWPARTITION AS rp
       FROM s WHERE g IS NOT NULL;""",

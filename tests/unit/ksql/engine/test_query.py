@@ -8,10 +8,12 @@ import pytest
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
+from services.ksql.engine.chunk import Taken
+from services.ksql.engine.intake import Intake
 from services.ksql.engine.partitioning import murmur2, partition_for
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, TableRow
-from services.ksql.model.commands import PushQuery
+from services.ksql.model.commands import CreateQuery, PushQuery
 from services.ksql.sql.parser import parse
 from tests.unit.ksql.engine.test_durability import _SOURCES, plan_of
 
@@ -135,3 +137,25 @@ def test_describe_names_every_operator() -> None:
         "SOURCE_1",
         "SOURCE_2",
     ]
+
+
+def test_the_clock_of_an_event_is_its_records_timestamp() -> None:
+    """In rows as in columns, whatever the wall clock says: whoever reads the topic again must come to the same."""
+    catalog = Catalog()
+    properties = "kafka_topic='e', key_format='KAFKA', value_format='JSON', timestamp='at'"
+    stream = f"CREATE STREAM e (k STRING KEY, g STRING, at BIGINT) WITH ({properties});"
+    catalog.apply(Analyzer(catalog).analyze(parse(stream)[0].ast))
+    table = Analyzer(catalog).analyze(parse("CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM e GROUP BY g;")[0].ast)
+    assert isinstance(table, CreateQuery)
+    stamps = [0, 0, 5_000, 5_000]
+    values = [b'{"G":"a","AT":1000}', b'{"G":"a","AT":1001}', b'{"G":"a","AT":6000}', b'{"G":"a","AT":6001}']
+    records = [
+        InputRecord("e", 0, n, stamp, b"k", value) for n, (stamp, value) in enumerate(zip(stamps, values, strict=True))
+    ]
+    for few in (1, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Intake, "few", few)
+            query = Query(table.plan, max_ahead_ms=1_000)
+            query.process_taken(Taken.of(records), now_ms=10**12)
+            assert query.stats.by_cause() == {"event_time_ahead": 2}
+            assert query.stream_time == 6_000
