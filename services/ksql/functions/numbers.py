@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
@@ -73,11 +73,15 @@ def parse_decimal(text: str) -> Decimal:
     Raises:
         ValueError: its exponent is beyond those of a BigDecimal.
     """
-    value = Decimal(text)
+    digits = text.lower().partition("e")[2].lstrip("+-0")
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"Exponent out of range: {text[:40]}") from error
     exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(exponent) > _MAX_SCALE:
+    if len(digits) > 10 or int(digits or 0) > _MAX_SCALE or not -_MAX_SCALE <= int(exponent) <= _MAX_SCALE + 1:
         raise ValueError(f"Exponent out of range: {text[:40]}")
-    return value if value else value.copy_abs()
+    return value or value.copy_abs()
 
 
 def whole_of(value: Decimal, bits: int) -> int:

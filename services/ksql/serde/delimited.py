@@ -119,6 +119,6 @@ def encoder(columns: Sequence[Column], delimiter_name: str) -> Callable[[Sequenc
     count = len(columns)
 
     def encode(row: Sequence[Any]) -> bytes | None:
-        return delimiter.join(_field(row[i], delimiter, first=i == 0) for i in range(count)).encode()
+        return delimiter.join(_field(row[i], delimiter, first=i == 0) for i in range(count)).encode(errors="replace")
 
     return encode
