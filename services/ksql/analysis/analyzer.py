@@ -9,7 +9,7 @@ from services.ksql.analysis import ddl
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.formats import default_key_format, default_value_format
 from services.ksql.analysis.inserts import fit_to_sink, insert_values
-from services.ksql.analysis.properties import read_with_clause, with_properties
+from services.ksql.analysis.properties import chosen_query_id, read_with_clause, with_properties
 from services.ksql.analysis.pull import plan_pull_query
 from services.ksql.analysis.query import Planned, QueryPlanner
 from services.ksql.analysis.sanitize import find_sources, sanitize
@@ -58,7 +58,10 @@ class Analyzer:
             case ast.CreateSource():
                 return self._prepare_source(statement)
             case ast.CreateAsSelect() | ast.InsertSelect():
-                read_with_clause(statement.properties, create_as=True)
+                if isinstance(statement, ast.CreateAsSelect):
+                    read_with_clause(statement.properties, create_as=True)
+                else:
+                    chosen_query_id(statement.properties)
                 query = sanitize(statement.query, self._catalog)
                 if query.window is not None:
                     window_spec(query.window)
@@ -122,7 +125,7 @@ class Analyzer:
             case ast.Explain():
                 return self._explain(statement, text)
             case ast.Refused(what=what):
-                raise KsqlError(f"This server does not support a {what}.")
+                raise KsqlError(f"The statement {what} is not supported by this server.")
             case _:
                 return statement
 
@@ -181,7 +184,11 @@ class Analyzer:
                 f"Incompatible data sink and query result. Data sink ({target.name}) type is KSTREAM "
                 "but select query result is KTABLE."
             )
-        return commands.InsertQuery(self._query_plan(fit_to_sink(root, target), target, statement.query, planned, text))
+        query_id = chosen_query_id(statement.properties)
+        if query_id is not None and self._catalog.query(query_id) is not None:
+            raise KsqlError(f"Query ID '{query_id}' already exists.")
+        plan = self._query_plan(fit_to_sink(root, target), target, statement.query, planned, text)
+        return commands.InsertQuery(plan, query_id)
 
     # --- queries
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.ksql.errors import KsqlError
+from services.ksql.functions.numbers import parse_whole
 from services.ksql.model.schema import KeyWindow, WindowType
 from services.ksql.sql import ast
 from services.ksql.sql.tokens import words
@@ -20,6 +21,8 @@ _SCHEMA_REGISTRY = words(
     """KEY_SCHEMA_ID VALUE_SCHEMA_ID KEY_SCHEMA_FULL_NAME VALUE_SCHEMA_FULL_NAME VALUE_AVRO_SCHEMA_FULL_NAME
     KEY_PROTOBUF_NULLABLE_REPRESENTATION VALUE_PROTOBUF_NULLABLE_REPRESENTATION"""
 )
+_RESERVED_QUERY_IDS = ("INSERTQUERY_", "CTAS_", "CSAS_", "CST_")
+_QUERY_ID = re.compile("[A-Z0-9_]+")
 _DELIMITER_NAMES = {"TAB": "\t", "SPACE": " "}
 _WINDOW_SIZE = re.compile(r"\s*(\d+)\s+([A-Za-z]+)\s*")
 
@@ -40,6 +43,28 @@ class WithClause:
     timestamp_format: str | None = None
     wrap_single_value: bool | None = None
     window: KeyWindow | None = None
+
+
+def chosen_query_id(properties: ast.Properties) -> str | None:
+    """The QUERY_ID of an INSERT INTO's WITH clause, in upper case; None if there is none.
+
+    Raises:
+        KsqlError: another property, or a name that a query cannot have.
+    """
+    values = _once(properties)
+    unknown = [name for name in values if name != "QUERY_ID"]
+    if unknown:
+        raise _prepare(f"Invalid config variable(s) in the WITH clause: {','.join(unknown)}")
+    name = _text(values, "QUERY_ID")
+    if name is None:
+        return None
+    upper = name.upper()
+    if upper.startswith(_RESERVED_QUERY_IDS):
+        prefixes = ", ".join(_RESERVED_QUERY_IDS)
+        raise KsqlError(f"Query IDs must not start with a reserved query ID prefix ({prefixes}). Got '{upper}'.")
+    if not _QUERY_ID.fullmatch(upper):
+        raise KsqlError(f"Query IDs may contain only alphanumeric characters and '_'. Got: '{upper}'")
+    return upper
 
 
 def read_with_clause(properties: ast.Properties, *, create_as: bool) -> WithClause:
@@ -94,13 +119,18 @@ def _prepare(reason: str) -> KsqlError:
     return KsqlError(f"Failed to prepare statement: {reason}")
 
 
-def _by_name(properties: ast.Properties, create_as: bool) -> dict[str, ast.Literal]:
+def _once(properties: ast.Properties) -> dict[str, ast.Literal]:
     values: dict[str, ast.Literal] = {}
     for name, value in properties:
         upper = name.upper()
         if upper in values:
             raise _prepare(f"Duplicate property in WITH clause: {upper}")
         values[upper] = value
+    return values
+
+
+def _by_name(properties: ast.Properties, create_as: bool) -> dict[str, ast.Literal]:
+    values = _once(properties)
     known = _ANYWHERE | _SCHEMA_REGISTRY | (frozenset() if create_as else _CREATE_ONLY)
     unknown = [name for name in values if name not in known]
     if unknown:
@@ -121,7 +151,7 @@ def _number(values: Mapping[str, ast.Literal], name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(text)
+        return parse_whole(text, 64)
     except ValueError:
         raise _prepare(f"Invalid value {text} for configuration {name}: Not a number of type INT") from None
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from services.ksql.functions import numbers
-from services.ksql.functions.time_zones import at_millis, iso_millis
+from services.ksql.functions.java_time import Moment, formatter, partial_timestamp
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER, BaseType, SqlType
 from services.ksql.serde.doubles import java_double
 
@@ -107,16 +106,7 @@ def like(value: Any, pattern: Any, escape: str | None) -> bool:
 
 
 def _parse_whole(bits: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        stripped = text.strip()
-        if not re.fullmatch(r"[+-]?\d+", stripped):
-            raise ValueError(f'For input string: "{text}"')
-        number = int(stripped)
-        if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
-            raise ValueError(f'Value out of range: "{text}"')
-        return number
-
-    return parse
+    return lambda text: numbers.parse_whole(numbers.trim(text), bits)
 
 
 def _parse_boolean(text: str) -> bool:
@@ -124,16 +114,12 @@ def _parse_boolean(text: str) -> bool:
     return bool(lowered) and ("true".startswith(lowered) or "yes".startswith(lowered))
 
 
-def _parse_double(text: str) -> float:
-    return float(text.strip().replace("Infinity", "inf"))
-
-
 def _timestamp_text(millis: int) -> str:
-    return f"{at_millis(millis):%Y-%m-%dT%H:%M:%S}.{millis % 1000:03d}"
+    return formatter("yyyy-MM-dd'T'HH:mm:ss.SSS").format(Moment.at_millis(millis))
 
 
 def _date_text(days: int) -> str:
-    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=days):%Y-%m-%d}"
+    return formatter("yyyy-MM-dd").format(Moment(days=days))
 
 
 def _time_text(millis: int) -> str:
@@ -145,7 +131,7 @@ def _time_text(millis: int) -> str:
 
 
 def _parse_time(text: str) -> int:
-    return iso_millis("1970-01-01T" + text)
+    return partial_timestamp("1970-01-01T" + text)
 
 
 def _same(value: Any) -> Any:
@@ -163,9 +149,9 @@ _FROM_TEXT: dict[BaseType, Unary] = {
     BaseType.BOOLEAN: _parse_boolean,
     BaseType.INTEGER: _parse_whole(32),
     BaseType.BIGINT: _parse_whole(64),
-    BaseType.DOUBLE: _parse_double,
-    BaseType.TIMESTAMP: iso_millis,
-    BaseType.DATE: lambda text: iso_millis(text) // _DAY,
+    BaseType.DOUBLE: numbers.parse_double,
+    BaseType.TIMESTAMP: partial_timestamp,
+    BaseType.DATE: lambda text: partial_timestamp(text) // _DAY,
     BaseType.TIME: _parse_time,
 }
 _OTHER: dict[tuple[BaseType, BaseType], Unary] = {

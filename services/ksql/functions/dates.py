@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date
 
+from services.ksql.functions.java_time import Moment, date_parser, formatter, timestamp_parser
 from services.ksql.functions.scalar import scalar
-from services.ksql.functions.time_parsing import parser
-from services.ksql.functions.time_patterns import formatter
-from services.ksql.functions.time_zones import at_millis, to_millis, zone_of
+from services.ksql.functions.time_zones import zone_of
 
 _KIND = "DATE / TIME"
 _DAY = 86_400_000
-
-
-def _days(moment: date) -> int:
-    return moment.toordinal() - date(1970, 1, 1).toordinal()
 
 
 @scalar("UNIX_TIMESTAMP", "-> BIGINT", category=_KIND)
@@ -43,33 +37,33 @@ def today() -> int:
 @scalar("TIMESTAMPTOSTRING", "BIGINT, STRING -> STRING", "BIGINT, STRING, STRING -> STRING", category=_KIND)
 def format_timestamp(timestamp: int, formatPattern: str, timeZone: str = "UTC") -> str:  # noqa: N803
     """A timestamp as text by a Java pattern, in UTC or the zone given."""
-    return formatter(formatPattern)(at_millis(timestamp, zone_of(timeZone)))
+    return formatter(formatPattern).format(Moment.at_millis(timestamp, zone_of(timeZone)))
 
 
 @scalar("PARSE_TIMESTAMP", "STRING, STRING -> TIMESTAMP", "STRING, STRING, STRING -> TIMESTAMP", category=_KIND)
 @scalar("STRINGTOTIMESTAMP", "STRING, STRING -> BIGINT", "STRING, STRING, STRING -> BIGINT", category=_KIND)
 def parse_timestamp(formattedTimestamp: str, formatPattern: str, timeZone: str = "UTC") -> int:  # noqa: N803
     """The timestamp of a text by a Java pattern, in UTC or the zone given."""
-    return to_millis(parser(formatPattern)(formattedTimestamp, zone_of(timeZone)))
+    return timestamp_parser(formatPattern)(formattedTimestamp, zone_of(timeZone))
 
 
 @scalar("FORMAT_DATE", "DATE, STRING -> STRING", category=_KIND)
 @scalar("DATETOSTRING", "INTEGER, STRING -> STRING", category=_KIND)
 def format_date(date: int, formatPattern: str) -> str:  # noqa: N803
     """A date as text by a Java pattern."""
-    return formatter(formatPattern)(at_millis(date * _DAY))
+    return formatter(formatPattern).format(Moment(days=date))
 
 
 @scalar("PARSE_DATE", "STRING, STRING -> DATE", category=_KIND)
 @scalar("STRINGTODATE", "STRING, STRING -> INTEGER", category=_KIND)
 def parse_date(formattedDate: str, formatPattern: str) -> int:  # noqa: N803
     """The date of a text by a Java pattern."""
-    return _days(parser(formatPattern)(formattedDate, UTC).date())
+    return date_parser(formatPattern)(formattedDate)
 
 
 @scalar("CONVERT_TZ", "TIMESTAMP, STRING, STRING -> TIMESTAMP", category=_KIND)
 def convert_tz(timestamp: int, fromTimeZone: str, toTimeZone: str) -> int:  # noqa: N803
     """The wall clock of one zone as that of another."""
-    here = at_millis(timestamp, zone_of(fromTimeZone)).replace(tzinfo=UTC)
-    there = at_millis(timestamp, zone_of(toTimeZone)).replace(tzinfo=UTC)
-    return timestamp + to_millis(there) - to_millis(here)
+    here = zone_of(fromTimeZone).offset_at(timestamp // 1000)
+    there = zone_of(toTimeZone).offset_at(timestamp // 1000)
+    return timestamp + (there - here) * 1000

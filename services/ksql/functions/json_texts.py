@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from services.ksql.functions.exact_json import dumps, loads
 from services.ksql.functions.scalar import scalar
 
 _KIND = "JSON"
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]")
-
-
-def _load(text: str) -> Any:
-    return json.loads(text)
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _steps(path: str) -> list[str | int] | None:
@@ -41,14 +33,14 @@ def extract_json_field(input: str, path: str) -> str | None:  # noqa: A002
     if steps is None:
         return None
     try:
-        value = _load(input)
+        value = loads(input)
         for step in steps:
             if isinstance(step, int) != isinstance(value, list):
                 return None
             value = value[step]
     except (ValueError, KeyError, IndexError, TypeError):
         return None
-    return None if value is None else value if isinstance(value, str) else _dump(value)
+    return None if value is None else value if isinstance(value, str) else dumps(value)
 
 
 @scalar("IS_JSON_STRING", "STRING -> BOOLEAN", category=_KIND, nulls=True)
@@ -57,7 +49,7 @@ def is_json_string(input: str | None) -> bool:  # noqa: A002
     if input is None:
         return False
     try:
-        _load(input)
+        loads(input)
     except ValueError:
         return False
     return True
@@ -66,27 +58,27 @@ def is_json_string(input: str | None) -> bool:  # noqa: A002
 @scalar("JSON_ARRAY_LENGTH", "STRING -> INTEGER", category=_KIND)
 def json_array_length(jsonArray: str) -> int | None:  # noqa: N803
     """How many elements a JSON array has; NULL for anything else."""
-    value = _load(jsonArray)
+    value = loads(jsonArray)
     return len(value) if isinstance(value, list) else None
 
 
 @scalar("JSON_KEYS", "STRING -> ARRAY<STRING>", category=_KIND)
 def json_keys(jsonObj: str) -> list[str] | None:  # noqa: N803
     """The field names of a JSON object; NULL for anything else."""
-    value = _load(jsonObj)
+    value = loads(jsonObj)
     return list(value) if isinstance(value, dict) else None
 
 
 @scalar("JSON_CONCAT", "STRING... -> STRING", category=_KIND)
 def json_concat(*jsonStrings: str) -> str | None:  # noqa: N803
     """Objects merged, or arrays joined."""
-    values = [_load(text) for text in jsonStrings]
+    values = [loads(text) for text in jsonStrings]
     if all(isinstance(v, dict) for v in values):
-        return _dump({k: v for value in values for k, v in value.items()})
-    return _dump([item for v in values for item in (v if isinstance(v, list) else [v])])
+        return dumps({k: v for value in values for k, v in value.items()})
+    return dumps([item for v in values for item in (v if isinstance(v, list) else [v])])
 
 
 @scalar("TO_JSON_STRING", "T -> STRING", category=_KIND, nulls=True)
 def to_json_string(val: Any) -> str:
     """The value as JSON."""
-    return _dump(val)
+    return dumps(val)

@@ -1,12 +1,97 @@
-"""Java's arithmetic in Python: whole numbers of 32 and 64 bits wrap round, division goes towards zero."""
+"""Java's numbers in Python: whole numbers of 32 and 64 bits wrap round, division goes towards zero; texts as Java reads and writes
+them."""
 
 from __future__ import annotations
 
 import math
-from decimal import ROUND_FLOOR, Decimal
+import re
+import unicodedata
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
+
+
+_DECIMAL_TEXT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+_HEX_TEXT = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+", re.ASCII)
+_NAMED = re.compile(r"([+-]?)(NaN|Infinity)")
+_BLANKS = "".join(map(chr, range(33)))
+#: a BigDecimal's scale has 32 bits
+_MAX_SCALE = 2**31 - 1
+
+
+def trim(text: str) -> str:
+    """Without the blanks and control characters at both ends that String.trim takes away."""
+    return text.strip(_BLANKS)
+
+
+def parse_whole(text: str, bits: int) -> int:
+    """A whole number as Integer.parseInt (32 bits) and Long.parseLong (64) read it: a sign and decimal digits of any script.
+
+    Raises:
+        ValueError: it is none, or too large.
+    """
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not digits.isascii():
+        # a character is 16 bits there: digits beyond U+FFFF are none
+        digits = "".join(str(unicodedata.decimal(c, "x")) if c <= "\uffff" else "x" for c in digits)
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(f'For input string: "{text}"')
+    # beyond any bound, and nothing that Python would refuse to read
+    number = int(digits) if len(digits) < 4000 else int(digits.lstrip("0")[:40] or "0")
+    number = -number if text[0] == "-" else number
+    bound = 1 << (bits - 1)
+    if not -bound <= number < bound:
+        raise ValueError(f'For input string: "{text}"')
+    return number
+
+
+def parse_double(text: str) -> float:
+    """A double as Double.parseDouble reads it: blanks around it, hexadecimal ones, NaN, Infinity, an f or d at the end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    trimmed = trim(text)
+    if named := _NAMED.fullmatch(trimmed):
+        value = math.nan if named[2] == "NaN" else math.inf
+        return -value if named[1] == "-" else value
+    number = trimmed[:-1] if trimmed[-1:] in tuple("dDfF") else trimmed
+    if _DECIMAL_TEXT.fullmatch(number):
+        return float(number)
+    if _HEX_TEXT.fullmatch(number):
+        try:
+            return float.fromhex(number)
+        except OverflowError:
+            return -math.inf if number[0] == "-" else math.inf
+    raise ValueError(f'For input string: "{text}"')
+
+
+def parse_decimal(text: str) -> Decimal:
+    """A JSON number with a fraction or exponent, exactly, as BigDecimal has it: there is no negative zero.
+
+    Raises:
+        ValueError: its exponent is beyond those of a BigDecimal.
+    """
+    digits = text.lower().partition("e")[2].lstrip("+-0")
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"Exponent out of range: {text[:40]}") from error
+    exponent = value.as_tuple().exponent
+    if len(digits) > 10 or int(digits or 0) > _MAX_SCALE or not -_MAX_SCALE <= int(exponent) <= _MAX_SCALE + 1:
+        raise ValueError(f"Exponent out of range: {text[:40]}")
+    return value or value.copy_abs()
+
+
+def whole_of(value: Decimal, bits: int) -> int:
+    """The lowest bits of a decimal cut towards zero, as BigDecimal.intValue and longValue give them."""
+    if value.adjusted() < 0:
+        return 0
+    exponent = value.as_tuple().exponent
+    # 10^64 and more are multiples of 2^64
+    number = 0 if isinstance(exponent, int) and exponent >= 64 else int(value)
+    return wrap_int(number) if bits == 32 else wrap_long(number)
 
 
 def wrap_int(value: int) -> int:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
-from datetime import UTC, timedelta
-
+from services.ksql.functions.java_time import Moment, date_of, days_of, formatter, month_length, time_parser
 from services.ksql.functions.scalar import scalar
-from services.ksql.functions.time_parsing import parser
-from services.ksql.functions.time_patterns import formatter
-from services.ksql.functions.time_zones import at_millis, to_millis
 
 _KIND = "DATE / TIME"
 _DAY = 86_400_000
@@ -19,15 +14,13 @@ _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12, "DECADE": 120, "CENTURY": 1200}
 @scalar("FORMAT_TIME", "TIME, STRING -> STRING", category=_KIND)
 def format_time(time: int, formatPattern: str) -> str:  # noqa: N803
     """A time of day as text by a Java pattern."""
-    return formatter(formatPattern)(at_millis(time))
+    return formatter(formatPattern).format(Moment(nanos=time * 1_000_000))
 
 
 @scalar("PARSE_TIME", "STRING, STRING -> TIME", category=_KIND)
 def parse_time(formattedTime: str, formatPattern: str) -> int:  # noqa: N803
     """The time of day of a text by a Java pattern."""
-    moment = parser(formatPattern)(formattedTime, UTC)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return (moment - midnight) // timedelta(milliseconds=1)
+    return time_parser(formatPattern)(formattedTime) // 1_000_000
 
 
 def _plus(unit: str, count: int, millis: int) -> int:
@@ -35,11 +28,10 @@ def _plus(unit: str, count: int, millis: int) -> int:
     name = {"CENTURIE": "CENTURY"}.get(name, name)
     if name in _MILLIS:
         return millis + count * _MILLIS[name]
-    moment = at_millis(millis)
-    months = moment.year * 12 + moment.month - 1 + count * _MONTHS[name]
-    year, month = divmod(months, 12)
-    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
-    return to_millis(moment.replace(year=year, month=month + 1, day=day))
+    days, rest = divmod(millis, _DAY)
+    year, month, day = date_of(days)
+    year, index = divmod(year * 12 + month - 1 + count * _MONTHS[name], 12)
+    return days_of(year, index + 1, min(day, month_length(year, index + 1))) * _DAY + rest
 
 
 @scalar("TIMESTAMPADD", "STRING, INTEGER, TIMESTAMP -> TIMESTAMP", category=_KIND)

@@ -35,9 +35,10 @@ class CreateQuery:
 
 @dataclass(frozen=True, slots=True)
 class InsertQuery:
-    """Run ``plan``, which writes into the existing stream ``plan.sink``."""
+    """Run ``plan``, which writes into the existing stream ``plan.sink``; ``query_id`` is None where the server gives one."""
 
     plan: QueryPlan
+    query_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

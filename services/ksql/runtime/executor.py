@@ -136,9 +136,10 @@ class Executor:
                 prefix = "CTAS" if sink.kind is SourceKind.TABLE else "CSAS"
                 query_id = writer.id if writer else f"{prefix}_{sink.name.upper()}_{number}"
                 return LoggedCommand(f"{sink.kind.lower()}/`{sink.name}`/create", prepared.text, properties, query_id)
-            case InsertQuery(plan=plan):
+            case InsertQuery(plan=plan, query_id=chosen):
                 target = plan.sink.name if plan.sink else ""
-                return LoggedCommand(f"stream/`{target}`/create", prepared.text, properties, f"INSERTQUERY_{number}")
+                query_id = chosen or f"INSERTQUERY_{number}"
+                return LoggedCommand(f"stream/`{target}`/create", prepared.text, properties, query_id)
             case DropSource(name=name, kind=kind):
                 return LoggedCommand(f"{kind.lower()}/{name}/drop", prepared.text, properties)
             case ControlQuery(action=action, query_id=target):

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 
 from services.ksql.engine.records import InputRecord
 from services.ksql.errors import KsqlError
+from services.ksql.functions.java_time import Moment, formatter
+from services.ksql.functions.time_zones import offset_zone
 from services.ksql.model.plain import Print
 from services.ksql.runtime.broker import FeedSource
 from services.ksql.runtime.core import Core
-from shared.json import loads
+from services.ksql.serde.guessed import GuessedFormat
 
 _POLL_MS = 200
-_UNKNOWN = (
-    "does not match any supported format. It may be a STRING with encoding other than UTF8, or some other format."
-)
+_TIME = formatter("yyyy/MM/dd HH:mm:ss.SSS z")
 
 
 class PrintedTopic:
@@ -27,12 +26,14 @@ class PrintedTopic:
         self._every = command.interval or 1
         self._remaining = command.limit
         self._seen = 0
+        self._keys, self._values = GuessedFormat(windowed=True), GuessedFormat(windowed=False)
+        self._formats = ""
 
     async def take(self) -> str | None:
         """The next lines as soon as there are any; None after the last one of a LIMIT."""
         while self._remaining is None or self._remaining > 0:
             polled = await self._feed.poll(self._partitions, timeout_ms=_POLL_MS)
-            lines = list(self._lines(record for chunk in polled.values() for record in chunk.records()))
+            lines = self._lines(record for chunk in polled.values() for record in chunk.records())
             if lines:
                 return "".join(lines)
         return None
@@ -40,22 +41,27 @@ class PrintedTopic:
     async def close(self) -> None:
         await self._feed.stop()
 
-    def _lines(self, records: Iterator[InputRecord]) -> Iterator[str]:
+    def _lines(self, records: Iterator[InputRecord]) -> list[str]:
+        """The lines of what was fetched together, after the formats where these have changed."""
+        lines = []
         for record in records:
             if self._remaining is not None and self._remaining <= 0:
-                return
+                break
             self._seen += 1
             if (self._seen - 1) % self._every:
                 continue
-            if self._seen == 1:
-                yield f"Key format: {_guess(record.key)}\nValue format: {_guess(record.value)}\n"
             if self._remaining is not None:
                 self._remaining -= 1
-            time = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-            yield (
-                f"rowtime: {time:%Y/%m/%d %H:%M:%S}.{record.timestamp % 1000:03d} Z, key: {_show(record.key)}, "
-                f"value: {_show(record.value)}, partition: {record.partition}\n"
+            time = "N/A" if record.timestamp == -1 else _TIME.format(Moment.at_millis(record.timestamp, offset_zone(0)))
+            lines.append(
+                f"rowtime: {time}, key: {self._keys.show(record.key)}, value: {self._values.show(record.value)}, "
+                f"partition: {record.partition}\n"
             )
+        formats = f"Key format: {self._keys.names}\nValue format: {self._values.names}\n"
+        if lines and formats != self._formats:
+            self._formats = formats
+            lines.insert(0, formats)
+        return lines
 
 
 async def open_print(core: Core, command: Print) -> PrintedTopic:
@@ -79,28 +85,3 @@ async def lines(printed: PrintedTopic) -> AsyncIterator[str]:
     """All lines until the limit."""
     while (text := await printed.take()) is not None:
         yield text
-
-
-def _guess(data: bytes | None) -> str:
-    if data is None:
-        return "¯\\_(ツ)_/¯ - no data processed"
-    try:
-        loads(data)
-    except ValueError:
-        return "KAFKA_STRING" if _is_text(data) else f" {_UNKNOWN}"
-    return "JSON or KAFKA_STRING"
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        return data.decode().isprintable()
-    except UnicodeDecodeError:
-        return False
-
-
-def _show(data: bytes | None) -> str:
-    if data is None:
-        return "<null>"
-    if _is_text(data):
-        return data.decode()
-    return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in data)

@@ -31,6 +31,15 @@ class QuerySpec:
         return str(value).lower() == "earliest"
 
     @property
+    def merges_updates(self) -> bool:
+        """Whether a table's updates of one key between two commits become one: not with a record cache of 0 bytes."""
+        for name in ("statestore.cache.max.bytes", "cache.max.bytes.buffering"):
+            value = self.properties.get(f"ksql.streams.{name}", self.properties.get(name))
+            if value is not None:
+                return str(value).strip() != "0"
+        return True
+
+    @property
     def input_topics(self) -> tuple[str, ...]:
         """Topics to read, tables first: at equal times a row of a table is there before the event that looks it up."""
         tables_first = sorted(self.plan.sources, key=lambda source: source.kind is not SourceKind.TABLE)

@@ -27,9 +27,8 @@ async def make_query(
             start = bounds.start if query.from_earliest or (stored and stored.offsets) else bounds.end
             positions[lane] = max(known, bounds.start) if known is not None else start
             partitions = partition + 1 if topic == left else partitions
-    running = RunningQuery(
-        query.id, Query(query.plan, partitions=partitions, cached=True, max_ahead_ms=max_ahead_ms), positions
-    )
+    engine = Query(query.plan, partitions=partitions, cached=query.merges_updates, max_ahead_ms=max_ahead_ms)
+    running = RunningQuery(query.id, engine, positions)
     if stored is not None:
         running.restore(stored)
     return running

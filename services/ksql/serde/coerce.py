@@ -1,21 +1,21 @@
-"""JSON values as SQL values: numbers are lenient, texts are not, anything becomes a VARCHAR."""
+"""JSON values as SQL values: numbers are lenient, texts are not, anything becomes a VARCHAR.
+
+Numbers with a fraction or an exponent are Decimals here, so that a VARCHAR keeps their digits (12.50) and a BIGINT is exact. A text is
+what UTF-8 can carry: half of a surrogate pair, which JSON can spell, is read as the question mark that it would be written as.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
-import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-from services.ksql.functions.numbers import wrap_int, wrap_long
+from services.ksql.functions.exact_json import dumps
+from services.ksql.functions.numbers import parse_double, parse_whole, whole_of, wrap_int, wrap_long
 from services.ksql.model.types import BaseType, SqlType
-from services.ksql.serde.doubles import java_double
 from services.ksql.serde.errors import DecodeError
-
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[dDfF]?|[+-]?(NaN|Infinity)")
 
 Coerce = Callable[[Any], Any]
 
@@ -28,13 +28,15 @@ def _whole(value: Any, bits: int, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, str):
-        number = int(value) if _WHOLE.fullmatch(value) else None
-        if number is None or not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
-            raise DecodeError(f"Can't coerce string to type. targetType: {name}")
-        return number
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        try:
+            return parse_whole(value, bits)
+        except ValueError as error:
+            raise DecodeError(f"Can't coerce string to type. targetType: {name}") from error
+    if isinstance(value, Decimal):
+        return whole_of(value, bits)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise DecodeError(f"Can't convert type. sourceType: {_kind(value)}, requiredType: {name}")
-    return wrap_int(int(value)) if bits == 32 else wrap_long(int(value))
+    return wrap_int(value) if bits == 32 else wrap_long(value)
 
 
 def integer(value: Any) -> int | None:
@@ -52,12 +54,13 @@ def double(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        if not _DECIMAL.fullmatch(value):
-            raise DecodeError("Can't coerce string to type. targetType: DOUBLE")
-        return float(value.rstrip("dDfF") if value[-1:] in "dDfF" else value.replace("Infinity", "inf"))
-    if isinstance(value, bool) or not isinstance(value, int | float):
+        try:
+            return parse_double(value)
+        except ValueError as error:
+            raise DecodeError("Can't coerce string to type. targetType: DOUBLE") from error
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise DecodeError(f"Can't convert type. sourceType: {_kind(value)}, requiredType: DOUBLE")
-    return float(value)
+    return float(value if isinstance(value, float) else Decimal(value))
 
 
 def boolean(value: Any) -> bool | None:
@@ -68,14 +71,14 @@ def boolean(value: Any) -> bool | None:
 
 
 def varchar(value: Any) -> str | None:
-    """Texts as they are; an array is [1, a], an object its JSON."""
-    if value is None or isinstance(value, str):
-        return value
+    """Texts as they are, numbers with the digits they have; an array is [1, a], an object its JSON."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, list):
         return "[" + ", ".join("null" if item is None else varchar(item) or "" for item in value) + "]"
-    if isinstance(value, float):
-        return java_double(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return varchar(dumps(value)) if isinstance(value, dict) else dumps(value)
 
 
 def binary(value: Any) -> bytes | None:

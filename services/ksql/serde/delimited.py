@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from services.ksql.functions.numbers import parse_double, parse_whole
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
 from services.ksql.serde.doubles import java_double
@@ -21,13 +22,7 @@ def delimiter_of(name: str) -> str:
 
 
 def _whole(bits: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = int(text)
-        if "_" in text or not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
-            raise ValueError(f'For input string: "{text}"')
-        return number
-
-    return parse
+    return lambda text: parse_whole(text, bits)
 
 
 def _boolean(text: str) -> bool:
@@ -38,7 +33,7 @@ _PARSERS: dict[BaseType, Callable[[str], Any]] = {
     BaseType.BOOLEAN: _boolean,
     BaseType.INTEGER: _whole(32),
     BaseType.BIGINT: _whole(64),
-    BaseType.DOUBLE: float,
+    BaseType.DOUBLE: parse_double,
     BaseType.STRING: str,
     BaseType.BYTES: lambda text: base64.b64decode(text, validate=True),
     BaseType.DATE: _whole(32),
@@ -124,6 +119,6 @@ def encoder(columns: Sequence[Column], delimiter_name: str) -> Callable[[Sequenc
     count = len(columns)
 
     def encode(row: Sequence[Any]) -> bytes | None:
-        return delimiter.join(_field(row[i], delimiter, first=i == 0) for i in range(count)).encode()
+        return delimiter.join(_field(row[i], delimiter, first=i == 0) for i in range(count)).encode(errors="replace")
 
     return encode

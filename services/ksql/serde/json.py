@@ -2,16 +2,19 @@
 
 Field names match in any case: the exact name first, then the upper-case one, then the last that matches. Text after the
 first JSON value is ignored; NaN and Infinity are refused; the JSON text ``null`` and empty text are errors.
+
+A record whose fields have the types of their columns is read by orjson. Every other one is read again with the digits of its numbers
+(``exact_json``), as orjson makes doubles of them.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
 
+from services.ksql.functions.exact_json import loads_bytes, may_exceed_limits
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
 from services.ksql.serde.coerce import coercion
@@ -23,28 +26,11 @@ _ABSENT = "\x00"
 _SHAPES_KEPT = 256
 
 
-def _refuse(token: str) -> Any:
-    raise DecodeError(f"Non-standard token '{token}'")
-
-
-_LENIENT = json.JSONDecoder(parse_constant=_refuse)
-
-
-def load_first(data: bytes) -> Any:
-    """The first JSON value of ``data``. Raises DecodeError."""
+def _exactly(data: bytes) -> Any:
     try:
-        text = data.decode("utf-8", "replace").lstrip(" \t\r\n")
-        value, _ = _LENIENT.raw_decode(text)
-    except (ValueError, RecursionError) as error:
+        return loads_bytes(data)
+    except ValueError as error:
         raise DecodeError(str(error)) from error
-    return value
-
-
-def _load(data: bytes) -> Any:
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return load_first(data)
 
 
 def field_names(present: Iterable[str], columns: Sequence[str]) -> tuple[str, ...]:
@@ -64,7 +50,6 @@ def field_names(present: Iterable[str], columns: Sequence[str]) -> tuple[str, ..
 _CHECKS = {
     BaseType.INTEGER: "{v}.__class__ is int and -2147483648 <= {v} <= 2147483647",
     BaseType.BIGINT: "{v}.__class__ is int and -9223372036854775808 <= {v} <= 9223372036854775807",
-    BaseType.DOUBLE: "{v}.__class__ is float",
     BaseType.STRING: "{v}.__class__ is str",
     BaseType.BOOLEAN: "{v}.__class__ is bool",
     BaseType.DATE: "{v}.__class__ is int and -2147483648 <= {v} <= 2147483647",
@@ -84,9 +69,19 @@ def object_decoder(columns: Sequence[Column]) -> Decode:
             shapes[shape] = chosen
         return chosen
 
+    conversions = [coercion(column.type) for column in columns]
+
+    def exactly(data: bytes) -> tuple[Any, ...]:
+        found = _exactly(data)
+        if found.__class__ is not dict:
+            raise DecodeError("not a JSON object")
+        chosen = field_names(found, names)
+        return tuple(convert(found.get(name)) for name, convert in zip(chosen, conversions, strict=True))
+
     scope: dict[str, Any] = {
-        "load": _load,
+        "exactly": exactly,
         "loads": orjson.loads,
+        "odd": may_exceed_limits,
         "shapes": shapes,
         "learn": learn,
         "DecodeError": DecodeError,
@@ -96,18 +91,30 @@ def object_decoder(columns: Sequence[Column]) -> Decode:
         " try:",
         "  o = loads(data)",
         " except ValueError:",
-        "  o = load(data)",
+        "  return exactly(data)",
+        " if len(data) >= 1000 and odd(data):",
+        "  return exactly(data)",
         " if o.__class__ is not dict:",
         "  raise DecodeError('not a JSON object')",
         " shape = tuple(o)",
         " n = shapes.get(shape) or learn(shape)" if columns else " n = ()",
     ]
     for index, column in enumerate(columns):
-        v = f"v{index}"
-        scope[f"to{index}"] = coercion(column.type)
-        check = _CHECKS.get(column.type.base)
-        condition = f"{v} is not None and not ({check.format(v=v)})" if check else f"{v} is not None"
-        lines += [f" {v} = o.get(n[{index}])", f" if {condition}:", f"  {v} = to{index}({v})"]
+        v, base = f"v{index}", column.type.base
+        scope[f"to{index}"] = conversions[index]
+        lines.append(f" {v} = o.get(n[{index}])")
+        if base is BaseType.DOUBLE:
+            # a decimal knows no negative zero
+            lines += [f" if {v}.__class__ is float:", f"  {v} += 0.0", f" elif {v} is not None:", f"  {v} = to{index}({v})"]
+        elif base in _CHECKS:
+            lines += [
+                f" if {v} is not None and not ({_CHECKS[base].format(v=v)}):",
+                f"  if {v}.__class__ in {{float, list, dict}}:",
+                "   return exactly(data)",
+                f"  {v} = to{index}({v})",
+            ]
+        else:
+            lines += [f" if {v} is not None:", "  return exactly(data)"]
     lines.append(f" return ({''.join(f'v{i}, ' for i in range(len(columns)))})")
     exec("\n".join(lines), scope)  # noqa: S102 - the text is made above from numbers only
     decode: Decode = scope["decode"]
@@ -119,6 +126,13 @@ def bare_decoder(column: Column) -> Decode:
     convert = coercion(column.type)
 
     def decode(data: bytes) -> tuple[Any, ...]:
-        return (convert(_load(data)),)
+        try:
+            value = orjson.loads(data)
+        except ValueError:
+            value = None
+        # a text, or a whole number that orjson does not make a double of
+        if value.__class__ not in (str, int) or len(data) >= 1000:
+            value = _exactly(data)
+        return (convert(value),)
 
     return decode

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from services.ksql.functions.exact_json import may_exceed_limits
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
 
@@ -44,6 +45,8 @@ def _plain(values: Sequence[Any], base: BaseType) -> Any | None:
         if min(numbers) < -bound or max(numbers) >= bound:
             return None
         return np.array(values, dtype=np.int64) if found == {int} else values
+    if kind is float and 0.0 in values:  # perhaps a negative zero, which a decimal does not know
+        return [value if value is None else value + 0.0 for value in values]
     return values
 
 
@@ -59,6 +62,8 @@ def objects_decoder(columns: Sequence[Column], choose: Choose) -> DecodeMany:
         try:
             found = [orjson.loads(value) for value in data]  # type: ignore[arg-type] # None is refused, too
         except (ValueError, TypeError):
+            return None
+        if max(map(len, data), default=0) >= 1000 and any(map(may_exceed_limits, data)):  # type: ignore[arg-type] # none is None
             return None
         if not found or set(map(type, found)) != {dict} or not found[0]:
             return None

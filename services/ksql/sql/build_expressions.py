@@ -11,6 +11,7 @@ from lark import Token
 from services.ksql.errors import ParseError
 from services.ksql.model import types
 from services.ksql.sql import ast
+from services.ksql.sql.syntax_errors import unsupported
 from services.ksql.sql.tokens import identifier_text, unquote_string
 from services.ksql.sql.trees import Node, children, first_token, has, identifiers, location, required, token, trees
 
@@ -73,12 +74,23 @@ def build_expression(node: Node) -> ast.Expression:  # noqa: PLR0911, PLR0912 - 
         case "qualified_column":
             source, name = identifiers(node)
             return ast.ColumnName(source, name, location(node))
+        case "dereference":
+            raise unsupported(token(node, "DEREF"), "The field of a STRUCT (a->b)")
+        case "subscript":
+            raise unsupported(token(node, "LSQB"), "The element of an ARRAY or MAP (x[1])")
+        case "array_constructor":
+            raise unsupported(first_token(node), "The constructor ARRAY[...]")
         case _:
             return build_literal(node)
 
 
 def _arguments(name: str, nodes: list[Node]) -> tuple[ast.Expression, ...]:
     """The arguments of a call; the unit of TIMESTAMPADD(DAYS, 1, t) is a word of its own, no column."""
+    for node in nodes:
+        if node.data == "lambda_":
+            raise unsupported(first_token(node), "A lambda function (x => ...)")
+        if node.data == "assignment":
+            raise unsupported(token(node, "ASSIGN"), f"The constructor {name}(... := ...)")
     arguments = tuple(map(build_expression, nodes))
     if name.upper() in _WITH_UNIT and arguments and isinstance(arguments[0], ast.ColumnName):
         unit = arguments[0].name
@@ -180,11 +192,11 @@ def build_type(node: Node) -> types.SqlType:
             if name in _TYPE_NAMES:
                 return _TYPE_NAMES[name]
             if name in ("ARRAY", "MAP", "STRUCT", "DECIMAL"):
-                raise ParseError(f"The type {name} is not supported by this server.")
+                raise unsupported(first_token(node), f"The type {name}")
             raise ParseError(f"Cannot resolve unknown type: {name}")
         case other:
             name = str(other).removesuffix("_type").upper()
-            raise ParseError(f"The type {name} is not supported by this server.")
+            raise unsupported(first_token(node), f"The type {name}")
 
 
 def build_interval(node: Node) -> ast.Interval:

@@ -69,7 +69,17 @@ def _small_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm pe
         case "undefine":
             return ast.Undefine(str(first_token(trees(node)[0])))
         case _:
-            return ast.Refused(str(node.data).replace("_", " "))
+            return ast.Refused(_refused(node))
+
+
+def _refused(node: Node) -> str:
+    """The first words of the statement, as far as they are keywords: CREATE SINK CONNECTOR."""
+    if node.data == "describe_connector":
+        return "DESCRIBE CONNECTOR"
+    words = [str(item).upper() for item in node.children if isinstance(item, Token)]
+    if node.data == "alter_statement":
+        words = ["ALTER", _kind(node)]
+    return " ".join(word for word in words if word not in ("AS", "ADD", "COLUMN", ","))
 
 
 def _kind(node: Node) -> SourceKind:
@@ -186,14 +196,21 @@ def _describe(node: Node) -> ast.Statement:
 
 
 def _print(node: Node) -> ast.Print:
-    topic = first_token(trees(node)[0])
+    topic = next(trees(node)[0] if isinstance(item, Tree) else item for item in node.children[1:])
+    name = first_token(topic) if isinstance(topic, Tree) else topic
     interval, limit = child(node, "print_interval"), child(node, "limit")
     return ast.Print(
-        topic=identifier_text(topic) if topic.type == "QUOTED" else str(topic),
+        topic=_topic(name),
         from_beginning=child(node, "from_beginning") is not None,
         interval=_count(interval),
         limit=_count(limit),
     )
+
+
+def _topic(name: Token) -> str:
+    if name.type == "STRING_VALUE":
+        return unquote_string(name)
+    return identifier_text(name) if name.type == "QUOTED" else str(name)
 
 
 def _count(node: Node | None) -> int | None:

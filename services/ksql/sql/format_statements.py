@@ -51,7 +51,7 @@ def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one
         case ast.Print():
             return f"PRINT {statement.topic}"
         case ast.Refused():
-            return statement.what.upper()
+            return statement.what
 
 
 def _or_replace(statement: ast.CreateSource | ast.CreateAsSelect) -> str:

@@ -14,6 +14,8 @@ from services.ksql.sql.tokens import RESERVED, words
 _STATEMENTS = words(
     "ALTER CREATE DEFINE DESCRIBE DROP EXPLAIN INSERT LIST PAUSE PRINT RESUME SELECT SET SHOW TERMINATE UNDEFINE UNSET"
 )
+#: Statements of ksqlDB's command line and test runner, which this server knows by their first word only.
+_KNOWN_ELSEWHERE = {"ASSERT": "ASSERT", "RUN": "RUN SCRIPT"}
 _SPELLING = {
     "COMMA": "','",
     "RPAR": "')'",
@@ -26,7 +28,7 @@ _SPELLING = {
 }
 #: What may go on at almost any place: ksqlDB does not list these when it says what it expected.
 _GOES_ON = words(
-    """PLUS MINUS ASTERISK SLASH PERCENT CONCAT EQ NEQ LT GT LTE GTE AND OR NOT BETWEEN IN LIKE IS LPAR LSQB DOT AS IDENT QUOTED
+    """PLUS MINUS ASTERISK SLASH PERCENT CONCAT EQ NEQ LT GT LTE GTE AND OR NOT BETWEEN IN LIKE IS LPAR LSQB DOT DEREF ASSIGN ARROW AS IDENT QUOTED
     DIGIT_IDENT VARIABLE KEY PRIMARY HEADER HEADERS EXTENDED ESCAPE"""
 )
 #: More alternatives than this and ksqlDB finds none viable, so it names none.
@@ -45,7 +47,14 @@ def describe(token: Token, accepted: set[str], repaired_by: Callable[[str], bool
     """The error for ``token``; ``accepted`` are the terminals that could have stood there, ``repaired_by`` tells whether
     the parse could go on at ``token`` after an inserted terminal, ``first`` whether it begins a statement.
     """
+    if first and token.type in _KNOWN_ELSEWHERE:
+        return unsupported(token, f"The statement {_KNOWN_ELSEWHERE[token.type]}")
     return ParseError(f"line {token.line}:{token.column}: Syntax Error\n{_reason(token, accepted, repaired_by, first)}")
+
+
+def unsupported(at: Token, what: str) -> ParseError:
+    """The error for a part of KSQL that this server knows but does not have."""
+    return ParseError(f"line {at.line}:{at.column}: {what} is not supported by this server.")
 
 
 def _reason(  # noqa: PLR0911 - each return is one of ksqlDB's phrasings

@@ -48,6 +48,8 @@ _SYMBOLS = {
     ">=": "GTE",
     "||": "CONCAT",
     "=>": "ARROW",
+    "->": "DEREF",
+    ":=": "ASSIGN",
     "=": "EQ",
     "<": "LT",
     ">": "GT",
@@ -76,7 +78,7 @@ _TOKEN = re.compile(
     | (?P<DIGIT_IDENT>\d+[A-Za-z_@:][A-Za-z0-9_@:]*)
     | (?P<INTEGER_VALUE>\d+)
     | (?P<IDENT>[A-Za-z_][A-Za-z0-9_@:]*)
-    | (?P<SYMBOL><>|!=|<=|>=|\|\||=>|[-=<>+*/%()\[\],.;])
+    | (?P<SYMBOL><>|!=|<=|>=|\|\||=>|->|:=|[-=<>+*/%()\[\],.;])
     """,
     re.VERBOSE | re.DOTALL,
 )

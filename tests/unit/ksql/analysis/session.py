@@ -33,7 +33,7 @@ class Session:
             command = Analyzer(self.catalog, self.properties).analyze(parsed.ast)
             query_id = None
             if isinstance(command, CreateQuery | InsertQuery):
-                query_id = f"Q{self._queries}"
+                query_id = getattr(command, "query_id", None) or f"Q{self._queries}"
                 self._queries += 1
             self.catalog.apply(command, query_id)
         assert command is not None

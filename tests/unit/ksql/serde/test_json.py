@@ -38,7 +38,7 @@ def write(kind: SqlType, value: Any) -> str:
         (BIGINT, '"1760001695000"', 1760001695000),
         (DOUBLE, "1", 1.0),
         (DOUBLE, '"1.5"', 1.5),
-        (STRING, "5.50", "5.5"),
+        (STRING, "5.50", "5.50"),
         (STRING, "true", "true"),
         (STRING, '[1, "a", null]', "[1, a, null]"),
         (STRING, '{"b": 1, "a": [1, 2]}', '{"b":1,"a":[1,2]}'),
