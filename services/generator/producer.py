@@ -1,7 +1,8 @@
 """Events into Kafka: batches per partition, acks from all replicas, idempotent, a bounded number in flight.
 
-Each partition of a topic is a lane with a task of its own. While a batch of the lane is on its way the next events pile
-up and become the next batch: small batches at low rates, full ones at high rates, and no waiting for company.
+Each partition of a topic is a lane with a task of its own. All lanes send at the same moments, a linger apart, so that a broker gets one
+request for all its partitions; a lane with many events does not wait. While a batch is on its way the next events pile up and become the
+next batch: small batches at low rates, full ones at high rates.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _log = structlog.get_logger(__name__)
 
 #: how long closing a producer may take that may have lost its brokers
 _CLOSE_DEADLINE_S: Final = 2.0
+#: a lane with this many events sends at once
+_MANY: Final = 1_000
 #: pause between attempts to replace a broken producer
 _RENEW_PAUSE_S: Final = 1.0
 _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
@@ -154,8 +157,11 @@ class Publisher:
         await self._settled.wait()
 
     async def _drive(self, lane: _Lane) -> None:
+        linger = self._settings.linger.total_seconds()
         while True:
             await lane.filled.wait()
+            if linger and len(lane.records) < _MANY:
+                await asyncio.sleep(linger - time.monotonic() % linger)
             producer = await self._current()
             batch, count = producer.create_batch(), 0
             append = batch.append
