@@ -12,6 +12,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, OutgoingRun, Span, Written
 
@@ -88,7 +89,7 @@ class KafkaWriter:
     def _first_batch(self, topic: str, size: int) -> BatchBuilder:
         """A batch for a record of about that size, and those after it."""
         if topic in self._compressed and size < _COMPRESSED_BYTES:
-            return BatchBuilder(_COMPRESSED_BYTES, "gzip", is_transactional=True)
+            return BatchBuilder(_COMPRESSED_BYTES, DefaultRecordBatch.CODEC_GZIP, is_transactional=True)
         return self._producer.create_batch()
 
     def _append_run(self, builders: list[BatchBuilder], run: OutgoingRun) -> None:
