@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import structlog
 
+from services.ksql.engine.operators.group_store import MissingMembers
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Lane, UnknownTopic, Writer
 from services.ksql.runtime.committer import Committer, Partitioner
 from services.ksql.runtime.feeds import Feeds
@@ -67,7 +68,7 @@ class Engine:
         self.state = EngineState.STARTING
         self.failures = 0
         self.queries: dict[str, RunningQuery] = {}
-        #: queries that cannot be started for want of a topic, and why: they are tried again
+        #: queries that cannot be started for want of a topic or of a part of their state, and why: they are tried again
         self.broken: dict[str, str] = {}
         self.committer: Committer | None = None
         #: push queries: they commit nothing
@@ -118,7 +119,7 @@ class Engine:
                 for query in self._wanted.values():
                     try:
                         await self._launch(query, stored.get(query.id))
-                    except UnknownTopic as error:
+                    except (UnknownTopic, MissingMembers) as error:
                         _log.error("query cannot run", query=query.id, error=str(error))
                         self.broken[query.id] = str(error)
                 self.state = EngineState.RUNNING
@@ -162,7 +163,11 @@ class Engine:
             topics = (query.sink.topic, *query.input_topics)
             if any([await self._broker.topic(topic) is None for topic in topics]):
                 continue
-            await self._launch(query, (await self.state_log.load()).get(query.id))
+            try:
+                await self._launch(query, (await self.state_log.load()).get(query.id))
+            except MissingMembers as error:
+                self.broken[query.id] = str(error)
+                continue
             del self.broken[query.id]
             _log.info("query runs again", query=query.id)
 
