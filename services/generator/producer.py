@@ -65,6 +65,7 @@ class Publisher:
         self._tasks = TaskSet()
         self._lanes: list[_Lane] = []
         self._settled = asyncio.Event()
+        self._next_moment: asyncio.Future[None] | None = None
         self.partitions = 0
 
     async def start(self) -> None:
@@ -161,7 +162,7 @@ class Publisher:
         while True:
             await lane.filled.wait()
             if linger and len(lane.records) < _MANY:
-                await asyncio.sleep(linger - time.monotonic() % linger)
+                await asyncio.shield(self._moment(linger))
             producer = await self._current()
             batch, count = producer.create_batch(), 0
             append = batch.append
@@ -175,6 +176,19 @@ class Publisher:
             if not lane.records:
                 lane.filled.clear()
             await self._send(lane, producer, batch, count, since)
+
+    def _moment(self, linger: float) -> asyncio.Future[None]:
+        """The next moment at which lanes send: all that wait for it go on in one turn of the loop, before the producer's own task."""
+        if self._next_moment is None:
+            loop = asyncio.get_running_loop()
+            moment = self._next_moment = loop.create_future()
+
+            def come() -> None:
+                self._next_moment = None
+                moment.set_result(None)
+
+            loop.call_later(linger - time.monotonic() % linger, come)
+        return self._next_moment
 
     async def _send(self, lane: _Lane, producer: Producer, batch: Any, count: int, since: float) -> None:
         while True:
