@@ -1,7 +1,8 @@
 """Events into Kafka: batches per partition, acks from all replicas, idempotent, a bounded number in flight.
 
-Each partition of a topic is a lane with a task of its own. While a batch of the lane is on its way the next events pile
-up and become the next batch: small batches at low rates, full ones at high rates, and no waiting for company.
+Each partition of a topic is a lane with a task of its own. All lanes send at the same moments, a linger apart, so that a broker gets one
+request for all its partitions; a lane with many events does not wait. While a batch is on its way the next events pile up and become the
+next batch: small batches at low rates, full ones at high rates.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _log = structlog.get_logger(__name__)
 
 #: how long closing a producer may take that may have lost its brokers
 _CLOSE_DEADLINE_S: Final = 2.0
+#: a lane with this many events sends at once
+_MANY: Final = 1_000
 #: pause between attempts to replace a broken producer
 _RENEW_PAUSE_S: Final = 1.0
 _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
@@ -62,6 +65,7 @@ class Publisher:
         self._tasks = TaskSet()
         self._lanes: list[_Lane] = []
         self._settled = asyncio.Event()
+        self._next_moment: asyncio.Future[None] | None = None
         self.partitions = 0
 
     async def start(self) -> None:
@@ -154,8 +158,11 @@ class Publisher:
         await self._settled.wait()
 
     async def _drive(self, lane: _Lane) -> None:
+        linger = self._settings.linger.total_seconds()
         while True:
             await lane.filled.wait()
+            if linger and len(lane.records) < _MANY:
+                await asyncio.shield(self._moment(linger))
             producer = await self._current()
             batch, count = producer.create_batch(), 0
             append = batch.append
@@ -169,6 +176,19 @@ class Publisher:
             if not lane.records:
                 lane.filled.clear()
             await self._send(lane, producer, batch, count, since)
+
+    def _moment(self, linger: float) -> asyncio.Future[None]:
+        """The next moment at which lanes send: all that wait for it go on in one turn of the loop, before the producer's own task."""
+        if self._next_moment is None:
+            loop = asyncio.get_running_loop()
+            moment = self._next_moment = loop.create_future()
+
+            def come() -> None:
+                self._next_moment = None
+                moment.set_result(None)
+
+            loop.call_later(linger - time.monotonic() % linger, come)
+        return self._next_moment
 
     async def _send(self, lane: _Lane, producer: Producer, batch: Any, count: int, since: float) -> None:
         while True:

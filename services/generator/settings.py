@@ -19,6 +19,9 @@ class Settings(ServiceSettings):
     user_session_topic: str = topics.USER_SESSION
     #: bytes of one batch; aiokafka has one batch per partition on its way, the broker's limit is 1 MiB
     batch_bytes: int = Field(default=512 * 1024, ge=1024, le=1_000_000)
+    #: events are sent this often at most, all partitions together: each sending is a request to every broker, and wakes those who
+    #: copy or read what it brings. Many events of a partition are sent at once.
+    linger: timedelta = Field(default=timedelta(milliseconds=100), ge=timedelta(0))
     compression: Literal["gzip"] | None = None
     #: readers of GET /generator/events at a time
     max_subscribers: int = Field(default=100, ge=1)

@@ -20,8 +20,9 @@ class Settings(ServiceSettings):
     max_open_queries: int = Field(default=100, ge=1)
     #: names the internal topics and the transactional ids: a second server with the same id takes over from the first
     service_id: str = "default_"
-    #: as ksqlDB's commit.interval.ms: state, offsets and results become visible together this often at most
-    commit_interval: timedelta = timedelta(milliseconds=200)
+    #: as ksqlDB's commit.interval.ms: state, offsets and results become visible together this often at most. What comes after a pause of
+    #: that length is committed at once. Each commit costs the brokers some 60 requests, however little is in it.
+    commit_interval: timedelta = timedelta(milliseconds=500)
     #: partitions and replicas of sinks that take them neither from WITH nor from their source
     default_partitions: int = Field(default=5, ge=1)
     #: an event further ahead than this of its record's timestamp (of the clock, where that is the event time) is dropped and counted: it

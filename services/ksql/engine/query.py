@@ -84,6 +84,7 @@ class Query:
         #: topics of one plain stream: rows of these can be passed on together
         self._streams = {topic: s[0] for topic, s in self._by_topic.items() if len(s) == 1 and s[0].is_plain}
         self._stores = {store.name: store for node in builder.nodes for store in node.stores()}
+        self._restores = {name: take for store in self._stores.values() for name, take in store.restores().items()}
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -235,8 +236,17 @@ class Query:
 
     def restore(self, store: str, key: bytes, value: bytes | None) -> None:
         """Takes back an entry of ``changes``. An unknown store is ignored: it belongs to an older form of the plan."""
-        if store in self._stores:
-            self._stores[store].restore(key, value)
+        if store in self._restores:
+            self._restores[store](key, value)
+
+    def restored(self) -> None:
+        """All entries were taken back.
+
+        Raises:
+            MissingMembers: they do not belong together.
+        """
+        for store in self._stores.values():
+            store.restored()
 
     def lookup(self, key: Sequence[Any]) -> list[TableRow]:
         """The present rows of a key: one, or one for each window in order."""

@@ -112,6 +112,13 @@ class Store(Generic[V]):
         self._dirty.clear()
         return out
 
+    def restores(self) -> dict[str, Callable[[bytes, bytes | None], None]]:
+        """What takes back the entries of ``changes``, by the name of the store that they carry."""
+        return {self.name: self.restore}
+
+    def restored(self) -> None:
+        """Everything was taken back."""
+
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Takes back an entry of ``changes``."""
         decoded = decode_key(key)

@@ -16,6 +16,9 @@ from services.ksql.model.types import BIGINT, BYTES, INTEGER, SqlType
 
 _ORDERED = ("INTEGER", "BIGINT", "DOUBLE", "STRING", "DATE", "TIME", "TIMESTAMP", "BYTES")
 
+#: numbers of a set that are shorter as a list than as a bitmap
+_FEW = 8
+
 
 @aggregate("COUNT", "-> BIGINT", "T -> BIGINT")
 class Count(BaseAggregator):
@@ -77,14 +80,23 @@ class CountDistinct(BaseAggregator):
     def result(self, state: Any) -> int:
         return len(state)
 
+    def added(self, state: Any, before: Any) -> Any:
+        """What ``state`` has beyond the set ``before``; None if it is not the same set grown."""
+        new = state - before
+        return new if len(new) == len(state) - len(before) else None
+
     def encode(self, state: Any) -> Any:
-        if self.mask:
+        if self.mask and len(state) > _FEW:
             return base64.b64encode(state.serialize()).decode()
         return [v.hex() for v in state] if self._type == BYTES else list(state)
 
     def decode(self, state: Any) -> Any:
         if self.mask:
-            return self._bitmap.deserialize(base64.b64decode(state))
+            return (
+                self._bitmap(state)
+                if isinstance(state, list | tuple)
+                else self._bitmap.deserialize(base64.b64decode(state))
+            )
         return {bytes.fromhex(v) for v in state} if self._type == BYTES else set(state)
 
 

@@ -162,9 +162,11 @@ class Broker(Protocol):
 
     async def bounds(self, topic: str) -> dict[int, Bounds]: ...
 
-    def feed(self, topic: str, positions: Mapping[int, int]) -> FeedSource: ...
+    def feed(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> FeedSource:
+        """``shared``: it may be read together with other feeds, all of which are polled all the time."""
 
-    def writer(self, transactional_id: str) -> Writer: ...
+    def writer(self, transactional_id: str, compressed: Collection[str] = ()) -> Writer:
+        """``compressed``: topics whose records are worth compressing."""
 
     async def send(self, record: Outgoing) -> None:
         """One record outside the engine's transactions (INSERT VALUES); acknowledged when it returns."""

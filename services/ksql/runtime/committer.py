@@ -180,4 +180,4 @@ class Committer:
             yield from outputs
             for store, key, value in pending.changes:
                 yield self._state_log.entry(query.id, store, key, value)
-            yield from self._state_log.offsets(query.id, pending.positions)
+            yield from self._state_log.positions(query.id, pending.positions)

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import structlog
 
+from services.ksql.engine.operators.group_store import MissingMembers
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Lane, UnknownTopic, Writer
 from services.ksql.runtime.committer import Committer, Partitioner
 from services.ksql.runtime.feeds import Feeds
@@ -67,14 +68,14 @@ class Engine:
         self.state = EngineState.STARTING
         self.failures = 0
         self.queries: dict[str, RunningQuery] = {}
-        #: queries that cannot be started for want of a topic, and why: they are tried again
+        #: queries that cannot be started for want of a topic or of a part of their state, and why: they are tried again
         self.broken: dict[str, str] = {}
         self.committer: Committer | None = None
         #: push queries: they commit nothing
         self.transients: dict[str, TransientQuery] = {}
         self._transient_feeds: dict[str, Feeds] = {}
         self.pump = Pump(lambda: (*self.queries.values(), *self.transients.values()), self._want_commit)
-        self.feeds = Feeds(broker, self.pump.wake)
+        self.feeds = Feeds(broker, self.pump.wake, shared=True)
 
     async def run(self, initial: Iterable[QuerySpec]) -> None:
         """Runs session after session until cancelled, or until another server takes over."""
@@ -97,13 +98,13 @@ class Engine:
             self.state = EngineState.STOPPED if self.state is not EngineState.FENCED else self.state
 
     async def _session(self) -> None:
-        writer = self._broker.writer(self._transactional_id)
+        writer = self._broker.writer(self._transactional_id, compressed=(self.state_log.topic,))
         tasks: list[asyncio.Task[None]] = []
         try:
             async with self._changing:
                 await writer.start()
                 stored = await self.state_log.load()
-                await self._forget_others(writer, stored)
+                await self._tidy(writer, stored)
                 committer = Committer(
                     writer,
                     self.state_log,
@@ -118,7 +119,7 @@ class Engine:
                 for query in self._wanted.values():
                     try:
                         await self._launch(query, stored.get(query.id))
-                    except UnknownTopic as error:
+                    except (UnknownTopic, MissingMembers) as error:
                         _log.error("query cannot run", query=query.id, error=str(error))
                         self.broken[query.id] = str(error)
                 self.state = EngineState.RUNNING
@@ -162,21 +163,24 @@ class Engine:
             topics = (query.sink.topic, *query.input_topics)
             if any([await self._broker.topic(topic) is None for topic in topics]):
                 continue
-            await self._launch(query, (await self.state_log.load()).get(query.id))
+            try:
+                await self._launch(query, (await self.state_log.load()).get(query.id))
+            except MissingMembers as error:
+                self.broken[query.id] = str(error)
+                continue
             del self.broken[query.id]
             _log.info("query runs again", query=query.id)
 
-    async def _forget_others(self, writer: Writer, stored: Mapping[str, StoredQuery]) -> None:
-        """Deletes what the changelog still holds of queries that are gone."""
-        gone = [s for query_id, s in stored.items() if query_id not in self._wanted]
-        tombstones = [
+    async def _tidy(self, writer: Writer, stored: Mapping[str, StoredQuery]) -> None:
+        """Deletes what the changelog still holds of queries that are gone, and replaces what earlier versions wrote otherwise."""
+        log = self.state_log
+        entries = [
             entry
-            for query_id, entries in stored.items()
-            if query_id not in self._wanted
-            for entry in self.state_log.forget(query_id, entries)
+            for query_id, one in stored.items()
+            for entry in (log.renewed(query_id, one) if query_id in self._wanted else log.forget(query_id, one))
         ]
-        if gone:
-            await writer.write(tombstones)
+        if entries:
+            await writer.write(entries)
 
     @asynccontextmanager
     async def _steady(self) -> AsyncIterator[None]:

@@ -64,7 +64,8 @@ class TopicFeed:
     async def run(self) -> None:
         """Polls until it has no lanes left; a broker that fails is tried again from the same positions."""
         while self.lanes:
-            source = self._feeds.broker.feed(self.topic, {p: lane.position for p, lane in self.lanes.items()})
+            positions = {p: lane.position for p, lane in self.lanes.items()}
+            source = self._feeds.broker.feed(self.topic, positions, shared=self._feeds.shared)
             try:
                 await source.start()
                 self._source = source
@@ -130,10 +131,11 @@ class TopicFeed:
 
 
 class Feeds:
-    """All feeds of the engine."""
+    """All feeds of the engine, or of one push query. ``shared``: they may share a consumer."""
 
-    def __init__(self, broker: Broker, wake: Callable[[], None]) -> None:
+    def __init__(self, broker: Broker, wake: Callable[[], None], *, shared: bool = False) -> None:
         self.broker = broker
+        self.shared = shared
         self.wake = wake
         self.expected: dict[Lane, int] = {}
         self._feeds: list[TopicFeed] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from services.ksql.engine.records import InputRecord
 from services.ksql.runtime.broker import Bounds, BrokerError, Outgoing, TopicInfo, UnknownTopic
-from services.ksql.runtime.kafka_feed import KafkaFeed, committed_consumer
+from services.ksql.runtime.kafka_feed import FeedConsumer, KafkaFeed, committed_consumer
 from services.ksql.runtime.kafka_writer import KafkaWriter
 
 #: a config entry that was set on the topic itself
@@ -36,6 +36,7 @@ class KafkaBroker:
         self._offsets: AIOKafkaConsumer | None = None
         #: sees what is not committed too
         self._log: AIOKafkaConsumer | None = None
+        self._shared = FeedConsumer(bootstrap)
 
     async def start(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=_REQUEST_MS)
@@ -134,11 +135,11 @@ class KafkaBroker:
         ends = await self._call(self._offsets.end_offsets(lanes))
         return {lane.partition: Bounds(starts[lane], ends[lane]) for lane in lanes}
 
-    def feed(self, topic: str, positions: Mapping[int, int]) -> KafkaFeed:
-        return KafkaFeed(self._bootstrap, topic, positions, self._log_ends)
+    def feed(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> KafkaFeed:
+        return KafkaFeed(self._bootstrap, topic, positions, self._log_ends, self._shared if shared else None)
 
-    def writer(self, transactional_id: str) -> KafkaWriter:
-        return KafkaWriter(self._bootstrap, transactional_id)
+    def writer(self, transactional_id: str, compressed: Collection[str] = ()) -> KafkaWriter:
+        return KafkaWriter(self._bootstrap, transactional_id, compressed)
 
     async def send(self, record: Outgoing) -> None:
         if self._producer is None:

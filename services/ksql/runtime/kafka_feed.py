@@ -1,8 +1,14 @@
-"""A consumer of one topic: assigned by hand (no group), committed records only."""
+"""Consumers of topics: assigned by hand (no group), committed records only.
+
+The feeds of an engine share one consumer: a broker is asked for all topics in one request. A lane that the shared consumer reads
+already, for a query that stands elsewhere, gets a consumer of its own, as do readers that may be slow.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from time import monotonic
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,8 +18,12 @@ from services.ksql.engine.chunk import Chunk
 from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.kafka_chunks import FetchedChunks
 
-#: how long the broker keeps an empty fetch open: idle feeds cost five requests a second and broker
-_FETCH_WAIT_MS = 200
+#: how long a broker keeps a fetch open that it has nothing for. What arrives ends it at once, so waiting long costs nothing while all is
+#: read; but partitions that come in between, or were full, are not part of it.
+_FETCH_WAIT_MS, _BUSY_FETCH_WAIT_MS = 1_000, 100
+#: after much was read, or partitions came or went, there may soon be more
+_BUSY_S = 3.0
+_MUCH = 500
 #: a poll that has this many records takes no further partition, so that no single step keeps the loop for long
 _POLL_RECORDS = 5_000
 
@@ -25,7 +35,7 @@ def committed_consumer(bootstrap: str) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_wait_ms=_FETCH_WAIT_MS,
+        fetch_max_wait_ms=_BUSY_FETCH_WAIT_MS,
         max_partition_fetch_bytes=1024 * 1024,
     )
 
@@ -34,40 +44,146 @@ def committed_consumer(bootstrap: str) -> AIOKafkaConsumer:
 LogEnds = Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, int]]]
 
 
-class KafkaFeed:
-    """See ``broker.FeedSource``. A start position that retention has deleted becomes the first one there is."""
+class FeedConsumer:
+    """A consumer that feeds share: they come and go, and each reads its own partitions."""
 
-    def __init__(self, bootstrap: str, topic: str, positions: Mapping[int, int], log_ends: LogEnds) -> None:
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
+        self._fetched: FetchedChunks | None = None
+        self._feeds: list[KafkaFeed] = []
+        self._changing = asyncio.Lock()
+        self._busy_until = 0.0
+
+    async def join(self, feed: KafkaFeed) -> bool:
+        """Reads the partitions of ``feed`` too; False if another feed reads one of them.
+
+        Raises:
+            KafkaError: no broker can be reached.
+        """
+        async with self._changing:
+            if any(lane in other.lanes for other in self._feeds for lane in feed.lanes):
+                return False
+            if self._consumer is None:
+                consumer = committed_consumer(self._bootstrap)
+                try:
+                    await consumer.start()
+                except BaseException:
+                    await consumer.stop()
+                    raise
+                self._consumer, self._fetched = consumer, FetchedChunks(consumer)
+            self._assign([*self._feeds, feed])
+            return True
+
+    async def leave(self, feed: KafkaFeed) -> None:
+        """Ends with the last feed."""
+        async with self._changing:
+            if feed not in self._feeds:
+                return
+            left = [one for one in self._feeds if one is not feed]
+            if left:
+                self._assign(left)
+                return
+            self._feeds = []
+            consumer, self._consumer, self._fetched = self._consumer, None, None
+            if consumer is not None:
+                await consumer.stop()
+
+    def _assign(self, feeds: list[KafkaFeed]) -> None:
+        """What was fetched and not taken yet is fetched again."""
+        consumer = self._reading()
+        positions = {lane: feed.position(lane.partition) for feed in feeds for lane in feed.lanes}
+        self._feeds = feeds
+        consumer.assign(list(positions))
+        for lane, position in positions.items():
+            consumer.seek(lane, position)
+        self._busy()
+
+    async def wait(self, lanes: Collection[TopicPartition], timeout_s: float) -> None:
+        """See ``FetchedChunks``."""
+        if self._fetched is not None:
+            await self._fetched.wait(lanes, timeout_s)
+
+    def take(self, lane: TopicPartition) -> Chunk | None:
+        """See ``FetchedChunks``."""
+        chunk = self._fetched.take(lane) if self._fetched is not None else None
+        if chunk is not None and len(chunk) >= _MUCH:
+            self._busy()
+        elif monotonic() > self._busy_until:
+            self._wait_ms(_FETCH_WAIT_MS)
+        return chunk
+
+    def seek(self, lane: TopicPartition, offset: int) -> None:
+        self._reading().seek(lane, offset)
+
+    def state(self, lane: TopicPartition) -> Any:
+        """aiokafka's state of the partition: the last stable offset of the newest fetch is known there without a request."""
+        subscription = self._consumer._subscription.subscription if self._consumer is not None else None
+        if subscription is None or lane not in subscription.assignment.tps:
+            return None
+        return subscription.assignment.state_value(lane)
+
+    def _busy(self) -> None:
+        self._busy_until = monotonic() + _BUSY_S
+        self._wait_ms(_BUSY_FETCH_WAIT_MS)
+
+    def _wait_ms(self, wait_ms: int) -> None:
+        fetcher: Any = self._reading()._fetcher
+        fetcher._fetch_max_wait_ms = wait_ms
+
+    def _reading(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise BrokerError("the consumer has ended")
+        return self._consumer
+
+
+class KafkaFeed:
+    """See ``broker.FeedSource``. A start position that retention has deleted becomes the first one there is.
+
+    Args:
+        shared: the consumer to share, if it does not read these partitions already.
+    """
+
+    def __init__(
+        self, bootstrap: str, topic: str, positions: Mapping[int, int], log_ends: LogEnds, shared: FeedConsumer | None
+    ) -> None:
+        self._bootstrap = bootstrap
         self._topic = topic
         self._lanes = {p: TopicPartition(topic, p) for p in positions}
+        self.lanes = frozenset(self._lanes.values())
         self._positions = dict(positions)
         self._ends: dict[int, int] = {}
         self._log_ends = log_ends
-        self._consumer = committed_consumer(bootstrap)
-        self._fetched = FetchedChunks(self._consumer)
+        self._shared = shared
+        self._consumer: FeedConsumer | None = None
 
     async def start(self) -> None:
         try:
-            await self._consumer.start()
-            self._consumer.assign(list(self._lanes.values()))
-            for partition, lane in self._lanes.items():
-                self._consumer.seek(lane, self._positions[partition])
+            if self._shared is not None and await self._shared.join(self):
+                self._consumer = self._shared
+            else:
+                own = FeedConsumer(self._bootstrap)
+                await own.join(self)
+                self._consumer = own
             ends = await self._log_ends(list(self._lanes.values()))
         except KafkaError as error:
-            await self._consumer.stop()
+            await self.stop()
             raise BrokerError(f"topic {self._topic}: {error}") from error
         self._ends = {lane.partition: end for lane, end in ends.items()}
 
     async def stop(self) -> None:
-        await self._consumer.stop()
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.leave(self)
 
     async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
         lanes = [self._lanes[p] for p in partitions]
         polled: dict[int, Chunk] = {}
+        consumer = self._reading()
         try:
-            await self._fetched.wait(lanes, timeout_ms / 1000)
+            await consumer.wait(lanes, timeout_ms / 1000)
             for lane in lanes:
-                chunk = self._fetched.take(lane)
+                chunk = consumer.take(lane)
                 if chunk is not None:
                     polled[lane.partition] = chunk
                 if sum(map(len, polled.values())) >= _POLL_RECORDS:
@@ -77,7 +193,7 @@ class KafkaFeed:
         return polled
 
     def skip(self, partition: int, offset: int) -> None:
-        self._consumer.seek(self._lanes[partition], offset)
+        self._reading().seek(self._lanes[partition], offset)
         self._positions[partition] = offset
 
     def position(self, partition: int) -> int:
@@ -98,5 +214,9 @@ class KafkaFeed:
         return int(state.timestamp or 0) if state is not None else 0
 
     def _state(self, partition: int) -> Any:
-        """aiokafka's state of the partition: the last stable offset of the newest fetch is known there without a request."""
-        return self._consumer._subscription.subscription.assignment.state_value(self._lanes[partition])
+        return self._consumer.state(self._lanes[partition]) if self._consumer is not None else None
+
+    def _reading(self) -> FeedConsumer:
+        if self._consumer is None:
+            raise BrokerError(f"topic {self._topic}: the feed has not been started")
+        return self._consumer

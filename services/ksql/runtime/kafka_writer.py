@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -12,6 +12,7 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, OutgoingRun, Span, Written
 
@@ -23,14 +24,17 @@ _TRANSACTION_MS = 60_000
 _WRITE_S = 45.0
 #: the broker kept the timestamps that it was given (message.timestamp.type=CreateTime)
 _CREATE_TIME = 0
+#: as much of a write to a compressed topic is compressed: more would keep the loop for too long
+_COMPRESSED_BYTES = 64 * 1024
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class KafkaWriter:
     """See ``broker.Writer``. After an error it is of no use any more: stop it and start a new one."""
 
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    def __init__(self, bootstrap: str, transactional_id: str, compressed: Collection[str] = ()) -> None:
         self._id = transactional_id
+        self._compressed = frozenset(compressed)
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             transactional_id=transactional_id,
@@ -75,12 +79,18 @@ class KafkaWriter:
             # a plain tuple finds a Lane, and making one for each record costs as much as all else here
             builders = batches.get((topic, partition))  # type: ignore[call-overload]
             if builders is None:
-                builders = batches[Lane(topic, partition)] = [self._producer.create_batch()]
+                builders = batches[Lane(topic, partition)] = [self._first_batch(topic, len(value or b""))]
             if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:
                 builders.append(self._producer.create_batch())
                 if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:
                     raise BrokerError(f"a record for {topic} is larger than {_BATCH_BYTES} bytes")
         return batches
+
+    def _first_batch(self, topic: str, size: int) -> BatchBuilder:
+        """A batch for a record of about that size, and those after it."""
+        if topic in self._compressed and size < _COMPRESSED_BYTES:
+            return BatchBuilder(_COMPRESSED_BYTES, DefaultRecordBatch.CODEC_GZIP, is_transactional=True)
+        return self._producer.create_batch()
 
     def _append_run(self, builders: list[BatchBuilder], run: OutgoingRun) -> None:
         """A batch's own builder is in C; the public way to it costs more than the work."""

@@ -98,10 +98,10 @@ class MemoryBroker:
             raise UnknownTopic(f"Topic '{topic}' does not exist.")
         return {lane.partition: Bounds(0, log.stable) for lane, log in self._logs.items() if lane.topic == topic}
 
-    def feed(self, topic: str, positions: Mapping[int, int]) -> MemoryFeed:
+    def feed(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> MemoryFeed:
         return MemoryFeed(self, topic, positions)
 
-    def writer(self, transactional_id: str) -> MemoryWriter:
+    def writer(self, transactional_id: str, compressed: Collection[str] = ()) -> MemoryWriter:
         return MemoryWriter(self, transactional_id)
 
     async def send(self, record: Outgoing) -> None:

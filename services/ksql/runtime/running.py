@@ -82,6 +82,7 @@ class RunningQuery:
         """Puts back the state of the last commit."""
         for (store, key), value in stored.entries.items():
             self.query.restore(store, key, value)
+        self.query.restored()
 
     @property
     def positions(self) -> dict[Lane, int]:

@@ -1,7 +1,8 @@
 """The changelog: state and input offsets of every query, in one compacted topic.
 
-The key of an entry is ``query id \\0 store \\0 key``. Offsets are entries of the store ``@offsets`` (key ``topic/partition``,
-value 8 bytes), so that state and offsets can only move together.
+The key of an entry is ``query id \\0 store \\0 key``. Positions are entries of the store ``@positions`` (the key is the topic, the
+value 8 bytes for each partition from 0 on, -1 for those that are not read), so that state and positions can only move together.
+Earlier versions wrote an entry of the store ``@offsets`` for each partition: those are read, and replaced at the start.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 
 from services.ksql.runtime.broker import Broker, Lane, Outgoing, TopicInfo
 
-_OFFSETS = "@offsets"
+_POSITIONS = "@positions"
+_OFFSETS = b"@offsets"
 
 #: small segments and an eager cleaner: what was overwritten goes soon, so that a restart reads little
 _CONFIG = {
@@ -29,6 +31,8 @@ class StoredQuery:
 
     entries: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
     offsets: dict[Lane, int] = field(default_factory=dict)
+    #: lanes whose entry is one of an earlier version
+    outdated: set[Lane] = field(default_factory=set)
 
 
 class StateLog:
@@ -37,6 +41,8 @@ class StateLog:
     def __init__(self, broker: Broker, topic: str) -> None:
         self._broker = broker
         self.topic = topic
+        #: the positions that were written last: those that did not move are not written again
+        self._written: dict[tuple[str, str], bytes] = {}
 
     async def ensure(self) -> None:
         """Makes the topic if it is not there."""
@@ -46,6 +52,7 @@ class StateLog:
     async def load(self) -> dict[str, StoredQuery]:
         """Everything committed, by query id. The writer must have been started: an open transaction would hide what follows."""
         stored: dict[str, StoredQuery] = {}
+        self._written.clear()
         latest: dict[bytes, bytes | None] = {}
         async for records in self._broker.read_all(self.topic):
             for record in records:
@@ -56,9 +63,13 @@ class StateLog:
                 continue
             query_id, store, key = raw.split(b"\0", 2)
             query = stored.setdefault(query_id.decode(), StoredQuery())
-            if store == _OFFSETS.encode():
+            if store == _OFFSETS:
                 topic, _, partition = key.decode().rpartition("/")
-                query.offsets[Lane(topic, int(partition))] = int.from_bytes(value, "big")
+                lane = Lane(topic, int(partition))
+                query.offsets.setdefault(lane, int.from_bytes(value, "big"))
+                query.outdated.add(lane)
+            elif store == _POSITIONS.encode():
+                query.offsets.update(_unpacked(key.decode(), value))
             else:
                 query.entries[store.decode(), key] = value
         return stored
@@ -67,15 +78,38 @@ class StateLog:
         """One change of state; ``value`` None deletes."""
         return Outgoing(self.topic, 0, b"%b\0%b\0%b" % (query_id.encode(), store.encode(), key), value)
 
-    def offsets(self, query_id: str, positions: Mapping[Lane, int]) -> Iterator[Outgoing]:
-        """The entries of these input positions."""
-        for lane, offset in positions.items():
-            key = f"{lane.topic}/{lane.partition}".encode()
-            yield self.entry(query_id, _OFFSETS, key, offset.to_bytes(8, "big"))
+    def positions(self, query_id: str, positions: Mapping[Lane, int]) -> Iterator[Outgoing]:
+        """The entries of these input positions, all of the query's. A transaction that fails must be followed by ``load``."""
+        by_topic: dict[str, dict[int, int]] = {}
+        for lane, position in positions.items():
+            by_topic.setdefault(lane.topic, {})[lane.partition] = position
+        for topic, own in by_topic.items():
+            value = b"".join(own.get(p, -1).to_bytes(8, "big", signed=True) for p in range(max(own) + 1))
+            if self._written.get((query_id, topic)) != value:
+                self._written[query_id, topic] = value
+                yield self.entry(query_id, _POSITIONS, topic.encode(), value)
+
+    def renewed(self, query_id: str, stored: StoredQuery) -> Iterator[Outgoing]:
+        """The positions of an earlier version as they are written now."""
+        if stored.outdated:
+            yield from self.positions(query_id, stored.offsets)
+            yield from self._without_outdated(query_id, stored)
 
     def forget(self, query_id: str, stored: StoredQuery) -> Iterator[Outgoing]:
         """Tombstones for everything that is stored of a query that is gone."""
         for store, key in stored.entries:
             yield self.entry(query_id, store, key, None)
-        for lane in stored.offsets:
-            yield self.entry(query_id, _OFFSETS, f"{lane.topic}/{lane.partition}".encode(), None)
+        for topic in {lane.topic for lane in stored.offsets}:
+            self._written.pop((query_id, topic), None)
+            yield self.entry(query_id, _POSITIONS, topic.encode(), None)
+        yield from self._without_outdated(query_id, stored)
+
+    def _without_outdated(self, query_id: str, stored: StoredQuery) -> Iterator[Outgoing]:
+        for lane in stored.outdated:
+            yield self.entry(query_id, _OFFSETS.decode(), f"{lane.topic}/{lane.partition}".encode(), None)
+
+
+def _unpacked(topic: str, value: bytes) -> dict[Lane, int]:
+    """The positions in the value of an entry."""
+    offsets = (int.from_bytes(value[at : at + 8], "big", signed=True) for at in range(0, len(value), 8))
+    return {Lane(topic, partition): offset for partition, offset in enumerate(offsets) if offset >= 0}

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from services.ksql.engine.columns import Column, Columns
-from services.ksql.engine.operators.aggregate import AggregateNode, State
+from services.ksql.engine.operators.aggregate import AggregateNode
+from services.ksql.engine.operators.aggregates import State
 from services.ksql.engine.operators.base import Batch, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.operators.group_store import SessionStore
 from services.ksql.engine.operators.grouping import heaps
 from services.ksql.engine.operators.session_run import SessionRun
 from services.ksql.engine.partitioning import KeyCache
@@ -43,16 +45,8 @@ class SessionAggregate(AggregateNode):
         self._clock = Clock(self.name, context)
         #: for each partition the greatest session end that was stored
         self._stored = Clock(f"{self.name}-stored", context)
-        self._store: Store[dict[Window, State]] = Store(
-            self.name, tracked=context.tracked, pack_value=self._pack, unpack_value=self._unpack
-        )
+        self._store = SessionStore(self.name, context.tracked, self.aggregates)
         self._swept: dict[int, int] = {}
-
-    def _pack(self, sessions: dict[Window, State]) -> Any:
-        return [[*window, self.aggregates.pack(state)] for window, state in sessions.items()]
-
-    def _unpack(self, packed: Any) -> dict[Window, State]:
-        return {(start, end): self.aggregates.unpack(state) for start, end, state in packed}
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         key = self.group(r, t, w)
@@ -87,7 +81,7 @@ class SessionAggregate(AggregateNode):
         state[0] = end
         self.aggregates.update(state, self.aggregates.values(r, t, w))
         sessions[start, end] = state
-        self._store.put(key, sessions)
+        self._store.update(key, sessions, (start, end))
         if self._pending is None:
             self.down.change(key, self.aggregates.finish(key, state), before, end, (start, end))
             return
@@ -214,7 +208,7 @@ class SessionAggregate(AggregateNode):
         bulk.merge(state, run.folded)
         state[0] = run.end
         sessions[new] = state
-        self._store.put(key, sessions)
+        self._store.update(key, sessions, new)
         if new == old:
             pending[key, new] = (before, state)
             return

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from services.ksql.engine.columns import Columns
-from services.ksql.engine.operators.aggregate import AggregateNode, State
+from services.ksql.engine.operators.aggregate import AggregateNode
+from services.ksql.engine.operators.aggregates import State
 from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.bulk import Bulk
 from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.operators.group_store import WindowStore
 from services.ksql.engine.operators.grouping import heaps
-from services.ksql.engine.operators.window_store import WindowStore
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
@@ -40,7 +41,7 @@ class TimeWindowAggregate(AggregateNode):
         self._retention = max(spec.retention_ms or 0, self._size + self._grace)
         self._keys = KeyCache(context.encode_key, context.partitions)
         self._clock = Clock(self.name, context)
-        self._store = WindowStore(self.name, context.tracked, self.aggregates.pack, self.aggregates.unpack)
+        self._store = WindowStore(self.name, context.tracked, self.aggregates)
         self._newest: dict[int, int] = {}
 
     def row(self, r: Row, t: int, w: Window | None) -> None:

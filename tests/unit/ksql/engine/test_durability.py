@@ -111,6 +111,7 @@ def test_a_query_goes_on_with_the_state_it_wrote(name: str, found: Sequence[Even
     second = Query(plan, partitions=3)
     for (store, key), value in changelog.items():
         second.restore(store, key, value)
+    second.restored()
     for record in stream[cut:]:
         assert second.process(record) == whole.process(record)
 
