@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.dashboard import sampler
+from services.dashboard import trends
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.plot import library
 
@@ -22,7 +22,7 @@ from services.dashboard.plot import library
 async def lifespan(_: object) -> AsyncIterator[None]:
     """Trends begin with the server, not with its first visitor, who need not wait for imports either."""
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(sampler.watch(_warm_up))
+        watching = tasks.create_task(trends.watch(_warm_up))
         yield
         watching.cancel()
 

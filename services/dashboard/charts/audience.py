@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pycountry
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure
+from services.dashboard.charts.base import ChartTheme, figure
 
 #: so few windows that each has its own tick
 _FEW: Final = 8
@@ -48,20 +48,20 @@ def newest(frame: pd.DataFrame) -> pd.DataFrame:
     return of_window(frame, complete=False) if complete.empty else complete
 
 
-def world(window: pd.DataFrame, look: Look) -> go.Figure:
+def world(window: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """A choropleth of distinct users in one window."""
-    fig = figure(look, name="world", height=420, legend=False)
+    fig = figure(theme, name="world", height=420, legend=False)
     fig.update_layout(meta={"aspect": 0.66})  # a phone gets a lower one
     codes = window["country"].map(iso3)
     known = window[codes.notna()]
-    quiet = {"color": look.paper, "width": 0.4}
+    quiet = {"color": theme.paper, "width": 0.4}
     fig.add_choropleth(
         locationmode="ISO-3",
         locations=codes.dropna().tolist(),
         z=known["user_count"].tolist(),
         zmin=0,
         customdata=known[["country", "view_count", "average_age"]].to_numpy(),
-        colorscale=palette.scale(look.dark),
+        colorscale=palette.scale(theme.dark),
         marker_line=quiet,
         colorbar={
             "orientation": "h",
@@ -71,8 +71,8 @@ def world(window: pd.DataFrame, look: Look) -> go.Figure:
             "yanchor": "top",
             "x": 0.02,
             "xanchor": "left",
-            "title": {"text": "distinct users", "side": "top", "font": {"size": 12, "color": look.muted}},
-            "tickfont": {"color": look.muted},
+            "title": {"text": "distinct users", "side": "top", "font": {"size": 12, "color": theme.muted}},
+            "tickfont": {"color": theme.muted},
             "outlinewidth": 0,
             "nticks": 5,
         },
@@ -82,9 +82,9 @@ def world(window: pd.DataFrame, look: Look) -> go.Figure:
     fig.update_geos(
         projection_type="natural earth",
         showland=True,
-        landcolor=palette.no_data(look.dark),
+        landcolor=palette.no_data(theme.dark),
         showcountries=True,
-        countrycolor=look.paper,
+        countrycolor=theme.paper,
         countrywidth=0.5,
         showcoastlines=False,
         showframe=False,
@@ -101,14 +101,14 @@ def leading(frame: pd.DataFrame, top: int = 5) -> list[str]:
     return [str(country) for country in newest(frame).head(top)["country"]]
 
 
-def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
+def over_time(frame: pd.DataFrame, theme: ChartTheme, top: int = 5) -> go.Figure:
     """Distinct users per window of the countries that lead in the newest complete one, or in the open one if none is."""
-    fig = figure(look, name="countries-over-time", height=300, y_title="distinct users")
+    fig = figure(theme, name="countries-over-time", height=300, y_title="distinct users")
     for country, colour in zip(leading(frame, top), palette.LINES, strict=False):
         rows = frame[frame["country"] == country]
         complete, still_open = rows[~rows["open"]], rows[rows["open"]]
         fig.add_scatter(
-            x=look.times(complete["window_start"]),
+            x=theme.times(complete["window_start"]),
             y=complete["user_count"],
             name=country,
             legendgroup=country,
@@ -119,7 +119,7 @@ def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
         )
         # not joined to the line: the fall would only say that the window is young
         fig.add_scatter(
-            x=look.times(still_open["window_start"]),
+            x=theme.times(still_open["window_start"]),
             y=still_open["user_count"],
             name=country if complete.empty else f"{country} (open)",
             legendgroup=country,
@@ -131,6 +131,6 @@ def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
     starts = frame["window_start"].drop_duplicates()
     if len(starts) <= _FEW:
         fig.update_xaxes(
-            tickmode="array", tickvals=look.times(starts), ticktext=[f"{at:%H:%M}" for at in look.times(starts)]
+            tickmode="array", tickvals=theme.times(starts), ticktext=[f"{at:%H:%M}" for at in theme.times(starts)]
         )
     return fig

@@ -32,7 +32,7 @@ CONFIG: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ChartTheme:
     """How this viewer sees: their time zone, and the theme."""
 
     zone: str = "UTC"
@@ -63,11 +63,11 @@ class Look:
         return pd.Timestamp(epoch_ms, unit="ms", tz="UTC").tz_convert(self.zone).tz_localize(None)
 
 
-def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legend: bool = True) -> go.Figure:
+def figure(theme: ChartTheme, *, name: str, height: int = 320, y_title: str = "", legend: bool = True) -> go.Figure:
     """An empty figure in our manner. ``name`` identifies it, so that plotly keeps the viewer's zoom where it redraws."""
     fig = go.Figure()
-    small = {"size": _SMALL, "color": look.muted}
-    axis = {"gridcolor": look.grid, "zeroline": False, "fixedrange": False, "tickfont": small}
+    small = {"size": _SMALL, "color": theme.muted}
+    axis = {"gridcolor": theme.grid, "zeroline": False, "fixedrange": False, "tickfont": small}
     fig.update_layout(
         height=height,
         uirevision=name,
@@ -75,7 +75,7 @@ def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legen
         margin={"l": 0, "r": 4, "t": 34 if legend else 12, "b": 8, "pad": 6},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": look.ink, "size": 13},
+        font={"color": theme.ink, "size": 13},
         showlegend=legend,
         legend={
             "orientation": "h",
@@ -84,16 +84,16 @@ def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legen
             "yanchor": "bottom",
             "title": None,
             "traceorder": "normal",
-            "font": {"size": _SMALL, "color": look.ink},
+            "font": {"size": _SMALL, "color": theme.ink},
         },
         hovermode="x unified",
         hoverlabel={
             "namelength": -1,
-            "bgcolor": look.paper,
-            "bordercolor": look.grid,
-            "font": {"size": _SMALL, "color": look.ink},
+            "bgcolor": theme.paper,
+            "bordercolor": theme.grid,
+            "font": {"size": _SMALL, "color": theme.ink},
         },
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": look.muted, "activecolor": look.ink},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": theme.muted, "activecolor": theme.ink},
         bargap=0.18,
         dragmode="zoom",
         separators=".,",
@@ -116,16 +116,16 @@ def patterns(open_flags: pd.Series[Any]) -> dict[str, Any]:
     return {"shape": shapes, "size": 6, "solidity": 0.35, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)"}
 
 
-def mark_open(fig: go.Figure, look: Look, start: pd.Timestamp, end: pd.Timestamp) -> None:
+def mark_open(fig: go.Figure, theme: ChartTheme, start: pd.Timestamp, end: pd.Timestamp) -> None:
     """A quiet band behind the windows that are still open."""
     fig.add_vrect(
         x0=start,
         x1=end,
-        fillcolor=look.muted,
+        fillcolor=theme.muted,
         opacity=0.10,
         line_width=0,
         layer="below",
         annotation_text="still open",
         annotation_position="top left",
-        annotation_font={"size": 11, "color": look.muted},
+        annotation_font={"size": 11, "color": theme.muted},
     )

@@ -6,19 +6,19 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure, patterns
+from services.dashboard.charts.base import ChartTheme, figure, patterns
 
 
-def devices(frame: pd.DataFrame, look: Look) -> go.Figure:
+def devices(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """Sessions that began in each window, stacked by device. A session has one device, so the heights add up."""
-    fig = figure(look, name="devices", y_title="sessions begun")
+    fig = figure(theme, name="devices", y_title="sessions begun")
     fig.update_layout(barmode="stack")
     present = list(frame["device"].unique())
     order = [name for name in palette.DEVICES if name in present]
     for name in order + sorted(set(present) - set(order)):
         rows = frame[frame["device"] == name]
         fig.add_bar(
-            x=look.times(rows["window_start"]),
+            x=theme.times(rows["window_start"]),
             y=rows["session_count"],
             name=name,
             marker={"color": palette.device(name), "pattern": patterns(rows["open"]), "line_width": 0},
@@ -37,11 +37,11 @@ def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     return joined.assign(per_session=joined["views"] / joined["sessions"])
 
 
-def views_per_session(rows: pd.DataFrame, look: Look) -> go.Figure:
+def views_per_session(rows: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """Page views divided by the sessions that began in the same window; ``rows`` as ``ratio`` makes them."""
-    fig = figure(look, name="views-per-session", y_title="views per session", legend=False)
+    fig = figure(theme, name="views-per-session", y_title="views per session", legend=False)
     fig.add_scatter(
-        x=look.times(rows["window_start"]),
+        x=theme.times(rows["window_start"]),
         y=rows["per_session"],
         mode="lines+markers",
         line={"color": palette.ACCENT, "width": 2.5},

@@ -12,16 +12,16 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure, patterns
+from services.dashboard.charts.base import ChartTheme, figure, patterns
 
 #: px, for the ticks below a flat chart
 _ROOM: Final = 26
 
 
-def ranked(window: pd.DataFrame, look: Look, top: int = 15, *, room: bool = False) -> go.Figure:
+def ranked(window: pd.DataFrame, theme: ChartTheme, top: int = 15, *, room: bool = False) -> go.Figure:
     """The countries with most distinct users in one window, as bars; with ``room``, as high as ``ages`` with its axis."""
     shown = window.head(top).iloc[::-1]
-    fig = figure(look, name="ranked", height=_height(len(shown), room=room), legend=False)
+    fig = figure(theme, name="ranked", height=_height(len(shown), room=room), legend=False)
     fig.add_bar(
         x=shown["user_count"],
         y=shown["country"],
@@ -40,10 +40,10 @@ def ranked(window: pd.DataFrame, look: Look, top: int = 15, *, room: bool = Fals
     return fig
 
 
-def ages(window: pd.DataFrame, look: Look, top: int = 15) -> go.Figure:
+def ages(window: pd.DataFrame, theme: ChartTheme, top: int = 15) -> go.Figure:
     """Average age by country for the countries with most users: the mean over page views, not over users."""
     shown = window.head(top).iloc[::-1]
-    fig = figure(look, name="ages", height=_height(len(shown), room=True), legend=False)
+    fig = figure(theme, name="ages", height=_height(len(shown), room=True), legend=False)
     fig.add_scatter(
         x=shown["average_age"],
         y=shown["country"],
@@ -73,10 +73,10 @@ def tiers(stats: Mapping[str, Any]) -> pd.DataFrame:
     return frame.sort_values(["users", "tier"], ascending=[False, True], ignore_index=True)
 
 
-def by_tier(frame: pd.DataFrame, look: Look) -> go.Figure:
+def by_tier(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """The users of the table by subscription, each with its average age; ``frame`` as ``tiers`` makes it."""
     shown = frame.iloc[::-1]
-    fig = figure(look, name="tiers", height=300, legend=False)
+    fig = figure(theme, name="tiers", height=300, legend=False)
     words = [
         f"{users:,}" if pd.isna(age) else f"{users:,}, age {age:.1f}"
         for users, age in zip(shown["users"], shown["average_age"], strict=True)

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure, patterns
+from services.dashboard.charts.base import ChartTheme, figure, patterns
 from services.dashboard.format import duration
 
 Measure = Literal["user_count", "view_count"]
@@ -18,16 +18,16 @@ WORDS: Final[dict[Measure, str]] = {"user_count": "distinct users", "view_count"
 _THINNEST_MS: Final = 1_500
 
 
-def tumbling(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") -> go.Figure:
+def tumbling(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count") -> go.Figure:
     """Stacked bars per window and source; open windows hatched.
 
     Stacked users count a user once per source: the height is not the number of different people.
     """
-    fig = figure(look, name=f"tumbling-{measure}", y_title=WORDS[measure])
+    fig = figure(theme, name=f"tumbling-{measure}", y_title=WORDS[measure])
     fig.update_layout(barmode="stack")
     for source, rows in _by_source(frame):
         fig.add_bar(
-            x=look.times(rows["window_start"]),
+            x=theme.times(rows["window_start"]),
             y=rows[measure],
             name=source,
             marker={"color": palette.source(source), "pattern": patterns(rows["open"]), "line_width": 0},
@@ -37,15 +37,15 @@ def tumbling(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") -
     return fig
 
 
-def hopping(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") -> go.Figure:
+def hopping(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count") -> go.Figure:
     """A smooth line per source at each window's end; the dotted end is the open window that closes next."""
-    fig = figure(look, name=f"hopping-{measure}", y_title=WORDS[measure])
+    fig = figure(theme, name=f"hopping-{measure}", y_title=WORDS[measure])
     for source, rows in _by_source(frame):
         complete = rows[~rows["open"]]
         upcoming = rows[rows["open"]].head(1)
         line = {"color": palette.source(source), "width": 2.5, "shape": "spline", "smoothing": 0.6}
         fig.add_scatter(
-            x=look.times(complete["window_end"]),
+            x=theme.times(complete["window_end"]),
             y=complete[measure],
             name=source,
             legendgroup=source,
@@ -56,7 +56,7 @@ def hopping(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") ->
         if len(upcoming):
             end = pd.concat([complete.tail(1), upcoming])
             fig.add_scatter(
-                x=look.times(end["window_end"]),
+                x=theme.times(end["window_end"]),
                 y=end[measure],
                 name=f"{source} (open)",
                 legendgroup=source,
@@ -69,16 +69,16 @@ def hopping(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") ->
     return fig
 
 
-def sessions(frame: pd.DataFrame, look: Look, *, now_ms: int, gap_ms: int) -> go.Figure:
+def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int) -> go.Figure:
     """A timeline: each session a bar from its first to its last view; live ones are hatched and reach to now."""
     order = [name for name, _ in _by_source(frame)]
-    fig = figure(look, name="sessions", height=44 + 56 * max(1, len(order)), legend=False)
+    fig = figure(theme, name="sessions", height=44 + 56 * max(1, len(order)), legend=False)
     drawn = live_sessions(frame, now_ms=now_ms, gap_ms=gap_ms)
     for source, rows in _by_source(drawn):
         starts = rows["window_start"]
         lengths = (rows["shown_end"] - starts).dt.total_seconds() * 1000
         fig.add_bar(
-            base=look.times(starts),
+            base=theme.times(starts),
             x=lengths.clip(lower=_THINNEST_MS),
             y=rows["source"],
             orientation="h",
@@ -87,16 +87,16 @@ def sessions(frame: pd.DataFrame, look: Look, *, now_ms: int, gap_ms: int) -> go
             marker={
                 "color": palette.source(source),
                 "pattern": patterns(rows["live"]),
-                "line": {"color": look.paper, "width": 1},
+                "line": {"color": theme.paper, "width": 1},
             },
-            customdata=_session_words(rows, look),
+            customdata=_session_words(rows, theme),
             hovertemplate="<b>%{y}</b> %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]:,} users, "
             "%{customdata[3]:,} views<extra></extra>",
         )
     live = drawn[drawn["live"]]
     if len(live):
         fig.add_scatter(
-            x=[look.time(now_ms)] * len(live),
+            x=[theme.time(now_ms)] * len(live),
             y=live["source"],
             mode="markers",
             marker={
@@ -132,8 +132,8 @@ def live_sessions(frame: pd.DataFrame, *, now_ms: int, gap_ms: int) -> pd.DataFr
     return frame.assign(live=live, shown_end=ends)
 
 
-def _session_words(rows: pd.DataFrame, look: Look) -> list[list[Any]]:
-    began, ended = look.times(rows["window_start"]), look.times(rows["window_end"])
+def _session_words(rows: pd.DataFrame, theme: ChartTheme) -> list[list[Any]]:
+    began, ended = theme.times(rows["window_start"]), theme.times(rows["window_end"])
     lengths = (rows["window_end"] - rows["window_start"]).dt.total_seconds() * 1000
     columns = zip(began, ended, lengths, rows["live"], rows["user_count"], rows["view_count"], strict=True)
     return [

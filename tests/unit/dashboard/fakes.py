@@ -13,9 +13,9 @@ import pandas as pd
 
 from services.dashboard.backend import Backend
 from services.dashboard.client import ControlPlane, Peer
-from services.dashboard.freshness import Board
 from services.dashboard.queries import Warehouse
 from services.dashboard.settings import Settings
+from services.dashboard.stale_cache import StaleCache
 
 MINUTE = 60_000
 COLUMNS = {
@@ -189,7 +189,7 @@ def backend(pinot: Pinot, services: Services) -> Backend:
         return Peer(service, f"http://{service}", timeout=second, action_timeout=second, transport=transport)
 
     control = ControlPlane(peer("generator"), peer("seeder"), peer("provisioner"))
-    return Backend(Settings(), control, Warehouse(lambda: pinot), Board())
+    return Backend(Settings(), control, Warehouse(lambda: pinot), StaleCache())
 
 
 def flowing(now_ms: int | None = None) -> dict[str, list[list[Any]]]:

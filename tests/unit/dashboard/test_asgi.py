@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from services.dashboard import asgi, sampler
-from services.dashboard.history import Sample
+from services.dashboard import asgi, trends
 from services.dashboard.plot import library
+from services.dashboard.trends import Sample
 
 
 @pytest.mark.parametrize(("asked", "sent_to"), [("", "./"), ("?range=1h&refresh=2s", "./?range=1h&refresh=2s")])
@@ -41,7 +41,7 @@ class Watched:
     """As much of a backend as the sampler needs."""
 
     def __init__(self, told: Callable[[], None]) -> None:
-        self.history = self
+        self.trends = self
         self._told = told
 
     def add(self, _: Sample) -> None:
@@ -58,8 +58,8 @@ async def test_sampling_begins_with_the_server_and_ends_with_it(monkeypatch: pyt
         return Sample(0.0, None, None, None)
 
     monkeypatch.setattr(asgi, "get_backend", lambda: Watched(added.set))
-    monkeypatch.setattr(sampler, "sample", sample)
-    monkeypatch.setattr(sampler, "EVERY_S", 0.0)
+    monkeypatch.setattr(trends, "sample", sample)
+    monkeypatch.setattr(trends, "EVERY_S", 0.0)
     async with asyncio.timeout(30):
         async with asgi.lifespan(None):
             await added.wait()

@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 import pytest
 
 import services.dashboard
-from services.dashboard import palette, profiles
+from services.dashboard import load_profiles, palette
 from services.dashboard.charts import audience, engagement, ranking, sources
-from services.dashboard.charts.base import CONFIG, Look, figure
+from services.dashboard.charts.base import CONFIG, ChartTheme, figure
 from tests.unit.dashboard.fakes import COLUMNS, MINUTE, flowing, windows
 
 NOW = 1_800_000_030_000  # half a minute into a minute
-LOOK = Look(zone="Asia/Bangkok", dark=False)
+LOOK = ChartTheme(zone="Asia/Bangkok", dark=False)
 
 
 def frame(table: str) -> pd.DataFrame:
@@ -134,7 +134,7 @@ def test_ages_are_in_the_order_of_the_ranking() -> None:
 
 def test_numbers_are_not_written_as_times() -> None:
     complete = audience.of_window(frame("pageview_country"), complete=True)
-    for fig in (ranking.ages(complete, LOOK), profiles.preview({"kind": "constant"}, 100, LOOK)):
+    for fig in (ranking.ages(complete, LOOK), load_profiles.preview({"kind": "constant"}, 100, LOOK)):
         assert fig.layout.xaxis.tickformatstops == ()
     assert sources.hopping(frame("pageview_hopping"), LOOK).layout.xaxis.tickformatstops
 
@@ -179,9 +179,9 @@ def test_views_per_session_of_nothing_is_nothing() -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_chart_has_the_same_identity_at_each_refresh(dark: bool) -> None:
-    look = Look(dark=dark)
-    assert figure(look, name="x").layout.uirevision == figure(look, name="x").layout.uirevision == "x"
-    drawn = sources.tumbling(frame("pageview_tumbling"), look)
+    theme = ChartTheme(dark=dark)
+    assert figure(theme, name="x").layout.uirevision == figure(theme, name="x").layout.uirevision == "x"
+    drawn = sources.tumbling(frame("pageview_tumbling"), theme)
     assert drawn.layout.uirevision == "tumbling-user_count"
     assert drawn.layout.separators == ".,"
 
@@ -199,7 +199,7 @@ def test_countries_show_before_any_window_is_complete() -> None:
             "open": [True, True],
         }
     )
-    drawn = audience.over_time(frame, Look(zone="UTC", dark=False))
+    drawn = audience.over_time(frame, ChartTheme(zone="UTC", dark=False))
     shown = [trace for trace in drawn.data if len(trace.y)]
     assert [(trace.name, list(trace.y), trace.showlegend) for trace in shown] == [
         ("China", [5], True),

@@ -12,7 +12,7 @@ from pinotdb import exceptions as pinot_errors
 from streamlit.testing.v1 import AppTest
 
 from services.dashboard import backend as backend_module
-from services.dashboard import panel, sidebar
+from services.dashboard import chart_card, sidebar
 from services.dashboard.backend import Backend
 from services.dashboard.pages import audience, controls, engagement, overview, pipeline, sources
 from tests.unit.dashboard.fakes import PIPELINE, Pinot, Services, backend, flowing
@@ -34,7 +34,7 @@ def services() -> Services:
 @pytest.fixture(autouse=True)
 def shared(monkeypatch: pytest.MonkeyPatch, pinot: Pinot, services: Services) -> Iterator[Backend]:
     made = backend(pinot, services)
-    for module in (backend_module, panel, sidebar, pipeline, controls):
+    for module in (backend_module, chart_card, sidebar, pipeline, controls):
         monkeypatch.setattr(module, "get_backend", lambda: made)
     yield made
 
@@ -237,10 +237,10 @@ def test_the_address_keeps_the_view() -> None:
 def _range_script() -> None:
     import streamlit as st  # noqa: PLC0415
 
-    from services.dashboard import view  # noqa: PLC0415
+    from services.dashboard import view_state  # noqa: PLC0415
 
-    view.choose(15)
-    chosen = view.current()
+    view_state.choose(15)
+    chosen = view_state.current()
     st.caption(f"{chosen.range} {chosen.every}")
 
 

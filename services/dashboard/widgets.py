@@ -8,10 +8,10 @@ from typing import Any, Final, Literal
 import streamlit as st
 
 from services.dashboard import audits, runs
+from services.dashboard.actions import Action, ActionQueue, Outcome, queue_of
 from services.dashboard.backend import Backend
-from services.dashboard.desk import Action, Desk, Outcome, desk_of
 from services.dashboard.format import clock, number, plain
-from services.dashboard.view import View
+from services.dashboard.view_state import ViewState
 
 #: events/s that can be chosen by sliding; any other rate can be typed on the page Controls
 RATES: Final = (1, 5, 10, 25, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
@@ -31,37 +31,39 @@ def button(
     about: str | None = None,
 ) -> None:
     """A button that performs ``action`` once per click."""
-    desk = desk_of(st.session_state)
-    desk.renew(action)
-    ticket = desk.ticket(action.place)
+    queue = queue_of(st.session_state)
+    queue.renew(action)
+    ticket = queue.ticket(action.place)
     st.button(
         label,
         key=f"{action.place}-{label}-{ticket}",
         icon=icon,
         type=kind,
-        disabled=disabled or desk.busy,
+        disabled=disabled or queue.busy,
         help=about,
         width="stretch",
         on_click=_submit,
-        args=(desk, ticket, action),
+        args=(queue, ticket, action),
     )
 
 
-def settle(backend: Backend, place: str, view: View, scope: Literal["fragment", "app"] = "fragment") -> Outcome | None:
+def settle(
+    backend: Backend, place: str, view: ViewState, scope: Literal["fragment", "app"] = "fragment"
+) -> Outcome | None:
     """Comes last in a fragment: runs the queued action, redraws the fragment (or the app), tells the outcome.
 
     Returns the last outcome at this place.
     """
-    desk = desk_of(st.session_state)
-    if desk.busy:
-        with st.spinner(f"{desk.doing}…"):
-            done = desk.settle()
+    queue = queue_of(st.session_state)
+    if queue.busy:
+        with st.spinner(f"{queue.doing}…"):
+            done = queue.settle()
         if done is not None:
             backend.acted()
             runs.follow(done.answer)
             audits.follow(done.answer)
             st.rerun(scope=scope if _in_fragment() else "app")
-    outcome = desk.outcomes.get(place)
+    outcome = queue.outcomes.get(place)
     if outcome is None:
         return None
     at = clock(outcome.at, view.zone)
@@ -108,7 +110,7 @@ def generator_buttons(backend: Backend, state: str, options: Mapping[str, Any], 
 
 def rate_slider(backend: Backend, status: Mapping[str, Any], place: str) -> float:
     """Acts when the dragging ends, if the generator runs; returns the rate that is chosen."""
-    desk = desk_of(st.session_state)
+    queue = queue_of(st.session_state)
     steady = (status.get("profile") or {}).get("kind", "constant") in ("constant", "poisson", "bursts")
     running = status.get("state") in ("running", "paused")
     # a profile moves the target by itself: the slider shows what was chosen, not where the profile is now
@@ -127,7 +129,7 @@ def rate_slider(backend: Backend, status: Mapping[str, Any], place: str) -> floa
             value=known,
             key=key,
             format_func=lambda rate: f"{number(rate)}/s",
-            disabled=desk.busy,
+            disabled=queue.busy,
             on_change=_rate_changed,
             args=(backend, key, place, target),
             help="Events per second, page views and sessions together. While it runs, a change acts at once.",
@@ -153,19 +155,19 @@ def _rate_changed(backend: Backend, key: str, place: str, target: float | None) 
         return
     if rate == target:
         return
-    desk = desk_of(st.session_state)
+    queue = queue_of(st.session_state)
     action = Action(
         place, f"Changing to {number(rate)}/s", lambda: backend.control.set_rate(rate), lambda _: _rate_words(rate)
     )
-    desk.submit(desk.ticket(place), action)
+    queue.submit(queue.ticket(place), action)
 
 
 def _rate_words(rate: float) -> str:
     return f"Rate is {number(rate)} events/s."
 
 
-def _submit(desk: Desk, ticket: int, action: Action) -> None:
-    desk.submit(ticket, action)
+def _submit(queue: ActionQueue, ticket: int, action: Action) -> None:
+    queue.submit(ticket, action)
 
 
 def _in_fragment() -> bool:

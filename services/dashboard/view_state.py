@@ -21,7 +21,7 @@ _REFRESH_KEY: Final = "refresh"
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ViewState:
     """The choices of one viewer, and what their browser says about them."""
 
     range: str
@@ -60,7 +60,7 @@ def choose(default_refresh: float) -> None:
         key=_RANGE_KEY,
         bind="query-params",
         width="stretch",
-        help="How far back the charts look. The page keeps this in its address.",
+        help="How far back the charts theme. The page keeps this in its address.",
     )
     default = f"{default_refresh:.0f}s"
     st.select_slider(
@@ -72,11 +72,11 @@ def choose(default_refresh: float) -> None:
     )
 
 
-def current() -> View:
+def current() -> ViewState:
     """The choices as they are now; also right inside a fragment."""
     chosen = st.session_state.get(_RANGE_KEY)
     refresh = st.session_state.get(_REFRESH_KEY)
-    return View(
+    return ViewState(
         range=chosen if chosen in RANGES else "15m",
         refresh=refresh if refresh in REFRESH else "15s",
         zone=_zone(),

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure
+from services.dashboard.charts.base import ChartTheme, figure
 
 #: a recording is replayed with the generator's API: it needs a file on its machine
 HIDDEN: Final = frozenset({"replay"})
@@ -65,10 +65,10 @@ def shape(profile: Mapping[str, Any], rate: float) -> pd.DataFrame:
     return pd.DataFrame({"seconds": seconds, "rate": rates})
 
 
-def preview(profile: Mapping[str, Any], rate: float, look: Look) -> go.Figure:
+def preview(profile: Mapping[str, Any], rate: float, theme: ChartTheme) -> go.Figure:
     """A small picture of the shape."""
     rows = shape(profile, rate)
-    fig = figure(look, name=f"profile-{profile['kind']}", height=130, legend=False)
+    fig = figure(theme, name=f"profile-{profile['kind']}", height=130, legend=False)
     fig.add_scatter(
         x=rows["seconds"],
         y=rows["rate"],

@@ -10,19 +10,19 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from services.dashboard import view
+from services.dashboard import view_state
 from services.dashboard.backend import Backend, get_backend
-from services.dashboard.charts.base import CONFIG, Look
+from services.dashboard.charts.base import CONFIG, ChartTheme
 from services.dashboard.errors import TableMissing
 from services.dashboard.format import clock, plain
-from services.dashboard.freshness import Reading
 from services.dashboard.plot import element
-from services.dashboard.view import View
+from services.dashboard.stale_cache import CachedResult
+from services.dashboard.view_state import ViewState
 
 T = TypeVar("T")
 
 
-def stale_note(reading: Reading[T], view: View) -> None:
+def stale_note(reading: CachedResult[T], view: ViewState) -> None:
     """Says since when the picture is stale, and why; nothing when it is fresh."""
     if reading.stale_since is None or reading.error is None:
         return
@@ -32,22 +32,22 @@ def stale_note(reading: Reading[T], view: View) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Panels:
-    """Draws the panels of one page for one viewer."""
+class ChartCards:
+    """Draws the cards of one page for one viewer."""
 
     backend: Backend
-    view: View
+    view: ViewState
 
     @property
-    def look(self) -> Look:
+    def theme(self) -> ChartTheme:
         """How charts are to be drawn for this viewer."""
-        return Look(zone=self.view.zone, dark=self.view.dark)
+        return ChartTheme(zone=self.view.zone, dark=self.view.dark)
 
     def chart(
         self,
         title: str,
         sentence: str,
-        reading: Reading[pd.DataFrame],
+        reading: CachedResult[pd.DataFrame],
         draw: Callable[[pd.DataFrame], go.Figure],
         *,
         key: str,
@@ -73,9 +73,9 @@ class Panels:
             st.caption(sentence)
 
 
-def here() -> Panels:
-    """The panels for the viewer whose script runs now."""
-    return Panels(get_backend(), view.current())
+def here() -> ChartCards:
+    """The cards for the viewer whose script runs now."""
+    return ChartCards(get_backend(), view_state.current())
 
 
 def nothing(what: str, backend: Backend) -> None:
