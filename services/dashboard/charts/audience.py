@@ -11,6 +11,7 @@ import pycountry
 
 from services.dashboard import palette
 from services.dashboard.charts.base import ChartTheme, figure
+from services.dashboard.charts.dimension import shortened, whole
 
 #: so few windows that each has its own tick
 _FEW: Final = 8
@@ -52,15 +53,16 @@ def world(window: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """A choropleth of distinct users in one window."""
     fig = figure(theme, name="world", height=420, legend=False)
     fig.update_layout(meta={"aspect": 0.66})  # a phone gets a lower one
-    codes = window["country"].map(iso3)
-    known = window[codes.notna()]
+    known = by_code(window)
     quiet = {"color": theme.paper, "width": 0.4}
     fig.add_choropleth(
         locationmode="ISO-3",
-        locations=codes.dropna().tolist(),
+        locations=known["code"].tolist(),
         z=known["user_count"].tolist(),
         zmin=0,
-        customdata=known[["country", "view_count", "average_age"]].to_numpy(),
+        customdata=known.assign(country=known["country"].map(whole))[
+            ["country", "view_count", "average_age"]
+        ].to_numpy(),
         colorscale=palette.scale(theme.dark),
         marker_line=quiet,
         colorbar={
@@ -96,6 +98,19 @@ def world(window: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     return fig
 
 
+def by_code(window: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose country has an ISO code, one for each ``code``: spellings of one country are added up, and all are named."""
+    coded = window.assign(code=window["country"].map(iso3)).dropna(subset=["code"])
+    weighted = coded.assign(ages=coded["average_age"] * coded["view_count"])
+    joined = weighted.groupby("code", sort=False, as_index=False).agg(
+        country=("country", " + ".join),
+        user_count=("user_count", "sum"),
+        view_count=("view_count", "sum"),
+        ages=("ages", "sum"),
+    )
+    return joined.assign(average_age=joined["ages"] / joined["view_count"].clip(lower=1))
+
+
 def leading(frame: pd.DataFrame, top: int = 5) -> list[str]:
     """The countries with most users in the newest window."""
     return [str(country) for country in newest(frame).head(top)["country"]]
@@ -104,8 +119,9 @@ def leading(frame: pd.DataFrame, top: int = 5) -> list[str]:
 def over_time(frame: pd.DataFrame, theme: ChartTheme, top: int = 5) -> go.Figure:
     """Distinct users per window of the countries that lead in the newest complete one, or in the open one if none is."""
     fig = figure(theme, name="countries-over-time", height=300, y_title="distinct users")
-    for country, colour in zip(leading(frame, top), palette.LINES, strict=False):
-        rows = frame[frame["country"] == country]
+    for value in leading(frame, top):
+        rows = frame[frame["country"] == value]
+        country, colour = shortened(value), palette.colour("country", value)
         complete, still_open = rows[~rows["open"]], rows[rows["open"]]
         fig.add_scatter(
             x=theme.times(complete["window_start"]),
@@ -115,7 +131,8 @@ def over_time(frame: pd.DataFrame, theme: ChartTheme, top: int = 5) -> go.Figure
             mode="lines+markers",
             line={"color": colour, "width": 2},
             marker={"size": 5},
-            hovertemplate="%{y:,}",
+            meta=whole(value),
+            hovertemplate="%{y:,}<extra>%{meta}</extra>",
         )
         # not joined to the line: the fall would only say that the window is young
         fig.add_scatter(
@@ -126,7 +143,8 @@ def over_time(frame: pd.DataFrame, theme: ChartTheme, top: int = 5) -> go.Figure
             showlegend=complete.empty,
             mode="markers",
             marker={"size": 9, "symbol": "circle-open", "color": colour, "line": {"width": 2}},
-            hovertemplate="%{y:,}",
+            meta=whole(value),
+            hovertemplate="%{y:,} (open)<extra>%{meta}</extra>",
         )
     starts = frame["window_start"].drop_duplicates()
     if len(starts) <= _FEW:

@@ -7,23 +7,23 @@ import plotly.graph_objects as go
 
 from services.dashboard import palette
 from services.dashboard.charts.base import ChartTheme, figure, patterns
+from services.dashboard.charts.dimension import series
 
 
 def devices(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """Sessions that began in each window, stacked by device. A session has one device, so the heights add up."""
     fig = figure(theme, name="devices", y_title="sessions begun")
     fig.update_layout(barmode="stack")
-    present = list(frame["device"].unique())
-    order = [name for name in palette.DEVICES if name in present]
-    for name in order + sorted(set(present) - set(order)):
-        rows = frame[frame["device"] == name]
+    for one in series(frame, "device", "session_count"):
+        rows = one.rows
         fig.add_bar(
             x=theme.times(rows["window_start"]),
             y=rows["session_count"],
-            name=name,
-            marker={"color": palette.device(name), "pattern": patterns(rows["open"]), "line_width": 0},
+            name=one.label,
+            meta=one.whole,
+            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
             customdata=[" (open)" if flag else "" for flag in rows["open"]],
-            hovertemplate="%{y:,}%{customdata}",
+            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
         )
     return fig
 

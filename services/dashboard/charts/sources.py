@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from services.dashboard import palette
 from services.dashboard.charts.base import ChartTheme, figure, patterns
+from services.dashboard.charts.dimension import series, whole
 from services.dashboard.format import duration
 
 Measure = Literal["user_count", "view_count"]
@@ -16,6 +16,8 @@ WORDS: Final[dict[Measure, str]] = {"user_count": "distinct users", "view_count"
 
 #: bars of sessions shorter than this would not be seen
 _THINNEST_MS: Final = 1_500
+#: the height of the timeline, whatever the number of sources
+_LANES_PX: Final = 260
 
 
 def tumbling(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count") -> go.Figure:
@@ -25,14 +27,16 @@ def tumbling(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_co
     """
     fig = figure(theme, name=f"tumbling-{measure}", y_title=WORDS[measure])
     fig.update_layout(barmode="stack")
-    for source, rows in _by_source(frame):
+    for one in series(frame, "source", measure):
+        rows = one.rows
         fig.add_bar(
             x=theme.times(rows["window_start"]),
             y=rows[measure],
-            name=source,
-            marker={"color": palette.source(source), "pattern": patterns(rows["open"]), "line_width": 0},
+            name=one.label,
+            meta=one.whole,
+            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
             customdata=[" (open)" if flag else "" for flag in rows["open"]],
-            hovertemplate="%{y:,}%{customdata}",
+            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
         )
     return fig
 
@@ -40,10 +44,11 @@ def tumbling(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_co
 def hopping(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count") -> go.Figure:
     """A smooth line per source at each window's end; the dotted end is the open window that closes next."""
     fig = figure(theme, name=f"hopping-{measure}", y_title=WORDS[measure])
-    for source, rows in _by_source(frame):
+    for one in series(frame, "source", measure):
+        rows, source = one.rows, one.label
         complete = rows[~rows["open"]]
         upcoming = rows[rows["open"]].head(1)
-        line = {"color": palette.source(source), "width": 2.5, "shape": "spline", "smoothing": 0.6}
+        line = {"color": one.colour, "width": 2.5, "shape": "spline", "smoothing": 0.6}
         fig.add_scatter(
             x=theme.times(complete["window_end"]),
             y=complete[measure],
@@ -51,7 +56,8 @@ def hopping(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_cou
             legendgroup=source,
             mode="lines" if len(complete) > 1 else "markers",
             line=line,
-            hovertemplate="%{y:,}",
+            meta=one.whole,
+            hovertemplate="%{y:,}<extra>%{meta}</extra>",
         )
         if len(upcoming):
             end = pd.concat([complete.tail(1), upcoming])
@@ -64,50 +70,49 @@ def hopping(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_cou
                 mode="lines+markers",
                 line={**line, "dash": "dot"},
                 marker={"symbol": "circle-open", "size": [0] * (len(end) - 1) + [8]},
-                hovertemplate="%{y:,}",
+                meta=one.whole,
+                hovertemplate="%{y:,} (open)<extra>%{meta}</extra>",
             )
     return fig
 
 
 def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int) -> go.Figure:
     """A timeline: each session a bar from its first to its last view; live ones are hatched and reach to now."""
-    order = [name for name, _ in _by_source(frame)]
-    fig = figure(theme, name="sessions", height=44 + 56 * max(1, len(order)), legend=False)
     drawn = live_sessions(frame, now_ms=now_ms, gap_ms=gap_ms)
-    for source, rows in _by_source(drawn):
+    lanes = series(drawn, "source", "view_count", summed=False)
+    order = [lane.label for lane in lanes]
+    fig = figure(theme, name="sessions", height=_LANES_PX, legend=False)
+    for lane in lanes:
+        rows = lane.rows
         starts = rows["window_start"]
         lengths = (rows["shown_end"] - starts).dt.total_seconds() * 1000
         fig.add_bar(
             base=theme.times(starts),
             x=lengths.clip(lower=_THINNEST_MS),
-            y=rows["source"],
+            y=[lane.label] * len(rows),
             orientation="h",
-            name=source,
+            name=lane.label,
             width=0.56,
             marker={
-                "color": palette.source(source),
+                "color": lane.colour,
                 "pattern": patterns(rows["live"]),
                 "line": {"color": theme.paper, "width": 1},
             },
             customdata=_session_words(rows, theme),
-            hovertemplate="<b>%{y}</b> %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]:,} users, "
+            hovertemplate="<b>%{customdata[4]}</b> %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]:,} users, "
             "%{customdata[3]:,} views<extra></extra>",
         )
-    live = drawn[drawn["live"]]
-    if len(live):
-        fig.add_scatter(
-            x=[theme.time(now_ms)] * len(live),
-            y=live["source"],
-            mode="markers",
-            marker={
-                "symbol": "triangle-right",
-                "size": 13,
-                "color": [palette.source(source) for source in live["source"]],
-            },
-            name="still going",
-            showlegend=False,
-            hoverinfo="skip",
-        )
+        going = rows[rows["live"]]
+        if len(going):
+            fig.add_scatter(
+                x=[theme.time(now_ms)],
+                y=[lane.label],
+                mode="markers",
+                marker={"symbol": "triangle-right", "size": 13, "color": lane.colour},
+                name="still going",
+                showlegend=False,
+                hoverinfo="skip",
+            )
     fig.update_layout(hovermode="closest", barmode="overlay", dragmode="zoom")
     fig.update_xaxes(type="date", showgrid=True)
     fig.update_yaxes(
@@ -135,16 +140,9 @@ def live_sessions(frame: pd.DataFrame, *, now_ms: int, gap_ms: int) -> pd.DataFr
 def _session_words(rows: pd.DataFrame, theme: ChartTheme) -> list[list[Any]]:
     began, ended = theme.times(rows["window_start"]), theme.times(rows["window_end"])
     lengths = (rows["window_end"] - rows["window_start"]).dt.total_seconds() * 1000
-    columns = zip(began, ended, lengths, rows["live"], rows["user_count"], rows["view_count"], strict=True)
+    names = [whole(source) for source in rows["source"]]
+    columns = zip(began, ended, lengths, rows["live"], rows["user_count"], rows["view_count"], names, strict=True)
     return [
-        [f"{start:%H:%M:%S} – {'still going' if live else f'{end:%H:%M:%S}'}", duration(length), users, views]
-        for start, end, length, live, users, views in columns
+        [f"{start:%H:%M:%S} – {'still going' if live else f'{end:%H:%M:%S}'}", duration(length), users, views, name]
+        for start, end, length, live, users, views, name in columns
     ]
-
-
-def _by_source(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each source, the known sources first and always in the same order."""
-    present = list(frame["source"].unique())
-    order = [name for name in palette.SOURCES if name in present]
-    order += sorted(name for name in present if name not in palette.SOURCES)
-    return [(name, frame[frame["source"] == name]) for name in order]

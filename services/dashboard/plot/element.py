@@ -26,7 +26,7 @@ _mount: Final = st.components.v2.component(
 )
 
 #: where the values of a figure are; the texts that we write ourselves are elsewhere, and have <b> and <br>
-_OF_TRACE: Final = ("name", "x", "y", "text", "customdata")
+_OF_TRACE: Final = ("name", "x", "y", "text", "customdata", "meta")
 _OF_AXIS: Final = ("categoryarray", "ticktext")
 
 
@@ -49,7 +49,8 @@ def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str) ->
 
 
 def inert(figure: go.Figure) -> str:
-    """The figure as JSON. Plotly takes <a> and <span> in any text for what they say: in values they are only characters."""
+    """The figure as JSON. Plotly takes <a> and <span> in any text for what they say: in values they are only characters,
+    except that a line break is one."""
     drawn = json.loads(figure.to_json())
     axes = (part for name, part in drawn["layout"].items() if name.startswith(("xaxis", "yaxis")))
     for parts, members in ((drawn["data"], _OF_TRACE), (axes, _OF_AXIS)):
@@ -61,4 +62,4 @@ def inert(figure: go.Figure) -> str:
 def _escaped(value: Any) -> Any:
     if isinstance(value, list):
         return [_escaped(item) for item in value]
-    return escape(value, quote=False) if isinstance(value, str) else value
+    return escape(value, quote=False).replace("\n", "<br>") if isinstance(value, str) else value

@@ -118,8 +118,9 @@ def test_country_names(name: str, code: str | None) -> None:
 def test_ranked_bars_have_most_users_on_top_and_are_hatched_while_open() -> None:
     countries = frame("pageview_country")
     (bars,) = ranking.ranked(audience.of_window(countries, complete=True), LOOK, top=2).data
-    assert list(bars.y) == ["Germany", "Thailand"]
-    assert list(bars.x) == [5, 7]
+    # one more than the top is drawn rather than called "other"
+    assert list(bars.y) == ["Atlantis", "Germany", "Thailand"]
+    assert list(bars.x) == [1, 5, 7]
     assert set(bars.marker.pattern.shape) == {""}
     (bars,) = ranking.ranked(audience.of_window(countries, complete=False), LOOK).data
     assert set(bars.marker.pattern.shape) == {"/"}
@@ -205,3 +206,17 @@ def test_countries_show_before_any_window_is_complete() -> None:
         ("China", [5], True),
         ("India", [3], True),
     ]
+
+
+def test_spellings_of_one_country_are_one_place_on_the_map() -> None:
+    window = pd.DataFrame(
+        {
+            "country": ["Thailand", "thailand", "Atlantis"],
+            "user_count": [7, 2, 1],
+            "view_count": [30, 10, 1],
+            "average_age": [30.0, 50.0, 20.0],
+        }
+    )
+    (place,) = audience.by_code(window).to_dict("records")
+    assert (place["code"], place["country"], place["user_count"]) == ("THA", "Thailand + thailand", 9)
+    assert place["average_age"] == 35.0
