@@ -14,7 +14,7 @@ from shared.errors import PagePulseError
 
 _log = structlog.get_logger(__name__)
 
-_SESSION_KEY: Final = "queue"
+_SESSION_KEY: Final = "action_queue"
 BUSY: Final = "Nothing was done: another action was still under way. Press again."
 
 

@@ -39,6 +39,7 @@ def draw(
     with st.container(key="tiles"):
         for tile in made:
             _show(tile, now)
+    st.caption("Bars: the last 15 minutes, one for each minute, from zero. Totals are since midnight on your clock.")
 
 
 def _live(backend: Backend) -> list[Tile]:
@@ -89,7 +90,7 @@ def pipeline_health(pipeline: CachedResult[dict[str, Any]]) -> tuple[str, str]:
         return "Unknown", "cannot be asked"
     resources = pipeline.value.get("resources") or []
     word = {"ready": "Ready", "degraded": "Degraded", "absent": "Not set up"}.get(str(pipeline.value.get("state")))
-    return word or "Unknown", f"{round(share_healthy(pipeline) * len(resources))} of {len(resources)} are right"
+    return word or "Unknown", f"{round(share_healthy(pipeline) * len(resources))} of {len(resources)} healthy"
 
 
 def _aim(status: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from services.dashboard import view_state, widgets
+from services.dashboard import links, view_state, widgets
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.chart_card import stale_note
 from services.dashboard.format import number
@@ -24,6 +24,7 @@ _GENERATOR: Final = {
 _PIPELINE: Final = {
     "ready": ("green", ":material/check_circle:", "Ready"),
     "degraded": ("orange", ":material/warning:", "Degraded"),
+    "changing": ("orange", ":material/hourglass_top:", "Changing"),
     "absent": ("gray", ":material/do_not_disturb_on:", "Not set up"),
 }
 _UNKNOWN: Final = ("gray", ":material/help:", "Unknown")
@@ -36,6 +37,7 @@ def draw() -> None:
         st.fragment(_living, run_every=view_state.current().every)(backend)
         st.divider()
         view_state.choose(backend.settings.refresh.total_seconds())
+        links.draw(backend.settings)
 
 
 def badge(known: Mapping[str, tuple[str, str, str]], state: str) -> str:
@@ -66,7 +68,7 @@ def _living(backend: Backend) -> None:
             target = status.get("target_rate")
             aim = f"of {number(target)}" if target else "at full speed"
             st.caption(f"{number(achieved)} {aim} events/s")
-        rate = widgets.rate_slider(backend, status, _PLACE)
+        rate = widgets.rate(backend, status, _PLACE)
         widgets.generator_buttons(backend, state, {"rate": rate}, _PLACE)
         widgets.settle(backend, _PLACE, now)
         st.markdown(

@@ -17,7 +17,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 #: enough for every query and range of the pages; the least recently used answer goes first
-_KEPT: Final = 64
+_KEPT: Final = 128
 
 _log = structlog.get_logger(__name__)
 

@@ -34,13 +34,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``at`` is epoch seconds; a figure that was not known then is None. ``lags``: records not yet read, by query or table."""
+    """``at`` is epoch seconds; a figure that was not known then is None. ``lags``: records not yet read, by query or table.
+    ``target``: the rate asked for, where there is one."""
 
     at: float
     rate: float | None
     freshness_ms: float | None
     healthy: float | None
     lags: Mapping[str, float] = field(default_factory=dict)
+    target: float | None = None
 
 
 class Trends:
@@ -108,6 +110,7 @@ def sample(backend: Backend) -> Sample:
         freshness_ms=event_age(newest) if running else None,
         healthy=share_healthy(pipeline),
         lags={} if pipeline.stale else lags(pipeline.value or {}),
+        target=status.get("target_rate") if running else None,
     )
 
 

@@ -11,11 +11,12 @@ from services.dashboard import audits, runs
 from services.dashboard.actions import Action, ActionQueue, Outcome, queue_of
 from services.dashboard.backend import Backend
 from services.dashboard.format import clock, number, plain
+from services.dashboard.rate import control
 from services.dashboard.view_state import ViewState
 
-#: events/s that can be chosen by sliding; any other rate can be typed on the page Controls
-RATES: Final = (1, 5, 10, 25, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 DEFAULT_RATE: Final = 200.0
+#: of the session: the rate that was chosen last
+_RATE_KEY: Final = "rate"
 
 Call = Callable[[], Mapping[str, Any]]
 Words = Callable[[Mapping[str, Any]], str]
@@ -29,6 +30,7 @@ def button(
     kind: Literal["primary", "secondary", "tertiary"] = "secondary",
     disabled: bool = False,
     about: str | None = None,
+    wide: bool = True,
 ) -> None:
     """A button that performs ``action`` once per click."""
     queue = queue_of(st.session_state)
@@ -41,7 +43,7 @@ def button(
         type=kind,
         disabled=disabled or queue.busy,
         help=about,
-        width="stretch",
+        width="stretch" if wide else "content",
         on_click=_submit,
         args=(queue, ticket, action),
     )
@@ -50,7 +52,7 @@ def button(
 def settle(
     backend: Backend, place: str, view: ViewState, scope: Literal["fragment", "app"] = "fragment"
 ) -> Outcome | None:
-    """Comes last in a fragment: runs the queued action, redraws the fragment (or the app), tells the outcome.
+    """Comes last in a fragment: runs the queued action, redraws the app, so that no place shows an older state, and says the outcome.
 
     Returns the last outcome at this place.
     """
@@ -62,7 +64,7 @@ def settle(
             backend.acted()
             runs.follow(done.answer)
             audits.follow(done.answer)
-            st.rerun(scope=scope if _in_fragment() else "app")
+            st.rerun(scope="app")
     outcome = queue.outcomes.get(place)
     if outcome is None:
         return None
@@ -76,15 +78,15 @@ def settle(
 
 def generator_buttons(backend: Backend, state: str, options: Mapping[str, Any], place: str) -> None:
     """Start, or stop and pause, as the state of the generator allows."""
-    control = backend.control
+    api = backend.control
     if state == "running":
         left, right = st.columns(2)
         with left:
-            button("Stop", Action(place, "Stopping", control.stop, stopped), icon=":material/stop:", kind="primary")
+            button("Stop", Action(place, "Stopping", api.stop, stopped), icon=":material/stop:", kind="primary")
         with right:
             button(
                 "Pause",
-                Action(place, "Pausing", control.pause, lambda _: "Paused: nothing new is generated."),
+                Action(place, "Pausing", api.pause, lambda _: "Paused: nothing new is generated."),
                 icon=":material/pause:",
             )
     elif state == "paused":
@@ -92,78 +94,74 @@ def generator_buttons(backend: Backend, state: str, options: Mapping[str, Any], 
         with left:
             button(
                 "Resume",
-                Action(place, "Resuming", control.resume, lambda _: "Running again."),
+                Action(place, "Resuming", api.resume, lambda _: "Running again."),
                 icon=":material/play_arrow:",
                 kind="primary",
             )
         with right:
-            button("Stop", Action(place, "Stopping", control.stop, stopped), icon=":material/stop:")
+            button("Stop", Action(place, "Stopping", api.stop, stopped), icon=":material/stop:")
     else:
         button(
             "Start",
-            Action(place, "Starting", lambda: control.start(options), started),
+            Action(place, "Starting", lambda: api.start(options), started),
             icon=":material/play_arrow:",
             kind="primary",
             disabled=state == "stopping",
         )
 
 
-def rate_slider(backend: Backend, status: Mapping[str, Any], place: str) -> float:
-    """Acts when the dragging ends, if the generator runs; returns the rate that is chosen."""
-    queue = queue_of(st.session_state)
-    steady = (status.get("profile") or {}).get("kind", "constant") in ("constant", "poisson", "bursts")
-    running = status.get("state") in ("running", "paused")
-    # a profile moves the target by itself: the slider shows what was chosen, not where the profile is now
-    target = float(status["target_rate"]) if running and steady and status.get("target_rate") else None
-    chosen = f"{place}-rate-chosen"
-    if target is not None:
-        st.session_state[chosen] = target
-    known = float(st.session_state.get(chosen, DEFAULT_RATE))
-    # A slider of its own for each target: it begins there, so one whose state is lost falls back to what is true
-    # and asks for nothing. Without a value Streamlit would fall back to the first option, and set that rate.
-    key = f"{place}-rate-{target}"
-    return float(
-        st.select_slider(
-            "Rate",
-            sorted({*map(float, RATES), known}),
-            value=known,
-            key=key,
-            format_func=lambda rate: f"{number(rate)}/s",
-            disabled=queue.busy,
-            on_change=_rate_changed,
-            args=(backend, key, place, target),
-            help="Events per second, page views and sessions together. While it runs, a change acts at once.",
+def rate(backend: Backend, status: Mapping[str, Any], place: str) -> float:
+    """Draws the rate's field and slider; returns the rate in force. A change acts at once if the generator runs."""
+    value = rate_of(status)
+    busy = queue_of(st.session_state).busy
+
+    def changed(chosen: float) -> None:
+        change_rate(backend, status, place, chosen)
+
+    if control.draw(value, key=f"{place}-rate", disabled=busy, on_change=changed) and not busy and _in_fragment():
+        st.rerun(scope="app")  # the other place shows it too
+    return value
+
+
+def rate_of(status: Mapping[str, Any]) -> float:
+    """The one rate that every place shows: the generator's while it runs at a steady one, else the one chosen for the next start.
+
+    A profile moves the generator's rate by itself: then the chosen one is shown, not where the profile is now.
+    """
+    chosen = float(st.session_state.get(_RATE_KEY, DEFAULT_RATE))
+    steady = (status.get("profile") or {}).get("kind", "constant") in ("constant", "poisson")
+    running = status.get("state") in ("running", "paused") and status.get("target_rate") is not None
+    if queue_of(st.session_state).busy or not (running and steady):
+        return chosen
+    st.session_state[_RATE_KEY] = float(status["target_rate"])
+    return float(status["target_rate"])
+
+
+def change_rate(backend: Backend, status: Mapping[str, Any], place: str, chosen: float) -> None:
+    """Keeps the chosen rate, and queues the change if the generator runs."""
+    st.session_state[_RATE_KEY] = chosen
+    if status.get("state") in ("running", "paused"):
+        queue = queue_of(st.session_state)
+        words = rate_words(chosen)
+        action = Action(
+            place, f"Changing to {words}", lambda: backend.control.set_rate(chosen), lambda _: f"Rate is {words}."
         )
-    )
+        queue.submit(queue.ticket(place), action)
+
+
+def rate_words(value: float) -> str:
+    """The rate in words: 0 is full speed."""
+    return f"{number(value)} events/s" if value else "full speed"
 
 
 def started(status: Mapping[str, Any]) -> str:
-    target = status.get("target_rate")
-    return f"Started at {number(target)} events/s." if target else "Started at full speed."
+    return f"Started at {rate_words(float(status.get('target_rate') or 0))}."
 
 
 def stopped(status: Mapping[str, Any]) -> str:
     failed = sum((status.get("failed") or {}).values())
     words = f"Stopped: {number(status.get('acknowledged'))} events acknowledged"
     return f"{words}, {number(failed)} failed." if failed else f"{words}."
-
-
-def _rate_changed(backend: Backend, key: str, place: str, target: float | None) -> None:
-    rate = float(st.session_state[key])
-    if target is None:
-        st.session_state[f"{place}-rate-chosen"] = rate  # nothing runs at a steady rate: it counts at the next start
-        return
-    if rate == target:
-        return
-    queue = queue_of(st.session_state)
-    action = Action(
-        place, f"Changing to {number(rate)}/s", lambda: backend.control.set_rate(rate), lambda _: _rate_words(rate)
-    )
-    queue.submit(queue.ticket(place), action)
-
-
-def _rate_words(rate: float) -> str:
-    return f"Rate is {number(rate)} events/s."
 
 
 def _submit(queue: ActionQueue, ticket: int, action: Action) -> None:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pycountry
 
 from services.dashboard import palette
-from services.dashboard.charts.base import ChartTheme, figure
+from services.dashboard.charts.base import ChartTheme, figure, on_time
 from services.dashboard.charts.dimension import shortened, whole
 
 #: so few windows that each has its own tick
@@ -151,4 +151,4 @@ def over_time(frame: pd.DataFrame, theme: ChartTheme, top: int = 5) -> go.Figure
         fig.update_xaxes(
             tickmode="array", tickvals=theme.times(starts), ticktext=[f"{at:%H:%M}" for at in theme.times(starts)]
         )
-    return fig
+    return on_time(fig)

@@ -6,11 +6,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import ChartTheme, figure, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns
 from services.dashboard.charts.dimension import series
 
 
-def devices(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
+def devices(frame: pd.DataFrame, theme: ChartTheme, before: Before | None = None) -> go.Figure:
     """Sessions that began in each window, stacked by device. A session has one device, so the heights add up."""
     fig = figure(theme, name="devices", y_title="sessions begun")
     fig.update_layout(barmode="stack")
@@ -25,7 +25,9 @@ def devices(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
             customdata=[" (open)" if flag else "" for flag in rows["open"]],
             hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
         )
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.groupby("window_start")["session_count"].sum(), before.shift_ms)
+    return on_time(fig)
 
 
 def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +39,7 @@ def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     return joined.assign(per_session=joined["views"] / joined["sessions"])
 
 
-def views_per_session(rows: pd.DataFrame, theme: ChartTheme) -> go.Figure:
+def views_per_session(rows: pd.DataFrame, theme: ChartTheme, before: Before | None = None) -> go.Figure:
     """Page views divided by the sessions that began in the same window; ``rows`` as ``ratio`` makes them."""
     fig = figure(theme, name="views-per-session", y_title="views per session", legend=False)
     fig.add_scatter(
@@ -50,4 +52,6 @@ def views_per_session(rows: pd.DataFrame, theme: ChartTheme) -> go.Figure:
         hovertemplate="%{y:.1f} (%{customdata[0]:,} views, %{customdata[1]:,} sessions)<extra></extra>",
     )
     fig.update_yaxes(tickformat=",.3~r")
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.set_index("window_start")["per_session"], before.shift_ms)
+    return on_time(fig)

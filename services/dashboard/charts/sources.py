@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from services.dashboard.charts.base import ChartTheme, figure, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns
 from services.dashboard.charts.dimension import series, whole
 from services.dashboard.format import duration
 
@@ -20,7 +20,9 @@ _THINNEST_MS: Final = 1_500
 _LANES_PX: Final = 260
 
 
-def tumbling(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count") -> go.Figure:
+def tumbling(
+    frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count", before: Before | None = None
+) -> go.Figure:
     """Stacked bars per window and source; open windows hatched.
 
     Stacked users count a user once per source: the height is not the number of different people.
@@ -38,10 +40,14 @@ def tumbling(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_co
             customdata=[" (open)" if flag else "" for flag in rows["open"]],
             hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
         )
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.groupby("window_start")[measure].sum(), before.shift_ms)
+    return on_time(fig)
 
 
-def hopping(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count") -> go.Figure:
+def hopping(
+    frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count", before: Before | None = None
+) -> go.Figure:
     """A smooth line per source at each window's end; the dotted end is the open window that closes next."""
     fig = figure(theme, name=f"hopping-{measure}", y_title=WORDS[measure])
     for one in series(frame, "source", measure):
@@ -73,7 +79,9 @@ def hopping(frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_cou
                 meta=one.whole,
                 hovertemplate="%{y:,} (open)<extra>%{meta}</extra>",
             )
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.groupby("window_end")[measure].sum(), before.shift_ms)
+    return on_time(fig)
 
 
 def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int) -> go.Figure:
@@ -126,7 +134,7 @@ def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int
         fixedrange=True,
         rangemode="normal",
     )
-    return fig
+    return on_time(fig)
 
 
 def live_sessions(frame: pd.DataFrame, *, now_ms: int, gap_ms: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from services.dashboard import chart_card, view_state
-from services.dashboard.chart_card import ChartCards
+from services.dashboard.chart_card import ChartCards, Source
 from services.dashboard.charts import audience as charts
 from services.dashboard.charts import ranking
 from services.dashboard.stale_cache import CachedResult
@@ -54,6 +54,7 @@ def _live() -> None:
         reading,
         lambda frame: charts.world(charts.of_window(frame, complete=complete), theme),
         key="world",
+        source=Source("country", "pageview_country"),
     )
     left, right = st.columns(2)
     with left:
@@ -63,6 +64,7 @@ def _live() -> None:
             reading,
             lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), theme, room=True),
             key="ranked",
+            source=Source("country", "pageview_country"),
         )
     with right:
         cards.chart(
@@ -71,6 +73,7 @@ def _live() -> None:
             reading,
             lambda frame: ranking.ages(charts.of_window(frame, complete=complete), theme),
             key="ages",
+            source=Source("country", "pageview_country"),
         )
     left, right = st.columns([3, 2])
     with left:
@@ -80,6 +83,7 @@ def _live() -> None:
             _leaders(reading, cards),
             lambda frame: charts.over_time(frame, theme),
             key="countries-over-time",
+            source=Source("leaders", "pageview_country", {"countries": _leading(reading)}),
         )
     with right:
         cards.chart(
@@ -92,8 +96,12 @@ def _live() -> None:
         )
 
 
+def _leading(countries: CachedResult[pd.DataFrame]) -> list[str]:
+    return [] if countries.value is None or countries.value.empty else charts.leading(countries.value)
+
+
 def _leaders(countries: CachedResult[pd.DataFrame], cards: ChartCards) -> CachedResult[pd.DataFrame]:
     """The leading countries over the whole range; while nobody leads, what is the case with the countries at all."""
     if countries.value is None or countries.value.empty:
         return countries
-    return cards.backend.leaders(cards.view, charts.leading(countries.value))
+    return cards.backend.leaders(cards.view, _leading(countries))

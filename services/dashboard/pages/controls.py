@@ -10,7 +10,7 @@ import streamlit as st
 from services.dashboard import chart_card, load_profiles, view_state, widgets
 from services.dashboard.actions import Action
 from services.dashboard.backend import Backend, get_backend
-from services.dashboard.format import duration, number, plural
+from services.dashboard.format import duration, number, plain, plural
 from services.dashboard.plot import element
 from services.dashboard.sidebar import generator_badge
 
@@ -32,7 +32,7 @@ def _load() -> None:
     with st.container(border=True):
         st.markdown(f"##### Load {generator_badge(state)}")
         chart_card.stale_note(reading, now)
-        rate = widgets.rate_slider(backend, status, _PLACE)
+        rate = widgets.rate(backend, status, _PLACE)
         idle = state not in ("running", "paused")
         profile = _profile(backend, rate, now, idle=idle)
         options = {"rate": rate, "profile": profile, **_imperfections(idle=idle)}
@@ -44,12 +44,16 @@ def _load() -> None:
 def _profile(backend: Backend, rate: float, now: view_state.ViewState, *, idle: bool) -> dict[str, Any]:
     with st.expander("Profile: how the rate changes over time", expanded=True):
         profile = load_profiles.choose(backend.profiles().value or {}, _PLACE)
-        element.draw(
-            load_profiles.preview(profile, rate, chart_card.ChartCards(backend, now).theme),
-            key="profile-preview",
-            config={"displayModeBar": False},
-            alt="A preview of the rate over time",
-        )
+        points = backend.preview(profile, rate)
+        if points.error is not None:
+            st.caption(f"No preview: {plain(points.error.detail)}")
+        if points.value is not None:
+            element.draw(
+                load_profiles.preview(points.value, str(profile["kind"]), chart_card.ChartCards(backend, now).theme),
+                key="profile-preview",
+                config={"displayModeBar": False},
+                alt=f"The rate over time with the profile {profile['kind']}",
+            )
         if not idle:
             widgets.button(
                 "Use this profile now",

@@ -8,7 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from services.dashboard import chart_card, view_state
+from services.dashboard.chart_card import ChartCards, Source
 from services.dashboard.charts import engagement as charts
+from services.dashboard.charts.base import Before
 from services.dashboard.stale_cache import CachedResult
 
 
@@ -25,17 +27,24 @@ def _live() -> None:
         "Sessions by device",
         "Sessions that began in each minute, by the device of the login; a hatched bar is still open.",
         devices,
-        lambda frame: charts.devices(frame, theme),
+        lambda frame: charts.devices(frame, theme, cards.before("devices")),
         key="devices",
+        source=Source("devices", "usersession_device"),
     )
     cards.chart(
         "Views per session",
         "Page views of a minute divided by the sessions that began in it. Views of sessions that began earlier count "
         "too, so the first minutes after a start are low. Complete minutes only.",
         together(views, devices),
-        lambda frame: charts.views_per_session(frame, theme),
+        lambda frame: charts.views_per_session(frame, theme, _before(cards)),
         key="views-per-session",
+        source=Source("tumbling", "pageview_tumbling"),
     )
+
+
+def _before(cards: ChartCards) -> Before | None:
+    views, devices = cards.before("tumbling"), cards.before("devices")
+    return Before(charts.ratio(views.frame, devices.frame), views.shift_ms) if views and devices else None
 
 
 def together(views: CachedResult[pd.DataFrame], devices: CachedResult[pd.DataFrame]) -> CachedResult[pd.DataFrame]:

@@ -6,7 +6,8 @@ import time
 
 import streamlit as st
 
-from services.dashboard import chart_card, kpis, view_state
+from services.dashboard import chart_card, guidance, kpis, view_state
+from services.dashboard.chart_card import Source
 from services.dashboard.charts import audience, ranking, sources
 
 
@@ -19,13 +20,16 @@ def _live() -> None:
     cards = chart_card.here()
     backend, now, theme = cards.backend, cards.view, cards.theme
     tumbling, countries = backend.tumbling(now), backend.countries(now)
+    rows = tumbling.value is not None and not tumbling.value.empty
+    guidance.draw(backend, now, rows=rows)
     kpis.draw(backend, now, tumbling, countries)
     cards.chart(
         "Users by source, per minute",
         "Distinct users in each minute; a user who came from two sources is in both colours. Hatched minutes are still open.",
         tumbling,
-        lambda frame: sources.tumbling(frame, theme),
+        lambda frame: sources.tumbling(frame, theme, before=cards.before("tumbling")),
         key="overview-tumbling",
+        source=Source("tumbling", "pageview_tumbling"),
     )
     gap = backend.settings.session_gap
     left, right = st.columns([3, 2])
@@ -39,6 +43,7 @@ def _live() -> None:
                 frame, theme, now_ms=int(time.time() * 1000), gap_ms=int(gap.total_seconds() * 1000)
             ),
             key="overview-sessions",
+            source=Source("sessions", "pageview_session"),
         )
     with right:
         cards.chart(
@@ -47,4 +52,5 @@ def _live() -> None:
             countries,
             lambda frame: ranking.ranked(audience.newest(frame), theme, top=8),
             key="overview-countries",
+            source=Source("country", "pageview_country"),
         )

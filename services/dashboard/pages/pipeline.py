@@ -8,11 +8,13 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from services.dashboard import audits, chart_card, flow, runs, view_state, widgets
+from services.dashboard import alerts, audits, chart_card, flow, runs, view_state, widgets
 from services.dashboard.actions import Action
 from services.dashboard.backend import Backend, get_backend
+from services.dashboard.charts.lag import lag_over_time
 from services.dashboard.format import duration, plain
 from services.dashboard.sidebar import pipeline_badge
+from services.dashboard.stale_cache import CachedResult
 
 _PLACE: Final = "pipeline"
 
@@ -32,6 +34,7 @@ def render() -> None:
     backend = get_backend()
     running = runs.is_running(backend) or audits.is_running()
     st.fragment(_progress, run_every=runs.EVERY_S if running else None)(backend, running)
+    st.fragment(_health, run_every=view_state.current().every)()
     st.fragment(_parts, run_every=view_state.current().every)()
 
 
@@ -67,6 +70,19 @@ def _progress(backend: Backend, was_running: bool) -> None:
         st.rerun()
 
 
+def _health() -> None:
+    cards = chart_card.here()
+    alerts.draw(cards.backend, cards.view.zone)
+    cards.chart(
+        "Lag over time",
+        "Records that each query and table has not read yet, sampled every 15 seconds for 15 minutes.",
+        CachedResult(cards.backend.trends.lags()),
+        lambda frame: lag_over_time(frame, cards.theme),
+        key="lag",
+        empty="No lag has been sampled yet.",
+    )
+
+
 def _parts() -> None:
     status = flow.rated(get_backend().pipeline().value or {})
     _troubles(status)
@@ -98,7 +114,7 @@ def _actions() -> None:
             st.caption("Recomputes every table from the raw topics and compares.")
         with teardown:
             _teardown(backend)
-        widgets.settle(backend, _PLACE, now, scope="app")
+        widgets.settle(backend, _PLACE, now)
 
 
 def _teardown(backend: Backend) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from services.dashboard import chart_card, view_state
+from services.dashboard.chart_card import Source
 from services.dashboard.charts import sources as charts
 
 #: what the address shows -> the column
@@ -43,16 +44,18 @@ def _live() -> None:
         f"Tumbling windows: {words} per minute",
         f"Each bar is one minute; minutes do not overlap. A hatched bar is still open.{caution}",
         backend.tumbling(now),
-        lambda frame: charts.tumbling(frame, theme, measure),
+        lambda frame: charts.tumbling(frame, theme, measure, cards.before("tumbling")),
         key="tumbling",
+        source=Source("tumbling", "pageview_tumbling"),
     )
     cards.chart(
         f"Hopping windows: {words} over 5 minutes",
         "Each point looks back over the 5 minutes before it, every minute anew, so neighbours share most of their views. "
         "The dotted end is the window that closes next.",
         backend.hopping(now),
-        lambda frame: charts.hopping(frame, theme, measure),
+        lambda frame: charts.hopping(frame, theme, measure, cards.before("hopping")),
         key="hopping",
+        source=Source("hopping", "pageview_hopping"),
     )
     gap = backend.settings.session_gap
     cards.chart(
@@ -64,4 +67,5 @@ def _live() -> None:
             frame, theme, now_ms=int(time.time() * 1000), gap_ms=int(gap.total_seconds() * 1000)
         ),
         key="sessions",
+        source=Source("sessions", "pageview_session"),
     )

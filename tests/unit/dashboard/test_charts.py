@@ -135,7 +135,10 @@ def test_ages_are_in_the_order_of_the_ranking() -> None:
 
 def test_numbers_are_not_written_as_times() -> None:
     complete = audience.of_window(frame("pageview_country"), complete=True)
-    for fig in (ranking.ages(complete, LOOK), load_profiles.preview({"kind": "constant"}, 100, LOOK)):
+    for fig in (
+        ranking.ages(complete, LOOK),
+        load_profiles.preview({"points": [{"seconds": 0, "rate": 1}]}, "constant", LOOK),
+    ):
         assert fig.layout.xaxis.tickformatstops == ()
     assert sources.hopping(frame("pageview_hopping"), LOOK).layout.xaxis.tickformatstops
 

@@ -174,24 +174,6 @@ def test_progress_of_a_run() -> None:
     assert list(runs.table({"steps": steps})["Part"]) == ["topic:a", "query:b", "query:c"]
 
 
-@pytest.mark.parametrize(
-    ("profile", "at_start", "at_end"),
-    [
-        ({"kind": "constant"}, 100.0, 100.0),
-        ({"kind": "ramp", "to_rate": 500, "over_s": 60}, 100.0, 500.0),
-        ({"kind": "step", "by": 10, "every_s": 30, "steps": 5}, 100.0, 150.0),
-        ({"kind": "sine", "period_s": 60, "amplitude": 0.5}, 50.0, 50.0),
-        ({"kind": "spike", "factor": 10, "after_s": 10, "for_s": 10}, 100.0, 100.0),
-        ({"kind": "something new"}, 100.0, 100.0),
-    ],
-)
-def test_previews(profile: dict[str, object], at_start: float, at_end: float) -> None:
-    rows = load_profiles.shape(profile, 100.0)
-    assert rows["rate"].iloc[0] == pytest.approx(at_start)
-    assert rows["rate"].iloc[-1] == pytest.approx(at_end)
-    assert rows["rate"].min() >= 0
-
-
 def test_fields_of_a_profile_come_from_its_schema() -> None:
     properties = PROFILES["profiles"][1]["parameters"]["properties"]
     limits = load_profiles.limits(properties["to_rate"])
