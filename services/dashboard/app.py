@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from services.dashboard import sidebar
-from services.dashboard.pages import audience, controls, engagement, overview, pipeline, sources
+from services.dashboard.pages import audience, controls, engagement, overview, pipeline, records, sources, sql
 from services.dashboard.plot import element
 
 _STYLE: Final = Path(__file__).parent / "page.css"
@@ -29,6 +29,8 @@ def main() -> None:
             st.Page(engagement.render, title="Engagement", icon=":material/devices:", url_path="engagement"),
             st.Page(pipeline.render, title="Pipeline", icon=":material/account_tree:", url_path="pipeline"),
             st.Page(controls.render, title="Controls", icon=":material/tune:", url_path="controls"),
+            st.Page(records.render, title="Records", icon=":material/list_alt:", url_path="records"),
+            st.Page(sql.render, title="SQL", icon=":material/terminal:", url_path="sql"),
         ],
         expanded=True,
     )

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -13,16 +14,24 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.dashboard import sampler
+from services.dashboard import trends
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.plot import library
+
+#: pages beside the first one, by their addresses
+PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "controls", "records", "sql")
+#: holds behind a proxy with a path of its own too
+_BASE: Final = (
+    "<script>window.__streamlit={BACKEND_BASE_URL:location.origin+location.pathname"
+    f".replace(/\\/({'|'.join(PAGES)})?\\/?$/,'')+'/'}}</script>"
+)
 
 
 @asynccontextmanager
 async def lifespan(_: object) -> AsyncIterator[None]:
     """Trends begin with the server, not with its first visitor, who need not wait for imports either."""
     async with asyncio.TaskGroup() as tasks:
-        watching = tasks.create_task(sampler.watch(_warm_up))
+        watching = tasks.create_task(trends.watch(_warm_up))
         yield
         watching.cancel()
 
@@ -39,21 +48,49 @@ async def overview(request: Request) -> RedirectResponse:
     return RedirectResponse(f"./{query}")
 
 
-class Preload:
-    """Names plotly.js in the head of each document, so that a browser fetches it beside Streamlit's own scripts, not after them."""
+class Document:
+    """What each HTML document has besides Streamlit's own.
+
+    It names plotly.js, so that a browser fetches it beside Streamlit's scripts, not after them. And it says where the server is: on a link
+    straight to a page Streamlit's script would look below that page's address first, which is two answers 404 in the console.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if headers.get("Content-Type", "").startswith("text/html"):
-                    headers.append("Link", f"<{library.address()}>; rel=preload; as=script")
-            await send(message)
+        if scope["type"] != "http" or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
+            await self._app(scope, receive, send)
+            return
+        # a document is small, and could not be added to when it is packed
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self._app({**scope, "headers": plain}, receive, _Addition(send).send)
 
-        await self._app(scope, receive, named if scope["type"] == "http" else send)
+
+class _Addition:
+    """Adds to one answer, if it is a document."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=message["headers"])
+            if headers.get("Content-Type", "").startswith("text/html"):
+                headers.append("Link", f"<{library.address()}>; rel=preload; as=script")
+                self._start = message
+                return
+        if self._start is None or message["type"] != "http.response.body":
+            await self._send(message)
+            return
+        self._body += message.get("body", b"")
+        if not message.get("more_body"):
+            body = self._body.replace(b"<head>", b"<head>" + _BASE.encode(), 1)
+            MutableHeaders(raw=self._start["headers"])["Content-Length"] = str(len(body))
+            await self._send(self._start)
+            await self._send({"type": "http.response.body", "body": body})
 
 
 def routes() -> list[Route]:

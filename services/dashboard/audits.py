@@ -76,7 +76,7 @@ def draw(backend: Backend) -> None:
     if audit is None:
         return
     if not audit.over.is_set():
-        state = backend.board.read(_KEY, backend.control.audit).value or {}
+        state = backend.cache.read(_KEY, backend.control.audit).value or {}
         st.info(progress(state, (monotonic() - audit.began) * 1000), icon="spinner")
     elif audit.report is None:
         st.error(f"Verify failed: {plain(audit.error.detail) if audit.error else 'no report'}", icon=":material/block:")

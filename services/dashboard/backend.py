@@ -1,21 +1,23 @@
-"""What the pages share in this process: one client, one connection to Pinot, one board of last good answers."""
+"""What the pages share in this process: one client, one connection to Pinot, the last good answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from services.dashboard.client import ControlPlane
-from services.dashboard.freshness import Board, Reading
-from services.dashboard.history import History
 from services.dashboard.queries import Span, Totals, Warehouse
 from services.dashboard.settings import Settings, get_settings
-from services.dashboard.view import RANGES, View
+from services.dashboard.stale_cache import CachedResult, StaleCache
+from services.dashboard.trends import Trends
+from services.dashboard.view_state import ViewState
+
+Table = Literal["tumbling", "hopping", "devices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,52 +27,72 @@ class Backend:
     settings: Settings
     control: ControlPlane
     warehouse: Warehouse
-    board: Board
-    history: History = field(default_factory=History)
+    cache: StaleCache
+    trends: Trends = field(default_factory=Trends)
 
-    def generator(self) -> Reading[dict[str, Any]]:
-        return self.board.read("generator", self.control.generator_status)
+    def generator(self) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("generator", self.control.generator_status)
 
-    def seeder(self) -> Reading[dict[str, Any]]:
-        return self.board.read("seeder", self.control.seeder_status)
+    def seeder(self) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("seeder", self.control.seeder_status)
 
-    def user_stats(self) -> Reading[dict[str, Any]]:
-        return self.board.read("user stats", self.control.user_stats)
+    def user_stats(self) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("user stats", self.control.user_stats)
 
-    def pipeline(self) -> Reading[dict[str, Any]]:
-        return self.board.read("pipeline", self.control.pipeline_status)
+    def pipeline(self) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("pipeline", self.control.pipeline_status)
 
-    def profiles(self) -> Reading[dict[str, Any]]:
-        return self.board.read("profiles", self.control.profiles)
+    def audit(self) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("last audit", self.control.audit)
 
-    def countries(self, view: View) -> Reading[pd.DataFrame]:
-        return self.board.read(("countries", view.range), lambda: self.warehouse.countries(view.span()))
+    def profiles(self) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("profiles", self.control.profiles)
 
-    def leaders(self, view: View, countries: Sequence[str]) -> Reading[pd.DataFrame]:
-        return self.board.read(("leaders", view.range), lambda: self.warehouse.leaders(view.span(), countries))
+    def countries(self, view: ViewState) -> CachedResult[pd.DataFrame]:
+        return self.cache.read(("countries", *view.key), lambda: self.warehouse.countries(view.span()))
 
-    def tumbling(self, view: View) -> Reading[pd.DataFrame]:
-        return self.board.read(("tumbling", view.range), lambda: self.warehouse.tumbling(view.span()))
+    def before(self, table: Table, view: ViewState) -> CachedResult[pd.DataFrame]:
+        """The rows of the period before the view's; none if it is not to be compared."""
+        if not view.compare:
+            return CachedResult()
+        ask = getattr(self.warehouse, table)
+        return self.cache.read(("before", table, *view.key), lambda: ask(view.span().before()))
 
-    def hopping(self, view: View) -> Reading[pd.DataFrame]:
-        return self.board.read(("hopping", view.range), lambda: self.warehouse.hopping(view.span()))
+    def events(self) -> list[dict[str, Any]]:
+        """What happened to load and pipeline lately, oldest first; a service that cannot be asked adds nothing."""
+        asked = (("changes", self.control.generator_changes), ("events", self.control.pipeline_events))
+        found = [self.cache.read(key, ask).value or {} for key, ask in asked]
+        return sorted((event for each in found for event in each.get("events") or []), key=lambda event: event["at_ms"])
 
-    def sessions(self, view: View) -> Reading[pd.DataFrame]:
-        return self.board.read(("sessions", view.range), lambda: self.warehouse.sessions(view.span()))
+    def preview(self, profile: Mapping[str, Any], rate: float) -> CachedResult[dict[str, Any]]:
+        key = ("preview", repr(sorted(profile.items())), rate)
+        return self.cache.read(key, lambda: self.control.preview(profile, rate))
 
-    def devices(self, view: View) -> Reading[pd.DataFrame]:
-        return self.board.read(("devices", view.range), lambda: self.warehouse.devices(view.span()))
+    def leaders(self, view: ViewState, countries: Sequence[str]) -> CachedResult[pd.DataFrame]:
+        return self.cache.read(("leaders", *view.key), lambda: self.warehouse.leaders(view.span(), countries))
 
-    def today(self, view: View) -> Reading[Totals]:
-        return self.board.read(("today", view.zone), lambda: self.warehouse.totals(view.today()))
+    def tumbling(self, view: ViewState) -> CachedResult[pd.DataFrame]:
+        return self.cache.read(("tumbling", *view.key), lambda: self.warehouse.tumbling(view.span()))
 
-    def newest(self) -> Reading[int | None]:
-        return self.board.read("newest", lambda: self.warehouse.newest_event(Span.last(RANGES["15m"], time())))
+    def hopping(self, view: ViewState) -> CachedResult[pd.DataFrame]:
+        return self.cache.read(("hopping", *view.key), lambda: self.warehouse.hopping(view.span()))
+
+    def sessions(self, view: ViewState) -> CachedResult[pd.DataFrame]:
+        return self.cache.read(("sessions", *view.key), lambda: self.warehouse.sessions(view.span()))
+
+    def devices(self, view: ViewState) -> CachedResult[pd.DataFrame]:
+        return self.cache.read(("devices", *view.key), lambda: self.warehouse.devices(view.span()))
+
+    def today(self, view: ViewState) -> CachedResult[Totals]:
+        return self.cache.read(("today", view.zone), lambda: self.warehouse.totals(view.today()))
+
+    def newest(self) -> CachedResult[int | None]:
+        return self.cache.read("newest", lambda: self.warehouse.newest_event(Span.last(900, time())))
 
     def acted(self) -> None:
         """After an action: the next look at a status asks anew."""
-        for key in ("generator", "seeder", "user stats", "pipeline"):
-            self.board.forget(key)
+        for key in ("generator", "changes", "seeder", "user stats", "pipeline", "events", "last audit"):
+            self.cache.forget(key)
 
 
 @st.cache_resource(show_spinner=False)
@@ -81,5 +103,5 @@ def get_backend() -> Backend:
         settings=settings,
         control=ControlPlane.connect(settings),
         warehouse=Warehouse.connect(settings),
-        board=Board(share_for=settings.share_for.total_seconds()),
+        cache=StaleCache(share_for=settings.share_for.total_seconds()),
     )

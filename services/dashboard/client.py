@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import SecretStr
@@ -107,6 +108,14 @@ class ControlPlane:
     def resume(self) -> dict[str, Any]:
         return self.generator.send("POST", "/generator/resume")
 
+    def preview(self, profile: Mapping[str, Any], rate: float) -> dict[str, Any]:
+        """What a profile is going to do: {"points": [{"seconds", "rate"}, ...]}."""
+        return self.generator.send("POST", "/generator/profiles/preview", {"profile": dict(profile), "rate": rate})
+
+    def generator_changes(self) -> dict[str, Any]:
+        """Starts, stops and changes of the load: {"events": [{"at_ms", "kind", "title", "detail"}, ...]}."""
+        return self.generator.get("/generator/changes")
+
     def set_rate(self, rate: float) -> dict[str, Any]:
         return self.generator.send("PUT", "/generator/rate", {"rate": rate})
 
@@ -131,6 +140,19 @@ class ControlPlane:
 
     def pipeline_status(self) -> dict[str, Any]:
         return self.provisioner.get("/provisioner/status")
+
+    def pipeline_events(self) -> dict[str, Any]:
+        """Changes of the pipeline's state, and runs: {"events": [{"at_ms", "kind", "title", "detail"}, ...]}."""
+        return self.provisioner.get("/provisioner/events")
+
+    def records(self, topic: str, **query: Any) -> dict[str, Any]:
+        """Records of a topic; ``query`` as in GET /provisioner/topics/{topic}/records, without what is None."""
+        known = {("from" if name == "start" else name): value for name, value in query.items() if value is not None}
+        return self.provisioner.get(f"/provisioner/topics/{quote(topic, safe='')}/records", **known)
+
+    def sql(self, engine: str, text: str) -> dict[str, Any]:
+        """Columns and rows of one read-only query on "pinot" or "ksql"."""
+        return self.provisioner.send("POST", "/provisioner/sql", {"engine": engine, "sql": text})
 
     def apply(self) -> dict[str, Any]:
         return self.provisioner.send("POST", "/provisioner/apply")

@@ -16,15 +16,20 @@ _STYLE: Final = Path(__file__).parent / "flow.css"
 
 #: state of a resource -> (class of its colour, its sign, words)
 STATES: Final = {
-    "ok": ("good", "●", "right"),
+    "ok": ("good", "●", "healthy"),
     "running": ("good", "●", "running"),
-    "drifted": ("warn", "▲", "differs from its definition"),
+    "drifted": ("warn", "▲", "drifted from its definition"),
     "missing": ("idle", "○", "missing"),
     "failed": ("bad", "■", "failed"),
     "paused": ("warn", "▲", "paused"),
     "stopped": ("idle", "○", "stopped"),
 }
 _UNKNOWN: Final = ("idle", "?", "unknown")
+_USERS_TABLE: Final = "users (MariaDB)"
+_GENERATED: Final = (topics.PAGE_VIEW, topics.USER_SESSION)
+#: px: the title above a column of cards, and a card with the space below it, as in flow.css
+_HEAD_PX: Final = 26
+_ROW_PX: Final = 84
 _SOURCE_TOPICS: Final = (topics.PAGE_VIEW, topics.USER_SESSION, topics.USERS)
 
 
@@ -36,12 +41,23 @@ class Node:
     state: str
     figure: str = ""
     detail: str = ""
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
     title: str
     nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From a node of one stage to a node of the next, by their indices; ``state`` is the one of the query, table or source at its end."""
+
+    start: int
+    end: int
+    state: str
 
 
 def stages(
@@ -65,10 +81,42 @@ def stages(
     return [stage for stage in found if stage.nodes]
 
 
+def edges(left: Stage, right: Stage) -> list[Edge]:
+    """What of ``left`` is written to, or read by, what of ``right``."""
+    return [
+        Edge(i, j, right_node.state if left_node.name in right_node.reads else left_node.state)
+        for i, left_node in enumerate(left.nodes)
+        for j, right_node in enumerate(right.nodes)
+        if left_node.name in right_node.reads or right_node.name in left_node.writes
+    ]
+
+
 def html(found: Sequence[Stage]) -> str:
-    """The diagram as HTML; every text is escaped."""
-    arrow = '<div class="flow-arrow" aria-hidden="true">→</div>'
-    return f'<div class="flow">{arrow.join(_stage(stage) for stage in found)}</div><style>{style()}</style>'
+    """The diagram as HTML; every text is escaped. Where a query reads a topic of a later stage, its card says so."""
+    columns = []
+    for number_of, stage in enumerate(found):
+        before = {node.name for node in found[number_of - 1].nodes} if number_of else set()
+        columns.append(_stage(stage, before))
+        if number_of + 1 < len(found):
+            columns.append(_arrows(stage, found[number_of + 1]))
+    return f'<div class="flow">{"".join(columns)}</div><style>{style()}</style>'
+
+
+def _arrows(left: Stage, right: Stage) -> str:
+    """The lines between two stages. Cards have one height, so a line's ends are known by their index."""
+    height = _HEAD_PX + _ROW_PX * max(len(left.nodes), len(right.nodes))
+    lines = []
+    for edge in edges(left, right):
+        y1, y2 = (_HEAD_PX + _ROW_PX * at + _ROW_PX // 2 - 3 for at in (edge.start, edge.end))
+        colour = STATES.get(edge.state, _UNKNOWN)[0]
+        lines.append(
+            f'<path class="flow-{colour}" d="M0 {y1} C14 {y1} 14 {y2} 26 {y2}"/>'
+            f'<path class="flow-{colour} flow-head" d="M25 {y2 - 4} L32 {y2} L25 {y2 + 4} Z"/>'
+        )
+    return (
+        f'<svg class="flow-arrows" viewBox="0 0 32 {height}" width="32" height="{height}" aria-hidden="true">'
+        f'{"".join(lines)}</svg><div class="flow-down" aria-hidden="true">↓</div>'
+    )
 
 
 @cache
@@ -114,7 +162,10 @@ def unheard(pipeline: Mapping[str, Any]) -> dict[str, Any]:
     """The same parts while the provisioner is away: nobody knows how they are now."""
     now = {"state": "unknown", "detail": "The provisioner cannot be reached."}
     parts = pipeline.get("resources") or []
-    return {**pipeline, "resources": [{**r, **now, "facts": {"topic": _fact(r, "topic")}} for r in parts]}
+    return {
+        **pipeline,
+        "resources": [{**r, **now, "facts": {"topic": _fact(r, "topic"), "reads": _fact(r, "reads")}} for r in parts],
+    }
 
 
 def _topic(table: Mapping[str, Any]) -> str:
@@ -126,18 +177,20 @@ def _fact(resource: Mapping[str, Any], name: str) -> Any:
     return (resource.get("facts") or {}).get(name)
 
 
-def _stage(stage: Stage) -> str:
-    nodes = "".join(_card(node) for node in stage.nodes)
+def _stage(stage: Stage, before: set[str]) -> str:
+    nodes = "".join(_card(node, before) for node in stage.nodes)
     return f'<section class="flow-stage"><h5>{escape(stage.title)}</h5>{nodes}</section>'
 
 
-def _card(node: Node) -> str:
+def _card(node: Node, before: set[str]) -> str:
     colour, sign, words = STATES.get(node.state, _UNKNOWN)
     title = escape(f"{node.name}: {words}. {node.detail}", quote=True)
+    elsewhere = [name for name in node.reads if name not in before]
+    reads = f"<small>reads {', '.join(map(_breakable, elsewhere))}</small>" if elsewhere else ""
     figure_text = f"<small>{escape(node.figure)}</small>" if node.figure else ""
     return (
         f'<div class="flow-node flow-{colour}" title="{title}"><span class="flow-sign" role="img" '
-        f'aria-label="{escape(words)}">{sign}</span><span class="flow-name">{_breakable(node.name)}</span>{figure_text}</div>'
+        f'aria-label="{escape(words)}">{sign}</span><span class="flow-name">{_breakable(node.name)}</span>{reads}{figure_text}</div>'
     )
 
 
@@ -152,19 +205,34 @@ def _node(resource: Mapping[str, Any]) -> Node:
         str(resource.get("state", "unknown")),
         figure(resource),
         str(resource.get("detail") or ""),
+        *_ends(resource),
     )
+
+
+def _ends(resource: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The topics that a resource reads and writes."""
+    topic = str(_fact(resource, "topic") or "")
+    match resource.get("kind"):
+        case "query":
+            return tuple(_fact(resource, "reads") or ()), (topic,)
+        case "pinot_table":
+            return (topic,), ()
+        case "connector":
+            return (_USERS_TABLE,), (topics.USERS,)
+        case _:
+            return (), ()
 
 
 def _generator(status: Mapping[str, Any] | None) -> Node:
     if status is None:
-        return Node("generator", "unknown", detail="It cannot be reached.")
+        return Node("generator", "unknown", detail="It cannot be reached.", writes=_GENERATED)
     rate = (status.get("achieved_rate") or {}).get("last_10s")
     state = str(status.get("state", "unknown"))
-    return Node("generator", state, f"{number(rate)}/s" if state == "running" else state)
+    return Node("generator", state, f"{number(rate)}/s" if state == "running" else state, writes=_GENERATED)
 
 
 def _seeder(status: Mapping[str, Any] | None) -> Node:
     if status is None:
-        return Node("users (MariaDB)", "unknown", detail="The seeder cannot be reached.")
+        return Node(_USERS_TABLE, "unknown", detail="The seeder cannot be reached.")
     users = status.get("users") or 0
-    return Node("users (MariaDB)", "ok" if users else "missing", f"{number(users)} users")
+    return Node(_USERS_TABLE, "ok" if users else "missing", f"{number(users)} users")

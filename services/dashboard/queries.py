@@ -54,6 +54,15 @@ class Span:
         # a producer's clock may run a little ahead of ours
         return cls(int((now - seconds) * 1000), int(now * 1000), int((now + 60) * 1000))
 
+    def before(self) -> Span:
+        """The period of the same length just before this one; all of its windows count as they are now."""
+        length = min(self.until, self.now) - self.since
+        return Span(self.since - length, self.now, self.since)
+
+    @property
+    def length_ms(self) -> int:
+        return min(self.until, self.now) - self.since
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -68,6 +77,18 @@ def statement(name: str) -> str:
     """The text of ``sql/<name>.sql`` without its comments."""
     lines = (_SQL / f"{name}.sql").read_text().splitlines()
     return "\n".join(line for line in lines if not line.startswith("--"))
+
+
+def rendered(name: str, span: Span, **others: Any) -> str:
+    """The statement as it is sent, with its values in place: for people to read, copy and run."""
+    values: dict[str, Any] = {"since": span.since, "until": span.until, "limit": ROWS.get(name, 1), **others}
+    return statement(name) % {name: _literal(value) for name, value in values.items()}
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_literal, value)) or "''"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
 
 
 class Warehouse:

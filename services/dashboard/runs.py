@@ -10,7 +10,7 @@ import streamlit as st
 
 from services.dashboard.backend import Backend
 from services.dashboard.format import duration, plain
-from services.dashboard.freshness import Reading
+from services.dashboard.stale_cache import CachedResult
 
 #: a run is over within a minute or so: look often
 EVERY_S: Final = 1.0
@@ -30,7 +30,7 @@ def draw(backend: Backend) -> None:
     run_id = st.session_state.get(_KEY)
     if run_id is None:
         return
-    reading: Reading[dict[str, Any]] = backend.board.read(("run", run_id), lambda: backend.control.run(run_id))
+    reading: CachedResult[dict[str, Any]] = backend.cache.read(("run", run_id), lambda: backend.control.run(run_id))
     run = reading.value
     if run is None:
         st.warning(f"The run cannot be read: {plain(reading.error.detail) if reading.error else 'no answer yet'}")
@@ -52,7 +52,7 @@ def is_running(backend: Backend) -> bool:
     run_id = st.session_state.get(_KEY)
     if run_id is None:
         return False
-    run = backend.board.read(("run", run_id), lambda: backend.control.run(run_id)).value
+    run = backend.cache.read(("run", run_id), lambda: backend.control.run(run_id)).value
     return run is not None and run.get("state") == "running"
 
 

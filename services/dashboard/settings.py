@@ -1,4 +1,4 @@
-"""What the dashboard can be told."""
+"""Where the dashboard's upstreams are, and how long it waits for them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ class Settings(ServiceSettings):
     seeder_url: str = "http://127.0.0.1:8002"
     provisioner_url: str = "http://127.0.0.1:8003"
     pinot_broker_url: str = "http://127.0.0.1:8099"
+    #: for links that the viewer's browser opens
+    pinot_controller_url: str = "http://127.0.0.1:9000"
+    ksql_url: str = "http://127.0.0.1:8088"
+    connect_url: str = "http://127.0.0.1:8083"
     #: a status is asked for while a person waits for the page
     rest_timeout: timedelta = timedelta(seconds=3)
     #: an action may flush a producer or seed a table

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import streamlit as st
 
-from services.dashboard import controls, view
+from services.dashboard import links, view_state, widgets
 from services.dashboard.backend import Backend, get_backend
+from services.dashboard.chart_card import stale_note
 from services.dashboard.format import number
-from services.dashboard.panel import stale_note
 
 _PLACE: Final = "sidebar"
 
@@ -24,6 +24,7 @@ _GENERATOR: Final = {
 _PIPELINE: Final = {
     "ready": ("green", ":material/check_circle:", "Ready"),
     "degraded": ("orange", ":material/warning:", "Degraded"),
+    "changing": ("orange", ":material/hourglass_top:", "Changing"),
     "absent": ("gray", ":material/do_not_disturb_on:", "Not set up"),
 }
 _UNKNOWN: Final = ("gray", ":material/help:", "Unknown")
@@ -33,9 +34,10 @@ def draw() -> None:
     """Draws the sidebar; the living part is a fragment of its own."""
     backend = get_backend()
     with st.sidebar:
-        st.fragment(_living, run_every=view.current().every)(backend)
+        st.fragment(_living, run_every=view_state.current().every)(backend)
         st.divider()
-        view.choose(backend.settings.refresh.total_seconds())
+        view_state.choose(backend.settings.refresh.total_seconds())
+        links.draw(backend.settings)
 
 
 def badge(known: Mapping[str, tuple[str, str, str]], state: str) -> str:
@@ -53,7 +55,7 @@ def pipeline_badge(state: str) -> str:
 
 
 def _living(backend: Backend) -> None:
-    now = view.current()
+    now = view_state.current()
     generator, pipeline = backend.generator(), backend.pipeline()
     status: dict[str, Any] = generator.value or {}
     state = "unknown" if generator.stale else str(status.get("state", "unknown"))
@@ -66,9 +68,9 @@ def _living(backend: Backend) -> None:
             target = status.get("target_rate")
             aim = f"of {number(target)}" if target else "at full speed"
             st.caption(f"{number(achieved)} {aim} events/s")
-        rate = controls.rate_slider(backend, status, _PLACE)
-        controls.generator_buttons(backend, state, {"rate": rate}, _PLACE)
-        controls.settle(backend, _PLACE, now)
+        rate = widgets.rate(backend, status, _PLACE)
+        widgets.generator_buttons(backend, state, {"rate": rate}, _PLACE)
+        widgets.settle(backend, _PLACE, now)
         st.markdown(
             f"**Pipeline** {pipeline_badge('unknown' if pipeline.stale else str((pipeline.value or {}).get('state')))}"
         )

@@ -10,9 +10,20 @@ from fastapi import APIRouter, Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.generator.controller import Controller
-from services.generator.schemas import ProfileRequest, Profiles, RateRequest, StartRequest, Status, describe_profiles
+from services.generator.schemas import (
+    Preview,
+    PreviewPoint,
+    PreviewRequest,
+    ProfileRequest,
+    Profiles,
+    RateRequest,
+    StartRequest,
+    Status,
+    describe_profiles,
+)
 from shared.concurrency_limit import ConcurrencyLimit
 from shared.errors import problem_responses
+from shared.event_log import LoggedEvents
 
 router = APIRouter(prefix="/generator", tags=["generator"])
 
@@ -72,6 +83,25 @@ async def status(controller: Service) -> Status:
 @router.get("/profiles", summary="The profiles and their fields", responses=problem_responses(401))
 async def profiles() -> Profiles:
     return describe_profiles()
+
+
+@router.post(
+    "/profiles/preview",
+    summary="The rate over time that a profile would give; nothing is changed",
+    responses=problem_responses(400, 401),
+)
+async def preview(body: PreviewRequest) -> Preview:
+    points = body.profile.preview(body.rate)
+    return Preview(points=[PreviewPoint(seconds=seconds, rate=at) for seconds, at in points])
+
+
+@router.get("/changes", summary="Starts, stops and changes, the last hundred", responses=problem_responses(401))
+async def changes(
+    controller: Service,
+    since: Annotated[int, Query(ge=0, description="Only those after this id, or after this time in epoch ms")] = 0,
+    limit: Annotated[int, Query(ge=1, le=100, description="The newest so many")] = 100,
+) -> LoggedEvents:
+    return controller.changes.since(since, limit)
 
 
 @router.get(

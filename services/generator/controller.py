@@ -26,6 +26,7 @@ from services.generator.statistics import Statistics
 from services.generator.status import status_of
 from services.generator.waves import NATURAL, Waves
 from shared.errors import Conflict, PagePulseError
+from shared.event_log import EventLog
 from shared.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
@@ -67,6 +68,8 @@ class Controller:
         self._ended = asyncio.Event()
         self._ended.set()
         self.run: Run | None = None
+        #: starts, stops and changes, for marks on a time axis
+        self.changes = EventLog()
 
     @property
     def state(self) -> State:
@@ -97,6 +100,8 @@ class Controller:
             if crowd is not None:
                 self._tasks.start(self._refresh(run, crowd, request), "population")
             _log.info("started", rate=request.rate, users=run.population)
+            pace = f"{_rate(request.rate)}, profile {run.profile.kind}, {run.population:,} users."
+            self.changes.add("start", f"Started, {_rate(request.rate)}", f"Generator started: {pace}")
             return self.status()
 
     async def stop(self) -> Status:
@@ -112,6 +117,7 @@ class Controller:
         if self._state is State.RUNNING:
             run.pause()
             self._state = State.PAUSED
+            self.changes.add("pause", "Paused", "Generator paused.")
         return self.status()
 
     def resume(self) -> Status:
@@ -119,16 +125,19 @@ class Controller:
         if self._state is State.PAUSED:
             run.resume()
             self._state = State.RUNNING
+            self.changes.add("resume", "Resumed", "Generator resumed.")
         return self.status()
 
     def set_rate(self, rate: float) -> Status:
         """Raises ``Conflict`` if nothing runs, or a recording sets the pace."""
         self._running().set_rate(rate)
+        self.changes.add("rate", f"Rate {_rate(rate)}", f"Generator's rate changed to {_rate(rate)}.")
         return self.status()
 
     def set_profile(self, profile: LiveProfile) -> Status:
         """Raises ``Conflict`` if nothing runs, or a recording sets the pace."""
         self._running().set_profile(profile)
+        self.changes.add("profile", f"Profile {profile.kind}", f"Generator's profile changed to {profile.kind}.")
         return self.status()
 
     async def aclose(self) -> None:
@@ -156,6 +165,9 @@ class Controller:
             self._state = State.STOPPED
             self._ended.set()
             _log.info("stopped", sent=run.statistics.sent, acknowledged=run.statistics.acknowledged)
+            counts = f"{run.statistics.acknowledged:,} of {run.statistics.sent:,} events acknowledged"
+            reason = f": {run.statistics.last_error}" if run.statistics.last_error else ""
+            self.changes.add("stop", "Stopped", f"Generator stopped, {counts}{reason}.")
 
     async def _refresh(self, run: Run, crowd: Crowd, request: StartRequest) -> None:
         """Follows users that come and go; if the seeder is away the known ones go on."""
@@ -235,3 +247,7 @@ class Controller:
         publisher = Publisher(self._settings, self._broker, statistics)
         await publisher.start()
         return statistics, publisher
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.10g} events/s" if rate else "full speed"

@@ -18,6 +18,7 @@ from services.generator.waves import WaveLengths
 MAX_RATE = 1_000_000.0
 #: random gaps drawn at a time
 _GAPS = 4096
+_PREVIEW_POINTS = 240
 
 
 def _a_number(value: object) -> object:
@@ -49,6 +50,15 @@ class _Profile(BaseModel):
         """Events per second at ``t``."""
         return rate
 
+    def horizon_s(self) -> float:
+        """Seconds after which the shape has been seen."""
+        return 60.0
+
+    def preview(self, rate: float) -> list[tuple[float, float]]:
+        """(seconds since the profile began, events per second) over the horizon; what is random is at its mean."""
+        step = self.horizon_s() / (_PREVIEW_POINTS - 1)
+        return [(step * n, self.rate_at(step * n, rate)) for n in range(_PREVIEW_POINTS)]
+
     def waves(self) -> WaveLengths | None:
         """The waves of the sources, where the profile sets them and the rate follows them."""
         return None
@@ -71,6 +81,9 @@ class Ramp(_Profile):
     def rate_at(self, t: float, rate: float) -> float:
         return rate + (self.to_rate - rate) * min(t / self.over_s, 1.0)
 
+    def horizon_s(self) -> float:
+        return self.over_s * 1.25
+
 
 class Step(_Profile):
     """Up (or down) by the same amount at fixed intervals; then it stays there."""
@@ -81,7 +94,10 @@ class Step(_Profile):
     steps: Annotated[int, Field(ge=1, le=10_000), WHOLE] = Field(examples=[5])
 
     def rate_at(self, t: float, rate: float) -> float:
-        return rate + self.by * min(int(t / self.every_s), self.steps)
+        return max(0.0, rate + self.by * min(int(t / self.every_s), self.steps))
+
+    def horizon_s(self) -> float:
+        return self.every_s * (self.steps + 1)
 
 
 class Sine(_Profile):
@@ -93,6 +109,9 @@ class Sine(_Profile):
 
     def rate_at(self, t: float, rate: float) -> float:
         return rate * (1.0 - self.amplitude * math.cos(2 * math.pi * t / self.period_s))
+
+    def horizon_s(self) -> float:
+        return self.period_s * 2
 
 
 class Spike(_Profile):
@@ -109,6 +128,9 @@ class Spike(_Profile):
         if since >= 0 and self.every_s is not None:
             since %= self.every_s
         return rate * self.factor if 0 <= since < self.for_s else rate
+
+    def horizon_s(self) -> float:
+        return self.after_s + max(self.for_s * 3, (self.every_s or 0.0) * 2)
 
 
 class Poisson(_Profile):

@@ -167,6 +167,27 @@ class ProfileDescription(BaseModel):
     parameters: dict[str, Any] = Field(description="JSON schema of its fields")
 
 
+class PreviewRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"rate": 200, "profile": {"kind": "ramp", "to_rate": 2000, "over_s": 60}}]},
+    )
+
+    rate: Rate = 200.0
+    profile: LiveProfile
+
+
+class PreviewPoint(BaseModel):
+    seconds: float = Field(description="Since the profile began")
+    rate: float = Field(description="Events per second")
+
+
+class Preview(BaseModel):
+    """What a profile is going to do, until its shape has been seen."""
+
+    points: list[PreviewPoint]
+
+
 class Profiles(BaseModel):
     profiles: list[ProfileDescription]
 

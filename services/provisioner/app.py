@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 
+from services.provisioner import explore
 from services.provisioner.api import router
 from services.provisioner.metrics import ProvisionerCollector
 from services.provisioner.pipeline import Servers, connect_servers
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None, servers: Servers | None = None)
         title="PagePulse provisioner",
         summary="Makes the pipeline on Kafka, Connect, ksqlDB and Pinot, watches it, and audits its results.",
         settings=settings,
-        routers=[router],
+        routers=[router, explore.router],
         lifespan=lifespan,
         checks=_checks,
     )

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 import pycountry
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure
+from services.dashboard.charts.base import ChartTheme, figure, on_time
+from services.dashboard.charts.dimension import shortened, whole
 
 #: so few windows that each has its own tick
 _FEW: Final = 8
@@ -48,20 +49,21 @@ def newest(frame: pd.DataFrame) -> pd.DataFrame:
     return of_window(frame, complete=False) if complete.empty else complete
 
 
-def world(window: pd.DataFrame, look: Look) -> go.Figure:
+def world(window: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """A choropleth of distinct users in one window."""
-    fig = figure(look, name="world", height=420, legend=False)
+    fig = figure(theme, name="world", height=420, legend=False)
     fig.update_layout(meta={"aspect": 0.66})  # a phone gets a lower one
-    codes = window["country"].map(iso3)
-    known = window[codes.notna()]
-    quiet = {"color": look.paper, "width": 0.4}
+    known = by_code(window)
+    quiet = {"color": theme.paper, "width": 0.4}
     fig.add_choropleth(
         locationmode="ISO-3",
-        locations=codes.dropna().tolist(),
+        locations=known["code"].tolist(),
         z=known["user_count"].tolist(),
         zmin=0,
-        customdata=known[["country", "view_count", "average_age"]].to_numpy(),
-        colorscale=palette.scale(look.dark),
+        customdata=known.assign(country=known["country"].map(whole))[
+            ["country", "view_count", "average_age"]
+        ].to_numpy(),
+        colorscale=palette.scale(theme.dark),
         marker_line=quiet,
         colorbar={
             "orientation": "h",
@@ -71,8 +73,8 @@ def world(window: pd.DataFrame, look: Look) -> go.Figure:
             "yanchor": "top",
             "x": 0.02,
             "xanchor": "left",
-            "title": {"text": "distinct users", "side": "top", "font": {"size": 12, "color": look.muted}},
-            "tickfont": {"color": look.muted},
+            "title": {"text": "distinct users", "side": "top", "font": {"size": 12, "color": theme.muted}},
+            "tickfont": {"color": theme.muted},
             "outlinewidth": 0,
             "nticks": 5,
         },
@@ -82,9 +84,9 @@ def world(window: pd.DataFrame, look: Look) -> go.Figure:
     fig.update_geos(
         projection_type="natural earth",
         showland=True,
-        landcolor=palette.no_data(look.dark),
+        landcolor=palette.no_data(theme.dark),
         showcountries=True,
-        countrycolor=look.paper,
+        countrycolor=theme.paper,
         countrywidth=0.5,
         showcoastlines=False,
         showframe=False,
@@ -96,41 +98,57 @@ def world(window: pd.DataFrame, look: Look) -> go.Figure:
     return fig
 
 
+def by_code(window: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose country has an ISO code, one for each ``code``: spellings of one country are added up, and all are named."""
+    coded = window.assign(code=window["country"].map(iso3)).dropna(subset=["code"])
+    weighted = coded.assign(ages=coded["average_age"] * coded["view_count"])
+    joined = weighted.groupby("code", sort=False, as_index=False).agg(
+        country=("country", " + ".join),
+        user_count=("user_count", "sum"),
+        view_count=("view_count", "sum"),
+        ages=("ages", "sum"),
+    )
+    return joined.assign(average_age=joined["ages"] / joined["view_count"].clip(lower=1))
+
+
 def leading(frame: pd.DataFrame, top: int = 5) -> list[str]:
     """The countries with most users in the newest window."""
     return [str(country) for country in newest(frame).head(top)["country"]]
 
 
-def over_time(frame: pd.DataFrame, look: Look, top: int = 5) -> go.Figure:
+def over_time(frame: pd.DataFrame, theme: ChartTheme, top: int = 5) -> go.Figure:
     """Distinct users per window of the countries that lead in the newest complete one, or in the open one if none is."""
-    fig = figure(look, name="countries-over-time", height=300, y_title="distinct users")
-    for country, colour in zip(leading(frame, top), palette.LINES, strict=False):
-        rows = frame[frame["country"] == country]
+    fig = figure(theme, name="countries-over-time", height=300, y_title="distinct users")
+    for value in leading(frame, top):
+        rows = frame[frame["country"] == value]
+        country, colour = shortened(value), palette.colour("country", value)
         complete, still_open = rows[~rows["open"]], rows[rows["open"]]
         fig.add_scatter(
-            x=look.times(complete["window_start"]),
+            x=theme.times(complete["window_start"]),
             y=complete["user_count"],
             name=country,
             legendgroup=country,
             mode="lines+markers",
             line={"color": colour, "width": 2},
             marker={"size": 5},
-            hovertemplate="%{y:,}",
+            meta=whole(value),
+            hovertemplate="%{y:,}<extra>%{meta}</extra>",
         )
         # not joined to the line: the fall would only say that the window is young
         fig.add_scatter(
-            x=look.times(still_open["window_start"]),
+            x=theme.times(still_open["window_start"]),
             y=still_open["user_count"],
             name=country if complete.empty else f"{country} (open)",
             legendgroup=country,
             showlegend=complete.empty,
             mode="markers",
             marker={"size": 9, "symbol": "circle-open", "color": colour, "line": {"width": 2}},
-            hovertemplate="%{y:,}",
+            meta=whole(value),
+            hovertemplate="%{y:,} (open)<extra>%{meta}</extra>",
         )
     starts = frame["window_start"].drop_duplicates()
     if len(starts) <= _FEW:
         fig.update_xaxes(
-            tickmode="array", tickvals=look.times(starts), ticktext=[f"{at:%H:%M}" for at in look.times(starts)]
+            tickmode="array", tickvals=theme.times(starts), ticktext=[f"{at:%H:%M}" for at in theme.times(starts)]
         )
-    return fig
+    return on_time(fig)

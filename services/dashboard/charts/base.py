@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ _TIMES: Final = (
 )
 #: how an open window is drawn, on every chart
 OPEN_PATTERN: Final = "/"
+#: marks of events on one chart
+_MARKS: Final = 30
 #: plotly's own options: no logo, few buttons
 CONFIG: Final[dict[str, Any]] = {
     "displaylogo": False,
@@ -32,7 +35,7 @@ CONFIG: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ChartTheme:
     """How this viewer sees: their time zone, and the theme."""
 
     zone: str = "UTC"
@@ -44,7 +47,7 @@ class Look:
 
     @property
     def muted(self) -> str:
-        return "#97a1af" if self.dark else "#66707e"
+        return "#a3adba" if self.dark else "#5b6572"
 
     @property
     def grid(self) -> str:
@@ -63,11 +66,19 @@ class Look:
         return pd.Timestamp(epoch_ms, unit="ms", tz="UTC").tz_convert(self.zone).tz_localize(None)
 
 
-def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legend: bool = True) -> go.Figure:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The rows of the period before, and by how much later they are drawn."""
+
+    frame: pd.DataFrame
+    shift_ms: int
+
+
+def figure(theme: ChartTheme, *, name: str, height: int = 320, y_title: str = "", legend: bool = True) -> go.Figure:
     """An empty figure in our manner. ``name`` identifies it, so that plotly keeps the viewer's zoom where it redraws."""
     fig = go.Figure()
-    small = {"size": _SMALL, "color": look.muted}
-    axis = {"gridcolor": look.grid, "zeroline": False, "fixedrange": False, "tickfont": small}
+    small = {"size": _SMALL, "color": theme.muted}
+    axis = {"gridcolor": theme.grid, "zeroline": False, "fixedrange": False, "tickfont": small}
     fig.update_layout(
         height=height,
         uirevision=name,
@@ -75,7 +86,7 @@ def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legen
         margin={"l": 0, "r": 4, "t": 34 if legend else 12, "b": 8, "pad": 6},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": look.ink, "size": 13},
+        font={"color": theme.ink, "size": 13},
         showlegend=legend,
         legend={
             "orientation": "h",
@@ -84,16 +95,17 @@ def figure(look: Look, *, name: str, height: int = 320, y_title: str = "", legen
             "yanchor": "bottom",
             "title": None,
             "traceorder": "normal",
-            "font": {"size": _SMALL, "color": look.ink},
+            "maxheight": 60,  # px; more names scroll, and the plot keeps its height
+            "font": {"size": _SMALL, "color": theme.ink},
         },
         hovermode="x unified",
         hoverlabel={
             "namelength": -1,
-            "bgcolor": look.paper,
-            "bordercolor": look.grid,
-            "font": {"size": _SMALL, "color": look.ink},
+            "bgcolor": theme.paper,
+            "bordercolor": theme.grid,
+            "font": {"size": _SMALL, "color": theme.ink},
         },
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": look.muted, "activecolor": look.ink},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": theme.muted, "activecolor": theme.ink},
         bargap=0.18,
         dragmode="zoom",
         separators=".,",
@@ -116,16 +128,45 @@ def patterns(open_flags: pd.Series[Any]) -> dict[str, Any]:
     return {"shape": shapes, "size": 6, "solidity": 0.35, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)"}
 
 
-def mark_open(fig: go.Figure, look: Look, start: pd.Timestamp, end: pd.Timestamp) -> None:
-    """A quiet band behind the windows that are still open."""
-    fig.add_vrect(
-        x0=start,
-        x1=end,
-        fillcolor=look.muted,
-        opacity=0.10,
-        line_width=0,
-        layer="below",
-        annotation_text="still open",
-        annotation_position="top left",
-        annotation_font={"size": 11, "color": look.muted},
+def on_time(fig: go.Figure) -> go.Figure:
+    """Says that the x axis is time: such charts can be zoomed together, and bear marks of events."""
+    fig.update_layout(meta={**(fig.layout.meta or {}), "time": True})
+    return fig
+
+
+def add_before(fig: go.Figure, theme: ChartTheme, sums: pd.Series[Any], shift_ms: int) -> None:
+    """A faint dotted line: the period before, moved by ``shift_ms`` so that it lies under this one. ``sums`` is by UTC time."""
+    if sums.empty:
+        return
+    at = theme.times(pd.Series(pd.DatetimeIndex(sums.index) + pd.Timedelta(milliseconds=shift_ms)))
+    fig.add_scatter(
+        x=at,
+        y=sums.to_numpy(),
+        name="period before",
+        mode="lines",
+        line={"color": theme.muted, "width": 1.5, "dash": "dot"},
+        opacity=0.75,
+        hovertemplate="%{y:,.3~r}",
     )
+
+
+def add_events(fig: go.Figure, theme: ChartTheme, events: Iterable[Mapping[str, Any]], since: int, until: int) -> None:
+    """Marks on the time axis for what happened between two moments (epoch ms): a thin line, and words on hover. The newest of them."""
+    within = [event for event in events if since <= event["at_ms"] <= until][-_MARKS:]
+    for event in within:
+        at = theme.time(event["at_ms"])
+        fig.add_shape(
+            type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", layer="below", line={"color": theme.grid, "width": 1.5}
+        )
+        fig.add_annotation(
+            x=at,
+            y=0,
+            yref="paper",
+            yanchor="bottom",
+            text="▲",
+            showarrow=False,
+            font={"size": 9, "color": theme.muted},
+            hovertext=f"{at:%H:%M:%S} {event.get('title', '')}\n{event.get('detail', '')}",
+            hoverlabel={"bgcolor": theme.paper, "font": {"color": theme.ink, "size": _SMALL}},
+            captureevents=True,
+        )

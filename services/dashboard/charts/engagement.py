@@ -6,26 +6,28 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns
+from services.dashboard.charts.dimension import series
 
 
-def devices(frame: pd.DataFrame, look: Look) -> go.Figure:
+def devices(frame: pd.DataFrame, theme: ChartTheme, before: Before | None = None) -> go.Figure:
     """Sessions that began in each window, stacked by device. A session has one device, so the heights add up."""
-    fig = figure(look, name="devices", y_title="sessions begun")
+    fig = figure(theme, name="devices", y_title="sessions begun")
     fig.update_layout(barmode="stack")
-    present = list(frame["device"].unique())
-    order = [name for name in palette.DEVICES if name in present]
-    for name in order + sorted(set(present) - set(order)):
-        rows = frame[frame["device"] == name]
+    for one in series(frame, "device", "session_count"):
+        rows = one.rows
         fig.add_bar(
-            x=look.times(rows["window_start"]),
+            x=theme.times(rows["window_start"]),
             y=rows["session_count"],
-            name=name,
-            marker={"color": palette.device(name), "pattern": patterns(rows["open"]), "line_width": 0},
+            name=one.label,
+            meta=one.whole,
+            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
             customdata=[" (open)" if flag else "" for flag in rows["open"]],
-            hovertemplate="%{y:,}%{customdata}",
+            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
         )
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.groupby("window_start")["session_count"].sum(), before.shift_ms)
+    return on_time(fig)
 
 
 def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
@@ -37,11 +39,11 @@ def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     return joined.assign(per_session=joined["views"] / joined["sessions"])
 
 
-def views_per_session(rows: pd.DataFrame, look: Look) -> go.Figure:
+def views_per_session(rows: pd.DataFrame, theme: ChartTheme, before: Before | None = None) -> go.Figure:
     """Page views divided by the sessions that began in the same window; ``rows`` as ``ratio`` makes them."""
-    fig = figure(look, name="views-per-session", y_title="views per session", legend=False)
+    fig = figure(theme, name="views-per-session", y_title="views per session", legend=False)
     fig.add_scatter(
-        x=look.times(rows["window_start"]),
+        x=theme.times(rows["window_start"]),
         y=rows["per_session"],
         mode="lines+markers",
         line={"color": palette.ACCENT, "width": 2.5},
@@ -50,4 +52,6 @@ def views_per_session(rows: pd.DataFrame, look: Look) -> go.Figure:
         hovertemplate="%{y:.1f} (%{customdata[0]:,} views, %{customdata[1]:,} sessions)<extra></extra>",
     )
     fig.update_yaxes(tickformat=",.3~r")
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.set_index("window_start")["per_session"], before.shift_ms)
+    return on_time(fig)

@@ -12,48 +12,40 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure, patterns
+from services.dashboard.charts import dimension
+from services.dashboard.charts.base import ChartTheme, figure, patterns
 
 #: px, for the ticks below a flat chart
 _ROOM: Final = 26
 
 
-def ranked(window: pd.DataFrame, look: Look, top: int = 15, *, room: bool = False) -> go.Figure:
-    """The countries with most distinct users in one window, as bars; with ``room``, as high as ``ages`` with its axis."""
-    shown = window.head(top).iloc[::-1]
-    fig = figure(look, name="ranked", height=_height(len(shown), room=room), legend=False)
-    fig.add_bar(
-        x=shown["user_count"],
-        y=shown["country"],
-        orientation="h",
-        marker={
-            "color": palette.ACCENT,
-            "pattern": patterns(shown["open"]),
-        },
-        text=[f"{value:,}" for value in shown["user_count"]],
-        textposition="outside",
-        cliponaxis=False,
-        customdata=shown["view_count"],
-        hovertemplate="<b>%{y}</b><br>%{x:,} users<br>%{customdata:,} views<extra></extra>",
+def ranked(window: pd.DataFrame, theme: ChartTheme, top: int = 15, *, room: bool = False) -> go.Figure:
+    """The countries with most distinct users in one window, and "other", as bars; with ``room``, as high as ``ages`` with its axis."""
+    shown = dimension.ranked(window, "country", "user_count", top=top).iloc[::-1]
+    fig = figure(theme, name="ranked", height=_height(top, room=room), legend=False)
+    _bars(fig, shown, shown["user_count"], [f"{value:,}" for value in shown["user_count"]])
+    fig.update_traces(
+        customdata=shown[["view_count", "whole", "user_count"]].to_numpy(),
+        hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]:,} users<br>%{customdata[0]:,} views<extra></extra>",
     )
     _flat(fig, len(shown), room=room)
     return fig
 
 
-def ages(window: pd.DataFrame, look: Look, top: int = 15) -> go.Figure:
+def ages(window: pd.DataFrame, theme: ChartTheme, top: int = 15) -> go.Figure:
     """Average age by country for the countries with most users: the mean over page views, not over users."""
-    shown = window.head(top).iloc[::-1]
-    fig = figure(look, name="ages", height=_height(len(shown), room=True), legend=False)
+    shown = dimension.ranked(window, "country", "user_count", top=top).iloc[::-1]
+    fig = figure(theme, name="ages", height=_height(top, room=True), legend=False)
     fig.add_scatter(
         x=shown["average_age"],
-        y=shown["country"],
+        y=shown["label"],
         mode="markers+text",
-        marker={"color": palette.ACCENT, "size": 10},
+        marker={"color": [palette.OTHER if flag else palette.ACCENT for flag in shown["is_other"]], "size": 10},
         text=[f"{value:.1f}" for value in shown["average_age"]],
         textposition="middle right",
         cliponaxis=False,
-        customdata=shown["user_count"],
-        hovertemplate="<b>%{y}</b><br>average age %{x:.1f}<br>%{customdata:,} users<extra></extra>",
+        customdata=shown[["user_count", "whole"]].to_numpy(),
+        hovertemplate="<b>%{customdata[1]}</b><br>average age %{x:.1f}<br>%{customdata[0]:,} users<extra></extra>",
     )
     _flat(fig, len(shown), room=True)
     if len(shown):
@@ -73,29 +65,39 @@ def tiers(stats: Mapping[str, Any]) -> pd.DataFrame:
     return frame.sort_values(["users", "tier"], ascending=[False, True], ignore_index=True)
 
 
-def by_tier(frame: pd.DataFrame, look: Look) -> go.Figure:
+def by_tier(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     """The users of the table by subscription, each with its average age; ``frame`` as ``tiers`` makes it."""
-    shown = frame.iloc[::-1]
-    fig = figure(look, name="tiers", height=300, legend=False)
+    shown = dimension.ranked(frame, "tier", "users", top=dimension.TOP).iloc[::-1]
+    fig = figure(theme, name="tiers", height=300, legend=False)
     words = [
         f"{users:,}" if pd.isna(age) else f"{users:,}, age {age:.1f}"
         for users, age in zip(shown["users"], shown["average_age"], strict=True)
     ]
-    fig.add_bar(
-        x=shown["users"],
-        y=shown["tier"],
-        orientation="h",
-        marker={"color": palette.ACCENT},
-        text=words,
-        textposition="outside",
-        cliponaxis=False,
-        hovertemplate="<b>%{y}</b><br>%{text}<extra></extra>",
-    )
+    _bars(fig, shown, shown["users"], words)
+    fig.update_traces(customdata=shown["whole"], hovertemplate="<b>%{customdata}</b><br>%{text}<extra></extra>")
     _flat(fig, len(shown))
     fig.update_layout(bargap=0.5)
     # room for the words behind the longest bar
     fig.update_xaxes(range=[0, 1.45 * max([1, *shown["users"]])])
     return fig
+
+
+def _bars(fig: go.Figure, shown: pd.DataFrame, lengths: pd.Series[int], words: list[str]) -> None:
+    """Horizontal bars, one for each row of ``dimension.ranked``. A long "other" is cut and says so: the rest can be compared."""
+    longest = lengths[~shown["is_other"]].max() if len(shown) else 0
+    cut = shown["is_other"] & (lengths > 1.2 * longest)
+    fig.add_bar(
+        x=lengths.mask(cut, 1.2 * longest),
+        y=shown["label"],
+        orientation="h",
+        marker={
+            "color": [palette.OTHER if flag else palette.ACCENT for flag in shown["is_other"]],
+            "pattern": patterns(shown["open"]) if "open" in shown else {},
+        },
+        text=[f"{word} (bar cut)" if flag else word for word, flag in zip(words, cut, strict=True)],
+        textposition=["inside" if flag else "outside" for flag in cut],
+        cliponaxis=False,
+    )
 
 
 def _height(bars: int, *, room: bool = False) -> int:

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns
+from services.dashboard.charts.dimension import series, whole
 from services.dashboard.format import duration
 
 Measure = Literal["user_count", "view_count"]
@@ -16,47 +16,59 @@ WORDS: Final[dict[Measure, str]] = {"user_count": "distinct users", "view_count"
 
 #: bars of sessions shorter than this would not be seen
 _THINNEST_MS: Final = 1_500
+#: the height of the timeline, whatever the number of sources
+_LANES_PX: Final = 260
 
 
-def tumbling(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") -> go.Figure:
+def tumbling(
+    frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count", before: Before | None = None
+) -> go.Figure:
     """Stacked bars per window and source; open windows hatched.
 
     Stacked users count a user once per source: the height is not the number of different people.
     """
-    fig = figure(look, name=f"tumbling-{measure}", y_title=WORDS[measure])
+    fig = figure(theme, name=f"tumbling-{measure}", y_title=WORDS[measure])
     fig.update_layout(barmode="stack")
-    for source, rows in _by_source(frame):
+    for one in series(frame, "source", measure):
+        rows = one.rows
         fig.add_bar(
-            x=look.times(rows["window_start"]),
+            x=theme.times(rows["window_start"]),
             y=rows[measure],
-            name=source,
-            marker={"color": palette.source(source), "pattern": patterns(rows["open"]), "line_width": 0},
+            name=one.label,
+            meta=one.whole,
+            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
             customdata=[" (open)" if flag else "" for flag in rows["open"]],
-            hovertemplate="%{y:,}%{customdata}",
+            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
         )
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.groupby("window_start")[measure].sum(), before.shift_ms)
+    return on_time(fig)
 
 
-def hopping(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") -> go.Figure:
+def hopping(
+    frame: pd.DataFrame, theme: ChartTheme, measure: Measure = "user_count", before: Before | None = None
+) -> go.Figure:
     """A smooth line per source at each window's end; the dotted end is the open window that closes next."""
-    fig = figure(look, name=f"hopping-{measure}", y_title=WORDS[measure])
-    for source, rows in _by_source(frame):
+    fig = figure(theme, name=f"hopping-{measure}", y_title=WORDS[measure])
+    for one in series(frame, "source", measure):
+        rows, source = one.rows, one.label
         complete = rows[~rows["open"]]
         upcoming = rows[rows["open"]].head(1)
-        line = {"color": palette.source(source), "width": 2.5, "shape": "spline", "smoothing": 0.6}
+        line = {"color": one.colour, "width": 2.5, "shape": "spline", "smoothing": 0.6}
         fig.add_scatter(
-            x=look.times(complete["window_end"]),
+            x=theme.times(complete["window_end"]),
             y=complete[measure],
             name=source,
             legendgroup=source,
             mode="lines" if len(complete) > 1 else "markers",
             line=line,
-            hovertemplate="%{y:,}",
+            meta=one.whole,
+            hovertemplate="%{y:,}<extra>%{meta}</extra>",
         )
         if len(upcoming):
             end = pd.concat([complete.tail(1), upcoming])
             fig.add_scatter(
-                x=look.times(end["window_end"]),
+                x=theme.times(end["window_end"]),
                 y=end[measure],
                 name=f"{source} (open)",
                 legendgroup=source,
@@ -64,50 +76,51 @@ def hopping(frame: pd.DataFrame, look: Look, measure: Measure = "user_count") ->
                 mode="lines+markers",
                 line={**line, "dash": "dot"},
                 marker={"symbol": "circle-open", "size": [0] * (len(end) - 1) + [8]},
-                hovertemplate="%{y:,}",
+                meta=one.whole,
+                hovertemplate="%{y:,} (open)<extra>%{meta}</extra>",
             )
-    return fig
+    if before is not None:
+        add_before(fig, theme, before.frame.groupby("window_end")[measure].sum(), before.shift_ms)
+    return on_time(fig)
 
 
-def sessions(frame: pd.DataFrame, look: Look, *, now_ms: int, gap_ms: int) -> go.Figure:
+def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int) -> go.Figure:
     """A timeline: each session a bar from its first to its last view; live ones are hatched and reach to now."""
-    order = [name for name, _ in _by_source(frame)]
-    fig = figure(look, name="sessions", height=44 + 56 * max(1, len(order)), legend=False)
     drawn = live_sessions(frame, now_ms=now_ms, gap_ms=gap_ms)
-    for source, rows in _by_source(drawn):
+    lanes = series(drawn, "source", "view_count", summed=False)
+    order = [lane.label for lane in lanes]
+    fig = figure(theme, name="sessions", height=_LANES_PX, legend=False)
+    for lane in lanes:
+        rows = lane.rows
         starts = rows["window_start"]
         lengths = (rows["shown_end"] - starts).dt.total_seconds() * 1000
         fig.add_bar(
-            base=look.times(starts),
+            base=theme.times(starts),
             x=lengths.clip(lower=_THINNEST_MS),
-            y=rows["source"],
+            y=[lane.label] * len(rows),
             orientation="h",
-            name=source,
+            name=lane.label,
             width=0.56,
             marker={
-                "color": palette.source(source),
+                "color": lane.colour,
                 "pattern": patterns(rows["live"]),
-                "line": {"color": look.paper, "width": 1},
+                "line": {"color": theme.paper, "width": 1},
             },
-            customdata=_session_words(rows, look),
-            hovertemplate="<b>%{y}</b> %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]:,} users, "
+            customdata=_session_words(rows, theme),
+            hovertemplate="<b>%{customdata[4]}</b> %{customdata[0]}<br>%{customdata[1]}<br>%{customdata[2]:,} users, "
             "%{customdata[3]:,} views<extra></extra>",
         )
-    live = drawn[drawn["live"]]
-    if len(live):
-        fig.add_scatter(
-            x=[look.time(now_ms)] * len(live),
-            y=live["source"],
-            mode="markers",
-            marker={
-                "symbol": "triangle-right",
-                "size": 13,
-                "color": [palette.source(source) for source in live["source"]],
-            },
-            name="still going",
-            showlegend=False,
-            hoverinfo="skip",
-        )
+        going = rows[rows["live"]]
+        if len(going):
+            fig.add_scatter(
+                x=[theme.time(now_ms)],
+                y=[lane.label],
+                mode="markers",
+                marker={"symbol": "triangle-right", "size": 13, "color": lane.colour},
+                name="still going",
+                showlegend=False,
+                hoverinfo="skip",
+            )
     fig.update_layout(hovermode="closest", barmode="overlay", dragmode="zoom")
     fig.update_xaxes(type="date", showgrid=True)
     fig.update_yaxes(
@@ -121,7 +134,7 @@ def sessions(frame: pd.DataFrame, look: Look, *, now_ms: int, gap_ms: int) -> go
         fixedrange=True,
         rangemode="normal",
     )
-    return fig
+    return on_time(fig)
 
 
 def live_sessions(frame: pd.DataFrame, *, now_ms: int, gap_ms: int) -> pd.DataFrame:
@@ -132,19 +145,12 @@ def live_sessions(frame: pd.DataFrame, *, now_ms: int, gap_ms: int) -> pd.DataFr
     return frame.assign(live=live, shown_end=ends)
 
 
-def _session_words(rows: pd.DataFrame, look: Look) -> list[list[Any]]:
-    began, ended = look.times(rows["window_start"]), look.times(rows["window_end"])
+def _session_words(rows: pd.DataFrame, theme: ChartTheme) -> list[list[Any]]:
+    began, ended = theme.times(rows["window_start"]), theme.times(rows["window_end"])
     lengths = (rows["window_end"] - rows["window_start"]).dt.total_seconds() * 1000
-    columns = zip(began, ended, lengths, rows["live"], rows["user_count"], rows["view_count"], strict=True)
+    names = [whole(source) for source in rows["source"]]
+    columns = zip(began, ended, lengths, rows["live"], rows["user_count"], rows["view_count"], names, strict=True)
     return [
-        [f"{start:%H:%M:%S} – {'still going' if live else f'{end:%H:%M:%S}'}", duration(length), users, views]
-        for start, end, length, live, users, views in columns
+        [f"{start:%H:%M:%S} – {'still going' if live else f'{end:%H:%M:%S}'}", duration(length), users, views, name]
+        for start, end, length, live, users, views, name in columns
     ]
-
-
-def _by_source(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each source, the known sources first and always in the same order."""
-    present = list(frame["source"].unique())
-    order = [name for name in palette.SOURCES if name in present]
-    order += sorted(name for name in present if name not in palette.SOURCES)
-    return [(name, frame[frame["source"] == name]) for name in order]

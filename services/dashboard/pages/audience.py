@@ -7,11 +7,11 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from services.dashboard import panel, view
+from services.dashboard import chart_card, view_state
+from services.dashboard.chart_card import ChartCards, Source
 from services.dashboard.charts import audience as charts
 from services.dashboard.charts import ranking
-from services.dashboard.freshness import Reading
-from services.dashboard.panel import Panels
+from services.dashboard.stale_cache import CachedResult
 
 #: the newest window that has ended, or the one that is still open
 _CHOICES: Final = ("complete", "open")
@@ -29,12 +29,12 @@ def render() -> None:
         persist_state="session",
         help="The newest window that has ended, or the one that is still open.",
     )
-    st.fragment(_live, run_every=view.current().every)()
+    st.fragment(_live, run_every=view_state.current().every)()
 
 
 def _live() -> None:
-    panels = panel.here()
-    backend, now, look = panels.backend, panels.view, panels.look
+    cards = chart_card.here()
+    backend, now, theme = cards.backend, cards.view, cards.theme
     reading = backend.countries(now)
     complete = st.session_state.get("window") != "open"
     about = ""
@@ -47,53 +47,61 @@ def _live() -> None:
         first = window.iloc[0]
         start, end = (first[name].tz_convert(now.zone).strftime("%H:%M") for name in ("window_start", "window_end"))
         about = f"{start} – {end}" + (" (still open: the numbers grow)" if not complete else "")
-    panels.chart(
+    cards.chart(
         f"Distinct users by country {about}",
         "Each window is 5 minutes long and does not overlap the next; a user counts once in it. "
         "Only users with a complete profile are counted.",
         reading,
-        lambda frame: charts.world(charts.of_window(frame, complete=complete), look),
+        lambda frame: charts.world(charts.of_window(frame, complete=complete), theme),
         key="world",
+        source=Source("country", "pageview_country"),
     )
     left, right = st.columns(2)
     with left:
-        panels.chart(
+        cards.chart(
             "Most users",
             "The same window and countries, ranked by distinct users.",
             reading,
-            lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), look, room=True),
+            lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), theme, room=True),
             key="ranked",
+            source=Source("country", "pageview_country"),
         )
     with right:
-        panels.chart(
+        cards.chart(
             "Average age",
             "The mean over page views: someone with ten views counts ten times.",
             reading,
-            lambda frame: ranking.ages(charts.of_window(frame, complete=complete), look),
+            lambda frame: ranking.ages(charts.of_window(frame, complete=complete), theme),
             key="ages",
+            source=Source("country", "pageview_country"),
         )
     left, right = st.columns([3, 2])
     with left:
-        panels.chart(
+        cards.chart(
             f"Leading countries, {now.words}",
             "Distinct users in each 5-minute window, at its start; the ring is the window that is still open.",
-            _leaders(reading, panels),
-            lambda frame: charts.over_time(frame, look),
+            _leaders(reading, cards),
+            lambda frame: charts.over_time(frame, theme),
             key="countries-over-time",
+            source=Source("leaders", "pageview_country", {"countries": _leading(reading)}),
         )
     with right:
-        panels.chart(
+        cards.chart(
             "Users by subscription",
             "Everybody in the table of users who has a tier, with their average age: people, not page views.",
             backend.user_stats().map(ranking.tiers),
-            lambda frame: ranking.by_tier(frame, look),
+            lambda frame: ranking.by_tier(frame, theme),
             key="tiers",
             empty="The table of users is empty.",
         )
 
 
-def _leaders(countries: Reading[pd.DataFrame], panels: Panels) -> Reading[pd.DataFrame]:
+def _leading(countries: CachedResult[pd.DataFrame]) -> list[str]:
+    return [] if countries.value is None or countries.value.empty else charts.leading(countries.value)
+
+
+def _leaders(countries: CachedResult[pd.DataFrame], cards: ChartCards) -> CachedResult[pd.DataFrame]:
     """The leading countries over the whole range; while nobody leads, what is the case with the countries at all."""
     if countries.value is None or countries.value.empty:
         return countries
-    return panels.backend.leaders(panels.view, charts.leading(countries.value))
+    return cards.backend.leaders(cards.view, _leading(countries))

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import streamlit as st
 
-from services.dashboard import controls, panel, profiles, view
+from services.dashboard import chart_card, load_profiles, view_state, widgets
+from services.dashboard.actions import Action
 from services.dashboard.backend import Backend, get_backend
-from services.dashboard.desk import Action
-from services.dashboard.format import duration, number, plural
+from services.dashboard.format import duration, number, plain, plural
 from services.dashboard.plot import element
 from services.dashboard.sidebar import generator_badge
 
@@ -20,38 +20,42 @@ _USERS: Final = "users"
 
 def render() -> None:
     st.title("Controls")
-    st.fragment(_load, run_every=view.current().every)()
-    st.fragment(_users, run_every=view.current().every)()
+    st.fragment(_load, run_every=view_state.current().every)()
+    st.fragment(_users, run_every=view_state.current().every)()
 
 
 def _load() -> None:
-    backend, now = get_backend(), view.current()
+    backend, now = get_backend(), view_state.current()
     reading = backend.generator()
     status: dict[str, Any] = reading.value or {}
     state = "unknown" if reading.stale else str(status.get("state", "unknown"))
     with st.container(border=True):
         st.markdown(f"##### Load {generator_badge(state)}")
-        panel.stale_note(reading, now)
-        rate = controls.rate_slider(backend, status, _PLACE)
+        chart_card.stale_note(reading, now)
+        rate = widgets.rate(backend, status, _PLACE)
         idle = state not in ("running", "paused")
         profile = _profile(backend, rate, now, idle=idle)
         options = {"rate": rate, "profile": profile, **_imperfections(idle=idle)}
-        controls.generator_buttons(backend, state, options, _PLACE)
-        controls.settle(backend, _PLACE, now)
+        widgets.generator_buttons(backend, state, options, _PLACE)
+        widgets.settle(backend, _PLACE, now)
         _numbers(status)
 
 
-def _profile(backend: Backend, rate: float, now: view.View, *, idle: bool) -> dict[str, Any]:
+def _profile(backend: Backend, rate: float, now: view_state.ViewState, *, idle: bool) -> dict[str, Any]:
     with st.expander("Profile: how the rate changes over time", expanded=True):
-        profile = profiles.choose(backend.profiles().value or {}, _PLACE)
-        element.draw(
-            profiles.preview(profile, rate, panel.Panels(backend, now).look),
-            key="profile-preview",
-            config={"displayModeBar": False},
-            alt="A preview of the rate over time",
-        )
+        profile = load_profiles.choose(backend.profiles().value or {}, _PLACE)
+        points = backend.preview(profile, rate)
+        if points.error is not None:
+            st.caption(f"No preview: {plain(points.error.detail)}")
+        if points.value is not None:
+            element.draw(
+                load_profiles.preview(points.value, str(profile["kind"]), chart_card.ChartCards(backend, now).theme),
+                key="profile-preview",
+                config={"displayModeBar": False},
+                alt=f"The rate over time with the profile {profile['kind']}",
+            )
         if not idle:
-            controls.button(
+            widgets.button(
                 "Use this profile now",
                 Action(
                     _PLACE,
@@ -98,12 +102,12 @@ def _numbers(status: Mapping[str, Any]) -> None:
 
 
 def _users() -> None:
-    backend, now = get_backend(), view.current()
+    backend, now = get_backend(), view_state.current()
     reading = backend.seeder()
     status: dict[str, Any] = reading.value or {}
     with st.container(border=True):
         st.markdown("##### Users")
-        panel.stale_note(reading, now)
+        chart_card.stale_note(reading, now)
         if reading.value is not None:
             st.caption(
                 f"{plural(status.get('users') or 0, 'user')} in the table, "
@@ -111,7 +115,7 @@ def _users() -> None:
             )
         _seed(backend)
         _mutations(backend, status)
-        controls.settle(backend, _USERS, now)
+        widgets.settle(backend, _USERS, now)
 
 
 def _seed(backend: Backend) -> None:
@@ -129,7 +133,7 @@ def _seed(backend: Backend) -> None:
         key="seed-mode",
     )
     options = {"count": count, "seed": seed, "null_fraction": nulls / 100, "mode": mode}
-    controls.button(
+    widgets.button(
         "Seed users",
         Action(_USERS, "Asking the seeder", lambda: backend.control.seed(options), _job_words),
         icon=":material/group_add:",
@@ -149,7 +153,7 @@ def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
             )
         left, right = st.columns(2)
         with left:
-            controls.button(
+            widgets.button(
                 "Start changes",
                 Action(
                     _USERS,
@@ -161,7 +165,7 @@ def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
                 disabled=running,
             )
         with right:
-            controls.button(
+            widgets.button(
                 "Stop changes",
                 Action(_USERS, "Stopping changes", backend.control.stop_mutations, lambda _: "Users no longer change."),
                 icon=":material/sync_disabled:",

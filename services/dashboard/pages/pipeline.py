@@ -8,11 +8,13 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from services.dashboard import audits, controls, flow, panel, runs, view
+from services.dashboard import alerts, audits, chart_card, flow, runs, view_state, widgets
+from services.dashboard.actions import Action
 from services.dashboard.backend import Backend, get_backend
-from services.dashboard.desk import Action
+from services.dashboard.charts.lag import lag_over_time
 from services.dashboard.format import duration, plain
 from services.dashboard.sidebar import pipeline_badge
+from services.dashboard.stale_cache import CachedResult
 
 _PLACE: Final = "pipeline"
 
@@ -20,30 +22,31 @@ _PLACE: Final = "pipeline"
 _REMEDY: Final = {
     "missing": "Apply creates it.",
     "drifted": "Apply repairs it and leaves the rest alone.",
-    "failed": "Look at its detail; Apply tries again.",
+    "failed": "ChartTheme at its detail; Apply tries again.",
     "unknown": "Its server cannot be asked: see `pagepulse status` and its log.",
 }
 
 
 def render() -> None:
     st.title("Pipeline")
-    st.fragment(_flow, run_every=view.current().every)()
-    st.fragment(_actions, run_every=view.current().every)()
+    st.fragment(_flow, run_every=view_state.current().every)()
+    st.fragment(_actions, run_every=view_state.current().every)()
     backend = get_backend()
     running = runs.is_running(backend) or audits.is_running()
     st.fragment(_progress, run_every=runs.EVERY_S if running else None)(backend, running)
-    st.fragment(_parts, run_every=view.current().every)()
+    st.fragment(_health, run_every=view_state.current().every)()
+    st.fragment(_parts, run_every=view_state.current().every)()
 
 
 def _flow() -> None:
-    backend, now = get_backend(), view.current()
+    backend, now = get_backend(), view_state.current()
     reading = backend.pipeline()
     status: dict[str, Any] = reading.value or {}
     generator, seeder = backend.generator(), backend.seeder()
     with st.container(border=True):
         state = "unknown" if reading.stale else str(status.get("state"))
         st.markdown(f"##### Flow {pipeline_badge(state)}")
-        panel.stale_note(reading, now)
+        chart_card.stale_note(reading, now)
         found = flow.stages(
             flow.unheard(status) if reading.stale else status,
             None if generator.stale else generator.value,
@@ -67,6 +70,19 @@ def _progress(backend: Backend, was_running: bool) -> None:
         st.rerun()
 
 
+def _health() -> None:
+    cards = chart_card.here()
+    alerts.draw(cards.backend, cards.view.zone)
+    cards.chart(
+        "Lag over time",
+        "Records that each query and table has not read yet, sampled every 15 seconds for 15 minutes.",
+        CachedResult(cards.backend.trends.lags()),
+        lambda frame: lag_over_time(frame, cards.theme),
+        key="lag",
+        empty="No lag has been sampled yet.",
+    )
+
+
 def _parts() -> None:
     status = flow.rated(get_backend().pipeline().value or {})
     _troubles(status)
@@ -74,14 +90,14 @@ def _parts() -> None:
 
 
 def _actions() -> None:
-    backend, now = get_backend(), view.current()
+    backend, now = get_backend(), view_state.current()
     reading, control = backend.pipeline(), backend.control
     state = "unknown" if reading.stale else str((reading.value or {}).get("state"))
     with st.container(border=True):
         st.markdown("##### Actions")
         apply, verify, teardown = st.columns(3)
         with apply:
-            controls.button(
+            widgets.button(
                 "Apply",
                 Action(_PLACE, "Asking the provisioner to apply", control.apply, _accepted),
                 icon=":material/build:",
@@ -89,7 +105,7 @@ def _actions() -> None:
             )
             st.caption("Creates what is missing, repairs what differs, leaves the rest alone.")
         with verify:
-            controls.button(
+            widgets.button(
                 "Verify",
                 Action(_PLACE, "Asking the provisioner to verify", lambda: audits.begin(backend), _auditing),
                 icon=":material/fact_check:",
@@ -98,14 +114,14 @@ def _actions() -> None:
             st.caption("Recomputes every table from the raw topics and compares.")
         with teardown:
             _teardown(backend)
-        controls.settle(backend, _PLACE, now, scope="app")
+        widgets.settle(backend, _PLACE, now)
 
 
 def _teardown(backend: Backend) -> None:
     with st.popover("Tear down", icon=":material/delete:", width="stretch"):
         st.markdown("Takes away the Pinot tables, the queries and the connector. Apply makes them anew.")
         topics = st.checkbox("Delete the topics and their records too", key="teardown-topics")
-        controls.button(
+        widgets.button(
             "Tear it down",
             Action(
                 _PLACE,

@@ -25,8 +25,16 @@ _mount: Final = st.components.v2.component(
     isolate_styles=False,  # plotly puts its styles into the page, where a shadow root would not see them
 )
 
+_picture: Final = st.components.v2.component(
+    "pagepulse_picture",
+    html='<button type="button" class="picture">PNG</button>',
+    css=(_HERE / "picture.css").read_text(),
+    js=(_HERE / "picture.js").read_text(),
+    isolate_styles=False,
+)
+
 #: where the values of a figure are; the texts that we write ourselves are elsewhere, and have <b> and <br>
-_OF_TRACE: Final = ("name", "x", "y", "text", "customdata")
+_OF_TRACE: Final = ("name", "x", "y", "text", "customdata", "meta")
 _OF_AXIS: Final = ("categoryarray", "ticktext")
 
 
@@ -36,23 +44,38 @@ def prepare() -> None:
         _mount(key="plotly", data={"library": library.address()})
 
 
-def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str) -> None:
+def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str, zoom_all: bool = False) -> None:
     """Draws ``figure`` as wide as its place and as high as its layout says.
 
     The same ``key`` is the same chart: new numbers come into it, and zoom, hidden traces and hover stay as long as the
     figure's ``uirevision`` does. ``alt`` is what a screen reader says.
+    With ``zoom_all``, a zoom on one chart over time holds for all of the page.
     """
     _mount(
         key=f"plot-{key}",
-        data={"figure": inert(figure), "config": dict(config), "alt": alt, "library": library.address()},
+        data={
+            "figure": inert(figure),
+            "config": dict(config),
+            "alt": alt,
+            "library": library.address(),
+            "name": key,
+            "zoomAll": zoom_all,
+        },
     )
 
 
+def picture_button(key: str) -> None:
+    """A button that saves the chart ``key`` as a PNG: the browser makes it from what is on the screen."""
+    _picture(key=f"picture-{key}", data={"name": key})
+
+
 def inert(figure: go.Figure) -> str:
-    """The figure as JSON. Plotly takes <a> and <span> in any text for what they say: in values they are only characters."""
+    """The figure as JSON. Plotly takes <a> and <span> in any text for what they say: in values they are only characters,
+    except that a line break is one."""
     drawn = json.loads(figure.to_json())
     axes = (part for name, part in drawn["layout"].items() if name.startswith(("xaxis", "yaxis")))
-    for parts, members in ((drawn["data"], _OF_TRACE), (axes, _OF_AXIS)):
+    marks = drawn["layout"].get("annotations", [])
+    for parts, members in ((drawn["data"], _OF_TRACE), (axes, _OF_AXIS), (marks, ("hovertext",))):
         for part in parts:
             part.update({member: _escaped(part[member]) for member in members if member in part})
     return json.dumps(drawn)
@@ -61,4 +84,4 @@ def inert(figure: go.Figure) -> str:
 def _escaped(value: Any) -> Any:
     if isinstance(value, list):
         return [_escaped(item) for item in value]
-    return escape(value, quote=False) if isinstance(value, str) else value
+    return escape(value, quote=False).replace("\n", "<br>") if isinstance(value, str) else value

@@ -28,6 +28,8 @@ function inTurn(work) {
   return mine;
 }
 
+let following = false; // charts are being set to the zoom of another one
+
 class Chart {
   constructor(place) {
     this.place = place;
@@ -47,7 +49,9 @@ class Chart {
     this.observer.observe(place);
   }
 
-  async show({ figure, config, alt, library }) {
+  async show({ figure, config, alt, library, name, zoomAll }) {
+    this.place.dataset.chart = name;
+    this.zoomAll = zoomAll;
     const { data, layout } = JSON.parse(figure);
     this.full = layout.height;
     layout.height = this.height(layout);
@@ -71,6 +75,21 @@ class Chart {
     const { data, layout, config } = this.next;
     this.next = undefined;
     await this.Plotly.react(this.place, data, layout, config);
+    if (!this.listening) this.place.on("plotly_relayout", (change) => this.zoomed(change));
+    this.listening = true;
+  }
+
+  // A zoom on one chart over time is one on all of them, if the viewer wants it.
+  zoomed(change) {
+    if (!this.zoomAll || following || !this.place.layout.meta?.time) return;
+    const range = "xaxis.range[0]" in change ? [change["xaxis.range[0]"], change["xaxis.range[1]"]] : change["xaxis.range"];
+    if (!range && !change["xaxis.autorange"]) return;
+    following = true;
+    for (const other of document.querySelectorAll(".plot")) {
+      if (other === this.place || !other._fullLayout || !other.layout.meta?.time) continue;
+      this.Plotly.relayout(other, range ? { "xaxis.range": [...range] } : { "xaxis.autorange": true });
+    }
+    following = false;
   }
 
   fit() {

@@ -11,5 +11,5 @@ app = st.App(
     Path(__file__).with_name("page.py"),
     lifespan=asgi.lifespan,
     routes=asgi.routes(),
-    middleware=[Middleware(asgi.Preload)],
+    middleware=[Middleware(asgi.Document)],
 )

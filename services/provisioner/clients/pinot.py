@@ -216,11 +216,16 @@ class PinotClient:
         return int(rows[0]["n"])
 
     async def query(self, sql: str, options: str = "") -> list[dict[str, Any]]:
-        """The rows of one query.
+        """The rows of one query, by column.
 
         Raises:
             UpstreamError: the answer has exceptions; Pinot sends those with status 200.
         """
+        names, rows = await self.table_of(sql, options)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    async def table_of(self, sql: str, options: str = "") -> tuple[list[str], list[list[Any]]]:
+        """Column names and rows of one query. Raises as ``query``."""
         response = await call(
             self._broker, "POST", "/query/sql", service=_BROKER, json={"sql": sql, "queryOptions": options}
         )
@@ -230,9 +235,8 @@ class PinotClient:
             raise UpstreamError(f"{_BROKER}: {first.get('message', first)}", error_code=first.get("errorCode"))
         result = body.get("resultTable")
         if result is None:
-            return []
-        names = result["dataSchema"]["columnNames"]
-        return [dict(zip(names, row, strict=True)) for row in result["rows"]]
+            return [], []
+        return list(result["dataSchema"]["columnNames"]), list(result["rows"])
 
     async def _get(self, path: str) -> httpx.Response:
         return await call(self._controller, "GET", path, service=_CONTROLLER)

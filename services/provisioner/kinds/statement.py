@@ -113,6 +113,7 @@ class Query(_Statement):
             return self._missing(topic_exists=topic is not None)
         queries = description.get("writeQueries") or []
         facts = _facts(description, queries)
+        facts["reads"] = list(self._reads)
         positions = [at for topic in _positions(description).values() for at in topic.values()]
         facts["rate_per_s"] = self._read.rate(sum(positions)) if positions else None
         written = _written(description)

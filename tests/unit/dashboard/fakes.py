@@ -13,9 +13,9 @@ import pandas as pd
 
 from services.dashboard.backend import Backend
 from services.dashboard.client import ControlPlane, Peer
-from services.dashboard.freshness import Board
 from services.dashboard.queries import Warehouse
 from services.dashboard.settings import Settings
+from services.dashboard.stale_cache import StaleCache
 
 MINUTE = 60_000
 COLUMNS = {
@@ -41,6 +41,7 @@ PIPELINE: dict[str, Any] = {
             "detail": "",
             "facts": {
                 "topic": "topic6_PageView_Tumbling",
+                "reads": ["topic1_PageView"],
                 "lag": 3,
                 "dropped": 0,
                 "rate_per_s": 180.4,
@@ -52,7 +53,7 @@ PIPELINE: dict[str, Any] = {
             "name": "pageview_tumbling",
             "state": "ok",
             "detail": "",
-            "facts": {"offset_lag": 0, "rate_per_s": 3.0},
+            "facts": {"topic": "topic6_PageView_Tumbling", "offset_lag": 0, "rate_per_s": 3.0},
         },
     ],
 }
@@ -138,7 +139,11 @@ class Services:
         self.tiers: dict[str, int] = {"free": 700, "premium": 300}
         self.mutations: dict[str, Any] | None = None
         self.calls: list[tuple[str, str, Any]] = []
+        self.asked: list[tuple[str, dict[str, str]]] = []
         self.away: set[str] = set()
+        self.events: list[dict[str, Any]] = []
+        self.records: list[dict[str, Any]] = []
+        self.last_audit: dict[str, Any] | None = None
         self.refuse: str | None = None
 
     def handle(self, request: httpx.Request) -> httpx.Response:
@@ -146,15 +151,28 @@ class Services:
         if path.split("/")[1] in self.away:
             raise httpx.ConnectError("connection refused", request=request)
         if request.method == "GET":
+            self.asked.append((path, dict(request.url.params)))
             return httpx.Response(200, json=self._read(path))
         body = httpx.Response(200, content=request.content).json() if request.content else None
+        if path == "/generator/profiles/preview":
+            assert body is not None
+            rate = float(body["rate"])
+            return httpx.Response(
+                200, json={"points": [{"seconds": 0, "rate": rate}, {"seconds": 60, "rate": rate * 2}]}
+            )
         self.calls.append((request.method, path, body))
         if self.refuse is not None:
             return httpx.Response(409, json={"type": "conflict", "status": 409, "detail": self.refuse})
         return httpx.Response(200, json=self._act(path, body or {}))
 
     def _read(self, path: str) -> dict[str, Any]:
+        if path.endswith("/records"):
+            bounds = [{"partition": 0, "begin": 0, "end": 40}, {"partition": 1, "begin": 0, "end": 2}]
+            return {"records": self.records, "partitions": bounds, "scanned": 42, "complete": True}
         answers: dict[str, dict[str, Any]] = {
+            "/generator/changes": {"events": self.events},
+            "/provisioner/events": {"events": []},
+            "/provisioner/verify": {"running": False, "last": self.last_audit},
             "/generator/status": self.generator,
             "/generator/profiles": PROFILES,
             "/seeder/status": {"users": self.users, "with_nulls": 50, "job": None, "mutations": self.mutations},
@@ -172,6 +190,8 @@ class Services:
             if "rate" in body:
                 self.generator["target_rate"] = body["rate"]
             return self.generator
+        if path == "/provisioner/sql":
+            return {"columns": ["a", "a"], "rows": [[1, "x"]], "cut": False, "took_ms": 12.0, "sql": body["sql"]}
         if path == "/seeder/seed":
             return {"job": {"id": "j1", "state": "running", "total": body["count"]}}
         if path == "/provisioner/verify":
@@ -189,7 +209,7 @@ def backend(pinot: Pinot, services: Services) -> Backend:
         return Peer(service, f"http://{service}", timeout=second, action_timeout=second, transport=transport)
 
     control = ControlPlane(peer("generator"), peer("seeder"), peer("provisioner"))
-    return Backend(Settings(), control, Warehouse(lambda: pinot), Board())
+    return Backend(Settings(), control, Warehouse(lambda: pinot), StaleCache())
 
 
 def flowing(now_ms: int | None = None) -> dict[str, list[list[Any]]]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from services.dashboard import asgi, sampler
-from services.dashboard.history import Sample
+import services.dashboard
+from services.dashboard import asgi, trends
 from services.dashboard.plot import library
+from services.dashboard.trends import Sample
 
 
 @pytest.mark.parametrize(("asked", "sent_to"), [("", "./"), ("?range=1h&refresh=2s", "./?range=1h&refresh=2s")])
@@ -25,23 +28,32 @@ async def test_the_first_page_is_also_found_under_its_name(asked: str, sent_to: 
     assert (answer.status_code, answer.headers["location"]) == (307, sent_to)
 
 
-async def test_a_document_names_plotly_so_that_it_is_fetched_at_once_and_nothing_else_does() -> None:
+async def test_a_document_names_plotly_and_where_the_server_is_and_nothing_else_does() -> None:
     async def document(_: Request) -> HTMLResponse:
-        return HTMLResponse("<p>")
+        return HTMLResponse("<html><head><title>x</title></head></html>")
 
-    routes = [*asgi.routes(), Route("/", document)]
-    transport = httpx.ASGITransport(asgi.Preload(Starlette(routes=routes)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
-        answers = [await client.get(path) for path in ("/", f"/{library.address()}")]
-    assert answers[0].headers["link"] == f"<{library.address()}>; rel=preload; as=script"
-    assert "link" not in answers[1].headers
+    routes = [*asgi.routes(), Route("/sources", document)]
+    app = asgi.Document(GZipMiddleware(Starlette(routes=routes), minimum_size=1))
+    asking = {"accept": "text/html", "accept-encoding": "gzip"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://dashboard") as client:
+        page = await client.get("/sources", headers=asking)
+        script = await client.get(f"/{library.address()}", headers={"accept": "*/*"})
+    assert page.headers["link"] == f"<{library.address()}>; rel=preload; as=script"
+    assert page.text.startswith("<html><head><script>window.__streamlit={BACKEND_BASE_URL:")
+    assert int(page.headers["content-length"]) == len(page.content)
+    assert "link" not in script.headers
+
+
+def test_every_page_of_the_menu_is_known_to_the_document() -> None:
+    folder = Path(services.dashboard.__file__).parent / "pages"
+    assert {path.stem for path in folder.glob("[a-z]*.py")} == set(asgi.PAGES)
 
 
 class Watched:
     """As much of a backend as the sampler needs."""
 
     def __init__(self, told: Callable[[], None]) -> None:
-        self.history = self
+        self.trends = self
         self._told = told
 
     def add(self, _: Sample) -> None:
@@ -58,8 +70,8 @@ async def test_sampling_begins_with_the_server_and_ends_with_it(monkeypatch: pyt
         return Sample(0.0, None, None, None)
 
     monkeypatch.setattr(asgi, "get_backend", lambda: Watched(added.set))
-    monkeypatch.setattr(sampler, "sample", sample)
-    monkeypatch.setattr(sampler, "EVERY_S", 0.0)
+    monkeypatch.setattr(trends, "sample", sample)
+    monkeypatch.setattr(trends, "EVERY_S", 0.0)
     async with asyncio.timeout(30):
         async with asgi.lifespan(None):
             await added.wait()

@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 import pytest
 
 import services.dashboard
-from services.dashboard import palette, profiles
+from services.dashboard import load_profiles, palette
 from services.dashboard.charts import audience, engagement, ranking, sources
-from services.dashboard.charts.base import CONFIG, Look, figure
+from services.dashboard.charts.base import CONFIG, ChartTheme, figure
 from tests.unit.dashboard.fakes import COLUMNS, MINUTE, flowing, windows
 
 NOW = 1_800_000_030_000  # half a minute into a minute
-LOOK = Look(zone="Asia/Bangkok", dark=False)
+LOOK = ChartTheme(zone="Asia/Bangkok", dark=False)
 
 
 def frame(table: str) -> pd.DataFrame:
@@ -118,8 +118,9 @@ def test_country_names(name: str, code: str | None) -> None:
 def test_ranked_bars_have_most_users_on_top_and_are_hatched_while_open() -> None:
     countries = frame("pageview_country")
     (bars,) = ranking.ranked(audience.of_window(countries, complete=True), LOOK, top=2).data
-    assert list(bars.y) == ["Germany", "Thailand"]
-    assert list(bars.x) == [5, 7]
+    # one more than the top is drawn rather than called "other"
+    assert list(bars.y) == ["Atlantis", "Germany", "Thailand"]
+    assert list(bars.x) == [1, 5, 7]
     assert set(bars.marker.pattern.shape) == {""}
     (bars,) = ranking.ranked(audience.of_window(countries, complete=False), LOOK).data
     assert set(bars.marker.pattern.shape) == {"/"}
@@ -134,7 +135,10 @@ def test_ages_are_in_the_order_of_the_ranking() -> None:
 
 def test_numbers_are_not_written_as_times() -> None:
     complete = audience.of_window(frame("pageview_country"), complete=True)
-    for fig in (ranking.ages(complete, LOOK), profiles.preview({"kind": "constant"}, 100, LOOK)):
+    for fig in (
+        ranking.ages(complete, LOOK),
+        load_profiles.preview({"points": [{"seconds": 0, "rate": 1}]}, "constant", LOOK),
+    ):
         assert fig.layout.xaxis.tickformatstops == ()
     assert sources.hopping(frame("pageview_hopping"), LOOK).layout.xaxis.tickformatstops
 
@@ -179,9 +183,9 @@ def test_views_per_session_of_nothing_is_nothing() -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_chart_has_the_same_identity_at_each_refresh(dark: bool) -> None:
-    look = Look(dark=dark)
-    assert figure(look, name="x").layout.uirevision == figure(look, name="x").layout.uirevision == "x"
-    drawn = sources.tumbling(frame("pageview_tumbling"), look)
+    theme = ChartTheme(dark=dark)
+    assert figure(theme, name="x").layout.uirevision == figure(theme, name="x").layout.uirevision == "x"
+    drawn = sources.tumbling(frame("pageview_tumbling"), theme)
     assert drawn.layout.uirevision == "tumbling-user_count"
     assert drawn.layout.separators == ".,"
 
@@ -199,9 +203,23 @@ def test_countries_show_before_any_window_is_complete() -> None:
             "open": [True, True],
         }
     )
-    drawn = audience.over_time(frame, Look(zone="UTC", dark=False))
+    drawn = audience.over_time(frame, ChartTheme(zone="UTC", dark=False))
     shown = [trace for trace in drawn.data if len(trace.y)]
     assert [(trace.name, list(trace.y), trace.showlegend) for trace in shown] == [
         ("China", [5], True),
         ("India", [3], True),
     ]
+
+
+def test_spellings_of_one_country_are_one_place_on_the_map() -> None:
+    window = pd.DataFrame(
+        {
+            "country": ["Thailand", "thailand", "Atlantis"],
+            "user_count": [7, 2, 1],
+            "view_count": [30, 10, 1],
+            "average_age": [30.0, 50.0, 20.0],
+        }
+    )
+    (place,) = audience.by_code(window).to_dict("records")
+    assert (place["code"], place["country"], place["user_count"]) == ("THA", "Thailand + thailand", 9)
+    assert place["average_age"] == 35.0

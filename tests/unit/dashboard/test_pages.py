@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import streamlit
 from pinotdb import exceptions as pinot_errors
 from streamlit.testing.v1 import AppTest
 
 from services.dashboard import backend as backend_module
-from services.dashboard import panel, sidebar
+from services.dashboard import chart_card, sidebar, widgets
+from services.dashboard.actions import ActionQueue
 from services.dashboard.backend import Backend
-from services.dashboard.pages import audience, controls, engagement, overview, pipeline, sources
+from services.dashboard.pages import audience, controls, engagement, overview, pipeline, records, sources, sql
 from tests.unit.dashboard.fakes import PIPELINE, Pinot, Services, backend, flowing
 
-PAGES = ["overview", "audience", "sources", "engagement", "pipeline", "controls"]
-CHARTS = {"overview": 3, "audience": 5, "sources": 3, "engagement": 2, "pipeline": 0, "controls": 1}
+PAGES = ["overview", "audience", "sources", "engagement", "pipeline", "controls", "records", "sql"]
+CHARTS = {
+    "overview": 3,
+    "audience": 5,
+    "sources": 3,
+    "engagement": 2,
+    "pipeline": 0,
+    "controls": 1,
+    "records": 0,
+    "sql": 0,
+}
 
 
 @pytest.fixture
@@ -34,7 +46,7 @@ def services() -> Services:
 @pytest.fixture(autouse=True)
 def shared(monkeypatch: pytest.MonkeyPatch, pinot: Pinot, services: Services) -> Iterator[Backend]:
     made = backend(pinot, services)
-    for module in (backend_module, panel, sidebar, pipeline, controls):
+    for module in (backend_module, chart_card, sidebar, pipeline, controls, records, sql):
         monkeypatch.setattr(module, "get_backend", lambda: made)
     yield made
 
@@ -54,7 +66,8 @@ def open_page(name: str) -> AppTest:
 
 
 def charts(test: AppTest) -> list[dict[str, object]]:
-    return [json.loads(json.loads(element.proto.json)["figure"]) for element in test.get("bidi_component")]
+    data = [json.loads(element.proto.json) for element in test.get("bidi_component")]
+    return [json.loads(each["figure"]) for each in data if "figure" in each]
 
 
 def texts(test: AppTest) -> str:
@@ -78,7 +91,7 @@ def press(test: AppTest, label: str) -> AppTest:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_draws_its_charts(name: str) -> None:
     test = open_page(name)
-    assert test.title[0].value == name.capitalize()
+    assert test.title[0].value == ("SQL" if name == "sql" else name.capitalize())
     assert len(charts(test)) == CHARTS[name]
     assert "Stale" not in texts(test)
 
@@ -156,30 +169,58 @@ def test_a_refusal_is_shown_as_the_service_words_it(services: Services) -> None:
     assert "There are no users: seed some first" in "\n".join(shown(error.value) for error in test.error)
 
 
-def test_the_rate_acts_while_the_generator_runs(services: Services) -> None:
-    test = open_page("overview")
+def rates(test: AppTest) -> list[float]:
+    """The rate that each place on the page shows."""
+    data = [json.loads(element.proto.json) for element in test.get("bidi_component")]
+    return [each["rate"] for each in data if "rate" in each]
+
+
+def choose_rate(test: AppTest, shared: Backend, services: Services, rate: float) -> AppTest:
+    """As the control's callback does it: AppTest cannot act on a component."""
+
+    def act(queue: ActionQueue) -> None:
+        state = {"action_queue": queue, "rate": rate}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(streamlit, "session_state", state)
+            widgets.change_rate(shared, services.generator, "sidebar", rate)
+
+    test.session_state["rate"] = rate
+    act(test.session_state["action_queue"])
+    done = test.run()
+    assert not done.exception, done.exception
+    return done
+
+
+def test_the_rate_acts_while_the_generator_runs(services: Services, shared: Backend) -> None:
+    test = open_page("controls")
     press(test, "Start")
-    slider = next(slider for slider in test.select_slider if slider.label == "Rate")
-    slider.set_value(1000.0).run()
-    assert services.calls[-1] == ("PUT", "/generator/rate", {"rate": 1000.0})
-    assert "Rate is 1,000 events/s." in texts(test)
+    test = choose_rate(test, shared, services, 1234.5)
+    assert services.calls[-1] == ("PUT", "/generator/rate", {"rate": 1234.5})
+    assert "Rate is 1,234 events/s." in texts(test)
+    assert rates(test) == [1234.5, 1234.5]
 
 
-def test_the_rate_before_a_start_is_the_rate_of_the_start(services: Services) -> None:
-    test = open_page("overview")
-    next(slider for slider in test.select_slider if slider.label == "Rate").set_value(50.0).run()
+def test_the_rate_before_a_start_is_the_rate_of_the_start_at_every_place(services: Services, shared: Backend) -> None:
+    test = choose_rate(open_page("controls"), shared, services, 0.0)
     assert services.calls == []
+    assert rates(test) == [0.0, 0.0]
     press(test, "Start")
-    assert services.calls == [("POST", "/generator/start", {"rate": 50.0})]
+    assert services.calls[0][2]["rate"] == 0.0
+    assert "Started at full speed." in texts(test)
 
 
-def test_the_slider_follows_a_rate_that_somebody_else_set(services: Services) -> None:
-    test = open_page("overview")
+def test_every_place_follows_a_rate_that_somebody_else_set(services: Services) -> None:
+    test = open_page("controls")
     press(test, "Start")
     services.generator["target_rate"] = 750.0
     test.run()
-    slider = next(slider for slider in test.select_slider if slider.label == "Rate")
-    assert slider.value == 750.0
+    assert rates(test) == [750.0, 750.0]
+    assert [method for method, *_ in services.calls] == ["POST"]
+
+
+def test_a_profile_that_moves_the_rate_does_not_move_the_chosen_one(services: Services) -> None:
+    services.generator.update(state="running", target_rate=333.0, profile={"kind": "sine"})
+    assert rates(open_page("controls")) == [200.0, 200.0]
 
 
 def test_seeding_from_the_controls(services: Services) -> None:
@@ -237,15 +278,15 @@ def test_the_address_keeps_the_view() -> None:
 def _range_script() -> None:
     import streamlit as st  # noqa: PLC0415
 
-    from services.dashboard import view  # noqa: PLC0415
+    from services.dashboard import view_state  # noqa: PLC0415
 
-    view.choose(15)
-    chosen = view.current()
+    view_state.choose(15)
+    chosen = view_state.current()
     st.caption(f"{chosen.range} {chosen.every}")
 
 
 def test_pages_are_all_known() -> None:
-    rendered = [page.render for page in (overview, audience, sources, engagement, pipeline, controls)]
+    rendered = [page.render for page in (overview, audience, sources, engagement, pipeline, controls, records, sql)]
     assert len(rendered) == len(PAGES)
 
 
@@ -258,11 +299,105 @@ def test_changes_that_have_ended_may_be_started_again(services: Services) -> Non
     assert start.disabled
 
 
-def test_the_slider_falls_back_to_the_rate_that_is_true(services: Services) -> None:
-    """Streamlit gives a slider whose state is lost its default: were that the lowest rate, it would be set unasked."""
-    services.generator.update(state="running", target_rate=750.0)
+@pytest.mark.parametrize(
+    ("missing", "words", "button"),
+    [
+        ("pipeline", "The pipeline is not set up yet.", "Apply"),
+        ("users", "There are no users.", "Seed 1,000 users"),
+        ("load", "No load is generated.", None),
+        ("rows", "The first windows arrive within seconds.", None),
+        ("generator", "The generator cannot be asked", None),
+    ],
+)
+def test_the_overview_says_what_is_missing_and_what_to_press(
+    missing: str, words: str, button: str | None, pinot: Pinot, services: Services
+) -> None:
+    services.generator["state"] = "stopped" if missing == "load" else "running"
+    if missing == "pipeline":
+        services.pipeline = {"state": "absent", "resources": []}
+    if missing == "users":
+        services.users = 0
+    if missing == "rows":
+        pinot.tables.clear()
+    if missing == "generator":
+        services.away = {"generator"}
     test = open_page("overview")
-    slider = next(slider for slider in test.select_slider if slider.label == "Rate")
-    assert [slider.options[int(index)] for index in slider.proto.default] == ["750/s"]
+    assert re.search(rf"Next:.*{re.escape(words)}", texts(test))
+    assert [b.label for b in test.button if b.label in ("Apply", "Seed 1,000 users")] == ([button] if button else [])
+    if button:
+        press(test, button)
+        assert services.calls[-1][1] in ("/provisioner/apply", "/seeder/seed")
+
+
+def test_the_guidance_folds_away_once_all_is_running(services: Services) -> None:
+    services.generator.update(state="running", target_rate=200.0)
+    test = open_page("overview")
+    assert "Next:" not in texts(test)
+    assert "What is on this page" in [expander.label for expander in test.expander]
+
+
+def test_a_range_of_dates_and_a_comparison_reach_the_queries(pinot: Pinot) -> None:
+    def script() -> None:
+        from services.dashboard import sidebar  # noqa: PLC0415
+        from services.dashboard.pages import sources  # noqa: PLC0415
+
+        sidebar.draw()
+        sources.render()
+
+    test = AppTest.from_function(script, default_timeout=30)
+    test.query_params.update(range="dates", compare="true")
+    test.query_params["from"], test.query_params["to"] = "2026-11-01T10:00", "2026-11-01T11:00"
     test.run()
-    assert services.calls == []
+    assert not test.exception
+    asked = [parameters for statement, parameters in pinot.asked if "FROM pageview_tumbling" in statement]
+    hour, since = 3_600_000, 1_793_527_200_000
+    spans = {(each["since"], each["until"]) for each in asked if "limit" in each}
+    assert spans == {(since, since + hour), (since - hour, since)}
+    assert "period before" in json.dumps(charts(test)[0])
+
+
+def test_events_are_marked_on_the_time_axis(services: Services) -> None:
+    now = int(time.time() * 1000)
+    services.events = [
+        {"at_ms": now - 60_000, "title": "Rate 2,000 events/s", "detail": "<b>changed</b>"},
+        {"at_ms": now - 9_000_000, "title": "long ago", "detail": ""},
+    ]
+    marked: Any = charts(open_page("sources"))[0]
+    (mark,) = marked["layout"]["annotations"]
+    assert "Rate 2,000 events/s<br>&lt;b&gt;changed" in mark["hovertext"]
+    assert len(marked["layout"]["shapes"]) == 1
+
+
+def test_a_chart_has_its_sql_and_its_ways_on(services: Services) -> None:
+    test = open_page("sources")
+    (sql,) = [code.value for code in test.code if "pageview_tumbling" in code.value]
+    assert "%(" not in sql
+    assert "LIMIT 10000" in sql
+    links = [element.proto.url for element in test.get("link_button")]
+    assert any("9000/#/query?query=SELECT%20source" in url for url in links)
+    assert any(url.endswith("/#/tenants/table/pageview_tumbling_REALTIME") for url in links)
+
+
+def test_records_are_asked_for_and_shown(services: Services) -> None:
+    services.records = [
+        {"partition": 1, "offset": n, "timestamp": 1_800_000_000_000 + n, "key": f"k{n}", "window_start": None}
+        | {"window_end": None, "headers": [], "value": {"n": n}, "size": 9}
+        for n in range(2)
+    ]
+    test = open_page("records")
+    assert services.asked[-1] == ("/provisioner/topics/topic1_PageView/records", {"from": "newest", "limit": "20"})
+    assert test.dataframe[0].value["Key"].tolist() == ["k1", "k0"]
+    assert '"n": 1' in test.code[0].value
+    next(field for field in test.text_input if field.label == "Text").set_value("Inbox").run()
+    assert services.asked[-1][1]["contains"] == "Inbox"
+
+
+def test_sql_is_run_and_shown_and_a_refusal_is_said(services: Services) -> None:
+    test = press(open_page("sql"), "Run")
+    body = services.calls[-1][2]
+    assert body["engine"] == "pinot"
+    assert body["sql"].startswith("SELECT source")
+    assert test.dataframe[0].value.columns.tolist() == ["a", "a (2)"]
+    services.refuse = "sql: one query at a time"
+    test = press(test, "Run")
+    assert "one query at a time" in test.error[0].value

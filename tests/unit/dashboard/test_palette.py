@@ -63,6 +63,11 @@ def test_the_scale_goes_away_from_the_background(dark: bool) -> None:
     assert lightness == sorted(lightness, reverse=not dark)
 
 
-def test_unknown_names_have_a_colour() -> None:
-    assert palette.source("Carrier pigeon") == palette.OTHER
-    assert palette.device("Watch") == palette.OTHER
+def test_a_value_keeps_its_colour_and_many_values_differ_while_colours_last() -> None:
+    values = [f"campaign-{n}" for n in range(len(palette.MORE) + 5)]
+    colours = {value: palette.colour("test", value) for value in values}
+    assert {value: palette.colour("test", value) for value in reversed(values)} == colours
+    assert len({colours[value] for value in values[: len(palette.MORE)]}) == len(palette.MORE)
+    assert set(colours.values()) <= set(palette.MORE)
+    assert palette.colour("source", "Homepage") == palette.SOURCES["Homepage"]
+    assert not set(palette.MORE) & ({*palette.SOURCES.values()} | {*palette.DEVICES.values()})

@@ -341,3 +341,36 @@ async def test_the_population_is_read_page_by_page_and_can_be_limited() -> None:
         assert (await ok(client.post("/generator/start", json={"rate": 1})))["users"] == 25_000
         await ok(client.post("/generator/stop"))
         assert (await ok(client.post("/generator/start", json={"rate": 1, "users": 12_345})))["users"] == 12_345
+
+
+async def test_starts_changes_and_stops_are_noted_for_the_time_axis() -> None:
+    async with generator(FakeBroker()) as client:
+        await ok(client.post("/generator/start", json={"rate": 1000}))
+        await ok(client.put("/generator/rate", json={"rate": 2000}))
+        await ok(client.put("/generator/profile", json={"profile": {"kind": "sine"}}))
+        await ok(client.post("/generator/pause"))
+        await ok(client.post("/generator/pause"))  # it is paused already: nothing happened
+        await ok(client.post("/generator/resume"))
+        await ok(client.post("/generator/stop"))
+        events = (await ok(client.get("/generator/changes")))["events"]
+        later = (await ok(client.get(f"/generator/changes?since={events[-2]['id']}")))["events"]
+
+    assert [event["kind"] for event in events] == ["start", "rate", "profile", "pause", "resume", "stop"]
+    assert events[1]["title"] == "Rate 2,000 events/s"
+    assert events[-1]["detail"].startswith("Generator stopped, ")
+    ids = [event["id"] for event in events]
+    assert ids == sorted(set(ids))
+    assert later == events[-1:]
+
+
+async def test_the_preview_of_a_profile_is_served_and_nonsense_is_refused() -> None:
+    async with generator(FakeBroker()) as client:
+        wanted = {"profile": {"kind": "ramp", "to_rate": 300, "over_s": 10}, "rate": 100}
+        points = (await ok(client.post("/generator/profiles/preview", json=wanted)))["points"]
+        refused = [
+            (await client.post("/generator/profiles/preview", json={"profile": profile})).status_code
+            for profile in ("ramp", {"kind": "tsunami"}, {"kind": "replay", "file": "a"})
+        ]
+
+    assert (points[0], points[-1]) == ({"seconds": 0.0, "rate": 100.0}, {"seconds": 12.5, "rate": 300.0})
+    assert refused == [422, 422, 422]

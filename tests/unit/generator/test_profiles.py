@@ -43,3 +43,19 @@ def test_every_profile_is_described() -> None:
     assert len(described) == len(ALL)
     assert {"constant", "ramp", "step", "sine", "spike", "poisson", "bursts", "replay"} == {d.kind for d in described}
     assert all(d.summary for d in described)
+
+
+def test_a_step_down_ends_at_nothing() -> None:
+    down = Step(kind="step", by=-30, every_s=10, steps=5)
+    assert [down.rate_at(t, 50) for t in (0, 10, 20, 500)] == [50, 20, 0, 0]
+
+
+@pytest.mark.parametrize("profile", [profile for profile in ALL if profile.__name__ != "Replay"])
+def test_the_preview_is_the_profile_itself_over_its_whole_shape(profile: type) -> None:
+    kind = profile.__name__.lower()
+    needed = {"ramp": {"to_rate": 500, "over_s": 60}, "step": {"by": 10, "every_s": 5, "steps": 3}}
+    made = profile(kind=kind, **needed.get(kind, {}))
+    points = made.preview(100.0)
+    assert points[0] == (0.0, made.rate_at(0.0, 100.0))
+    assert points[-1][0] == pytest.approx(made.horizon_s())
+    assert [rate for _, rate in points] == [made.rate_at(t, 100.0) for t, _ in points]

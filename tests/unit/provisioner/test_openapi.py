@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from services.provisioner.app import create_app
 from services.provisioner.settings import Settings
@@ -27,4 +28,6 @@ def url() -> Iterator[str]:
 @schema.parametrize()
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
-    case.call_and_validate(base_url=url)
+    # what is one SELECT, and that a time needs its moment, is more than a schema says
+    refusing = case.path in ("/provisioner/sql", "/provisioner/topics/{topic}/records")
+    case.call_and_validate(base_url=url, excluded_checks=[positive_data_acceptance] if refusing else [])

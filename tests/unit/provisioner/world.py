@@ -44,6 +44,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     timestamp: int
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 class FakeKafka(KafkaClient):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from threading import Thread
 
-from services.dashboard.freshness import Board, Reading
+from services.dashboard.stale_cache import CachedResult, StaleCache
 from shared.errors import Unavailable
 
 
@@ -20,12 +20,12 @@ def away() -> int:
 
 def test_a_good_answer_is_fresh() -> None:
     clock = Clock()
-    assert Board(clock=clock).read("k", lambda: 7) == Reading(value=7, taken_at=1000.0)
+    assert StaleCache(clock=clock).read("k", lambda: 7) == CachedResult(value=7, taken_at=1000.0)
 
 
 def test_a_failure_keeps_the_last_answer_and_says_since_when() -> None:
     clock = Clock()
-    board = Board(clock=clock)
+    board = StaleCache(clock=clock)
     board.read("k", lambda: 7)
     clock.now = 1015.0
     first = board.read("k", away)
@@ -40,7 +40,7 @@ def test_a_failure_keeps_the_last_answer_and_says_since_when() -> None:
 
 
 def test_it_is_fresh_again_after_a_good_answer() -> None:
-    board = Board()
+    board = StaleCache()
     board.read("k", lambda: 7)
     board.read("k", away)
     assert board.read("k", lambda: 8).value == 8
@@ -49,14 +49,14 @@ def test_it_is_fresh_again_after_a_good_answer() -> None:
 
 def test_without_any_good_answer_there_is_no_value_but_a_time() -> None:
     clock = Clock()
-    reading: Reading[int] = Board(clock=clock).read("k", away)
+    reading: CachedResult[int] = StaleCache(clock=clock).read("k", away)
     assert reading.value is None
     assert reading.stale_since == 1000.0
 
 
 def test_viewers_share_an_answer_for_a_moment() -> None:
     clock = Clock()
-    board = Board(share_for=1.0, clock=clock)
+    board = StaleCache(share_for=1.0, clock=clock)
     asked: list[float] = []
 
     def load() -> int:
@@ -75,7 +75,7 @@ def test_viewers_share_an_answer_for_a_moment() -> None:
 
 def test_failures_are_shared_too() -> None:
     clock = Clock()
-    board = Board(share_for=1.0, clock=clock)
+    board = StaleCache(share_for=1.0, clock=clock)
     board.read("k", away)
     assert board.read("k", lambda: 1).value is None
     clock.now += 1.0
@@ -83,7 +83,7 @@ def test_failures_are_shared_too() -> None:
 
 
 def test_it_is_bounded() -> None:
-    board = Board(share_for=1e9)
+    board = StaleCache(share_for=1e9)
     board.read("first", lambda: 1)
     for number in range(200):
         board.read(number, lambda: 0)
@@ -91,7 +91,7 @@ def test_it_is_bounded() -> None:
 
 
 def test_threads_that_ask_at_once_ask_once() -> None:
-    board = Board(share_for=10.0)
+    board = StaleCache(share_for=10.0)
     asked: list[int] = []
 
     def load() -> int:
@@ -108,7 +108,7 @@ def test_threads_that_ask_at_once_ask_once() -> None:
 
 def test_a_reading_of_something_else_is_as_fresh() -> None:
     error = Unavailable("away")
-    reading = Reading(value=[1, 2], taken_at=5.0, stale_since=6.0, error=error)
-    assert reading.map(len) == Reading(value=2, taken_at=5.0, stale_since=6.0, error=error)
-    nothing: Reading[list[int]] = Reading()
+    reading = CachedResult(value=[1, 2], taken_at=5.0, stale_since=6.0, error=error)
+    assert reading.map(len) == CachedResult(value=2, taken_at=5.0, stale_since=6.0, error=error)
+    nothing: CachedResult[list[int]] = CachedResult()
     assert nothing.map(len).value is None

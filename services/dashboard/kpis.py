@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from services.dashboard.backend import Backend
-from services.dashboard.figures import active_users, per_minute
+from services.dashboard.charts.audience import newest
 from services.dashboard.format import clock, duration, number, short
-from services.dashboard.freshness import Reading
-from services.dashboard.sampler import event_age, share_right
-from services.dashboard.view import View
+from services.dashboard.stale_cache import CachedResult
+from services.dashboard.trends import event_age, share_healthy
+from services.dashboard.view_state import ViewState
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,13 @@ class Tile:
     value: str
     note: str
     trend: Sequence[float]
-    reading: Reading[Any]
+    reading: CachedResult[Any]
     about: str | None = None
 
 
-def draw(backend: Backend, now: View, tumbling: Reading[pd.DataFrame], countries: Reading[pd.DataFrame]) -> None:
+def draw(
+    backend: Backend, now: ViewState, tumbling: CachedResult[pd.DataFrame], countries: CachedResult[pd.DataFrame]
+) -> None:
     """Draws the tiles."""
     rate, freshness = _live(backend)
     views, sessions = _counts(backend, now, tumbling)
@@ -37,10 +39,11 @@ def draw(backend: Backend, now: View, tumbling: Reading[pd.DataFrame], countries
     with st.container(key="tiles"):
         for tile in made:
             _show(tile, now)
+    st.caption("Bars: the last 15 minutes, one for each minute, from zero. Totals are since midnight on your clock.")
 
 
 def _live(backend: Backend) -> list[Tile]:
-    generator, newest, history = backend.generator(), backend.newest(), backend.history
+    generator, newest, history = backend.generator(), backend.newest(), backend.trends
     status = generator.value or {}
     running = status.get("state") == "running" and not generator.stale
     age = event_age(newest)
@@ -58,13 +61,13 @@ def _live(backend: Backend) -> list[Tile]:
     ]
 
 
-def _users(countries: Reading[pd.DataFrame], now: View) -> Tile:
+def _users(countries: CachedResult[pd.DataFrame], now: ViewState) -> Tile:
     users, window, trend = active_users(countries.value, now.zone, now.span().now)
     about = "Distinct users with a complete profile who viewed a page in the newest complete 5-minute window."
     return Tile("Active users", number(users), window, trend, countries, about)
 
 
-def _counts(backend: Backend, now: View, tumbling: Reading[pd.DataFrame]) -> list[Tile]:
+def _counts(backend: Backend, now: ViewState, tumbling: CachedResult[pd.DataFrame]) -> list[Tile]:
     today, devices = backend.today(now), backend.devices(now)
     views, sessions = (today.value.views, today.value.sessions) if today.value else (None, None)
     at = now.span().now
@@ -78,16 +81,16 @@ def _counts(backend: Backend, now: View, tumbling: Reading[pd.DataFrame]) -> lis
 def _pipeline(backend: Backend) -> Tile:
     pipeline = backend.pipeline()
     word, note = pipeline_health(pipeline)
-    return Tile("Pipeline", word, note, backend.history.series("healthy"), pipeline)
+    return Tile("Pipeline", word, note, backend.trends.series("healthy"), pipeline)
 
 
-def pipeline_health(pipeline: Reading[dict[str, Any]]) -> tuple[str, str]:
+def pipeline_health(pipeline: CachedResult[dict[str, Any]]) -> tuple[str, str]:
     """Word and sentence."""
     if pipeline.value is None or pipeline.stale:
         return "Unknown", "cannot be asked"
     resources = pipeline.value.get("resources") or []
     word = {"ready": "Ready", "degraded": "Degraded", "absent": "Not set up"}.get(str(pipeline.value.get("state")))
-    return word or "Unknown", f"{round(share_right(pipeline) * len(resources))} of {len(resources)} are right"
+    return word or "Unknown", f"{round(share_healthy(pipeline) * len(resources))} of {len(resources)} healthy"
 
 
 def _aim(status: Mapping[str, Any]) -> str:
@@ -97,7 +100,7 @@ def _aim(status: Mapping[str, Any]) -> str:
     return f"target {number(target)}" if target else "as fast as it can"
 
 
-def _show(tile: Tile, now: View) -> None:
+def _show(tile: Tile, now: ViewState) -> None:
     since = tile.reading.stale_since
     st.metric(
         tile.label,
@@ -112,3 +115,36 @@ def _show(tile: Tile, now: View) -> None:
         # bars begin at zero: a line would make a drama of one per cent
         chart_type="bar",
     )
+
+
+def active_users(countries: pd.DataFrame | None, zone: str, now_ms: int) -> tuple[int | None, str, list[float]]:
+    """Distinct users of the newest complete window, which window that is, and the trend of that figure.
+
+    A user has one country, so the distinct users of the countries of one window add up; those of several windows
+    do not. Only users with a complete profile are in this table.
+    """
+    if countries is None or countries.empty:
+        return None, "no window yet", []
+    window = newest(countries)
+    start, end = (window.iloc[0][name].tz_convert(zone).strftime("%H:%M") for name in ("window_start", "window_end"))
+    words = f"open since {start}" if bool(window.iloc[0]["open"]) else f"{start} – {end}"
+    complete = countries[~countries["open"]].groupby("window_start")["user_count"].sum()
+    return int(window["user_count"].sum()), words, _trend(complete, 5, now_ms)
+
+
+def per_minute(frame: pd.DataFrame | None, column: str, now_ms: int) -> list[float]:
+    """The sum of ``column`` in each complete minute lately, oldest first. For counts that may be summed."""
+    if frame is None or frame.empty:
+        return []
+    return _trend(frame[~frame["open"]].groupby("window_start")[column].sum(), 1, now_ms)
+
+
+def _trend(sums: pd.Series[float], size: int, now_ms: int) -> list[float]:
+    """A value for each of the last minutes that lie in complete windows of ``size`` minutes; 0 where there is no window.
+
+    Of the last 15 minutes 15 - ``size`` surely do, and their windows began within the shortest range of the pages.
+    """
+    end = pd.Timestamp(now_ms, unit="ms", tz="UTC").floor(f"{size}min")
+    minutes = pd.date_range(end=end, periods=16 - size, freq="1min")[:-1]
+    values = sums.reindex(minutes.floor(f"{size}min"), fill_value=0)
+    return [float(value) for value in values] if values.any() else []

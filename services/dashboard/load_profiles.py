@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -11,64 +10,16 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Look, figure
+from services.dashboard.charts.base import ChartTheme, figure
 
 #: a recording is replayed with the generator's API: it needs a file on its machine
 HIDDEN: Final = frozenset({"replay"})
-_POINTS: Final = 240
-
-Shape = Callable[[float, float, Mapping[str, float]], float]
 
 
-def _ramp(t: float, rate: float, p: Mapping[str, float]) -> float:
-    return rate + (p["to_rate"] - rate) * min(t / p["over_s"], 1.0)
-
-
-def _step(t: float, rate: float, p: Mapping[str, float]) -> float:
-    return max(0.0, rate + p["by"] * min(int(t / p["every_s"]), p["steps"]))
-
-
-def _sine(t: float, rate: float, p: Mapping[str, float]) -> float:
-    return rate * (1.0 - p["amplitude"] * math.cos(2 * math.pi * t / p["period_s"]))
-
-
-def _spike(t: float, rate: float, p: Mapping[str, float]) -> float:
-    since = t - p["after_s"]
-    if since >= 0 and p.get("every_s"):
-        since %= p["every_s"]
-    return rate * p["factor"] if 0 <= since < p["for_s"] else rate
-
-
-_SHAPES: Final[dict[str, Shape]] = {"ramp": _ramp, "step": _step, "sine": _sine, "spike": _spike}
-
-
-def horizon(profile: Mapping[str, Any]) -> float:
-    """Seconds after which the shape has been seen."""
-    kind = profile["kind"]
-    if kind == "ramp":
-        return float(profile["over_s"]) * 1.25
-    if kind == "step":
-        return float(profile["every_s"]) * (int(profile["steps"]) + 1)
-    if kind == "sine":
-        return float(profile["period_s"]) * 2
-    if kind == "spike":
-        return float(profile["after_s"]) + max(float(profile["for_s"]) * 3, 2 * float(profile.get("every_s") or 0))
-    return 60.0
-
-
-def shape(profile: Mapping[str, Any], rate: float) -> pd.DataFrame:
-    """seconds, rate: what the profile is going to do. A kind that is not known here is drawn flat."""
-    of_kind = _SHAPES.get(str(profile["kind"]))
-    end = horizon(profile)
-    seconds = [end * i / (_POINTS - 1) for i in range(_POINTS)]
-    rates = [of_kind(t, rate, profile) if of_kind else rate for t in seconds]
-    return pd.DataFrame({"seconds": seconds, "rate": rates})
-
-
-def preview(profile: Mapping[str, Any], rate: float, look: Look) -> go.Figure:
-    """A small picture of the shape."""
-    rows = shape(profile, rate)
-    fig = figure(look, name=f"profile-{profile['kind']}", height=130, legend=False)
+def preview(answer: Mapping[str, Any], kind: str, theme: ChartTheme) -> go.Figure:
+    """A small picture of the points that the generator answers for a profile."""
+    rows = pd.DataFrame(answer.get("points") or [], columns=["seconds", "rate"])
+    fig = figure(theme, name=f"profile-{kind}", height=130, legend=False)
     fig.add_scatter(
         x=rows["seconds"],
         y=rows["rate"],

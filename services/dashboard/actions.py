@@ -14,7 +14,7 @@ from shared.errors import PagePulseError
 
 _log = structlog.get_logger(__name__)
 
-_SESSION_KEY: Final = "desk"
+_SESSION_KEY: Final = "action_queue"
 BUSY: Final = "Nothing was done: another action was still under way. Press again."
 
 
@@ -38,7 +38,7 @@ class Outcome:
     answer: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Desk:
+class ActionQueue:
     """A click carries the ticket that its button was drawn with. A second click on the same button carries the same
     ticket, which is spent by then: it is ignored, however late it arrives. Each place has tickets of its own, since
     an action at one place does not redraw the others."""
@@ -108,9 +108,9 @@ def _perform(action: Action) -> Outcome:
     return Outcome(True, action.done(answer), time(), answer)
 
 
-def desk_of(state: Any) -> Desk:
-    """The desk of a viewer's session (``state`` is st.session_state)."""
+def queue_of(state: Any) -> ActionQueue:
+    """The queue of a viewer's session (``state`` is st.session_state)."""
     if _SESSION_KEY not in state:
-        state[_SESSION_KEY] = Desk()
-    desk: Desk = state[_SESSION_KEY]
-    return desk
+        state[_SESSION_KEY] = ActionQueue()
+    queue: ActionQueue = state[_SESSION_KEY]
+    return queue

@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 
-from services.dashboard import flow, profiles, runs
-from services.dashboard.figures import active_users, per_minute
+from services.dashboard import flow, load_profiles, runs
 from services.dashboard.format import clock, duration, number, plain, plural, short
-from services.dashboard.freshness import Reading
-from services.dashboard.history import History, Sample
-from services.dashboard.sampler import event_age, sample, share_right
+from services.dashboard.kpis import active_users, per_minute
+from services.dashboard.stale_cache import CachedResult
+from services.dashboard.trends import Sample, Trends, event_age, sample, share_healthy
 from shared.errors import Unavailable
 from tests.unit.dashboard.fakes import COLUMNS, PIPELINE, PROFILES, Pinot, Services, backend, flowing, windows
 
@@ -77,7 +76,7 @@ def test_clock_and_plural() -> None:
 
 
 def test_history_is_bounded_spaced_and_bucketed() -> None:
-    history = History()
+    history = Trends()
     for second in range(0, 2000):
         history.add(Sample(float(second), float(second), None, 1.0))
     assert len(history.series("rate")) <= 31
@@ -98,15 +97,15 @@ def test_a_sample_of_a_running_pipeline_and_of_one_that_is_away() -> None:
 
 
 def test_event_age_is_measured_when_pinot_was_asked() -> None:
-    assert event_age(Reading(value=9_500, taken_at=10.0)) == 500.0
-    assert event_age(Reading(value=10_500, taken_at=10.0)) == 0.0
-    assert event_age(Reading(value=9_500, taken_at=10.0, stale_since=10.0, error=Unavailable("x"))) is None
-    assert event_age(Reading()) is None
+    assert event_age(CachedResult(value=9_500, taken_at=10.0)) == 500.0
+    assert event_age(CachedResult(value=10_500, taken_at=10.0)) == 0.0
+    assert event_age(CachedResult(value=9_500, taken_at=10.0, stale_since=10.0, error=Unavailable("x"))) is None
+    assert event_age(CachedResult()) is None
 
 
-def test_share_right() -> None:
-    assert share_right(Reading(value={"resources": [{"state": "ok"}, {"state": "failed"}]})) == 0.5
-    assert share_right(Reading()) == 0.0
+def test_share_healthy() -> None:
+    assert share_healthy(CachedResult(value={"resources": [{"state": "ok"}, {"state": "failed"}]})) == 0.5
+    assert share_healthy(CachedResult()) == 0.0
 
 
 def test_the_flow_goes_from_sources_to_tables() -> None:
@@ -175,33 +174,15 @@ def test_progress_of_a_run() -> None:
     assert list(runs.table({"steps": steps})["Part"]) == ["topic:a", "query:b", "query:c"]
 
 
-@pytest.mark.parametrize(
-    ("profile", "at_start", "at_end"),
-    [
-        ({"kind": "constant"}, 100.0, 100.0),
-        ({"kind": "ramp", "to_rate": 500, "over_s": 60}, 100.0, 500.0),
-        ({"kind": "step", "by": 10, "every_s": 30, "steps": 5}, 100.0, 150.0),
-        ({"kind": "sine", "period_s": 60, "amplitude": 0.5}, 50.0, 50.0),
-        ({"kind": "spike", "factor": 10, "after_s": 10, "for_s": 10}, 100.0, 100.0),
-        ({"kind": "something new"}, 100.0, 100.0),
-    ],
-)
-def test_previews(profile: dict[str, object], at_start: float, at_end: float) -> None:
-    rows = profiles.shape(profile, 100.0)
-    assert rows["rate"].iloc[0] == pytest.approx(at_start)
-    assert rows["rate"].iloc[-1] == pytest.approx(at_end)
-    assert rows["rate"].min() >= 0
-
-
 def test_fields_of_a_profile_come_from_its_schema() -> None:
     properties = PROFILES["profiles"][1]["parameters"]["properties"]
-    limits = profiles.limits(properties["to_rate"])
+    limits = load_profiles.limits(properties["to_rate"])
     assert limits == {"min_value": 0.0, "max_value": 1_000_000.0, "value": 2000.0, "step": 1.0}
-    assert profiles.limits(properties["over_s"])["min_value"] > 0
+    assert load_profiles.limits(properties["over_s"])["min_value"] > 0
     optional = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}], "default": None}
-    assert profiles.nullable(optional)
-    assert profiles.limits(optional)["value"] is None
-    assert (profiles.words("over_s"), profiles.words("to_rate")) == ("Over, s", "To rate")
+    assert load_profiles.nullable(optional)
+    assert load_profiles.limits(optional)["value"] is None
+    assert (load_profiles.words("over_s"), load_profiles.words("to_rate")) == ("Over, s", "To rate")
 
 
 def test_what_others_wrote_is_no_markdown() -> None:

@@ -17,13 +17,13 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 #: enough for every query and range of the pages; the least recently used answer goes first
-_KEPT: Final = 64
+_KEPT: Final = 128
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class CachedResult(Generic[T]):
     """An answer. Times are epoch seconds.
 
     ``value`` is None only if there never was a good answer. ``stale_since`` is when the value shown was last right:
@@ -39,20 +39,20 @@ class Reading(Generic[T]):
     def stale(self) -> bool:
         return self.stale_since is not None
 
-    def map(self, change: Callable[[T], U]) -> Reading[U]:
+    def map(self, change: Callable[[T], U]) -> CachedResult[U]:
         """The same reading of what ``change`` makes of its value."""
         value = None if self.value is None else change(self.value)
-        return Reading(value, self.taken_at, self.stale_since, self.error)
+        return CachedResult(value, self.taken_at, self.stale_since, self.error)
 
 
 @dataclass(slots=True)
 class _Slot:
     lock: Lock = field(default_factory=Lock)
-    reading: Reading[Any] = field(default_factory=Reading)
+    reading: CachedResult[Any] = field(default_factory=CachedResult)
     asked_at: float = float("-inf")
 
 
-class Board:
+class StaleCache:
     """The last good answers of this process, shared by all viewers; safe to use from several threads."""
 
     def __init__(self, share_for: float = 0.0, clock: Callable[[], float] = time) -> None:
@@ -61,7 +61,7 @@ class Board:
         self._lock = Lock()
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
 
-    def read(self, key: Hashable, load: Callable[[], T]) -> Reading[T]:
+    def read(self, key: Hashable, load: Callable[[], T]) -> CachedResult[T]:
         """The answer of ``load``, or the last good one under ``key`` marked as stale. Never raises a PagePulseError.
 
         Within ``share_for`` seconds of the last attempt the same answer is returned without asking again.
@@ -71,7 +71,7 @@ class Board:
             if self._clock() - slot.asked_at >= self._share_for:
                 slot.reading = self._ask(key, load, slot.reading)
                 slot.asked_at = self._clock()
-            return cast(Reading[T], slot.reading)
+            return cast(CachedResult[T], slot.reading)
 
     def forget(self, key: Hashable) -> None:
         """The next ``read`` of ``key`` asks again; the last good answer is kept."""
@@ -79,7 +79,7 @@ class Board:
         with slot.lock:
             slot.asked_at = float("-inf")
 
-    def _ask(self, key: Hashable, load: Callable[[], T], last: Reading[T]) -> Reading[T]:
+    def _ask(self, key: Hashable, load: Callable[[], T], last: CachedResult[T]) -> CachedResult[T]:
         try:
             value = load()
         except PagePulseError as error:
@@ -87,7 +87,7 @@ class Board:
             if not last.stale:
                 _log.warning("no fresh data", what=str(key), problem=error.type, detail=error.detail)
             return replace(last, stale_since=since, error=error)
-        return Reading(value=value, taken_at=self._clock())
+        return CachedResult(value=value, taken_at=self._clock())
 
     def _slot(self, key: Hashable) -> _Slot:
         with self._lock:
