@@ -1,6 +1,6 @@
 # Thin: every target is one or two commands. `make demo` and `make test` need nothing but make, Python 3.11 and (for packages) root or sudo.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset clean test drill soak bench lint types lock compose compose-down
+.PHONY: help setup demo up down status logs reset clean test test-compose drill soak bench lint types lock compose compose-down
 
 BIN := .venv/bin
 PAGEPULSE := $(BIN)/pagepulse
@@ -8,6 +8,7 @@ PAGEPULSE := $(BIN)/pagepulse
 ARGS ?=
 NAME ?= supervisor
 MINUTES ?= 30
+IMAGES ?=
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,11 +42,11 @@ clean: ## as reset, and remove the Python environment and what tools have cached
 	@rm -rf .venv .pagepulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .import-linter-cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-compose: ## the same in containers (Docker Compose): builds, starts, waits, seeds, provisions, generates
-	@deploy/compose/up.sh
+compose: ## the same in containers (Docker Compose); IMAGES=local makes every image here, without an image registry
+	@IMAGES=$(IMAGES) deploy/compose/up.sh
 
 compose-down: ## stop the containers and keep their data; with ARGS=--volumes forget it
-	@cd deploy/compose && docker compose --profile '*' down $(ARGS)
+	@deploy/compose/compose.sh --profile '*' down $(ARGS)
 
 lint: ## ruff and the import contracts
 	@deploy/local/bootstrap.sh
@@ -63,12 +64,18 @@ test: ## set-up, lint, types, and every test on the real stack
 	$(MAKE) lint types
 	$(BIN)/python -m pytest $(ARGS)
 
+test-compose: ## the deployment in containers as a user has it, without an image registry (root, or DOCKER_HOST)
+	@deploy/local/bootstrap.sh
+	@$(PAGEPULSE) setup --tests
+	$(BIN)/python -m pytest -m compose -x --timeout 5400 tests/compose $(ARGS)
+
 drill: ## every fault under load, each followed by the proof, and the long versions of the ksql tests
 	@deploy/local/bootstrap.sh
 	$(BIN)/python -m benchmarks.drills --write-docs $(ARGS)
 	PAGEPULSE_DRILL=1 $(BIN)/python -m pytest --timeout 7200 tests/unit/ksql/engine/test_memory.py \
 		tests/unit/ksql/engine/test_recomputation.py tests/unit/ksql/engine/test_durability.py \
 		tests/integration/ksql/test_kill.py
+	PAGEPULSE_DRILL=1 $(BIN)/python -m pytest -m compose -x --timeout 14400 tests/compose
 
 soak: ## a long run under load, looking for what grows: make soak MINUTES=30
 	@deploy/local/bootstrap.sh

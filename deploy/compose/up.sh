@@ -1,13 +1,16 @@
 #!/bin/sh
 # Builds, starts and waits; then seeds, provisions and generates. Repeatable: what runs goes on, what is right is left alone, and
 # users who are there stay as they are.
+# IMAGES=local: with images that are made here (docs/no-registry.md).
 # PAGEPULSE_USERS and PAGEPULSE_RATE (events per second) size the demo.
 set -eu
 
 cd "$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)"
-./env.sh
+env=${COMPOSE_ENV_FILES:-.env}
+./env.sh "$(dirname "$env")"
 
-docker compose up --build --detach --wait
+if grep -q '^COMPOSE_FILE=.*local-images' "$env"; then images/build.sh; fi
+./compose.sh up --build --detach --wait
 
 seeder=${SEEDER_URL:-http://127.0.0.1:8002}/seeder
 provisioner=${PROVISIONER_URL:-http://127.0.0.1:8003}/provisioner
@@ -16,7 +19,7 @@ generator=${GENERATOR_URL:-http://127.0.0.1:8001}/generator
 # The token stays out of the list of processes: curl reads its header from a file that only we can read.
 header=$(mktemp) answer=$(mktemp)
 trap 'rm -f "$header" "$answer"' EXIT
-sed -n 's/^PAGEPULSE_API_TOKEN=/Authorization: Bearer /p' .env >"$header"
+sed -n 's/^PAGEPULSE_API_TOKEN=/Authorization: Bearer /p' "$env" >"$header"
 
 # call METHOD URL [BODY]: the answer is in the file. 409 says that it runs already. A run or job that failed is told in a 200.
 call() {

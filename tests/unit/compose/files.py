@@ -49,9 +49,10 @@ def run_compose(variables: dict[str, str], *arguments: str) -> subprocess.Comple
 
 
 @cache
-def compose(profiles: str = "*") -> dict[str, Any]:
-    """The whole deployment of these profiles: included, extended, merged, interpolated and validated."""
-    done = run_compose({**chosen(), "COMPOSE_PROFILES": profiles}, "config", "--format", "json")
+def compose(profiles: str = "*", *files: str) -> dict[str, Any]:
+    """The whole deployment of these profiles (and files): included, extended, merged, interpolated and validated."""
+    which = [argument for file in files for argument in ("--file", file)]
+    done = run_compose({**chosen(), "COMPOSE_PROFILES": profiles}, *which, "config", "--format", "json")
     assert done.returncode == 0, done.stderr
     assert not done.stderr, "docker compose warns, e.g. of a variable that is not set"
     return dict(json.loads(done.stdout))

@@ -1,4 +1,4 @@
-"""The compose deployment cannot be started where the tests run; what can be known without a container is held here."""
+"""What can be known of the compose deployment without a container; tests/compose starts it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BROKERS = {"kafka1", "kafka2", "kafka3"}
 ENGINES = {*BROKERS, "connect", "mysql", "zookeeper", "pinot-controller", "pinot-broker", "pinot-server"}
 OWN = {"generator", "seeder", "provisioner", "dashboard"}
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET")
-DOCKERFILES = [FOLDER / "Dockerfile", FOLDER / "connect" / "Dockerfile"]
+DOCKERFILES = [FOLDER / name for name in ("Dockerfile", "connect/Dockerfile", "images/Dockerfile")]
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,17 @@ def test_every_service_has_a_health_check_limits_and_a_restart_policy(name: str)
 def test_a_health_check_asks_a_port_that_is_there(name: str) -> None:
     text = " ".join(services()[name]["healthcheck"]["test"])
     asked = {int(port) for port in re.findall(r"(?:localhost:|127\.0\.0\.1[:/]|http-ok )(\d+)", text)}
-    # mysql's client asks its default port
+    # mysql's client and kafka-ok ask the port that they know
     assert asked <= listens_on(name)
-    assert asked or name == "mysql"
+    assert asked or name == "mysql" or "/usr/local/bin/kafka-ok" in text
+
+
+def test_nothing_asks_for_an_engine_newer_than_20() -> None:
+    """Docker Compose refuses a start_interval on an engine before 25, and so does that engine's builder."""
+    texts = [path.read_text() for path in (*FOLDER.rglob("*.yaml"), *DOCKERFILES)]
+    assert not any(
+        re.search(r"^\s*start_interval:|HEALTHCHECK.*--start-interval", text, re.MULTILINE) for text in texts
+    )
 
 
 @pytest.mark.parametrize("name", services())
@@ -121,14 +129,14 @@ def test_images_are_of_a_stated_version(name: str) -> None:
     assert re.search(r":v?\d+\.\d+", services()[name]["image"])
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["own", "connect"])
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["own", "connect", "images"])
 def test_base_images_are_of_a_stated_version(dockerfile: Path) -> None:
     text = dockerfile.read_text()
     for base in re.findall(r"^(?:FROM|ARG PYTHON=)\s*([a-z]\S+)", text, flags=re.MULTILINE):
-        assert base in stages(dockerfile) or re.search(r":\d+\.\d+", base), base
+        assert base in stages(dockerfile) or re.search(r":\d+(\.\d+)?$|:\d+\.\d+", base), base
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["own", "connect"])
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["own", "connect", "images"])
 def test_hadolint_finds_nothing_in_the_dockerfiles(dockerfile: Path) -> None:
     done = subprocess.run([TOOLS / "hadolint", dockerfile], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "")
@@ -165,7 +173,7 @@ def test_every_secret_comes_from_the_environment_and_has_no_default() -> None:
 def test_the_example_names_every_variable_and_holds_no_password() -> None:
     text = "".join(path.read_text() for path in FOLDER.rglob("*.yaml"))
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", text))
-    assert used | {"COMPOSE_PROFILES"} == set(example())
+    assert used | {"COMPOSE_PROFILES", "COMPOSE_FILE"} == set(example())
     assert all(value == "change-me" for name, value in example().items() if SECRET.search(name))
     assert ".env" in (FOLDER / ".gitignore").read_text().split()
 
@@ -213,6 +221,40 @@ def test_pinots_instances_have_the_names_of_their_services(role: str) -> None:
     host, port = pinot(role)["pinot.zk.server"].split(":")
     assert int(port) in hosts("data")[host]
     assert f"/conf/{role}.conf" in services()[f"pinot-{role}"]["command"]
+
+
+def test_local_images_replace_every_image_of_others_and_change_nothing_else() -> None:
+    """No image of the `embedded` profile comes from a registry, and what is not an image stays as compose.yaml has it."""
+    local = compose("embedded,observability", "compose.yaml", "compose.local-images.yaml")["services"]
+    usual = compose("embedded,observability")["services"]
+    assert set(usual) - set(local) == {"grafana"}
+    assert not set(local) - set(usual)
+    for name, service in local.items():
+        here = {"build", "image", "environment"}
+        assert {k: v for k, v in service.items() if k not in here} == {
+            k: v for k, v in usual[name].items() if k not in here
+        }
+        if name in own():
+            assert service["build"]["args"] | {"PYTHON": ""} == usual[name]["build"]["args"] | {"PYTHON": ""}
+            assert service["build"]["args"]["PYTHON"].startswith("pagepulse-local/")
+        else:
+            assert service["image"].startswith("pagepulse-local/")
+            assert "build" not in service
+        differing = (
+            {k for k, v in service["environment"].items() if usual[name]["environment"].get(k) != v}
+            if name in own()
+            else set()
+        )
+        assert differing <= {"PAGEPULSE_CONNECTOR", "PAGEPULSE_PINOT_CONSUMER_FACTORY"}
+
+
+def test_every_local_image_is_made() -> None:
+    script = (FOLDER / "images" / "build.sh").read_text()
+    made = {f"pagepulse-local/{name}" for name in re.findall(r"^(?:base|server) (\S+:\S+) ", script, re.MULTILINE)}
+    text = (FOLDER / "compose.local-images.yaml").read_text()
+    assert set(re.findall(r"pagepulse-local/[\w.-]+:[\d.]+", text)) <= made
+    dockerfile = (FOLDER / "images" / "Dockerfile").read_text()
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) <= made
 
 
 def test_kafkas_clients_are_told_of_all_brokers() -> None:

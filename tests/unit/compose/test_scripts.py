@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,19 +58,47 @@ def test_a_health_check_fails_when_nobody_listens(program: str) -> None:
     assert check(program, free, "/healthz") != 0
 
 
+@pytest.mark.parametrize(("brokers", "status"), [(b"kafka1kafka2", 0), (b"kafka2", 1), (b"", 1)])
+def test_a_broker_is_healthy_when_it_is_in_its_own_answer(tmp_path: Path, brokers: bytes, status: int) -> None:
+    """A server that speaks as a broker does: a length, then the answer."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                asked.append(connection.recv(100))
+                body = b"\x00\x00\x00\x01\x00\x00\x00\x02" + brokers
+                connection.sendall(len(body).to_bytes(4, "big") + body)
+                connection.recv(1)  # the broker keeps the connection open
+
+        thread = Thread(target=answer)
+        thread.start()
+        script = tmp_path / "kafka-ok"
+        script.write_text((FOLDER / "kafka-ok.sh").read_text().replace("9092", str(server.getsockname()[1])))
+        done = subprocess.run(["bash", script, "kafka1"], capture_output=True, timeout=60, check=False)
+        thread.join()
+    assert done.returncode == status, done.stderr
+    (request,) = asked
+    assert request == bytes.fromhex("00000010 0003 0001 00000001 0002 6f6b 00000000".replace(" ", ""))
+
+
 @pytest.fixture
 def fake_mysql(tmp_path: Path) -> Path:
-    """A client that keeps what it is told; gives the folder that holds it."""
+    """A client that keeps the statements it is sent, and whose server is of version $SERVER; gives the folder that holds it."""
     client = tmp_path / "mysql"
-    client.write_text('#!/bin/sh\necho "$MYSQL_PWD" > "$SEEN.password"\ncat > "$SEEN"\n')
+    client.write_text(
+        '#!/bin/sh\ncase "$*" in *VERSION*) echo "$SERVER" ;; *) echo "$MYSQL_PWD" > "$SEEN.password"; cat > "$SEEN" ;; esac\n'
+    )
     client.chmod(0o755)
     return tmp_path
 
 
-def make_accounts(folder: Path, *, sourced: bool, seeder_password: str) -> int:
+def make_accounts(folder: Path, *, sourced: bool, seeder_password: str, server: str = "8.4.3") -> int:
     script = FOLDER / "mysql" / "10-accounts.sh"
     environment = {
         "PATH": f"{folder}:{os.environ['PATH']}",
+        "SERVER": server,
         "SEEN": str(folder / "seen.sql"),
         "MYSQL_ROOT_PASSWORD": "root's",
         "MYSQL_DATABASE": "pagepulse",
@@ -95,6 +124,16 @@ def test_mysqls_accounts_survive_any_password(fake_mysql: Path, sourced: bool) -
     assert (fake_mysql / "seen.sql.password").read_text() == "root's\n"
 
 
+def test_in_mariadb_the_connector_may_read_the_binary_log(fake_mysql: Path) -> None:
+    assert make_accounts(fake_mysql, sourced=True, seeder_password="plain", server="10.11.14-MariaDB-log") == 0
+    assert (fake_mysql / "seen.sql").read_text().splitlines() == [
+        "CREATE USER 'pagepulse'@'%' IDENTIFIED BY 'plain';",
+        "GRANT ALL PRIVILEGES ON `pagepulse`.* TO 'pagepulse'@'%';",
+        "CREATE USER 'cdc'@'%' IDENTIFIED BY 'plain';",
+        "GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT, LOCK TABLES ON *.* TO 'cdc'@'%';",
+    ]
+
+
 @pytest.mark.parametrize("sourced", [False, True])
 def test_mysql_refuses_a_password_of_the_example(fake_mysql: Path, sourced: bool) -> None:
     assert make_accounts(fake_mysql, sourced=sourced, seeder_password="change-me") != 0
@@ -117,3 +156,21 @@ def test_every_secret_gets_a_value_of_its_own_once(tmp_path: Path) -> None:
     }
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     assert made() == first
+
+
+def test_for_local_images_the_file_says_so_and_is_not_mixed_up(tmp_path: Path) -> None:
+    def make(images: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "IMAGES": images}
+        command = [FOLDER / "env.sh", tmp_path]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+
+    assert make("local").returncode == 0
+    text = (tmp_path / ".env").read_text()
+    assert "\nCOMPOSE_FILE=compose.yaml:compose.local-images.yaml\n" in text
+    assert "\nCOMPOSE_PROFILES=embedded\n" in text
+    assert "\nPAGEPULSE_DISTINCT_TOLERANCE=0\n" in text
+    assert "change-me\n" not in text
+    assert (make("local").returncode, make("").returncode) == (0, 0)
+    other = make("registry")
+    assert (other.returncode, "is for IMAGES=local" in other.stderr) == (1, True)
+    assert (make("loca").returncode, (tmp_path / ".env").read_text()) == (1, text)
