@@ -69,6 +69,14 @@ def up(  # noqa: PLR0917  (typer passes options by name)
     ] = None,
     users: Annotated[int, typer.Option(min=1, help="Users to seed.")] = 1000,
     port_offset: Annotated[int, typer.Option(min=0, help="Added to every port.")] = 0,
+    start_within: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            envvar="PAGEPULSE_START_WITHIN",
+            help="Seconds: a component that lives but is not healthy is restarted then; --detach waits no longer.",
+        ),
+    ] = 1800,
     directory: Dir = DEFAULT_DIR,
     only: Annotated[
         str, typer.Option(hidden=True, help="Only these components and what they need, comma-separated.")
@@ -88,6 +96,7 @@ def up(  # noqa: PLR0917  (typer passes options by name)
         users=users,
         port_offset=port_offset,
         only=tuple(name for name in only.split(",") if name),
+        start_within=start_within,
     )
     state = State(options.dir)
     with _told():
@@ -101,6 +110,10 @@ def up(  # noqa: PLR0917  (typer passes options by name)
             board = asyncio.run(foreground.up(options, state, console))
     if board.error:
         console.print(pictures.published_failure(board.error))
+        raise typer.Exit(EXIT_UNHEALTHY)
+    if detach and board.phase is not Phase.READY:
+        console.print(pictures.board(board))
+        console.print(f"not ready after {start_within} s, and goes on by itself: pagepulse status, or pagepulse down")
         raise typer.Exit(EXIT_UNHEALTHY)
     if not detach:
         console.print(f"everything is stopped; data and logs are in {state.root}")

@@ -55,7 +55,7 @@ def board(run: Board, *, load: str = "") -> RenderableType:
 def headline(run: Board, *, load: str = "") -> Text:
     """The run in one line."""
     if run.phase is Phase.READY:
-        down = [line.title for line in run.lines.values() if line.state is not Health.HEALTHY]
+        down = [line.title for line in run.unhealthy()]
         what = (
             Text(f"not healthy: {', '.join(down)}", "yellow")
             if down
@@ -63,11 +63,20 @@ def headline(run: Board, *, load: str = "") -> Text:
         )
     elif run.phase is Phase.FAILED:
         what = Text(run.detail, "bold red")
+    elif run.phase is Phase.INCOMPLETE:
+        what = Text(f"the servers run, the pipeline is not set up: {run.detail}", "bold red")
     elif run.phase is Phase.STOPPED:
         what = Text("everything is stopped", "dim")
     else:
         what = Text(f"{run.phase} {run.detail}".strip() + " ...", "cyan")
+        if run.phase is not Phase.STOPPING and run.detail and (late := still_starting(run)):
+            what.append(f" ({late})", "yellow")
     return what + Text(f"   {load}" if load and run.phase is Phase.READY else "")
+
+
+def still_starting(run: Board) -> str:
+    """Which components are not healthy yet; empty if all are."""
+    return f"still starting: {', '.join(line.title for line in run.unhealthy())}" if run.unhealthy() else ""
 
 
 def event(run: Board, line: Line) -> Text:

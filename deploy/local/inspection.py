@@ -14,7 +14,7 @@ from deploy.local.components.context import Context
 from deploy.local.options import Options
 from deploy.local.state import State
 
-ANSWER_SECONDS = 4.0
+ANSWER_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from aiokafka.client import AIOKafkaClient
 from deploy.local.component import Probe
 from deploy.local.ports import HOST
 
-ANSWER_SECONDS = 3.0
+ANSWER_SECONDS = 15.0
+"""A server on a busy machine may take long to answer; one that does not listen refuses at once."""
+
 #: these servers speak plain HTTP; a client of its own for each probe would read the certificates of all authorities each time (40 ms)
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
