@@ -26,7 +26,7 @@ class Phase(StrEnum):
 
 
 class Health(StrEnum):
-    """Where one component is."""
+    """Where one component is. UNSUPERVISED: it runs, its supervisor was killed."""
 
     WAITING = "waiting"
     PREPARING = "preparing"
@@ -37,6 +37,7 @@ class Health(StrEnum):
     FAILED = "failed"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    UNSUPERVISED = "unsupervised"
 
 
 @dataclass(slots=True, kw_only=True)

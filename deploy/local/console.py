@@ -13,6 +13,7 @@ from rich.text import Text
 
 from deploy.local.board import Board, Health, Line, Phase
 from deploy.local.errors import ComponentFailed, StackError
+from deploy.local.inspection import Inspection
 from deploy.local.ports import HOST, PortName, Ports
 
 _STYLES: Mapping[Health, str] = {
@@ -25,6 +26,7 @@ _STYLES: Mapping[Health, str] = {
     Health.FAILED: "bold red",
     Health.STOPPING: "cyan",
     Health.STOPPED: "dim",
+    Health.UNSUPERVISED: "yellow",
 }
 
 _PAGES: tuple[tuple[str, PortName, str], ...] = (
@@ -41,7 +43,7 @@ _PAGES: tuple[tuple[str, PortName, str], ...] = (
 
 def board(run: Board, *, load: str = "") -> RenderableType:
     """The live status: one line per component, one for the run."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("component")
     table.add_column("state")
     table.add_column("start", justify="right")
@@ -50,6 +52,21 @@ def board(run: Board, *, load: str = "") -> RenderableType:
     for line in run.lines.values():
         table.add_row(line.title, Text(line.state, _STYLES[line.state]), _seconds(line), str(line.pid or ""), line.note)
     return Group(table, headline(run, load=load))
+
+
+def inspection(found: Inspection) -> RenderableType:
+    """What ``status`` found."""
+    if found.supervised and found.board.lines:
+        return board(found.board)
+    parts: list[RenderableType] = [Text(line, "yellow") for line in found.words()]
+    if found.left:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        table.add_column("still runs")
+        table.add_column("pid", justify="right")
+        for name, pid in found.left.items():
+            table.add_row(name, str(pid))
+        parts.append(table)
+    return Group(*parts)
 
 
 def headline(run: Board, *, load: str = "") -> Text:
@@ -89,7 +106,7 @@ def event(run: Board, line: Line) -> Text:
 
 def urls(ports: Ports, brokers: int, components: Collection[str]) -> Table:
     """Where the components that are part of the run are."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("what")
     table.add_column("where", style="bold", overflow="fold")
     for what, name, path in _PAGES:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from deploy.local import order, process
 from deploy.local.board import Board, Health
 from deploy.local.component import Component
 from deploy.local.errors import ComponentFailed
+from deploy.local.follow import tail
 from deploy.local.state import Started, State
 from deploy.local.waiting import ended
 
@@ -171,7 +170,7 @@ class Supervisor:
     def _failed(self, component: Component, reason: str) -> ComponentFailed:
         log = self._state.log(component.name)
         self._tell(component, Health.FAILED, note=reason)
-        return ComponentFailed(component.name, reason, log=log, tail=tail(log))
+        return ComponentFailed(component.name, reason, log=log, tail=tail(log, TAIL_LINES))
 
     async def _end(self, component: Component) -> None:
         child = self._processes.get(component.name)
@@ -206,15 +205,6 @@ async def _ask(component: Component) -> str | None:
     except Exception as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
-
-
-def tail(log: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
-    """The last lines of a log; empty if there is none."""
-    try:
-        with log.open(errors="replace") as file:
-            return tuple(line.rstrip() for line in deque(file, maxlen=lines))
-    except FileNotFoundError:
-        return ()
 
 
 def _ending(code: int) -> str:
