@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -44,7 +45,13 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
     ports.check_free((c.name, port) for c in components for port in c.ports)
 
     board = Board.of(components, state.log, options.publish())
-    board.listeners.append(lambda: state.write_run(board.publish()))
+
+    def publish() -> None:
+        # A full disk must not end the supervisor: `status` is then behind, and the next change is written again.
+        with contextlib.suppress(OSError):
+            state.write_run(board.publish())
+
+    board.listeners.append(publish)
     show(board)
     board.changed()
     supervisor = Supervisor(components, state, board, Pace(ready_within=timedelta(seconds=options.start_within)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Iterable, Sequence
@@ -195,7 +196,9 @@ class Supervisor:
         self._board.changed()
 
     def _write_pids(self) -> None:
-        self._state.write_pids(self._myself, self._started)
+        # On a full disk the processes are still found by the mark in their environment.
+        with contextlib.suppress(OSError):
+            self._state.write_pids(self._myself, self._started)
 
 
 async def _ask(component: Component) -> str | None:
