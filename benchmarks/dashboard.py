@@ -130,7 +130,7 @@ def page(name: str) -> None:
     """The script of one page; Streamlit takes its text, so it imports what it needs."""
     import importlib  # noqa: PLC0415
 
-    from services.dashboard import sidebar# noqa: PLC0415
+    from services.dashboard import sidebar  # noqa: PLC0415
 
     sidebar.draw()
     importlib.import_module(f"services.dashboard.pages.{name}").render()

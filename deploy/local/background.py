@@ -19,13 +19,15 @@ from deploy.local.session import LEFTOVERS_WITHIN
 from deploy.local.state import State
 from deploy.local.waiting import until
 
-UP_WITHIN = timedelta(minutes=8)
-DOWN_WITHIN = timedelta(seconds=90)
+DOWN_WITHIN = timedelta(minutes=5)
 LOOK = timedelta(milliseconds=100)
 
 
 async def up(options: Options, state: State, console: Console) -> Board:
-    """Starts the supervisor and returns when it is ready or has failed. Raises StackError if it is gone without a word."""
+    """Starts the supervisor and returns when it is ready or has failed, or after ``options.start_within``: then the start goes on.
+
+    Raises StackError if the supervisor is gone without a word.
+    """
     state.make()
     state.clear_run()
     child = _spawn(options, state)
@@ -36,15 +38,18 @@ async def up(options: Options, state: State, console: Console) -> Board:
 
     def settled() -> bool:
         now = board()
-        return child.poll() is not None or (now is not None and now.phase is Phase.READY)
+        return child.poll() is not None or (now is not None and now.phase in {Phase.READY, Phase.INCOMPLETE})
 
     # A failure is on the board before the rest is stopped; waiting for the end means that nothing runs when this returns.
     async with display.shown(console, board):
-        in_time = await until(settled, UP_WITHIN, LOOK)
+        await until(settled, timedelta(seconds=options.start_within), LOOK)
     final = board()
-    if not in_time:
-        await down(state)
-        raise StackError(f"not ready after {UP_WITHIN.total_seconds():.0f} s, stopped", log=state.log("supervisor"))
+    if final is None and child.poll() is None:
+        raise StackError(
+            f"the supervisor has not begun after {options.start_within} s, and goes on",
+            hint="pagepulse status, or pagepulse down",
+            log=state.log("supervisor"),
+        )
     if final is None:
         raise StackError("the supervisor ended before it started anything", log=state.log("supervisor"))
     return final

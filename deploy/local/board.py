@@ -13,19 +13,20 @@ from deploy.local.component import Component
 
 
 class Phase(StrEnum):
-    """Where the run as a whole is."""
+    """Where the run as a whole is. INCOMPLETE: the servers run, the pipeline could not be set up. FAILED: everything is stopped for it."""
 
     STARTING = "starting"
     SEEDING = "seeding"
     PROVISIONING = "provisioning"
     READY = "ready"
+    INCOMPLETE = "incomplete"
     FAILED = "failed"
     STOPPING = "stopping"
     STOPPED = "stopped"
 
 
 class Health(StrEnum):
-    """Where one component is."""
+    """Where one component is. UNSUPERVISED: it runs, its supervisor was killed."""
 
     WAITING = "waiting"
     PREPARING = "preparing"
@@ -36,6 +37,7 @@ class Health(StrEnum):
     FAILED = "failed"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    UNSUPERVISED = "unsupervised"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,6 +121,10 @@ class Board:
             self.ready_after = round(time.time() - self.started_at, 1)
         self.changed()
 
+    def unhealthy(self) -> list[Line]:
+        """The components that are not healthy at this moment."""
+        return [line for line in self.lines.values() if line.state is not Health.HEALTHY]
+
     def all_healthy(self) -> bool:
         """True if every component is healthy at this moment."""
-        return all(line.state is Health.HEALTHY for line in self.lines.values())
+        return not self.unhealthy()

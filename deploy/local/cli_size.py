@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from deploy.sizing import facts as known
-from deploy.sizing.model import size
+from deploy.local.terminal import console
 
 sizing = typer.Typer()
-console = Console(highlight=False)
 
 
 @sizing.command("size")
@@ -21,7 +17,13 @@ def show(
     users: Annotated[float, typer.Option(min=1, help="People in the table of users.")] = 10_000,
     sources: Annotated[bool, typer.Option("--sources", help="Also where each figure comes from.")] = False,
 ) -> None:
-    """Say what partitions, ksqlDB nodes, Pinot servers, disk and network a load needs, and how that was counted."""
+    """Count what a load needs: partitions, nodes, disk, network. Each figure with its arithmetic."""
+    from rich.table import Table
+
+    from deploy.sizing import facts as known
+    from deploy.sizing.model import size
+
+    out = console()
     facts = known.load()
     sheet = size(rate, users, facts)
     table = Table("part", "what", "value", "arithmetic", box=None)
@@ -29,11 +31,11 @@ def show(
     for line in sheet.lines:
         table.add_row(line.part if line.part != part else "", line.what, line.told, line.arithmetic)
         part = line.part
-    console.print(table)
+    out.print(table)
     for note in sheet.notes():
-        console.print(f"! {note}")
+        out.print(f"! {note}")
     if sources:
         table = Table("figure", "value", "source", box=None)
         for fact in facts.used.values():
             table.add_row(fact.name, f"{fact.value:g} {fact.unit}", fact.source)
-        console.print(table)
+        out.print(table)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import ssl
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -13,10 +15,33 @@ from deploy.local.errors import ServiceRefused
 from deploy.local.ports import PortName, Ports
 from deploy.local.waiting import until
 
-REQUEST_WITHIN = timedelta(seconds=10)
-APPLY_WITHIN = timedelta(minutes=4)
-SEED_WITHIN = timedelta(minutes=2)
+REQUEST_WITHIN = timedelta(seconds=30)
+APPLY_WITHIN = timedelta(minutes=15)
+SEED_WITHIN = timedelta(minutes=10)
 POLL = timedelta(milliseconds=300)
+TRANSIENT = frozenset({408, 429, 502, 503, 504})
+"""Statuses of a server that is busy, or that waits for another one."""
+
+
+COMMANDS = {
+    "POST /generator/start": "pagepulse load start",
+    "POST /generator/stop": "pagepulse load stop",
+    "PUT /generator/rate": "pagepulse load rate",
+    "GET /generator/status": "pagepulse load status",
+    "POST /provisioner/apply": "pagepulse apply",
+    "POST /provisioner/teardown": "pagepulse teardown",
+    "POST /provisioner/verify": "pagepulse verify",
+    "GET /provisioner/plan": "pagepulse plan",
+    "GET /provisioner/sample": "pagepulse sample",
+}
+"""The commands that send these requests."""
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""The services speak plain HTTP on this machine; reading the certificates of all authorities costs 40 ms of CPU."""
+
+
+def as_commands(text: str) -> str:
+    """A service's words, with the commands in place of the requests that it names."""
+    return re.sub("|".join(map(re.escape, COMMANDS)), lambda found: f"`{COMMANDS[found[0]]}`", text)
 
 
 def _ignore(step: str) -> None:
@@ -32,7 +57,11 @@ class Services:
         token = os.environ.get("PAGEPULSE_API_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.AsyncClient(
-            timeout=REQUEST_WITHIN.total_seconds(), transport=transport, headers=headers, trust_env=False
+            timeout=REQUEST_WITHIN.total_seconds(),
+            transport=transport,
+            headers=headers,
+            trust_env=False,
+            verify=NO_AUTHORITIES,
         )
 
     async def __aenter__(self) -> Services:
@@ -64,19 +93,26 @@ class Services:
         """The state of every resource and the overall ``ready``."""
         return await self._json("provisioner", "GET", "/provisioner/status", within=timedelta(seconds=30))
 
-    async def until_provisioned(self, within: timedelta = APPLY_WITHIN) -> dict[str, Any]:
-        """Waits for ``ready``; the error names the resources that are not."""
+    async def until_provisioned(
+        self, within: timedelta = APPLY_WITHIN, progress: Callable[[str], None] = _ignore
+    ) -> dict[str, Any]:
+        """Waits for ``ready``; ``progress`` and the error name the resources that are not."""
         status: dict[str, Any] = {}
+        missing = ""
 
         async def ready() -> bool:
-            nonlocal status
+            nonlocal status, missing
             status = await self.pipeline()
+            wrong = [r for r in status.get("resources", []) if r.get("state") != "ok"]
+            missing = "; ".join(f"{r.get('name')}: {r.get('state')} {r.get('detail') or ''}".strip() for r in wrong)
+            if not status.get("ready") and wrong:
+                progress(
+                    f"waiting for {len(wrong)} of {len(status['resources'])} resources, first {wrong[0].get('name')}"
+                )
             return bool(status.get("ready"))
 
         if not await until(ready, within, POLL):
-            wrong = [r for r in status.get("resources", []) if r.get("state") != "ok"]
-            told = "; ".join(f"{r.get('name')}: {r.get('state')} {r.get('detail') or ''}".strip() for r in wrong)
-            raise ServiceRefused("provisioner", f"the pipeline is not ready ({told or 'no resource named'})")
+            raise ServiceRefused("provisioner", f"the pipeline is not ready ({missing or 'no resource named'})")
         return status
 
     async def sample(self) -> dict[str, Any]:
@@ -151,10 +187,10 @@ class Services:
             response = await self._http.request(method, url, json=json, params=params, timeout=within.total_seconds())
         except httpx.HTTPError as error:
             raise ServiceRefused(
-                service, f"no answer at {base} ({type(error).__name__})", hint="pagepulse status"
+                service, f"no answer at {base} ({type(error).__name__})", hint="pagepulse status", transient=True
             ) from error
         if response.is_error:
-            raise ServiceRefused(service, _problem(response))
+            raise ServiceRefused(service, _problem(response), transient=response.status_code in TRANSIENT)
         return response
 
 

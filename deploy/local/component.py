@@ -21,8 +21,7 @@ async def nothing() -> None:
 class Component:
     """One process (and what it forks), in a process group of its own.
 
-    ``prepare`` runs before every start and must be repeatable. ``ready_within`` bounds one start. ``stop_within`` is the time between
-    SIGTERM and SIGKILL.
+    ``prepare`` runs before every start and must be repeatable. ``stop_within`` is the time between SIGTERM and SIGKILL.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Component:
     depends_on: tuple[str, ...] = ()
     prepare: Probe = nothing
     health: Probe = nothing
-    ready_within: timedelta = timedelta(seconds=90)
     stop_within: timedelta = timedelta(seconds=10)
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from deploy.local.board import Board, Health, Line, Phase
 from deploy.local.errors import ComponentFailed, StackError
+from deploy.local.inspection import Inspection
 from deploy.local.ports import HOST, PortName, Ports
 
 _STYLES: Mapping[Health, str] = {
@@ -25,6 +26,7 @@ _STYLES: Mapping[Health, str] = {
     Health.FAILED: "bold red",
     Health.STOPPING: "cyan",
     Health.STOPPED: "dim",
+    Health.UNSUPERVISED: "yellow",
 }
 
 _PAGES: tuple[tuple[str, PortName, str], ...] = (
@@ -41,7 +43,7 @@ _PAGES: tuple[tuple[str, PortName, str], ...] = (
 
 def board(run: Board, *, load: str = "") -> RenderableType:
     """The live status: one line per component, one for the run."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("component")
     table.add_column("state")
     table.add_column("start", justify="right")
@@ -52,10 +54,25 @@ def board(run: Board, *, load: str = "") -> RenderableType:
     return Group(table, headline(run, load=load))
 
 
+def inspection(found: Inspection) -> RenderableType:
+    """What ``status`` found."""
+    if found.supervised and found.board.lines:
+        return board(found.board)
+    parts: list[RenderableType] = [Text(line, "yellow") for line in found.words()]
+    if found.left:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        table.add_column("still runs")
+        table.add_column("pid", justify="right")
+        for name, pid in found.left.items():
+            table.add_row(name, str(pid))
+        parts.append(table)
+    return Group(*parts)
+
+
 def headline(run: Board, *, load: str = "") -> Text:
     """The run in one line."""
     if run.phase is Phase.READY:
-        down = [line.title for line in run.lines.values() if line.state is not Health.HEALTHY]
+        down = [line.title for line in run.unhealthy()]
         what = (
             Text(f"not healthy: {', '.join(down)}", "yellow")
             if down
@@ -63,11 +80,20 @@ def headline(run: Board, *, load: str = "") -> Text:
         )
     elif run.phase is Phase.FAILED:
         what = Text(run.detail, "bold red")
+    elif run.phase is Phase.INCOMPLETE:
+        what = Text(f"the servers run, the pipeline is not set up: {run.detail}", "bold red")
     elif run.phase is Phase.STOPPED:
         what = Text("everything is stopped", "dim")
     else:
         what = Text(f"{run.phase} {run.detail}".strip() + " ...", "cyan")
+        if run.phase is not Phase.STOPPING and run.detail and (late := still_starting(run)):
+            what.append(f" ({late})", "yellow")
     return what + Text(f"   {load}" if load and run.phase is Phase.READY else "")
+
+
+def still_starting(run: Board) -> str:
+    """Which components are not healthy yet; empty if all are."""
+    return f"still starting: {', '.join(line.title for line in run.unhealthy())}" if run.unhealthy() else ""
 
 
 def event(run: Board, line: Line) -> Text:
@@ -80,7 +106,7 @@ def event(run: Board, line: Line) -> Text:
 
 def urls(ports: Ports, brokers: int, components: Collection[str]) -> Table:
     """Where the components that are part of the run are."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("what")
     table.add_column("where", style="bold", overflow="fold")
     for what, name, path in _PAGES:

@@ -41,11 +41,12 @@ class NotRunning(StackError):
 
 
 class ServiceRefused(StackError):
-    """A service answered with a problem document, or not at all."""
+    """A service answered with a problem document, or not at all. ``transient``: the same request may succeed later."""
 
-    def __init__(self, service: str, reason: str, *, hint: str | None = None) -> None:
+    def __init__(self, service: str, reason: str, *, hint: str | None = None, transient: bool = False) -> None:
         super().__init__(f"{service}: {reason}", hint=hint)
         self.service = service
+        self.transient = transient
 
 
 class ComponentFailed(StackError):

@@ -14,7 +14,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """``rate`` is in events per second; ``only`` limits the stack to these components and what they need (empty: everything)."""
+    """``rate`` is in events per second; ``only`` limits the stack to these components and what they need (empty: everything).
+
+    ``start_within``: seconds after which a component that lives but is not healthy is restarted, and that ``up --detach`` waits.
+    """
 
     dir: Path
     brokers: int = 3
@@ -24,6 +27,7 @@ class Options:
     users: int = 1000
     port_offset: int = 0
     only: tuple[str, ...] = ()
+    start_within: int = 1800
 
     @property
     def replication(self) -> int:

@@ -1,25 +1,25 @@
-"""Tables of what the services answer. They show the members they know and leave the rest to ``--json``."""
+"""Tables of what the services answer, readable from 80 columns on. They show the members they know; ``--json`` has the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-Answer = Mapping[str, Any]
-LISTS = ("resources", "steps", "tables", "items", "changes")
-NAMES = frozenset({"kind", "name", "resource", "table", "side", "action", "state"})
-"""Columns that are never broken over lines."""
+from deploy.local.follow import visible
 
-COLUMNS = (
-    *("kind", "name", "resource", "table", "side", "action", "state", "attempts", "took_ms"),
-    *("compared", "equal", "missing", "extra", "different", "late"),
-    *("reason", "detail", "error"),
-)
+Answer = Mapping[str, Any]
+Row = Mapping[str, Any]
+UNTIL_A_COLUMN_FOLDS = 36
+_EPOCH_MS = range(946_684_800_000, 4_102_444_800_000)
+"""2000 to 2100."""
+_TIME_WORDS = ("time", "timestamp", "start", "end", "at", "rowtime", "windowstart", "windowend", "ts")
 
 
 def load(answer: Answer) -> RenderableType:
@@ -30,16 +30,74 @@ def load(answer: Answer) -> RenderableType:
         "asked": f"{answer.get('target_rate') or 0:,.1f} events/s",
         "achieved": f"{rate.get('last_1s') or 0:,.1f} events/s now, {rate.get('overall') or 0:,.1f} over the run",
         "acknowledged": f"{answer.get('acknowledged', 0):,}",
-        "failed": answer.get("failed") or "none",
+        "failed": ", ".join(f"{cause}: {count:,}" for cause, count in (answer.get("failed") or {}).items()) or "none",
     }
     return _pairs(known)
 
 
-def resources(answer: Answer) -> RenderableType:
-    """One line per resource, step or table, then the single values."""
-    parts: list[RenderableType] = [_rows(answer[key], COLUMNS) for key in LISTS if isinstance(answer.get(key), list)]
-    single = {key: value for key, value in answer.items() if not isinstance(value, list | dict) and value is not None}
-    return Group(*parts, _pairs(single))
+def plan(answer: Answer) -> RenderableType:
+    """What an apply would do: first what differs, each difference below its resource, then what is as it should be."""
+    steps: Sequence[Answer] = answer.get("steps", [])
+    changes = [step for step in steps if step.get("action") != "unchanged"]
+    table = _table("action", "resource", "why")
+    steps = [*changes, *(step for step in steps if step.get("action") == "unchanged")]
+    for step in steps:
+        why = [str(step.get("reason") or "")]
+        why += [
+            f"{d.get('field')}: {_or_absent(d.get('actual'))} -> {_or_absent(d.get('desired'))}"
+            for d in step.get("differences") or ()
+        ]
+        table.add_row(plain(step.get("action")), plain(_resource(step)), plain("\n".join(why)))
+    counted = Counter(str(step.get("action")) for step in steps)
+    return Group(table, plain(", ".join(f"{count} {action}" for action, count in counted.items()) or "no resources"))
+
+
+def run(answer: Answer) -> RenderableType:
+    """An apply or a teardown, step by step."""
+    table = _table("action", "resource", "state", ">took", "detail")
+    for step in answer.get("steps", []):
+        attempts = int(step.get("attempts") or 0)
+        detail = [str(step.get("error") or step.get("detail") or "")]
+        detail += [f"({attempts} attempts)"] if attempts > 1 else []
+        table.add_row(
+            plain(step.get("action")),
+            plain(_resource(step)),
+            plain(step.get("state")),
+            plain(_took(step.get("took_ms"))),
+            plain(" ".join(detail)),
+        )
+    error = answer.get("error")
+    return Group(table, plain(f"{answer.get('kind')} {answer.get('state')}" + (f": {error}" if error else "")))
+
+
+def report(answer: Answer) -> RenderableType:
+    """An audit: one line per table and side, then the first rows that are not as they should be."""
+    table = _table("table", "side", ">rows", ">equal", ">unsure", ">late", "wrong")
+    wrong: list[RenderableType] = []
+    for found in answer.get("tables", []):
+        numbers = (plain(f"{found.get(name) or 0:,}") for name in ("compared", "equal", "unsure", "late"))
+        faults = [f"{found[name]:,} {name}" for name in ("missing", "extra", "different") if found.get(name)]
+        table.add_row(
+            plain(found.get("table")),
+            plain(found.get("side")),
+            *numbers,
+            plain(", ".join(faults) or "none", "red" * any(faults)),
+        )
+        for example in found.get("examples") or ():
+            where = f"{found.get('table')} ({found.get('side')}) {example.get('problem')}: {example.get('identity')}"
+            wrong += [plain(where, "red"), _pairs({k: _cell(k, example.get(k)) for k in ("expected", "actual")})]
+    unreadable = answer.get("unreadable") or {}
+    records = {
+        topic: f"{count:,} records"
+        + (f", {unreadable[topic]:,} skipped by the pipeline" if unreadable.get(topic) else "")
+        for topic, count in (answer.get("records") or {}).items()
+    }
+    verdict = (
+        plain(f"every row is right (recomputed in {_took(answer.get('took_ms'))})", "green")
+        if answer.get("ok")
+        else plain("rows are missing, extra or different", "bold red")
+    )
+    return Group(table, *wrong, _pairs(records), verdict)
 
 
 def sample(answer: Answer) -> RenderableType:
@@ -47,32 +105,85 @@ def sample(answer: Answer) -> RenderableType:
     parts: list[RenderableType] = []
     for kind, samples in answer.items():
         for found in samples if isinstance(samples, list) else ():
-            parts.append(plain(f"\n{kind}: {found['name']}", "bold"))
+            parts.append(plain(f"\n{kind.replace('_', ' ')}: {found['name']}", "bold"))
             rows = found.get("rows")
-            parts.append(_rows(rows, None) if rows else plain(found.get("error") or "no rows", "dim"))
+            parts.append(Rows(rows) if rows else plain(found.get("error") or "no rows", "dim"))
     return Group(*parts) if parts else Text("nothing to sample")
 
 
-def _rows(rows: Iterable[Any], wanted: Iterable[str] | None) -> RenderableType:
-    rows = [row if isinstance(row, dict) else {"value": row} for row in rows]
-    present = list(dict.fromkeys(key for row in rows for key in row))
-    columns = present if wanted is None else [column for column in wanted if column in present]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(plain(column), overflow="fold", no_wrap=column in NAMES)
-    for row in rows:
-        table.add_row(*(plain("" if row.get(column) is None else row[column]) for column in columns))
-    return table
+class Rows:
+    """Rows as a table if they fit the width, else each row as a list of its members."""
 
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = [{key: _cell(key, value) for key, value in row.items()} for row in rows]
 
-def _pairs(values: Mapping[str, Any]) -> RenderableType:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for key, value in values.items():
-        table.add_row(plain(key, "dim"), plain(value))
-    return table
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = list(dict.fromkeys(key for row in self._rows for key in row))
+        widths = [
+            max(len(column), *(min(len(row.get(column, "")), UNTIL_A_COLUMN_FOLDS) for row in self._rows))
+            for column in columns
+        ]
+        if sum(widths) + 2 * len(widths) > options.max_width:
+            for row in self._rows:
+                yield _pairs(row)
+                yield Text()
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(plain(column), overflow="fold", min_width=len(column), max_width=max(width, len(column)))
+        for row in self._rows:
+            table.add_row(*(plain(row.get(column, "")) for column in columns))
+        yield table
 
 
 def plain(value: object, style: str = "") -> Text:
     """A value as it is: what looks like rich's markup is none, and what would steer the terminal is shown as an escape."""
-    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(value))
-    return Text(shown, style)
+    return Text("\n".join(visible(line) for line in str("" if value is None else value).split("\n")), style)
+
+
+def moment(milliseconds: int) -> str:
+    """A Unix time as local time; the day only if it is not today's."""
+    when = datetime.fromtimestamp(milliseconds / 1000).astimezone()
+    clock = when.strftime("%H:%M:%S") + (f".{milliseconds % 1000:03}" if milliseconds % 1000 else "")
+    return clock if when.date() == datetime.now().astimezone().date() else f"{when:%Y-%m-%d} {clock}"
+
+
+def _table(*columns: str) -> Table:
+    """``>`` before a head: the column holds numbers. The last column folds, no other one is broken, no head is."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in columns:
+        head = column.removeprefix(">")
+        last = column == columns[-1]
+        table.add_column(
+            head, justify="right" if column != head else "left", no_wrap=not last, overflow="fold", min_width=len(head)
+        )
+    return table
+
+
+def _resource(step: Answer) -> str:
+    return str(step.get("resource") or f"{step.get('kind')}:{step.get('name')}")
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and value in _EPOCH_MS and name.lower().split("_")[-1] in _TIME_WORDS:
+        return moment(value)
+    return str(value)
+
+
+def _or_absent(value: object) -> str:
+    return "absent" if value is None else str(value)
+
+
+def _took(milliseconds: float | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds / 1000:.1f} s"
+
+
+def _pairs(values: Mapping[str, Any]) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in values.items():
+        table.add_row(plain(key, "dim"), plain(value))
+    return table

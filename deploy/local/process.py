@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -55,12 +56,28 @@ async def end_leftovers(state: State, within: timedelta) -> list[str]:
     Written down processes are checked by their start time, so a number that was given to somebody else is left alone. Processes that
     were started but not written down any more are known by the mark in their environment.
     """
-    recorded = {name: process for name, process in state.read_pids().items() if process.alive()}
-    found = {process.pid: name for name, process in recorded.items() if name != "supervisor"}
-    for pid in _marked(state):
-        found.setdefault(pid, f"pid {pid}")
-    await asyncio.gather(*(_end_one(pid, within) for pid in found))
-    return list(found.values())
+    found = leftovers(state)
+    await asyncio.gather(*(_end_one(pid, within) for pid in found.values()))
+    return list(found)
+
+
+def leftovers(state: State) -> dict[str, int]:
+    """The processes of this state folder's stack that run (pid by name), whoever started them; meant for a folder without a supervisor."""
+    found = {
+        name: started.pid for name, started in state.read_pids().items() if started.alive() and name != "supervisor"
+    }
+    known = set(found.values())
+    # A component that forks is one process here: the others of its group end with it.
+    for pid, root in _marked():
+        if root == str(state.root) and pid not in known and _group(pid) not in known:
+            found[f"pid {pid}"] = pid
+    return found
+
+
+def other_stacks(state: State) -> dict[str, int]:
+    """The state folders of the other stacks on this machine, each with the number of its processes."""
+    roots = Counter(root for _, root in _marked() if root != str(state.root))
+    return dict(sorted(roots.items()))
 
 
 async def _end_one(pid: int, within: timedelta) -> None:
@@ -80,13 +97,22 @@ async def _end_one(pid: int, within: timedelta) -> None:
         return
 
 
-def _marked(state: State) -> Iterable[int]:
+def _marked() -> Iterable[tuple[int, str]]:
+    """Every process that a supervisor has started, with its stack's state folder."""
     for process in psutil.process_iter(["pid"]):
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == str(state.root):
-                yield process.pid
+            root = process.environ().get(MARK)
         except psutil.Error:
             continue
+        if root and process.pid != os.getpid():
+            yield process.pid, root
+
+
+def _group(pid: int) -> int | None:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _signal_group(leader: int, number: signal.Signals) -> bool:

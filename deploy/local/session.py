@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from pathlib import Path
 
 from deploy.local import demo, java, order, ports, process
 from deploy.local.board import Board, Phase
+from deploy.local.client import Services
 from deploy.local.components import all_components
 from deploy.local.components.context import Context
 from deploy.local.errors import ComponentFailed, ServiceRefused, StackError
 from deploy.local.options import Options
+from deploy.local.ports import Ports
 from deploy.local.state import State
-from deploy.local.supervisor import Supervisor
-from deploy.local.waiting import ended
+from deploy.local.supervisor import Pace, Supervisor
+from deploy.local.waiting import ended, until
 
 LEFTOVERS_WITHIN = timedelta(seconds=10)
+LOOK_AGAIN = timedelta(seconds=5)
+NOT_NEEDED_BY_THE_PIPELINE = frozenset({"dashboard"})
 
 
 async def run(options: Options, state: State, *, show: Callable[[Board], None], say: Callable[[str], None]) -> Board:
@@ -39,16 +45,20 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
     ports.check_free((c.name, port) for c in components for port in c.ports)
 
     board = Board.of(components, state.log, options.publish())
-    board.listeners.append(lambda: state.write_run(board.publish()))
+
+    def publish() -> None:
+        # A full disk must not end the supervisor: `status` is then behind, and the next change is written again.
+        with contextlib.suppress(OSError):
+            state.write_run(board.publish())
+
+    board.listeners.append(publish)
     show(board)
     board.changed()
-    supervisor = Supervisor(components, state, board)
+    supervisor = Supervisor(components, state, board, Pace(ready_within=timedelta(seconds=options.start_within)))
     try:
         await _unless(stop, _bring_up(supervisor, options, board))
         await stop.wait()
     except StackError as error:
-        if isinstance(error, ServiceRefused):
-            error.log = state.log(error.service)
         board.error = published(error)
         board.enter(Phase.FAILED, error.reason.splitlines()[0])
     finally:
@@ -65,11 +75,45 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
 
 
 async def _bring_up(supervisor: Supervisor, options: Options, board: Board) -> None:
+    """Raises StackError if a component cannot work. A pipeline that cannot be set up does not stop the servers: somebody may mend it."""
     board.enter(Phase.STARTING)
-    await supervisor.start()
-    if options.demo and not options.only:
-        await demo.prepare(options, board)
+    starting = asyncio.create_task(supervisor.start(), name="start")
+    preparing = asyncio.create_task(_prepare(supervisor, options, board), name="prepare")
+    try:
+        await asyncio.gather(starting, preparing)
+    finally:
+        await ended(starting, preparing)
+    board.error = None
     board.enter(Phase.READY)
+
+
+async def _prepare(supervisor: Supervisor, options: Options, board: Board) -> None:
+    if not options.demo or options.only:
+        return
+    await supervisor.healthy(name for name in board.lines if name not in NOT_NEEDED_BY_THE_PIPELINE)
+    async with Services(Ports(options.port_offset)) as services:
+        try:
+            await demo.prepare(services, options, board)
+        except ServiceRefused as error:
+            error.log = Path(board.lines[error.service].log)
+            error.hint = "the servers run: pagepulse apply tries again, pagepulse down stops them"
+            board.error = published(error)
+            board.enter(Phase.INCOMPLETE, error.reason.splitlines()[0])
+            await _until_provisioned_by_somebody(services)
+    if not board.all_healthy():
+        board.enter(Phase.STARTING, "the pipeline is set up")
+
+
+async def _until_provisioned_by_somebody(services: Services) -> None:
+    """Waits for ``pagepulse apply``, or for the API's."""
+
+    async def ready() -> bool:
+        try:
+            return bool((await services.pipeline()).get("ready"))
+        except ServiceRefused:
+            return False
+
+    await until(ready, every=LOOK_AGAIN)
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[None, None, None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 
@@ -15,12 +16,14 @@ from deploy.local.display import Follower
 from deploy.local.errors import StackError
 from deploy.local.options import Options
 from deploy.local.state import State
+from deploy.local.terminal import outlive_the_reader
 
 
 def main() -> int:
     """The exit code: 0 after an ordered stop, 1 if the stack failed."""
     options = Options.read(json.loads(sys.argv[1]))
     state = State(options.dir)
+    outlive_the_reader()
     console = Console(width=160)
     follower = Follower(console)
     try:
@@ -32,7 +35,8 @@ def main() -> int:
         )
     except StackError as error:
         console.print(failure(error))
-        state.write_run(Board.failed(options.publish(), session.published(error)).publish())
+        with contextlib.suppress(OSError):
+            state.write_run(Board.failed(options.publish(), session.published(error)).publish())
         return 1
     finally:
         state.release()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from deploy.local import order, process
 from deploy.local.board import Board, Health
 from deploy.local.component import Component
 from deploy.local.errors import ComponentFailed
+from deploy.local.follow import tail
 from deploy.local.state import Started, State
 from deploy.local.waiting import ended
 
@@ -23,9 +23,16 @@ TAIL_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How patient the supervisor is. The pause between restarts doubles up to ``longest`` and starts anew after ``calm`` of health."""
+    """How patient the supervisor is.
+
+    The pause between restarts doubles up to ``longest`` and starts anew after ``calm`` of health. A component that lives is waited for,
+    reported as slow after ``slow``, and restarted only after ``ready_within``. ``attempts``: starts before the first one counts as failed.
+    """
 
     probe: timedelta = timedelta(milliseconds=150)
+    slow: timedelta = timedelta(seconds=30)
+    ready_within: timedelta = timedelta(minutes=30)
+    attempts: int = 3
     first: timedelta = timedelta(milliseconds=500)
     longest: timedelta = timedelta(seconds=4)
     calm: timedelta = timedelta(seconds=10)
@@ -48,12 +55,15 @@ class Supervisor:
         self._myself = Started.of(os.getpid())
 
     async def start(self) -> None:
-        """Starts everything. Raises ComponentFailed for the first component that does not get healthy; what runs keeps running."""
+        """Starts everything and returns when all are healthy, however long the slowest takes.
+
+        Raises ComponentFailed for the first component that cannot be started or has ended ``attempts`` times; what runs keeps running.
+        """
         self._write_pids()
         self._keepers = {
             name: asyncio.create_task(self._keep(c), name=f"keep {name}") for name, c in self._components.items()
         }
-        everybody = asyncio.create_task(self._all_healthy(), name="wait for all")
+        everybody = asyncio.create_task(self.healthy(self._components), name="wait for all")
         try:
             await asyncio.wait([everybody, *self._keepers.values()], return_when=asyncio.FIRST_COMPLETED)
             for keeper in self._keepers.values():
@@ -62,9 +72,10 @@ class Supervisor:
         finally:
             await ended(everybody)
 
-    async def _all_healthy(self) -> None:
-        for event in self._healthy.values():
-            await event.wait()
+    async def healthy(self, names: Iterable[str]) -> None:
+        """Returns when each of ``names`` has become healthy; ``start`` reports what fails."""
+        for name in names:
+            await self._healthy[name].wait()
 
     async def stop(self) -> None:
         """Stops everything in reverse order, in parallel where it may. Never raises for a component's sake."""
@@ -81,38 +92,41 @@ class Supervisor:
         await asyncio.gather(*(stop_one(c) for c in self._components.values()))
 
     async def _keep(self, component: Component) -> None:
-        """One component's life. Its first start may fail this task; later failures are retried."""
+        """One component's life. It fails if the first ``attempts`` starts do; after one that succeeded every failure is retried."""
         for name in component.depends_on:
             await self._healthy[name].wait()
-        await self._launch(component)
         line = self._board.lines[component.name]
         loop = asyncio.get_running_loop()
-        pause = self._pace.first
+        pause, was_healthy, reason = self._pace.first, False, ""
         while True:
-            healthy_since = loop.time()
-            code = await self._processes[component.name].wait()
-            if loop.time() - healthy_since > self._pace.calm.total_seconds():
-                pause = self._pace.first
-            reason = f"ended unexpectedly ({_ending(code)})"
-            while True:
-                self._healthy[component.name].clear()
-                await process.end_group(self._processes[component.name].pid, component.stop_within)
-                line.restarts += 1
-                note = f"{reason}, restart {line.restarts} in {pause.total_seconds():.3g} s"
-                self._tell(component, Health.RESTARTING, note=note)
-                await asyncio.sleep(pause.total_seconds())
-                pause = min(2 * pause, self._pace.longest)
-                try:
-                    await self._launch(component, note=f"{reason}, restarted ({line.restarts} in all)")
-                    break
-                except ComponentFailed as failed:
-                    reason = failed.reason.partition(": ")[2]
+            try:
+                await self._launch(component, note=f"{reason}, restarted ({line.restarts} in all)" if reason else "")
+            except ComponentFailed as failed:
+                if not was_healthy and (
+                    line.restarts + 1 >= self._pace.attempts or isinstance(failed.__cause__, OSError)
+                ):
+                    raise
+                reason = failed.reason.partition(": ")[2]
+            else:
+                was_healthy, healthy_since = True, loop.time()
+                code = await self._processes[component.name].wait()
+                if loop.time() - healthy_since > self._pace.calm.total_seconds():
+                    pause = self._pace.first
+                reason = f"ended unexpectedly ({_ending(code)})"
+            self._healthy[component.name].clear()
+            if child := self._processes.get(component.name):
+                await process.end_group(child.pid, component.stop_within)
+            line.restarts += 1
+            note = f"{reason}, restart {line.restarts} in {pause.total_seconds():.3g} s"
+            self._tell(component, Health.RESTARTING, note=note)
+            await asyncio.sleep(pause.total_seconds())
+            pause = min(2 * pause, self._pace.longest)
 
     async def _launch(self, component: Component, note: str = "") -> None:
         loop = asyncio.get_running_loop()
         self._answers[component.name] = "none"
         try:
-            async with asyncio.timeout(component.ready_within.total_seconds()):
+            async with asyncio.timeout(self._pace.ready_within.total_seconds()):
                 self._tell(component, Health.PREPARING, note=self._board.lines[component.name].note)
                 await component.prepare()
                 begun = loop.time()
@@ -122,9 +136,9 @@ class Supervisor:
                 self._write_pids()
                 self._board.lines[component.name].pid = child.pid
                 self._tell(component, Health.STARTING, note=self._board.lines[component.name].note)
-                await self._until_healthy(component, child, loop.time() + component.ready_within.total_seconds())
+                await self._until_healthy(component, child)
         except TimeoutError:
-            waited = f"not healthy after {component.ready_within.total_seconds():.0f} s"
+            waited = f"not healthy after {self._pace.ready_within.total_seconds():.0f} s"
             raise self._failed(component, f"{waited}; last answer: {self._answers[component.name]}") from None
         except ComponentFailed as failed:
             raise self._failed(component, failed.reason.partition(": ")[2]) from failed
@@ -134,21 +148,30 @@ class Supervisor:
         self._tell(component, Health.HEALTHY, note=note)
         self._healthy[component.name].set()
 
-    async def _until_healthy(self, component: Component, child: asyncio.subprocess.Process, deadline: float) -> None:
-        """The caller's time-out ends this; ``deadline`` is for the case that a probe swallows it (see ``waiting.ended``)."""
+    async def _until_healthy(self, component: Component, child: asyncio.subprocess.Process) -> None:
+        """The caller's time-out ends this; the deadline here is for the case that a probe swallows it (see ``waiting.ended``)."""
+        loop = asyncio.get_running_loop()
+        begun, report_after = loop.time(), self._pace.slow.total_seconds()
         while (answer := await _ask(component)) is not None:
             self._answers[component.name] = answer
             if child.returncode is not None:
                 reason = f"ended while starting ({_ending(child.returncode)})"
                 raise ComponentFailed(component.name, reason, log=self._state.log(component.name))
-            if asyncio.get_running_loop().time() >= deadline:
+            waited = loop.time() - begun
+            if waited >= self._pace.ready_within.total_seconds():
                 raise TimeoutError
+            if waited >= report_after:
+                # Reported at growing intervals: each change of a note is a line of output where there is no terminal.
+                report_after = 2 * waited
+                self._tell(
+                    component, Health.STARTING, note=f"slow: alive for {waited:.0f} s, not healthy yet ({answer})"
+                )
             await asyncio.sleep(self._pace.probe.total_seconds())
 
     def _failed(self, component: Component, reason: str) -> ComponentFailed:
         log = self._state.log(component.name)
         self._tell(component, Health.FAILED, note=reason)
-        return ComponentFailed(component.name, reason, log=log, tail=tail(log))
+        return ComponentFailed(component.name, reason, log=log, tail=tail(log, TAIL_LINES))
 
     async def _end(self, component: Component) -> None:
         child = self._processes.get(component.name)
@@ -173,7 +196,9 @@ class Supervisor:
         self._board.changed()
 
     def _write_pids(self) -> None:
-        self._state.write_pids(self._myself, self._started)
+        # On a full disk the processes are still found by the mark in their environment.
+        with contextlib.suppress(OSError):
+            self._state.write_pids(self._myself, self._started)
 
 
 async def _ask(component: Component) -> str | None:
@@ -183,15 +208,6 @@ async def _ask(component: Component) -> str | None:
     except Exception as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]
     return None
-
-
-def tail(log: Path, lines: int = TAIL_LINES) -> tuple[str, ...]:
-    """The last lines of a log; empty if there is none."""
-    try:
-        with log.open(errors="replace") as file:
-            return tuple(line.rstrip() for line in deque(file, maxlen=lines))
-    except FileNotFoundError:
-        return ()
 
 
 def _ending(code: int) -> str:

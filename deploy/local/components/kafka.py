@@ -17,7 +17,7 @@ from deploy.local.ports import HOST
 from deploy.local.render import render
 from deploy.local.state import write_atomically
 
-FORMAT_WITHIN = timedelta(seconds=60)
+FORMAT_WITHIN = timedelta(minutes=10)
 
 
 def brokers(context: Context) -> list[Component]:

@@ -17,7 +17,7 @@ from deploy.local.render import render
 DATABASE = "pagepulse"
 USER = "pagepulse"
 CDC_USER = "cdc"
-INSTALL_WITHIN = timedelta(seconds=60)
+INSTALL_WITHIN = timedelta(minutes=10)
 
 
 def server(context: Context) -> Component:

@@ -13,8 +13,6 @@ from deploy.local.components.mariadb import CDC_USER, DATABASE, USER
 from deploy.local.options import REPOSITORY
 from deploy.local.ports import HOST, PortName
 
-READY_WITHIN = timedelta(seconds=60)
-
 
 def services(context: Context) -> list[Component]:
     """ksql, generator, seeder, provisioner and dashboard."""
@@ -58,7 +56,6 @@ def _service(
         url=url,
         depends_on=depends_on,
         health=probes.http(url + ready),
-        ready_within=READY_WITHIN,
         stop_within=timedelta(seconds=10),
     )
 

@@ -21,12 +21,13 @@ from deploy.local.options import Options
 from deploy.local.ports import check_free
 from deploy.local.progress import Progress
 from deploy.local.state import State
-from deploy.local.supervisor import Supervisor
+from deploy.local.supervisor import Pace, Supervisor
 
 OFFSETS = range(4000, 12_000, 250)
 """The run must not meet a stack of the user: the first of these port offsets that is free is taken."""
 
 DUMP_WITHIN = timedelta(seconds=60)
+ONCE = Pace(ready_within=timedelta(minutes=5), attempts=1)
 SERVER_OF = {"kafka": "kafka", "connect": "kafka", "zookeeper": "pinot", "pinot": "pinot"}
 
 
@@ -68,7 +69,7 @@ async def _record(state: State) -> None:
     components = [dataclasses.replace(c, stop_within=DUMP_WITHIN) for c in all_components(context)]
     state.make()
     (cache.root() / "cds").mkdir(parents=True, exist_ok=True)
-    supervisor = Supervisor(components, state, Board.of(components, state.log, {}))
+    supervisor = Supervisor(components, state, Board.of(components, state.log, {}), ONCE)
     try:
         await supervisor.start()
     finally:

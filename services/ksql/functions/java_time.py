@@ -60,7 +60,20 @@ _RANGES: dict[str, tuple[int, int]] = {
     "WEEK_OF_MONTH": (0, 6),
     "ERA": (0, 1),
 }
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _QUARTERS = ("1st quarter", "2nd quarter", "3rd quarter", "4th quarter")
 
@@ -457,7 +470,9 @@ class _Context:
         return found == expected or (
             self.ignore_case
             and len(found) == len(expected)
-            and all(a == b or a.upper() == b.upper() or a.lower() == b.lower() for a, b in zip(found, expected, strict=True))
+            and all(
+                a == b or a.upper() == b.upper() or a.lower() == b.lower() for a, b in zip(found, expected, strict=True)
+            )
         )
 
     def put(self, name: str, value: int, start: int, end: int) -> int:
@@ -516,9 +531,7 @@ class _Number(_Element):
     def parse(self, context: _Context, position: int) -> int:
         text, start = context.text, position
         sign = text[position : position + 1]
-        if sign == "+" and self.sign == _EXCEEDS_PAD:
-            position += 1
-        elif sign == "-" and self.sign in (_NORMAL, _EXCEEDS_PAD):
+        if (sign == "+" and self.sign == _EXCEEDS_PAD) or (sign == "-" and self.sign in (_NORMAL, _EXCEEDS_PAD)):
             position += 1
         else:
             sign = ""
@@ -616,7 +629,13 @@ class _Text(_Element):
 
 
 # for each of X to XXXXX: whether it has colons, whether minutes must be there, and whether seconds may
-_OFFSETS = {1: (False, False, False), 2: (False, True, False), 3: (True, True, False), 4: (False, True, True), 5: (True, True, True)}
+_OFFSETS = {
+    1: (False, False, False),
+    2: (False, True, False),
+    3: (True, True, False),
+    4: (False, True, True),
+    5: (True, True, True),
+}
 
 
 @dataclass(slots=True)
@@ -922,7 +941,9 @@ def _words(letter: str, count: int) -> dict[int, str]:
     if letter == "G":
         return dict(enumerate({_FULL: ("Before Christ", "Anno Domini"), _NARROW: ("B", "A")}.get(count, ("BC", "AD"))))
     if letter in "Qq":
-        return _numbered(_QUARTERS if count == _FULL else [f"{'' if count == _NARROW else 'Q'}{n}" for n in range(1, 5)])
+        return _numbered(
+            _QUARTERS if count == _FULL else [f"{'' if count == _NARROW else 'Q'}{n}" for n in range(1, 5)]
+        )
     names = _MONTHS if letter in "ML" else _DAYS
     return _numbered([name[: {_SHORT: 3, _NARROW: 1}.get(count)] for name in names])
 
@@ -1010,7 +1031,7 @@ class _Compiler:
         found = _LETTERS.match(self._pattern, position)
         return found[0] if found else ""
 
-    def _element(self, letter: str, count: int) -> _Element:  # noqa: C901, PLR0911, PLR0912 - one answer per letter
+    def _element(self, letter: str, count: int) -> _Element:  # noqa: PLR0911, PLR0912 - one answer per letter
         most = {
             **dict.fromkeys("MLQqEecGX", 5), **dict.fromkeys("xZ", 5), "z": 4, **dict.fromkeys("dhHkKmsw", 2), "D": 3,
             **dict.fromkeys("aWF", 1),

@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOCAL_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time on purpose
+_LOCAL_EPOCH = datetime(1970, 1, 1)
 #: seconds from the epoch to the year 3 and to 9990-01-01, and in the 400 years after which the calendar repeats itself
 _FIRST, _LAST, _CYCLE = -62_072_438_400, 253_086_681_600, 12_622_780_800
 _MAX_OFFSET = 18 * 3600
@@ -102,7 +102,11 @@ def zone_of(name: str) -> Zone:
     prefix = next((p for p in ("UTC", "GMT", "UT") if name.startswith((p + "+", p + "-"))), "")
     found = _OFFSET.fullmatch(name, len(prefix))
     if found:
-        hours, minutes, seconds = int(found[2] or found[3]), int(found[4] or found[6] or 0), int(found[5] or found[7] or 0)
+        hours, minutes, seconds = (
+            int(found[2] or found[3]),
+            int(found[4] or found[6] or 0),
+            int(found[5] or found[7] or 0),
+        )
         if minutes > 59 or seconds > 59:
             raise ValueError(f"Zone offset minutes or seconds not in valid range: {name}")
         shift = hours * 3600 + minutes * 60 + seconds

@@ -10,7 +10,9 @@ from services.ksql.functions.exact_json import loads
 from services.ksql.serde.doubles import java_double
 
 _NO_DATA = "¯\\_(ツ)_/¯ - no data processed"
-_UNKNOWN = " does not match any supported format. It may be a STRING with encoding other than UTF8, or some other format."
+_UNKNOWN = (
+    " does not match any supported format. It may be a STRING with encoding other than UTF8, or some other format."
+)
 #: the year 2200: eight bytes of text are a later time than any window's
 _LATEST_WINDOW_MS = 7_258_118_400_000
 _PLAIN_BYTES = frozenset(b" `~!@#$%^&*()-_=+[]{}|;:'\",.<>/?") | frozenset(

@@ -105,7 +105,12 @@ def object_decoder(columns: Sequence[Column]) -> Decode:
         lines.append(f" {v} = o.get(n[{index}])")
         if base is BaseType.DOUBLE:
             # a decimal knows no negative zero
-            lines += [f" if {v}.__class__ is float:", f"  {v} += 0.0", f" elif {v} is not None:", f"  {v} = to{index}({v})"]
+            lines += [
+                f" if {v}.__class__ is float:",
+                f"  {v} += 0.0",
+                f" elif {v} is not None:",
+                f"  {v} = to{index}({v})",
+            ]
         elif base in _CHECKS:
             lines += [
                 f" if {v} is not None and not ({_CHECKS[base].format(v=v)}):",

@@ -55,7 +55,6 @@ def fake(
     *,
     needs: tuple[str, ...] = (),
     code: str = POLITE,
-    ready_within: float = STEP_S,
     stop_within: float = STEP_S,
     health: Probe | None = None,
 ) -> Component:
@@ -70,17 +69,16 @@ def fake(
         depends_on=needs,
         prepare=forget,
         health=health or is_up(folder, name),
-        ready_within=timedelta(seconds=ready_within),
         stop_within=timedelta(seconds=stop_within),
     )
 
 
-def supervise(folder: Path, *components: Component) -> tuple[Supervisor, Board, State]:
+def supervise(folder: Path, *components: Component, pace: Pace = QUICK) -> tuple[Supervisor, Board, State]:
     """A quick supervisor with its state in ``folder``."""
     state = State(folder / "state")
     state.make()
     board = Board.of(components, state.log, {})
-    return Supervisor(components, state, board, QUICK), board, state
+    return Supervisor(components, state, board, pace), board, state
 
 
 def journal(folder: Path) -> list[str]:

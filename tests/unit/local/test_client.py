@@ -79,9 +79,7 @@ async def test_an_apply_is_followed_to_its_end() -> None:
         (0, False, ["seed", "apply"]),
     ],
 )
-async def test_the_demo_seeds_provisions_and_generates(
-    monkeypatch: pytest.MonkeyPatch, users: int, generate: bool, expected: list[str]
-) -> None:
+async def test_the_demo_seeds_provisions_and_generates(users: int, generate: bool, expected: list[str]) -> None:
     calls: list[str] = []
     bodies: dict[str, object] = {}
 
@@ -94,14 +92,54 @@ async def test_the_demo_seeds_provisions_and_generates(
         headers = {"location": "/provisioner/runs/1"}
         return httpx.Response(200, json={"users": users, "ready": True, **run}, headers=headers)
 
-    monkeypatch.setattr(demo, "Services", lambda ports: services(answer))
     board = Board()
     phases: list[Phase] = []
     board.listeners.append(lambda: phases.append(board.phase))
-    await demo.prepare(Options(dir=Path("x"), rate=300, users=50, generate=generate), board)
+    async with services(answer) as client:
+        await demo.prepare(client, Options(dir=Path("x"), rate=300, users=50, generate=generate), board)
     assert calls == expected
     assert list(dict.fromkeys(phases)) == [Phase.SEEDING, Phase.PROVISIONING]
     if "seed" in calls:
         assert bodies["seed"] == {"count": 50, "seed": 42, "null_fraction": 0.05}
     if "start" in calls:
         assert bodies["start"] == {"rate": 300}
+
+
+QUICK = demo.Retry(attempts=3, pause=timedelta(milliseconds=1))
+
+
+async def test_a_busy_service_is_waited_for_with_words() -> None:
+    """Slow is not broken: no answer, or 503, is repeated as long as it takes."""
+    asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        if asked < 5:
+            raise httpx.ReadTimeout("busy")
+        if asked < 10:
+            return httpx.Response(503, json={"detail": "Kafka is not there yet"})
+        run = {"kind": "apply", "state": "succeeded", "steps": []}
+        return httpx.Response(200, json={"users": 5, "ready": True, **run}, headers={"location": "/provisioner/runs/1"})
+
+    board = Board()
+    details: list[str] = []
+    board.listeners.append(lambda: details.append(board.detail))
+    async with services(answer) as client:
+        await demo.prepare(client, Options(dir=Path("x")), board, QUICK)
+    assert any("no answer" in detail and "the next attempt is in 0.001 s" in detail for detail in details)
+    assert any("Kafka is not there yet" in detail for detail in details)
+
+
+async def test_what_is_refused_is_tried_a_few_times_only() -> None:
+    asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        return httpx.Response(401, json={"detail": "a token is needed"})
+
+    async with services(answer) as client:
+        with pytest.raises(ServiceRefused, match="a token is needed"):
+            await demo.prepare(client, Options(dir=Path("x")), Board(), QUICK)
+    assert asked == QUICK.attempts

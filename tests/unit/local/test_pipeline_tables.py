@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import re
+import time
 from pathlib import Path
+from typing import Any
 
+import pytest
 from rich.console import Console, RenderableType
 
 from deploy.local import pipeline_tables as tables
 
+WIDTHS = (80, 120)
 
-def text_of(picture: RenderableType) -> str:
+
+def text_of(picture: RenderableType, width: int = 80) -> str:
     with Path("/dev/null").open("w") as nowhere:
-        console = Console(width=80, record=True, file=nowhere)
+        console = Console(width=width, record=True, file=nowhere)
         console.print(picture)
         return console.export_text()
 
 
-def test_the_load_is_told_in_events_per_second() -> None:
+def test_the_load_is_shown_in_events_per_second() -> None:
     status = {
         "state": "running",
         "target_rate": 200.0,
@@ -25,18 +31,125 @@ def test_the_load_is_told_in_events_per_second() -> None:
     shown = text_of(tables.load(status))
     assert "199.5 events/s now, 198.2 over the run" in shown
     assert "12,345" in shown
-    assert "{'KafkaTimeoutError': 2}" in shown
+    assert "KafkaTimeoutError: 2" in shown
 
 
 def test_a_stopped_load_has_no_rate() -> None:
     assert "0.0 events/s" in text_of(tables.load({"state": "stopped", "target_rate": None, "achieved_rate": {}}))
 
 
-def test_a_report_has_a_line_per_table_with_whole_names() -> None:
-    row = {"table": "usersession_device", "side": "pinot", "compared": 3, "equal": 3, "missing": 0, "extra": 0}
-    shown = text_of(tables.resources({"ok": True, "tables": [row], "took_ms": 12}))
-    assert "usersession_device" in shown
-    assert "took_ms" in shown
+def step(kind: str, name: str, action: str, reason: str, **more: Any) -> dict[str, Any]:
+    return {"resource": f"{kind}:{name}", "kind": kind, "name": name, "action": action, "reason": reason, **more}
+
+
+PLAN = {
+    "changes": 2,
+    "steps": [
+        step("topic", "topic5_PageView_Enriched_With_Users", "unchanged", "as described"),
+        step(
+            "query", "pageview_country", "drifted", "its query CTAS_PAGEVIEW_COUNTRY_5 was terminated by somebody else"
+        ),
+        step(
+            "pinot_table",
+            "pageview_tumbling",
+            "update",
+            "differs in one field",
+            differences=[{"field": "retentionTimeValue", "desired": "30", "actual": None}],
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_plan_has_whole_words_and_every_reason(width: int) -> None:
+    shown = text_of(tables.plan(PLAN), width)
+    words = " ".join(shown.split())
+    assert "topic:topic5_PageView_Enriched_With_Users" in shown and "unchanged" in shown
+    for reason in ("terminated by somebody else", "differs in one field", "as described"):
+        assert all(word in words for word in reason.split())
+    assert "retentionTimeValue: absent -> 30" in words
+    assert "1 drifted, 1 update, 1 unchanged" in shown
+    assert shown.index("drifted") < shown.index("unchanged"), "what differs comes first"
+    assert max(map(len, shown.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_run_says_what_was_done_and_how_long_it_took(width: int) -> None:
+    steps = [
+        {
+            "resource": "pinot_table:usersession_device",
+            "action": "create",
+            "state": "done",
+            "took_ms": 1830,
+            "attempts": 2,
+        },
+        {
+            "resource": "connector:users-source",
+            "action": "create",
+            "state": "failed",
+            "error": "no brokers",
+            "attempts": 1,
+        },
+    ]
+    shown = text_of(tables.run({"kind": "apply", "state": "failed", "steps": steps, "error": "no brokers"}), width)
+    assert "1.8 s" in shown and "(2 attempts)" in shown
+    assert "apply failed: no brokers" in shown
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_report_has_whole_heads_and_names(width: int) -> None:
+    row = {"table": "usersession_device", "side": "pinot", "compared": 12345, "equal": 12344, "missing": 1, "late": 3}
+    row["examples"] = [{"problem": "missing", "identity": "('mobile', 1)", "expected": {"logins": 3}, "actual": None}]
+    shown = text_of(
+        tables.report(
+            {"ok": False, "tables": [row], "took_ms": 12, "records": {"topic1_PageView": 60000}, "unreadable": {}}
+        ),
+        width,
+    )
+    heads = next(line for line in shown.splitlines() if line.strip()).split()
+    assert heads == ["table", "side", "rows", "equal", "unsure", "late", "wrong"]
+    assert "usersession_device" in shown and "12,345" in shown and "1 missing" in shown
+    assert "missing: ('mobile', 1)" in shown
+    assert "60,000 records" in shown
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_a_report_without_a_fault_says_so() -> None:
+    assert "every row is right (recomputed in 2.5 s)" in text_of(
+        tables.report({"ok": True, "tables": [], "took_ms": 2500})
+    )
+
+
+NOON = 1_760_000_100_000
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_times_are_times_and_no_row_is_broken_over_lines(width: int) -> None:
+    row = {
+        "source": "LinkedIn",
+        "window_start": NOON,
+        "window_end": NOON + 300_000,
+        "views": 1234,
+        "distinct_users": 77,
+        "updated_at": NOON + 301_007,
+    }
+    shown = text_of(tables.sample({"pinot_tables": [{"name": "pageview_hopping", "rows": [row]}]}), width)
+    assert "pinot tables: pageview_hopping" in shown
+    assert str(NOON)[:6] not in shown
+    assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOON / 1000)) in shown
+    assert re.search(r"\.007\b", shown)
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_a_number_that_is_no_time_stays_a_number() -> None:
+    shown = text_of(tables.sample({"ksql": [{"name": "t", "rows": [{"views": NOON, "window_start": 5}]}]}))
+    assert str(NOON) in shown and "5" in shown
+
+
+def test_rows_that_do_not_fit_are_shown_member_by_member() -> None:
+    row = {f"member_{n}": "x" * 30 for n in range(6)}
+    shown = text_of(tables.sample({"topics": [{"name": "t", "rows": [row]}]}))
+    assert len(re.findall(r"^member_\d +x{30}$", shown, re.MULTILINE)) == 6
 
 
 def test_a_sample_shows_rows_or_says_why_there_are_none() -> None:
@@ -55,8 +168,8 @@ def test_values_are_shown_as_they_are_and_cannot_steer_the_terminal() -> None:
     """They come from topics: whoever writes there would else write on the operator's screen, or break the command."""
     hostile = "[/red] [link=http://evil.example]x[/link] \x1b]0;owned\x07\x1b[2J\u202e"
     row = {"[/bold]": hostile}
-    shown = text_of(tables.sample({"topics": [{"name": hostile, "rows": [row]}, {"name": "t", "error": hostile}]}))
-    shown += text_of(tables.resources({"resources": [{"name": hostile, "state": "failed"}], "note": hostile}))
+    shown = text_of(tables.sample({"topics": [{"name": hostile, "rows": [row]}, {"name": "t", "error": hostile}]}), 120)
+    shown += text_of(tables.plan({"steps": [step("topic", hostile, "update", hostile)]}), 400)
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
     assert "[/bold]" in shown
     assert shown.count("[/red]") == 5

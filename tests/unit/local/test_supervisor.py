@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -11,7 +13,9 @@ import pytest
 from deploy.local.board import Health
 from deploy.local.errors import ComponentFailed
 from tests.patience import STEP_S
-from tests.unit.local.fakes import STUBBORN, WITH_CHILD, eventually, fake, journal, supervise
+from tests.unit.local.fakes import QUICK, STUBBORN, WITH_CHILD, eventually, fake, journal, supervise
+
+IMPATIENT = dataclasses.replace(QUICK, ready_within=timedelta(milliseconds=300), attempts=2)
 
 
 async def test_starts_in_dependency_order_and_stops_in_reverse(tmp_path: Path) -> None:
@@ -90,13 +94,67 @@ async def test_a_first_start_that_fails_names_component_reason_and_log(tmp_path:
     assert not [name for name, started in state.read_pids().items() if started.alive() and name != "supervisor"]
 
 
+async def test_a_component_that_ends_at_first_is_started_again(tmp_path: Path) -> None:
+    """On a busy machine a server's own time-outs end it: the next start finds the others up."""
+    code = (
+        "import os, pathlib, sys, time\ntried = pathlib.Path(sys.argv[2]) / 'tried'\n"
+        "if not tried.exists(): tried.touch(); sys.exit(3)\n"
+        "(pathlib.Path(sys.argv[2]) / 'a.up').touch(); time.sleep(300)"
+    )
+    supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a", code=code))
+    await supervisor.start()
+    assert board.lines["a"].state is Health.HEALTHY
+    assert board.lines["a"].note == "ended while starting (exit code 3), restarted (1 in all)"
+    await supervisor.stop()
+
+
+async def test_a_slow_component_is_waited_for_reported_and_takes_nothing_down(tmp_path: Path) -> None:
+    answers = 0
+
+    async def at_last() -> None:
+        nonlocal answers
+        answers += 1
+        if "slow: alive for" not in board.lines["slow"].note:
+            raise RuntimeError("still loading")
+
+    pace = dataclasses.replace(QUICK, slow=timedelta(milliseconds=50))
+    supervisor, board, _ = supervise(
+        tmp_path, fake(tmp_path, "good"), fake(tmp_path, "slow", health=at_last), pace=pace
+    )
+    notes: list[str] = []
+    board.listeners.append(lambda: notes.append(board.lines["slow"].note))
+    await supervisor.start()
+    assert board.all_healthy()
+    assert any("not healthy yet (RuntimeError: still loading)" in note for note in notes)
+    assert [line.restarts for line in board.lines.values()] == [0, 0]
+    assert sorted(journal(tmp_path)) == ["start good", "start slow"]
+    await supervisor.stop()
+
+
+async def test_the_healthy_ones_can_be_used_before_the_last_is_up(tmp_path: Path) -> None:
+    late = asyncio.Event()
+
+    async def up() -> None:
+        if not late.is_set():
+            raise RuntimeError("not yet")
+
+    supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a"), fake(tmp_path, "b", health=up))
+    starting = asyncio.create_task(supervisor.start())
+    await supervisor.healthy(["a"])
+    assert [line.name for line in board.unhealthy()] == ["b"]
+    late.set()
+    await starting
+    await supervisor.stop()
+
+
 async def test_a_component_that_never_gets_healthy_tells_its_last_answer(tmp_path: Path) -> None:
     async def never() -> None:
         raise RuntimeError("still loading")
 
-    supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", health=never, ready_within=0.5))
+    supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a", health=never), pace=IMPATIENT)
     with pytest.raises(ComponentFailed, match=r"not healthy after .* still loading"):
         await supervisor.start()
+    assert board.lines["a"].restarts == IMPATIENT.attempts - 1
     await supervisor.stop()
 
 
@@ -185,7 +243,7 @@ async def test_a_probe_that_swallows_its_time_out_cannot_start_for_ever(tmp_path
             raise RuntimeError("taken for a time-out") from None
         raise RuntimeError("not yet")
 
-    supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", health=deaf, ready_within=0.3))
+    supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", health=deaf), pace=IMPATIENT)
     with pytest.raises(ComponentFailed, match="not healthy after"):
         async with asyncio.timeout(STEP_S):
             await supervisor.start()

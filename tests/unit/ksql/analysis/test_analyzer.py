@@ -27,7 +27,10 @@ def test_small_statements() -> None:
         ("DESCRIBE nosuch;", "Could not find STREAM/TABLE 'NOSUCH' in the Metastore"),
         ("EXPLAIN nosuch;", "Query with id:NOSUCH does not exist, use SHOW QUERIES to view the full set of queries."),
         ("TERMINATE nosuch;", "Unknown queryId: NOSUCH"),
-        ("CREATE SINK CONNECTOR c WITH (a='b');", "The statement CREATE SINK CONNECTOR is not supported by this server."),
+        (
+            "CREATE SINK CONNECTOR c WITH (a='b');",
+            "The statement CREATE SINK CONNECTOR is not supported by this server.",
+        ),
     ],
 )
 def test_small_refusals(text: str, message: str) -> None:

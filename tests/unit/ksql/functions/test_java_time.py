@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from services.ksql.functions.java_time import Moment, date_parser, formatter, time_parser, timestamp_parser
 from services.ksql.functions.numbers import parse_double, parse_whole
 from services.ksql.functions.time_zones import zone_of
@@ -17,7 +15,9 @@ _ANSWERS: dict[str, Callable[[str, str, str], object]] = {
     "parse_timestamp": lambda pattern, text, zone: timestamp_parser(pattern)(text, zone_of(zone)),
     "parse_date": lambda pattern, text, _: date_parser(pattern)(text),
     "parse_time": lambda pattern, text, _: time_parser(pattern)(text),
-    "format_timestamp": lambda pattern, text, zone: formatter(pattern).format(Moment.at_millis(int(text), zone_of(zone))),
+    "format_timestamp": lambda pattern, text, zone: formatter(pattern).format(
+        Moment.at_millis(int(text), zone_of(zone))
+    ),
     "format_date": lambda pattern, text, _: formatter(pattern).format(Moment(days=int(text))),
     "format_time": lambda pattern, text, _: formatter(pattern).format(Moment(nanos=int(text))),
     "parse_int": lambda _, text, __: parse_whole(_plain(text), 32),
