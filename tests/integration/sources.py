@@ -13,6 +13,9 @@ from shared.kafka import end_offsets
 from tests.integration.recompute import Raw, Row, Table
 from tests.patience import STEP_S, WORK_S
 
+#: begins the names in records that ``recompute`` cannot read (``test_strange_records``): they are left out on both sides
+STRANGE = "strange-"
+
 
 async def read_topic(bootstrap: str, topic: str) -> list[Raw]:
     """Every committed record of ``topic`` up to its present end, in order within each partition."""
@@ -27,7 +30,11 @@ async def read_topic(bootstrap: str, topic: str) -> list[Raw]:
         async with asyncio.timeout(WORK_S):
             while await _behind(consumer, ends):
                 for batch in (await consumer.getmany(timeout_ms=500)).values():
-                    records += [Raw(r.key, r.value, r.timestamp, r.partition) for r in batch]
+                    records += [
+                        Raw(r.key, r.value, r.timestamp, r.partition)
+                        for r in batch
+                        if STRANGE.encode() not in (r.value or b"")
+                    ]
     finally:
         await consumer.stop()
     return records
@@ -53,6 +60,7 @@ async def query_pinot(broker_url: str, sql: str) -> list[Row]:
 async def pinot_table(broker_url: str, name: str, dimension: str, columns: Iterable[str]) -> tuple[Table, int]:
     """The rows of a table by (dimension, window_start), and how many there were (more than keys = a window twice)."""
     rows = await query_pinot(broker_url, f"SELECT {', '.join(columns)} FROM {name} LIMIT 1000000")
+    rows = [row for row in rows if STRANGE not in str(row[dimension])]
     return {(row[dimension], row["window_start"]): row for row in rows}, len(rows)
 
 
