@@ -236,9 +236,10 @@ class AuditOut(BaseModel):
     unreadable: dict[str, int] = Field(
         description="Of these, records that the pipeline skips: malformed, or too far ahead of the clock"
     )
-    rewritten: dict[str, RewrittenOut] = Field(description="By source topic, where there are any")
+    rewritten: dict[str, RewrittenOut] = Field(default_factory=dict, description="By source topic, where there are any")
     undecodable: dict[str, int] = Field(
-        description="Records of a result topic that are not of its form, by topic: the pipeline has not written them"
+        default_factory=dict,
+        description="Records of a result topic that are not of its form, by topic: the pipeline has not written them",
     )
     tables: list[TableAudit]
 
@@ -251,7 +252,7 @@ class AuditOut(BaseModel):
             records=report.records,
             unreadable=report.unreadable,
             rewritten={topic: RewrittenOut.model_validate(found) for topic, found in report.rewritten.items()},
-            undecodable=report.undecodable,
+            undecodable=dict(report.undecodable),
             tables=[TableAudit.of(table) for table in report.tables],
         )
 

@@ -31,8 +31,8 @@ def _compile(expression: ex.Expression, layout: Layout) -> Compute:
         if expression.name == "ROWTIME":
             return lambda batch: lambda: batch.times
     value = compile_one(expression, layout)
-    if (at := _only_text(expression, layout)) is not None:
-        return lambda batch: lambda: objects(_each_text(value, at, batch))
+    if (text_at := _only_text(expression, layout)) is not None:
+        return lambda batch: lambda: objects(_each_text(value, text_at, batch))
     return lambda batch: lambda: objects(_each(value, batch))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -50,9 +51,9 @@ class AuditReport:
     took_ms: int
     records: dict[str, int]
     unreadable: dict[str, int]
-    rewritten: dict[str, Rewritten]
-    undecodable: dict[str, int]
     tables: tuple[TableReport, ...] = field(default_factory=tuple)
+    rewritten: Mapping[str, Rewritten] = field(default_factory=dict)
+    undecodable: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
