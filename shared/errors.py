@@ -164,6 +164,14 @@ async def refuse(error: PagePulseError, scope: Scope, receive: Receive, send: Se
     await problem_of(Request(scope), error)(scope, receive, send)
 
 
+async def answer_unexpected(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """The answer to a request that failed by a defect of ours; the log has what it was."""
+    _log.error("unhandled error", exc_info=error)
+    await refuse(
+        PagePulseError("An unexpected error; the service's log has it under this request id."), scope, receive, send
+    )
+
+
 def _methods(request: Request) -> list[str]:
     """What the path may be asked with: by all routes, where Starlette names the methods of the first one only."""
     return [
@@ -197,7 +205,7 @@ def _plain(text: str) -> str:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Makes every failure of ``app`` a problem document."""
+    """Makes every failure of ``app`` a problem document; what nobody expected is ``RequestIdMiddleware``'s."""
 
     @app.exception_handler(PagePulseError)
     async def known(request: Request, error: PagePulseError) -> Response:
@@ -231,14 +239,3 @@ def install_error_handlers(app: FastAPI) -> None:
         )
         response.headers.update(error.headers or {})
         return response
-
-    @app.exception_handler(Exception)
-    async def unknown(request: Request, error: Exception) -> Response:
-        _log.error("unhandled error", exc_info=error)
-        return problem(
-            request,
-            500,
-            PagePulseError.type,
-            PagePulseError.title,
-            "An unexpected error; the service's log has it under this request id.",
-        )

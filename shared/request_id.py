@@ -1,4 +1,4 @@
-"""A request id on every request: in the answer's header, in problem documents and in each log line."""
+"""A request id on every request: in the answer's header, in problem documents and in each log line, whatever becomes of the request."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import answer_unexpected
 
 HEADER = b"x-request-id"
 _ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -25,10 +27,20 @@ class RequestIdMiddleware:
         given = dict(scope["headers"]).get(HEADER, b"")
         request_id = given if _ACCEPTABLE.fullmatch(given) else uuid4().hex.encode()
 
+        started = False
+
         async def with_header(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [*message.get("headers", ()), (HEADER, request_id)]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
-            await self.app(scope, receive, with_header)
+            try:
+                await self.app(scope, receive, with_header)
+            except Exception as error:
+                # Further out the id is not known any more.
+                if not started:
+                    await answer_unexpected(error, scope, receive, with_header)
+                raise

@@ -89,9 +89,10 @@ async def test_another_spelling_of_json_is_json(client: httpx.AsyncClient) -> No
 
 
 async def test_an_unexpected_error_does_not_leak_its_text(client: httpx.AsyncClient) -> None:
-    response = await client.post("/start", json={"rate": 7})
+    response = await client.post("/start", json={"rate": 7}, headers={"X-Request-ID": "abc-7"})
     assert response.status_code == 500
     assert "secret" not in response.text
+    assert response.json()["request_id"] == response.headers["x-request-id"] == "abc-7"
 
 
 async def test_readiness_names_what_is_down(client: httpx.AsyncClient) -> None:
