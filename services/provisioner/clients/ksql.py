@@ -8,6 +8,7 @@ serialised here, because two at once make the server answer "Another command wit
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -102,7 +103,11 @@ class KsqlClient:
     async def rows(self, sql: str) -> tuple[list[str], list[list[Any]]]:
         """Column names and rows of a pull query, read as the newline-delimited arrays of ``/query-stream``."""
         response = await self._request("POST", "/query-stream", json={"sql": sql, "properties": {}})
-        lines = [httpx.Response(200, text=line).json() for line in response.text.splitlines() if line.strip()]
+        # A text in a row may hold what else counts as the end of a line, and half of a surrogate pair, which orjson refuses.
+        try:
+            lines = [json.loads(line) for line in response.content.split(b"\n") if line.strip()]
+        except ValueError as error:
+            raise UpstreamError(f"{_SERVICE} answered a pull query with what is no JSON") from error
         if not lines or "columnNames" not in lines[0]:
             raise UpstreamError(f"{_SERVICE} answered a pull query in an unknown form")
         return lines[0]["columnNames"], [line for line in lines[1:] if isinstance(line, list)]

@@ -131,6 +131,15 @@ async def test_a_pull_querys_rows(world: World) -> None:
     assert await world.servers.ksql.rows("SELECT * FROM t;") == (["SOURCE", "view_count"], [["Inbox", 3]])
 
 
+async def test_a_row_may_hold_every_end_of_a_line_that_unicode_has_and_half_of_a_surrogate_pair(world: World) -> None:
+    lines = [b'{"columnNames":["SOURCE"]}', '["a\u0085\u2028 b"]'.encode(), rb'["\ud83e"]']
+    world.ksql.script = [httpx.Response(200, content=b"\n".join(lines))]
+    assert await world.servers.ksql.rows("SELECT * FROM t;") == (["SOURCE"], [["a\u0085\u2028 b"], ["\ud83e"]])
+    world.ksql.script = [httpx.Response(200, content=b"<html>")]
+    with pytest.raises(UpstreamError, match="no JSON"):
+        await world.servers.ksql.rows("SELECT * FROM t;")
+
+
 async def test_an_answer_without_entities_is_an_error(world: World) -> None:
     world.ksql.script = [httpx.Response(200, json=[])]
     with pytest.raises(UpstreamError):
