@@ -5,10 +5,12 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from services.provisioner.clients.ksql import KsqlClient
 from services.provisioner.errors import AlreadyThere, NotReadyInTime, StatementRejected
 from shared.errors import DeadlineExceeded, Unavailable, UpstreamError
+from shared.http import create_client
 from tests.unit.provisioner.fake_ksql import refusal
-from tests.unit.provisioner.world import World
+from tests.unit.provisioner.world import FAST, PATIENCE, World
 
 STREAM = "CREATE STREAM pageview (a INT) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='JSON');"
 OTHER = STREAM.replace("pageview", "other")
@@ -131,13 +133,14 @@ async def test_a_pull_querys_rows(world: World) -> None:
     assert await world.servers.ksql.rows("SELECT * FROM t;") == (["SOURCE", "view_count"], [["Inbox", 3]])
 
 
-async def test_a_row_may_hold_every_end_of_a_line_that_unicode_has_and_half_of_a_surrogate_pair(world: World) -> None:
+async def test_a_row_may_hold_every_end_of_a_line_that_unicode_has_and_half_of_a_surrogate_pair() -> None:
     lines = [b'{"columnNames":["SOURCE"]}', '["a\u0085\u2028 b"]'.encode(), rb'["\ud83e"]']
-    world.ksql.script = [httpx.Response(200, content=b"\n".join(lines))]
-    assert await world.servers.ksql.rows("SELECT * FROM t;") == (["SOURCE"], [["a\u0085\u2028 b"], ["\ud83e"]])
-    world.ksql.script = [httpx.Response(200, content=b"<html>")]
+    answers = [b"\n".join(lines), b"<html>"]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=answers.pop(0)))
+    ksql = KsqlClient(create_client("http://ksql", transport=transport), patience=PATIENCE, poll_interval=FAST)
+    assert await ksql.rows("SELECT * FROM t;") == (["SOURCE"], [["a\u0085\u2028 b"], ["\ud83e"]])
     with pytest.raises(UpstreamError, match="no JSON"):
-        await world.servers.ksql.rows("SELECT * FROM t;")
+        await ksql.rows("SELECT * FROM t;")
 
 
 async def test_an_answer_without_entities_is_an_error(world: World) -> None:
