@@ -8,16 +8,17 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from deploy.local import display, process
+from deploy.local import process
 from deploy.local.board import Board, Phase
 from deploy.local.errors import AlreadyRunning, StackError
 from deploy.local.options import REPOSITORY, Options
-from deploy.local.session import LEFTOVERS_WITHIN
 from deploy.local.state import State
 from deploy.local.waiting import until
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 DOWN_WITHIN = timedelta(minutes=5)
 LOOK = timedelta(milliseconds=100)
@@ -28,6 +29,8 @@ async def up(options: Options, state: State, console: Console) -> Board:
 
     Raises StackError if the supervisor is gone without a word.
     """
+    from deploy.local import display
+
     state.make()
     state.clear_run()
     child = _spawn(options, state)
@@ -77,11 +80,11 @@ async def down(state: State) -> list[str]:
         os.kill(recorded.pid, signal.SIGTERM)
         if not await until(lambda: not recorded.alive(), DOWN_WITHIN):
             os.kill(recorded.pid, signal.SIGKILL)
-            await until(lambda: not recorded.alive(), LEFTOVERS_WITHIN)
+            await until(lambda: not recorded.alive(), process.LEFTOVERS_WITHIN)
     if state.supervised():
         raise AlreadyRunning(
             f"a supervisor holds {state.root} and cannot be found; is it just starting?", hint="try again"
         )
-    stopped += await process.end_leftovers(state, LEFTOVERS_WITHIN)
+    stopped += await process.end_leftovers(state, process.LEFTOVERS_WITHIN)
     state.clear_pids()
     return stopped

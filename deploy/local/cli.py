@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from deploy.local.cli_pipeline import pipeline
-from deploy.local.cli_size import sizing
+from deploy.local.cli_size import size
 from deploy.local.terminal import (
-    DEFAULT_DIR,
     EXIT_FAILED,
-    AsJson,
-    Dir,
+    a_folder,
+    as_json,
     console,
     errors_in_words,
     outlive_the_reader,
@@ -30,60 +31,60 @@ MOST_BROKERS = 9
 DEMO_RATE = 200
 EXIT_NOT_RUNNING = 3
 
-app = typer.Typer(
-    help="Runs the whole pipeline on this machine: Kafka, Connect, MariaDB, Pinot and the services.",
-    no_args_is_help=True,
-    add_completion=False,
-    # rich's help would be a third of the time of every call
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
 
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
         from importlib.metadata import version
 
-        typer.echo(f"pagepulse {version('pagepulse')}")
-        raise typer.Exit
+        click.echo(f"pagepulse {version('pagepulse')}")
+        context.exit()
 
 
-@app.callback()
-def pagepulse(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Say which version this is.")
-    ] = False,
-) -> None:
+class _InOrder(click.Group):
+    """Lists the commands as they were added: what is needed first comes first."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, no_args_is_help=True)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def app() -> None:
     """Runs the whole pipeline on this machine: Kafka, Connect, MariaDB, Pinot and the services."""
 
 
 @app.command()
-def up(  # noqa: PLR0917  (typer passes options by name)
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="In the background; starts load only if --rate is given.")
-    ] = False,
-    brokers: Annotated[int, typer.Option(min=1, max=MOST_BROKERS, help="Kafka brokers.")] = 3,
-    demo: Annotated[
-        bool, typer.Option("--demo/--no-demo", help="Seed, provision and generate when all are healthy.")
-    ] = True,
-    rate: Annotated[
-        int | None, typer.Option(min=1, help=f"Events per second; {DEMO_RATE} in the foreground.", show_default=False)
-    ] = None,
-    users: Annotated[int, typer.Option(min=1, help="Users to seed.")] = 1000,
-    port_offset: Annotated[int, typer.Option(min=0, help="Added to every port.")] = 0,
-    start_within: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            envvar="PAGEPULSE_START_WITHIN",
-            help="Seconds: a component that lives but is not healthy is restarted then; --detach waits no longer.",
-        ),
-    ] = 1800,
-    directory: Dir = DEFAULT_DIR,
-    only: Annotated[
-        str, typer.Option(hidden=True, help="Only these components and what they need, comma-separated.")
-    ] = "",
-    as_json: AsJson = False,
+@click.option("--detach", "-d", is_flag=True, help="In the background; starts load only if --rate is given.")
+@click.option("--brokers", type=click.IntRange(1, MOST_BROKERS), default=3, show_default=True, help="Kafka brokers.")
+@click.option(
+    "--demo/--no-demo", default=True, help="Seed, provision and generate when all are healthy.", show_default=True
+)
+@click.option("--rate", type=click.IntRange(1), help=f"Events per second; {DEMO_RATE} in the foreground.")
+@click.option("--users", type=click.IntRange(1), default=1000, show_default=True, help="Users to seed.")
+@click.option("--port-offset", type=click.IntRange(0), default=0, show_default=True, help="Added to every port.")
+@click.option(
+    "--start-within",
+    type=click.IntRange(1),
+    default=1800,
+    show_default=True,
+    envvar="PAGEPULSE_START_WITHIN",
+    help="Seconds after which a component that lives but is not healthy is restarted, and that --detach waits.",
+)
+@a_folder
+@click.option("--only", default="", hidden=True, help="Only these components and what they need, comma-separated.")
+@as_json
+def up(
+    *,
+    detach: bool,
+    brokers: int,
+    demo: bool,
+    rate: int | None,
+    users: int,
+    port_offset: int,
+    start_within: int,
+    directory: Path,
+    only: str,
+    as_json: bool,
 ) -> None:
     """Start everything. Stays in the foreground with live status until Ctrl-C, unless --detach is given."""
     from deploy.local.options import Options
@@ -91,11 +92,11 @@ def up(  # noqa: PLR0917  (typer passes options by name)
     from deploy.local.state import State
 
     if port_offset > highest_offset(brokers):
-        raise typer.BadParameter(
+        raise click.BadParameter(
             f"at most {highest_offset(brokers)}: there are no ports beyond 65535", param_hint="--port-offset"
         )
     if as_json and not detach:
-        raise typer.BadParameter("only with --detach", param_hint="--json")
+        raise click.BadParameter("only with --detach", param_hint="--json")
     options = Options(
         dir=directory.resolve(),
         brokers=brokers,
@@ -131,7 +132,7 @@ def _up_in_the_foreground(options: Options, state: State) -> None:
     board = asyncio.run(foreground.up(options, state, out))
     if board.error:
         out.print(published_failure(board.error))
-        raise typer.Exit(EXIT_FAILED)
+        sys.exit(EXIT_FAILED)
     out.print(f"everything is stopped; data and logs are in {state.root}")
 
 
@@ -160,7 +161,7 @@ def _up_in_the_background(options: Options, state: State, as_json: bool) -> None
                 f"not ready after {options.start_within} s; the start goes on: pagepulse status, or pagepulse down"
             )
     if board.error or board.phase is not Phase.READY:
-        raise typer.Exit(EXIT_FAILED)
+        sys.exit(EXIT_FAILED)
 
 
 def _already_running(state: State, *, detach: bool, as_json: bool) -> None:
@@ -174,11 +175,12 @@ def _already_running(state: State, *, detach: bool, as_json: bool) -> None:
         console().print(f"A stack already runs in {state.root}.")
         console().print(pictures.board(board))
     well = board.phase is Phase.READY and board.all_healthy()
-    raise typer.Exit(0 if detach and well else EXIT_FAILED)
+    sys.exit(0 if detach and well else EXIT_FAILED)
 
 
 @app.command()
-def down(directory: Dir = DEFAULT_DIR) -> None:
+@a_folder
+def down(directory: Path) -> None:
     """Stop everything, also what a supervisor that died has left."""
     import asyncio
 
@@ -188,11 +190,13 @@ def down(directory: Dir = DEFAULT_DIR) -> None:
     outlive_the_reader()
     with errors_in_words():
         stopped = asyncio.run(background.down(State(directory)))
-    typer.echo(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+    click.echo(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
 @app.command()
-def status(as_json: AsJson = False, directory: Dir = DEFAULT_DIR) -> None:
+@as_json
+@a_folder
+def status(as_json: bool, directory: Path) -> None:
     """Say how every component is, asked now. Exit code 0: all healthy; 1: not; 3: nothing runs."""
     import asyncio
 
@@ -208,31 +212,33 @@ def status(as_json: AsJson = False, directory: Dir = DEFAULT_DIR) -> None:
 
         console().print(pictures.inspection(found))
     else:
-        typer.echo("\n".join(found.words()))
+        click.echo("\n".join(found.words()))
     if not found.supervised and not found.left:
-        raise typer.Exit(EXIT_NOT_RUNNING)
-    raise typer.Exit(0 if found.ready else EXIT_FAILED)
+        sys.exit(EXIT_NOT_RUNNING)
+    sys.exit(0 if found.ready else EXIT_FAILED)
 
 
 @app.command()
-def logs(
-    name: Annotated[str, typer.Argument(help="A component, or 'supervisor'.")],
-    following: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 200,
-    raw: Annotated[bool, typer.Option("--raw", help="The lines as they are: the services write JSON.")] = False,
-    directory: Dir = DEFAULT_DIR,
-) -> None:
-    """Show a component's log."""
+@click.argument("name")
+@click.option("--follow", "-f", "following", is_flag=True, help="Go on as the log grows.")
+@click.option(
+    "--lines", "-n", type=click.IntRange(0), default=200, show_default=True, help="How many of the last lines."
+)
+@click.option("--raw", is_flag=True, help="The lines as they are: the services write JSON.")
+@a_folder
+def logs(name: str, following: bool, lines: int, raw: bool, directory: Path) -> None:
+    """Show the log of a component, or of the 'supervisor'."""
     from deploy.local import follow
     from deploy.local.state import State
 
     with errors_in_words():
         for line in follow.lines(State(directory), name, last=lines, following=following):
-            typer.echo(line if raw else follow.readable(line))
+            click.echo(line if raw else follow.readable(line))
 
 
 @app.command()
-def reset(directory: Dir = DEFAULT_DIR) -> None:
+@a_folder
+def reset(directory: Path) -> None:
     """Stop everything and forget all data; packages and jars stay."""
     import asyncio
 
@@ -245,11 +251,12 @@ def reset(directory: Dir = DEFAULT_DIR) -> None:
         asyncio.run(background.down(state))
         state.acquire()
         state.wipe()
-    typer.echo(f"{state.root} is empty")
+    click.echo(f"{state.root} is empty")
 
 
 @app.command("setup")
-def set_up(tests: Annotated[bool, typer.Option("--tests", help="Also what only the tests need.")] = False) -> None:
+@click.option("--tests", is_flag=True, help="Also what only the tests need.")
+def set_up(tests: bool) -> None:
     """Install what is missing: packages, jars, class-data archives."""
     import asyncio
 
@@ -258,8 +265,8 @@ def set_up(tests: Annotated[bool, typer.Option("--tests", help="Also what only t
 
     with errors_in_words():
         asyncio.run(setup.ensure(Progress(console()), tests=tests))
-    typer.echo("everything is there")
+    click.echo("everything is there")
 
 
-app.add_typer(pipeline)
-app.add_typer(sizing)
+for command in (*pipeline, size):
+    app.add_command(command)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import typer
+import click
 
 from deploy.local.errors import NotRunning
-from deploy.local.terminal import DEFAULT_DIR, EXIT_FAILED, AsJson, Dir, console, errors_in_words, print_json
+from deploy.local.terminal import EXIT_FAILED, a_folder, as_json, console, errors_in_words, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,24 +17,22 @@ if TYPE_CHECKING:
     from deploy.local.client import Services
     from deploy.local.options import Options
 
-pipeline = typer.Typer()
-load = typer.Typer(help="Start, stop and steer the load.", no_args_is_help=True)
-pipeline.add_typer(load, name="load")
-
 Answer = dict[str, Any]
 
 
 def _ask(directory: Path, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
-    import asyncio
-
-    from deploy.local.client import Services
-    from deploy.local.ports import Ports
-
-    async def ask() -> Answer:
-        async with Services(Ports(_running(directory).port_offset)) as services:
-            return await question(services)
-
     with errors_in_words():
+        options = _running(directory)
+
+        import asyncio
+
+        from deploy.local.client import Services
+        from deploy.local.ports import Ports
+
+        async def ask() -> Answer:
+            async with Services(Ports(options.port_offset)) as services:
+                return await question(services)
+
         return asyncio.run(ask())
 
 
@@ -57,73 +56,98 @@ def _show(answer: Answer, as_json: bool, picture: Literal["load", "plan", "run",
     console().print(getattr(pipeline_tables, picture)(answer))
 
 
+@click.group(no_args_is_help=True)
+def load() -> None:
+    """Start, stop and steer the load."""
+
+
 @load.command("start")
-def load_start(
-    rate: Annotated[float, typer.Option(min=0, help="Events per second; 0: as fast as Kafka takes them.")] = 200,
-    directory: Dir = DEFAULT_DIR,
-    as_json: AsJson = False,
-) -> None:
+@click.option(
+    "--rate",
+    type=click.FloatRange(0),
+    default=200,
+    show_default=True,
+    help="Events per second; 0: as fast as Kafka takes them.",
+)
+@a_folder
+@as_json
+def load_start(rate: float, directory: Path, as_json: bool) -> None:
     """Start generating."""
     _show(_ask(directory, lambda services: services.generate(rate)), as_json, "load")
 
 
 @load.command("stop")
-def load_stop(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
+@a_folder
+@as_json
+def load_stop(directory: Path, as_json: bool) -> None:
     """Stop generating; every event is acknowledged or counted as failed."""
     _show(_ask(directory, lambda services: services.halt()), as_json, "load")
 
 
 @load.command("rate")
-def load_rate(
-    rate: Annotated[float, typer.Argument(min=0)], directory: Dir = DEFAULT_DIR, as_json: AsJson = False
-) -> None:
+@click.argument("rate", type=click.FloatRange(0))
+@a_folder
+@as_json
+def load_rate(rate: float, directory: Path, as_json: bool) -> None:
     """Change the rate of the running load."""
     _show(_ask(directory, lambda services: services.set_rate(rate)), as_json, "load")
 
 
 @load.command("status")
-def load_status(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
+@a_folder
+@as_json
+def load_status(directory: Path, as_json: bool) -> None:
     """Say what the generator does."""
     _show(_ask(directory, lambda services: services.generation()), as_json, "load")
 
 
-@pipeline.command()
-def plan(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
+@click.command()
+@a_folder
+@as_json
+def plan(directory: Path, as_json: bool) -> None:
     """Show what apply would do to each resource."""
     _show(_ask(directory, lambda services: services.plan()), as_json, "plan")
 
 
-@pipeline.command()
-def apply(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
+@click.command()
+@a_folder
+@as_json
+def apply(directory: Path, as_json: bool) -> None:
     """Make the pipeline as it is described. What is right already is left alone."""
     with console().status("applying") as shown:
         run = _ask(directory, lambda services: services.apply(shown.update))
     _show(run, as_json, "run")
 
 
-@pipeline.command()
-def sample(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
+@click.command()
+@a_folder
+@as_json
+def sample(directory: Path, as_json: bool) -> None:
     """Show a few rows of every topic, ksql table and Pinot table."""
     _show(_ask(directory, lambda services: services.sample()), as_json, "sample")
 
 
-@pipeline.command()
-def verify(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
+@click.command()
+@a_folder
+@as_json
+def verify(directory: Path, as_json: bool) -> None:
     """Recompute every result from the raw topics and compare. Exit code 1: something differs."""
     with console().status("recomputing"):
         report = _ask(directory, lambda services: services.verify())
     _show(report, as_json, "report")
     if not report.get("ok"):
-        raise typer.Exit(EXIT_FAILED)
+        sys.exit(EXIT_FAILED)
 
 
-@pipeline.command()
-def teardown(
-    delete_topics: Annotated[bool, typer.Option("--delete-topics", help="All records too.")] = False,
-    directory: Dir = DEFAULT_DIR,
-    as_json: AsJson = False,
-) -> None:
+@click.command()
+@click.option("--delete-topics", is_flag=True, help="All records too.")
+@a_folder
+@as_json
+def teardown(delete_topics: bool, directory: Path, as_json: bool) -> None:
     """Remove the pipeline. Without --delete-topics the raw topics stay."""
     with console().status("removing") as shown:
         run = _ask(directory, lambda services: services.teardown(delete_topics=delete_topics, progress=shown.update))
     _show(run, as_json, "run")
+
+
+pipeline: tuple[click.Command, ...] = (plan, apply, sample, verify, teardown, load)

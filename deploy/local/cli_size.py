@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+import click
 
 from deploy.local.terminal import console
 
-sizing = typer.Typer()
 
-
-@sizing.command("size")
-def show(
-    rate: Annotated[float, typer.Option(min=1, help="Events per second, page views and logins together.")] = 1_000,
-    users: Annotated[float, typer.Option(min=1, help="People in the table of users.")] = 10_000,
-    sources: Annotated[bool, typer.Option("--sources", help="Also where each figure comes from.")] = False,
-) -> None:
+@click.command()
+@click.option(
+    "--rate",
+    type=click.FloatRange(1),
+    default=1_000,
+    show_default=True,
+    help="Events per second, page views and logins together.",
+)
+@click.option(
+    "--users", type=click.FloatRange(1), default=10_000, show_default=True, help="People in the table of users."
+)
+@click.option("--sources", is_flag=True, help="Also where each figure comes from.")
+def size(rate: float, users: float, sources: bool) -> None:
     """Count what a load needs: partitions, nodes, disk, network. Each figure with its arithmetic."""
     from rich.table import Table
 
     from deploy.sizing import facts as known
-    from deploy.sizing.model import size
+    from deploy.sizing import model
 
     out = console()
     facts = known.load()
-    sheet = size(rate, users, facts)
+    sheet = model.size(rate, users, facts)
     table = Table("part", "what", "value", "arithmetic", box=None)
     part = ""
     for line in sheet.lines:

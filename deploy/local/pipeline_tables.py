@@ -22,6 +22,10 @@ _EPOCH_MS = range(946_684_800_000, 4_102_444_800_000)
 _TIME_WORDS = ("time", "timestamp", "start", "end", "at", "rowtime", "windowstart", "windowend", "ts")
 
 
+_OF_THE_RECORD = ("key", "partition", "offset", "timestamp")
+"""Where a record is in its topic: less than what it holds."""
+
+
 def load(answer: Answer) -> RenderableType:
     """The generator's status."""
     rate = answer.get("achieved_rate") or {}
@@ -112,28 +116,38 @@ def sample(answer: Answer) -> RenderableType:
 
 
 class Rows:
-    """Rows as a table if they fit the width, else each row as a list of its members."""
+    """Rows as a table. What does not fit the width: first without the record's position, else each row as a list of its members."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = [{key: _cell(key, value) for key, value in row.items()} for row in rows]
+        self._rows = [{key: _cell(key, value) for key, value in _flat(row).items()} for row in rows]
+        columns = list(dict.fromkeys(key for row in self._rows for key in row))
+        # The key of a record is often one of its fields, and its time another one.
+        fields = {self._values(column) for column in columns if column not in _OF_THE_RECORD}
+        self._columns = [c for c in columns if c not in _OF_THE_RECORD or self._values(c) not in fields]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns = list(dict.fromkeys(key for row in self._rows for key in row))
-        widths = [
-            max(len(column), *(min(len(row.get(column, "")), UNTIL_A_COLUMN_FOLDS) for row in self._rows))
-            for column in columns
-        ]
-        if sum(widths) + 2 * len(widths) > options.max_width:
-            for row in self._rows:
-                yield _pairs(row)
-                yield Text()
-            return
+        for columns in (self._columns, [column for column in self._columns if column not in _OF_THE_RECORD]):
+            widths = [self._width(column) for column in columns]
+            if columns and sum(widths) + 2 * len(widths) <= options.max_width:
+                yield self._table(columns, widths)
+                return
+        for row in self._rows:
+            yield _pairs({column: row.get(column, "") for column in self._columns})
+            yield Text()
+
+    def _values(self, column: str) -> tuple[str, ...]:
+        return tuple(row.get(column, "") for row in self._rows)
+
+    def _width(self, column: str) -> int:
+        return max(len(column), *(min(len(row.get(column, "")), UNTIL_A_COLUMN_FOLDS) for row in self._rows))
+
+    def _table(self, columns: list[str], widths: list[int]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
         for column, width in zip(columns, widths, strict=True):
             table.add_column(plain(column), overflow="fold", min_width=len(column), max_width=max(width, len(column)))
         for row in self._rows:
             table.add_row(*(plain(row.get(column, "")) for column in columns))
-        yield table
+        return table
 
 
 def plain(value: object, style: str = "") -> Text:
@@ -164,12 +178,23 @@ def _resource(step: Answer) -> str:
     return str(step.get("resource") or f"{step.get('kind')}:{step.get('name')}")
 
 
+def _flat(row: Row) -> dict[str, object]:
+    """A record with the fields of its key and its value beside its position."""
+    flat: dict[str, object] = {}
+    for name, value in row.items():
+        if isinstance(value, dict) and name in {"key", "value"}:
+            flat.update(value)
+        elif name != "value" or value is not None:  # a tombstone has none
+            flat[name] = value
+    return flat
+
+
 def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, int) and value in _EPOCH_MS and name.lower().split("_")[-1] in _TIME_WORDS:
         return moment(value)
-    return str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _or_absent(value: object) -> str:

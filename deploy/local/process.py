@@ -16,6 +16,7 @@ from deploy.local.ports import MARK
 from deploy.local.state import State
 from deploy.local.waiting import until
 
+LEFTOVERS_WITHIN = timedelta(seconds=10)
 KILL_WITHIN = timedelta(seconds=5)
 
 

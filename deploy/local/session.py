@@ -21,7 +21,6 @@ from deploy.local.state import State
 from deploy.local.supervisor import Pace, Supervisor
 from deploy.local.waiting import ended, until
 
-LEFTOVERS_WITHIN = timedelta(seconds=10)
 LOOK_AGAIN = timedelta(seconds=5)
 NOT_NEEDED_BY_THE_PIPELINE = frozenset({"dashboard"})
 
@@ -37,7 +36,7 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
 
-    for name in await process.end_leftovers(state, LEFTOVERS_WITHIN):
+    for name in await process.end_leftovers(state, process.LEFTOVERS_WITHIN):
         say(f"stopped what an earlier run had left: {name}")
     context = Context(options=options, state=state, java=java.require())
     components = all_components(context)
@@ -66,7 +65,7 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
             board.enter(Phase.STOPPING)
         await supervisor.stop()
         # Nothing should be left now; a process that was cancelled in the moment of its start could be.
-        await process.end_leftovers(state, LEFTOVERS_WITHIN)
+        await process.end_leftovers(state, process.LEFTOVERS_WITHIN)
         state.clear_pids()
         if board.phase is not Phase.FAILED:
             board.enter(Phase.STOPPED)

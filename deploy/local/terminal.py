@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from deploy.local.errors import ServiceRefused, StackError
 
@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
     from rich.console import Console
 
-Dir = Annotated[Path, typer.Option("--dir", help="Folder of all state and logs.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-DEFAULT_DIR = Path(".pagepulse")
+a_folder = click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".pagepulse",
+    show_default=True,
+    help="Folder of all state and logs.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 STALLED_AFTER = 5.0
@@ -43,7 +49,7 @@ def print_json(answer: dict[str, Any]) -> None:
     """For programs."""
     import json
 
-    typer.echo(json.dumps(answer, indent=1))
+    click.echo(json.dumps(answer, indent=1))
 
 
 @contextmanager
@@ -59,9 +65,9 @@ def errors_in_words() -> Iterator[None]:
 
             error.reason = as_commands(error.reason)
         console().print(failure(error))
-        raise typer.Exit(EXIT_FAILED) from None
+        sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+        sys.exit(EXIT_INTERRUPTED)
 
 
 class _Forgiving(io.FileIO):

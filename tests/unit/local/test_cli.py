@@ -1,17 +1,134 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
+from deploy.local import client, follow
 from deploy.local.board import Board, Health, Line, Phase
 from deploy.local.cli import EXIT_NOT_RUNNING, app
 from deploy.local.options import Options
 from deploy.local.state import State
 
 run = CliRunner().invoke
+
+
+#: what costs more to import than click and the commands' own modules
+HEAVY = {
+    *(
+        "aiokafka",
+        "aiomysql",
+        "asyncio",
+        "cryptography",
+        "fastapi",
+        "httpx",
+        "importlib.metadata",
+        "jinja2",
+        "numpy",
+        "orjson",
+    ),
+    *("prometheus_client", "psutil", "pydantic", "pygments", "pymysql", "rich", "ssl", "structlog", "typer", "yaml"),
+}
+
+
+def imported_by(*arguments: str) -> set[str]:
+    code = (
+        "import sys\nfrom deploy.local.cli import app\n"
+        f"try: app({list(arguments)!r})\nexcept SystemExit: pass\nprint('\\n' + ' '.join(n for n, m in sys.modules.items() if m))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_help_imports_click_and_little_else() -> None:
+    """What it imports is what it costs: 0.1 s of CPU, where importing every server's client was 1 s and more."""
+    found = imported_by("--help")
+    assert "click" in found
+    assert not found & HEAVY
+    assert {name for name in found if name.startswith("deploy.")} == {
+        *("deploy.local", "deploy.local.cli", "deploy.local.cli_pipeline", "deploy.local.cli_size"),
+        *("deploy.local.errors", "deploy.local.terminal"),
+    }
+
+
+@pytest.mark.parametrize("command", [("logs", "kafka1"), ("status",), ("down",)], ids=lambda command: command[0])
+def test_a_light_command_imports_no_client_of_a_server(tmp_path: Path, command: tuple[str, ...]) -> None:
+    state = State(tmp_path)
+    state.make()
+    state.log("kafka1").write_text("one\n")
+    assert not imported_by(*command, "--dir", str(tmp_path)) & {
+        "aiokafka",
+        "aiomysql",
+        "httpx",
+        "jinja2",
+        "pydantic",
+        "rich",
+    }
+
+
+def test_the_client_of_the_services_brings_no_command_line_of_its_own() -> None:
+    code = "import sys, deploy.local.client; print('rich' in sys.modules, 'pygments' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_version() -> None:
+    assert run(app, ["--version"]).stdout == f"pagepulse {version('pagepulse')}\n"
+
+
+def test_every_command_is_described_by_a_whole_sentence() -> None:
+    shown = run(app, ["--help"]).stdout
+    assert "..." not in shown.partition("Commands:")[2]
+    assert shown.index("  up ") < shown.index("  status ") < shown.index("  verify ")
+
+
+def test_requests_in_a_services_words_become_commands() -> None:
+    said = "The generator is running: change its rate with PUT /generator/rate, or POST /generator/stop first."
+    assert client.as_commands(said) == (
+        "The generator is running: change its rate with `pagepulse load rate`, or `pagepulse load stop` first."
+    )
+
+
+def test_every_request_with_a_command_is_one_that_the_client_sends() -> None:
+    source = Path(client.__file__).read_text()
+    for request in client.COMMANDS:
+        method, path = request.split()
+        assert f'"{method}", "{path}"' in source
+    commands = {c.removeprefix("pagepulse ") for c in client.COMMANDS.values()}
+    for command in commands:
+        assert run(app, [*command.split(), "--help"]).exit_code == 0
+
+
+def test_logs_are_readable_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    entry = {
+        "event": "run over \x1b[2J",
+        "kind": "apply",
+        "error": "no brokers",
+        "service": "provisioner",
+        "request_id": "07ee",
+        "logger": "services.provisioner.runs",
+        "level": "info",
+        "timestamp": "2026-11-28T12:50:53.228846Z",
+        "exception": "Traceback ...\nValueError: x",
+    }
+    line = json.dumps(entry)
+    shown = follow.readable(line)
+    first, *rest = shown.splitlines()
+    assert first.endswith('INFO    run over \\x1b[2J kind=apply error="no brokers"')
+    assert ":50:53.228 " in first
+    assert rest == ["Traceback ...", "ValueError: x"]
+    assert follow.readable("12:00 INFO a line of Kafka") == "12:00 INFO a line of Kafka"
+    assert follow.readable("[1, 2]") == "[1, 2]"
+    state = State(tmp_path)
+    state.make()
+    state.log("provisioner").write_text(line + "\n")
+    assert run(app, ["logs", "provisioner", "--dir", str(tmp_path)]).stdout == shown + "\n"
+    assert run(app, ["logs", "provisioner", "--raw", "--dir", str(tmp_path)]).stdout == line + "\n"
 
 
 def test_status_of_nothing(tmp_path: Path) -> None:

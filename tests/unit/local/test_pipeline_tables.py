@@ -141,6 +141,16 @@ def test_times_are_times_and_no_row_is_broken_over_lines(width: int) -> None:
     assert max(map(len, shown.splitlines())) <= width
 
 
+def test_a_record_shows_its_fields_first_and_its_position_if_there_is_space() -> None:
+    value = {"session_id": "c933c14d406a56b2", "user_id": 826, "source": "Homepage", "event_timestamp": NOON}
+    row = {"key": "c933c14d406a56b2", "value": value, "partition": 2, "offset": 315, "timestamp": NOON}
+    answer = {"topics": [{"name": "topic1_PageView", "rows": [row]}]}
+    narrow, wide = text_of(tables.sample(answer), 80), text_of(tables.sample(answer), 120)
+    assert "Homepage" in narrow and "c933c14d406a56b2" in narrow
+    assert "partition" not in text_of(tables.sample(answer), 70) and "315" in wide
+    assert wide.count("c933c14d406a56b2") == 1, "the key is a field already"
+
+
 def test_a_number_that_is_no_time_stays_a_number() -> None:
     shown = text_of(tables.sample({"ksql": [{"name": "t", "rows": [{"views": NOON, "window_start": 5}]}]}))
     assert str(NOON) in shown and "5" in shown
