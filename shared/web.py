@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
+from starlette.responses import RedirectResponse
 
 from shared.errors import install_error_handlers
 from shared.health import Checks, health_router, no_checks
@@ -34,10 +35,11 @@ def create_service_app(
     lifespan: Lifespan | None = None,
     checks: Checks = no_checks,
     registry: CollectorRegistry | None = None,
+    root: str = "/docs",
 ) -> FastAPI:
     """An application with the service's ``routers`` behind the token, and health, readiness and metrics beside them.
 
-    ``app.state`` has ``settings`` and ``registry``; a service's lifespan puts what it owns beside them.
+    ``root`` is where ``GET /`` leads. ``app.state`` has ``settings`` and ``registry``; a service's lifespan puts what it owns beside them.
     """
     registry = registry or CollectorRegistry()
     # its pages of documentation load their scripts from here, FastAPI's own load them from a public server
@@ -52,5 +54,10 @@ def create_service_app(
     guard = [Depends(require_token(settings.api_token))]
     for router in routers:
         app.include_router(router, dependencies=guard)
+
+    @app.get("/", include_in_schema=False)
+    async def _root() -> RedirectResponse:
+        return RedirectResponse(root)
+
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

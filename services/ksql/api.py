@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from services.ksql.rest import properties as props
 from services.ksql.rest.cluster import ClusterService
@@ -245,8 +245,3 @@ async def metadata_id(cluster: Cluster) -> Response:
 @router.get("/chc/live", summary="Alive (as in Confluent's health checks)")
 async def confluent_check() -> Response:
     return _json({})
-
-
-@router.get("/", include_in_schema=False)
-async def root() -> Response:
-    return RedirectResponse("/info")

@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None, *, runtime: Runtime | None = No
         lifespan=lifespan,
         checks=_checks,
         registry=registry,
+        root="/info",  # as ksqlDB's
     )
     registry.register(RuntimeCollector(runtime))
     app.state.runtime = runtime

@@ -9,6 +9,8 @@ import anyio.to_thread
 import httpx
 import pytest
 
+from services.ksql.app import create_app as create_ksql
+from services.ksql.settings import Settings as KsqlSettings
 from tests.security.apps import client_of
 from tests.unit.shared.demo import make_app
 
@@ -25,6 +27,19 @@ async def test_the_pages_of_documentation_need_no_other_server(page: str) -> Non
             answer = await client.get(script)
             assert answer.status_code == 200
             assert "javascript" in answer.headers["content-type"]
+
+
+async def test_the_root_leads_to_the_documentation() -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(make_app()), base_url="http://localhost") as client:
+        answer = await client.get("/")
+        assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+        assert (await client.get("/", follow_redirects=True)).status_code == 200
+
+
+async def test_the_root_of_ksql_leads_where_that_of_ksqldb_does() -> None:
+    app = create_ksql(KsqlSettings())
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        assert (await client.get("/")).headers["location"] == "/info"
 
 
 @pytest.mark.parametrize("path", ["/generator/status", "/seeder/stats", "/provisioner/status"])
