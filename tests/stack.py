@@ -75,7 +75,18 @@ def start(directory: Path, offset: int = PORT_OFFSET) -> Stack:
     Raises:
         RuntimeError: a component did not come up; the message is what the command said.
     """
-    arguments = ("--detach", "--dir", str(directory), "--port-offset", str(offset), "--users", "1000")
+    patience = str(int(STACK_S) - 60)  # it gives up, and says why, before its caller does
+    arguments = (
+        "--detach",
+        "--dir",
+        str(directory),
+        "--port-offset",
+        str(offset),
+        "--users",
+        "1000",
+        "--start-within",
+        patience,
+    )
     done = pagepulse("up", *arguments, timeout=STACK_S)
     if done.returncode != 0:
         pagepulse("down", "--dir", str(directory), timeout=STACK_S)
