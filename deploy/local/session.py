@@ -26,7 +26,7 @@ NOT_NEEDED_BY_THE_PIPELINE = frozenset({"dashboard"})
 
 
 async def run(options: Options, state: State, *, show: Callable[[Board], None], say: Callable[[str], None]) -> Board:
-    """Runs the stack until SIGINT or SIGTERM, then stops it; the folder's lock must be held.
+    """Runs the stack until SIGINT, SIGTERM or SIGHUP, then stops it; the folder's lock must be held.
 
     ``show`` gets the board once, before the first change; ``say`` gets sentences for a person. A failure of the start is kept on the board
     (phase FAILED is followed by stopping), so the caller asks ``board.error``.
@@ -34,7 +34,9 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+        # Under nohup a hang-up is ignored, and stays so.
+        if not (number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN):
+            loop.add_signal_handler(number, stop.set)
 
     for name in await process.end_leftovers(state, process.LEFTOVERS_WITHIN):
         say(f"stopped what an earlier run had left: {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -132,6 +133,16 @@ async def test_a_terminal_that_is_closed_stops_everything(tmp_path: Path, ended_
             os.killpg(job.pid, signal.SIGINT)
         os.close(mine)
         os.killpg(job.pid, signal.SIGHUP)
+        await stopped_in_order(tmp_path, pids)
+
+
+async def test_under_nohup_a_terminal_may_be_closed(tmp_path: Path) -> None:
+    with group('exec nohup "$PY" -c "$UP" "$FOLDER" >log 2>&1', tmp_path, stdout=subprocess.DEVNULL) as job:
+        pids = await everything_up(job, tmp_path)
+        ignored = re.search(r"^SigIgn:\s*([0-9a-f]+)$", Path(f"/proc/{job.pid}/status").read_text(), re.MULTILINE)
+        assert ignored and int(ignored[1], 16) & 1 << (signal.SIGHUP - 1), "a hang-up is ignored, as nohup wants it"
+        os.killpg(job.pid, signal.SIGHUP)
+        os.killpg(job.pid, signal.SIGTERM)
         await stopped_in_order(tmp_path, pids)
 
 
