@@ -80,6 +80,11 @@ def gone(pids: list[int]) -> bool:
     return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
 
 
+def ignores(pid: int, number: signal.Signals) -> bool:
+    ignored = re.search(r"^SigIgn:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return ignored is not None and bool(int(ignored[1], 16) & 1 << (number - 1))
+
+
 async def stopped_in_order(folder: Path, pids: list[int]) -> None:
     await eventually(lambda: gone(pids) and not State(folder / "state").supervised())
     assert journal(folder)[-2:] == ["stop b", "stop a"]
@@ -139,8 +144,7 @@ async def test_a_terminal_that_is_closed_stops_everything(tmp_path: Path, ended_
 async def test_under_nohup_a_terminal_may_be_closed(tmp_path: Path) -> None:
     with group('exec nohup "$PY" -c "$UP" "$FOLDER" >log 2>&1', tmp_path, stdout=subprocess.DEVNULL) as job:
         pids = await everything_up(job, tmp_path)
-        ignored = re.search(r"^SigIgn:\s*([0-9a-f]+)$", Path(f"/proc/{job.pid}/status").read_text(), re.MULTILINE)
-        assert ignored and int(ignored[1], 16) & 1 << (signal.SIGHUP - 1), "a hang-up is ignored, as nohup wants it"
+        assert ignores(job.pid, signal.SIGHUP)
         os.killpg(job.pid, signal.SIGHUP)
         os.killpg(job.pid, signal.SIGTERM)
         await stopped_in_order(tmp_path, pids)
