@@ -148,7 +148,11 @@ def _up_in_the_background(options: Options, state: State, as_json: bool) -> None
     out = console()
     progress = console(to_stderr=True) if as_json else out
     asyncio.run(setup.ensure(Progress(progress)))
-    board = asyncio.run(background.up(options, state, progress))
+    try:
+        board = asyncio.run(background.up(options, state, progress))
+    except KeyboardInterrupt:
+        progress.print("the start goes on in the background: pagepulse status, or pagepulse down")
+        raise
     if as_json:
         print_json(board.publish())
     elif board.error:

@@ -79,3 +79,16 @@ def test_for_programs_the_answer_is_json_alone(tmp_path: Path, monkeypatch: pyte
         for process in started:
             process.kill()
             process.wait()
+
+
+def test_an_interrupt_says_that_the_start_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(*_: object) -> Board:
+        raise KeyboardInterrupt
+
+    async def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr(background, "up", interrupted)
+    monkeypatch.setattr("deploy.local.setup.ensure", nothing)
+    done = run(app, ["up", "--detach", "--dir", str(tmp_path)])
+    assert done.exit_code == 130
+    assert "the start goes on in the background" in done.stdout
