@@ -38,7 +38,7 @@ class Describer:
         return "PAUSED" if spec is not None and spec.paused else "RUNNING"
 
     def query(self, spec: QuerySpec) -> Entity:
-        """An entry of SHOW QUERIES, and of DESCRIBE's lists."""
+        """An entry of SHOW QUERIES, and of DESCRIBE's lists. Only the counts tell that a query is paused."""
         state = self.state(spec.id)
         return {
             "queryString": spec.statement,
@@ -47,7 +47,7 @@ class Describer:
             "id": spec.id,
             "statusCount": {state: 1},
             "queryType": "PERSISTENT",
-            "state": state,
+            "state": _running_too(state),
         }
 
     def queries(self) -> list[Entity]:
@@ -68,7 +68,7 @@ class Describer:
             "fields": fields(source.schema),
             "type": source.kind.value,
             "timestamp": source.timestamp.name if source.timestamp else "",
-            "statistics": _deprecated("statistics", statistics) if extended else "",
+            "statistics": _deprecated("statistics", statistics) if extended and statistics else "",
             "errorStats": _deprecated("errorStats", errors) if extended and errors else "",
             "extended": extended,
             "keyFormat": source.key_format.name,
@@ -104,6 +104,7 @@ class Describer:
         """EXPLAIN of a running query."""
         running = self._core.engine.queries.get(spec.id)
         error = running.error if running else self._core.engine.broken.get(spec.id)
+        state = _running_too(self.state(spec.id))
         return {
             "id": spec.id,
             "statementText": spec.statement,
@@ -112,12 +113,12 @@ class Describer:
             "topology": running.query.describe() if running else "",
             "executionPlan": execution_plan(spec.plan.root),
             "overriddenProperties": dict(spec.properties),
-            "ksqlHostQueryStatus": {self._host: self.state(spec.id)},
+            "ksqlHostQueryStatus": {self._host: state},
             "queryType": "PERSISTENT",
             "queryErrors": [{"timestamp": _now_ms(), "errorMessage": error, "type": "SYSTEM"}] if error else [],
             "tasksMetadata": [_task(running)] if running else [],
             "consumerGroupId": self._group(spec.id),
-            "state": self.state(spec.id),
+            "state": state,
         }
 
     def explained_plan(self, query_id: str, statement: str, plan: QueryPlan, topology: str) -> Entity:
@@ -202,6 +203,11 @@ def is_aggregation(plan: QueryPlan) -> bool:
     while not isinstance(step, AggregateStep | SourceStep | JoinStep):
         step = step.input
     return isinstance(step, AggregateStep)
+
+
+def _running_too(state: str) -> str:
+    """The state of a query as ksqlDB words it: to its Streams application, a paused one runs."""
+    return "RUNNING" if state == "PAUSED" else state
 
 
 def _task(running: RunningQuery) -> Entity:
