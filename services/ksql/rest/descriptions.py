@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from services.ksql.functions.java_time import Moment, formatter
 from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
 from services.ksql.model.schema import DataSource
 from services.ksql.rest.entities import Entity, fields
@@ -18,6 +19,7 @@ _DEPRECATED = (
     "The {0} field is deprecated and will be removed in a future version of ksql. Please update your client to the latest "
     "version and use {0}Map instead.\n"
 )
+_ISO = formatter("yyyy-MM-dd'T'HH:mm:ss.SSSX")
 
 
 class Describer:
@@ -60,6 +62,7 @@ class Describer:
         readers = [specs[q.id] for q in catalog.readers(source.name) if q.id in specs]
         writers = [specs[q.id] for q in catalog.writers(source.name) if q.id in specs]
         statistics, errors = self._statistics(source, readers, writers)
+        last = self._last_message(readers, writers)
         return {
             "name": source.name,
             "windowType": source.window.type.value if source.window else None,
@@ -68,7 +71,7 @@ class Describer:
             "fields": fields(source.schema),
             "type": source.kind.value,
             "timestamp": source.timestamp.name if source.timestamp else "",
-            "statistics": _deprecated("statistics", statistics) if extended and statistics else "",
+            "statistics": _deprecated("statistics", statistics) + last if extended and statistics else "",
             "errorStats": _deprecated("errorStats", errors) if extended and errors else "",
             "extended": extended,
             "keyFormat": source.key_format.name,
@@ -150,6 +153,14 @@ class Describer:
 
     def _group(self, query_id: str) -> str:
         return f"_pagepulse-ksql-{self._core.options.service_id}query_{query_id}"
+
+    def _last_message(self, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]) -> str:
+        """When a reader last consumed, or a writer last produced, as the end of the statistics' text."""
+        queries = self._core.engine.queries
+        times = [queries[spec.id].meter.last_consumed_ms for spec in readers if spec.id in queries]
+        times += [queries[spec.id].meter.last_produced_ms for spec in writers if spec.id in queries]
+        last = max(times, default=0)
+        return f"     last-message: {_ISO.format(Moment.at_millis(last))}" if last else ""
 
     def _statistics(
         self, source: DataSource, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]

@@ -188,7 +188,9 @@ class StatementService:
         except BrokerError as error:
             raise statement_error(str(error), statement.text, 50000, entities) from error
 
-    async def _one(self, prepared: Prepared, session: dict[str, Any], variables: dict[str, str]) -> Entity | None:
+    async def _one(  # noqa: PLR0911 - one answer per kind of statement
+        self, prepared: Prepared, session: dict[str, Any], variables: dict[str, str]
+    ) -> Entity | None:
         text, command = prepared.parsed.text, prepared.command
         match command:
             case CreateSource() | CreateQuery() | InsertQuery() | DropSource() | ControlQuery():
@@ -244,7 +246,8 @@ class StatementService:
             case "CONNECTORS" | "SOURCE CONNECTORS" | "SINK CONNECTORS" | "CONNECTOR PLUGINS":
                 listed_things = "connector plugins" if what == "CONNECTOR PLUGINS" else "connectors"
                 raise generic_error(
-                    f"Failed to list {listed_things}: Connection refused: this server has no Kafka Connect.", SERVER_ERROR
+                    f"Failed to list {listed_things}: Connection refused: this server has no Kafka Connect.",
+                    SERVER_ERROR,
                 )
             case _:
                 raise statement_error(f"SHOW {what} is not supported by this server.", text)

@@ -64,7 +64,11 @@ async def test_with_a_record_cache_updates_between_two_commits_are_one() -> None
         await server.broker.create_topic(TopicInfo("clicks", 1, 1))
         for number in range(5):
             server.broker.produce("clicks", b"a", json.dumps({"n": number}).encode(), 1_000 + number)
-        await ksql(server, _CLICKS + "CREATE TABLE counts WITH (KAFKA_TOPIC='counts') AS SELECT k, COUNT(*) AS c FROM clicks GROUP BY k;")
+        await ksql(
+            server,
+            _CLICKS
+            + "CREATE TABLE counts WITH (KAFKA_TOPIC='counts') AS SELECT k, COUNT(*) AS c FROM clicks GROUP BY k;",
+        )
         await server.quiet()
         assert [json.loads(r.value or b"")["C"] for r in server.broker.records("counts")] == [5]
 
