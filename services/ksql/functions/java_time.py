@@ -1239,49 +1239,64 @@ def _millis_of(parsed: Parsed, zone: Zone, text: str) -> int:
     return millis
 
 
-_PLAIN = re.compile(r"yyyy|uuuu|MM|dd|HH|mm|ss|S{1,9}|'[^'A-Za-z]*'|'[A-Za-z]*'|[^A-Za-z'\[\]{}#]")
+_PLAIN = re.compile(r"yyyy|uuuu|MM|dd|HH|mm|ss|S{1,9}|X{1,3}|'[^'A-Za-z]+'|'[A-Za-z]+'|[^A-Za-z'{}#]")
+_PLAIN_OFFSETS = {"X": r"(?:\d\d)?", "XX": r"\d\d", "XXX": r":\d\d"}
 
 
-def _plain_reader(pattern: str) -> Callable[[str], int | None] | None:
-    """A quick reader for the usual patterns: a year of four digits and other numbers of fixed width. It gives milliseconds of a
-    local time, or None where a text must be read by the rules; None instead of it if the pattern is another."""
+def _plain_expression(part: str) -> str:
+    if part in ("[", "]"):  # possessive: a section that fits is never given back
+        return "(?:" if part == "[" else ")?+"
+    if part[0] == "X":
+        return rf"(?P<X>Z|[+-]\d\d{_PLAIN_OFFSETS[part]})"
+    if part[0].isalpha() and part[0].isascii():
+        return rf"(?P<{part[0].replace('u', 'y')}>\d{{{len(part)}}})"
+    return re.escape(part.strip("'"))
+
+
+def _plain_offset(text: str) -> int | None:
+    """Seconds; None where it must be looked at by the rules."""
+    if text in ("Z", "z"):
+        return 0
+    hours, minutes = int(text[1:3]), int(text[3:].removeprefix(":") or 0)
+    if hours > 17 or minutes > 59:
+        return None
+    return (hours * 3600 + minutes * 60) * (-1 if text[0] == "-" else 1)
+
+
+def _plain_reader(pattern: str) -> Callable[[str, Zone], int | None] | None:
+    """A quick reader for the usual patterns: a year of four digits, other numbers of fixed width, an offset, optional sections. It gives
+    milliseconds, or None where a text must be read by the rules; None instead of it if the pattern is another."""
     parts = _PLAIN.findall(pattern)
-    letters = [part for part in parts if part[0].isalpha()]
-    wanted = {part[0] for part in letters}
-    if "".join(parts) != pattern or len(letters) != len(wanted) or not {"M", "d"} < wanted or {"y", "u"} <= wanted:
+    letters = [part[0].replace("u", "y") for part in parts if part[0].isascii() and part[0].isalpha()]
+    if "".join(parts) != pattern or "''" in pattern or len(letters) != len(set(letters)):
         return None
-    if not wanted & {"y", "u"}:
+    try:
+        match = re.compile("".join(map(_plain_expression, parts)), re.ASCII | re.IGNORECASE).fullmatch
+    except re.error:  # a section that does not end
         return None
-    expression = re.compile(
-        "".join(
-            f"(?P<{part[0].replace('u', 'y')}>\\d{{{len(part)}}})" if part[0].isalpha() else re.escape(part.strip("'"))
-            for part in parts
-        ),
-        re.ASCII,
-    )
-    if "''" in pattern or ("H" not in wanted and wanted & set("msS")) or ("m" not in wanted and wanted & set("sS")):
+    if not {"y", "M", "d"} <= set(letters):
         return None
-    if "s" not in wanted and "S" in wanted:
-        return None
-    has_hour, has_minute, has_second, has_fraction = (letter in wanted for letter in "HmsS")
-    match = expression.fullmatch
-    ordinal = python_date.toordinal
+    places = [letters.index(letter) if letter in letters else len(letters) for letter in "yMdHmsSX"]
 
-    def read(text: str) -> int | None:
+    def read(text: str, zone: Zone) -> int | None:
         found = match(text)
         if found is None:
             return None
-        hour = int(found["H"]) if has_hour else 0
-        minute = int(found["m"]) if has_minute else 0
-        second = int(found["s"]) if has_second else 0
-        if hour > 23 or minute > 59 or second > 59:
+        groups = (*found.groups(), None)
+        year, month, day, hour, minute, second, fraction, offset_text = [groups[place] for place in places]
+        if year is None or month is None or day is None:
+            return None
+        late = (hour or "") > "23" or (minute or "") > "59" or (second or "") > "59"
+        gap = (hour is None and minute) or (minute is None and second) or (second is None and fraction)
+        offset = _plain_offset(offset_text) if offset_text is not None else None if zone.region else zone.fixed
+        if late or gap or offset is None:
             return None
         try:
-            days = ordinal(python_date(int(found["y"]), int(found["M"]), int(found["d"]))) - _EPOCH_ORDINAL
+            days = python_date(int(year), int(month), int(day)).toordinal() - _EPOCH_ORDINAL
         except ValueError:
             return None
-        millis = int(found["S"].ljust(3, "0")[:3]) if has_fraction else 0
-        return ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis
+        seconds = ((days * 24 + int(hour or 0)) * 60 + int(minute or 0)) * 60 + int(second or 0) - offset
+        return seconds * 1000 + (int(fraction.ljust(3, "0")[:3]) if fraction else 0)
 
     return read
 
@@ -1320,10 +1335,8 @@ def timestamp_parser(pattern: str) -> Callable[[str, Zone], int]:
     quick = _plain_reader(pattern)
 
     def read(text: str, zone: Zone) -> int:
-        if quick is not None and zone.region is None:
-            millis = quick(text)
-            if millis is not None:
-                return millis - zone.fixed * 1000
+        if quick is not None and (millis := quick(text, zone)) is not None:
+            return millis
         return _millis_of(compiled.parse(text), zone, text)
 
     return read
