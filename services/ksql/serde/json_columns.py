@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -52,8 +52,8 @@ def _plain(values: Sequence[Any], base: BaseType) -> Any | None:
     return values
 
 
-def _exceed_limits(data: Sequence[bytes | None]) -> bool:
-    return max(len(value or b"") for value in data) >= _LONG and any(may_exceed_limits(value or b"") for value in data)
+def _exceed_limits(data: Sequence[bytes]) -> bool:
+    return max(map(len, data)) >= _LONG and any(map(may_exceed_limits, data))
 
 
 def objects_decoder(columns: Sequence[Column], choose: Choose) -> DecodeMany:
@@ -69,7 +69,7 @@ def objects_decoder(columns: Sequence[Column], choose: Choose) -> DecodeMany:
             found = [orjson.loads(value) for value in data]  # type: ignore[arg-type] # None is refused, too
         except (ValueError, TypeError):
             return None
-        if not found or _exceed_limits(data) or set(map(type, found)) != {dict} or not found[0]:
+        if not found or _exceed_limits(cast(Sequence[bytes], data)) or set(map(type, found)) != {dict} or not found[0]:
             return None
         fields = tuple(found[0])
         if set(map(len, found)) != {len(fields)}:
