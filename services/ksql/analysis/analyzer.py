@@ -12,12 +12,13 @@ from services.ksql.analysis.inserts import fit_to_sink, insert_values
 from services.ksql.analysis.properties import chosen_query_id, read_with_clause, with_properties
 from services.ksql.analysis.pull import plan_pull_query
 from services.ksql.analysis.query import Planned, QueryPlanner
+from services.ksql.analysis.rewrite import walk
 from services.ksql.analysis.sanitize import find_sources, sanitize
 from services.ksql.analysis.sinks import build_sink, check_result_kind
 from services.ksql.analysis.sources import build_source
 from services.ksql.analysis.upgrades import check_upgrade
 from services.ksql.analysis.windows import window_spec
-from services.ksql.errors import KsqlError, RequestError
+from services.ksql.errors import FunctionError, KsqlError, RequestError
 from services.ksql.functions import registry
 from services.ksql.model import commands
 from services.ksql.model.plan import ProjectStep, QueryPlan
@@ -147,6 +148,8 @@ class Analyzer:
                 return existing
             plan = self._plan_create_as(statement, text)
         except KsqlError as error:
+            if statement.kind is SourceKind.TABLE and (unknown := _unknown_function(statement.query)) is not None:
+                raise FunctionError(f"Can't find any functions with the name '{unknown}'") from error
             if error.error_code == KsqlError.error_code:
                 error.message = f"{_NO_SCHEMA}{error.message}"
             raise
@@ -232,3 +235,12 @@ class Analyzer:
                 f"Query with id:{query_id} does not exist, use SHOW QUERIES to view the full set of queries."
             )
         return commands.Explain(query_id=query_id)
+
+
+def _unknown_function(query: ast.Query) -> str | None:
+    """The first function of a SELECT list without an aggregate that does not exist: a table's query fails by it before its schema."""
+    nodes = [node for item in query.select if isinstance(item, ast.SelectItem) for node in walk(item.expression)]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    if any(registry.is_aggregate(call.name) for call in calls):
+        return None
+    return next((call.name for call in calls if not registry.exists(call.name)), None)

@@ -19,7 +19,7 @@ from services.ksql.sql import ast
 from services.ksql.sql.format import format_expression
 
 #: Clauses that see the columns of the input only, which their messages say.
-_ON_INPUT = ("GROUP BY", "PARTITION BY")
+_ON_INPUT = frozenset({"PARTITION BY"})
 
 
 def pseudo_columns(source: DataSource) -> dict[str, SqlType]:

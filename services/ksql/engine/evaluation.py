@@ -110,7 +110,7 @@ def _parse_whole(bits: int) -> Callable[[str], int]:
 
 
 def _parse_boolean(text: str) -> bool:
-    lowered = text.strip().lower()
+    lowered = numbers.trim(text).lower()
     return bool(lowered) and ("true".startswith(lowered) or "yes".startswith(lowered))
 
 

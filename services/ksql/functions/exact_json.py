@@ -97,18 +97,16 @@ _DECODER = json.JSONDecoder(parse_constant=_constant, parse_int=_whole, parse_fl
 
 
 def _check(value: Any) -> None:
-    level: list[Any] = [value]
+    level: list[Any] = [value] if isinstance(value, dict | list) else []
     depth = 0
     while level:
         depth += 1
-        if depth > _DEPTH + 1:
+        if depth > _DEPTH:
             raise ValueError("nested too deep")
         below: list[Any] = []
         for one in level:
-            if isinstance(one, dict):
-                if any(len(name) > _NAME for name in one):
-                    raise ValueError("a name is too long")
-                below += one.values()
-            elif isinstance(one, list):
-                below += one
+            if isinstance(one, dict) and any(len(name) > _NAME for name in one):
+                raise ValueError("a name is too long")
+            items = one.values() if isinstance(one, dict) else one
+            below += [item for item in items if isinstance(item, dict | list)]
         level = below

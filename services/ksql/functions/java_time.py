@@ -19,22 +19,13 @@ from services.ksql.functions.time_zones import UTC_ZONE, Zone, offset_zone, zone
 
 NANOS_OF_DAY = 86_400_000_000_000
 _SECOND = 1_000_000_000
+_MINUTE, _HOUR = 60 * _SECOND, 3600 * _SECOND
 _EPOCH_ORDINAL = python_date(1970, 1, 1).toordinal()
 _MAX_YEAR = 999_999_999
 _MAX_LONG = 2**63 - 1
 
 Fields = dict[str, int]
 
-# ChronoField in its own order: the order in which a timestamp takes them over
-_TIME_FIELDS = (
-    "NANO_OF_SECOND", "NANO_OF_DAY", "MICRO_OF_SECOND", "MICRO_OF_DAY", "MILLI_OF_SECOND", "MILLI_OF_DAY", "SECOND_OF_MINUTE",
-    "SECOND_OF_DAY", "MINUTE_OF_HOUR", "MINUTE_OF_DAY", "HOUR_OF_AMPM", "CLOCK_HOUR_OF_AMPM", "HOUR_OF_DAY",
-    "CLOCK_HOUR_OF_DAY", "AMPM_OF_DAY",
-)  # fmt: skip
-_DATE_FIELDS = (
-    "DAY_OF_WEEK", "ALIGNED_DAY_OF_WEEK_IN_MONTH", "ALIGNED_DAY_OF_WEEK_IN_YEAR", "DAY_OF_MONTH", "DAY_OF_YEAR", "EPOCH_DAY",
-    "ALIGNED_WEEK_OF_MONTH", "ALIGNED_WEEK_OF_YEAR", "MONTH_OF_YEAR", "PROLEPTIC_MONTH", "YEAR_OF_ERA", "YEAR", "ERA",
-)  # fmt: skip
 _RANGES: dict[str, tuple[int, int]] = {
     "NANO_OF_SECOND": (0, _SECOND - 1),
     "NANO_OF_DAY": (0, NANOS_OF_DAY - 1),
@@ -147,91 +138,44 @@ def _week_based(days: int) -> tuple[int, int]:
     return (year + 1, week - next_year + 1) if week >= next_year else (year, week)
 
 
-def _date_field(days: int, name: str) -> int:  # noqa: PLR0911 - one answer per field
-    year, month, day = date_of(days)
-    match name:
-        case "YEAR":
-            return year
-        case "YEAR_OF_ERA":
-            return year if year >= 1 else 1 - year
-        case "ERA":
-            return int(year >= 1)
-        case "MONTH_OF_YEAR":
-            return month
-        case "PROLEPTIC_MONTH":
-            return year * 12 + month - 1
-        case "QUARTER_OF_YEAR":
-            return (month + 2) // 3
-        case "DAY_OF_MONTH":
-            return day
-        case "DAY_OF_YEAR":
-            return _day_of_year(days)
-        case "EPOCH_DAY":
-            return days
-        case "MODIFIED_JULIAN_DAY":
-            return days + 40_587
-        case "DAY_OF_WEEK":
-            return _weekday(days)
-        case "LOCAL_DAY_OF_WEEK":
-            return _local_weekday(days)
-        case "ALIGNED_DAY_OF_WEEK_IN_MONTH":
-            return (day - 1) % 7 + 1
-        case "ALIGNED_DAY_OF_WEEK_IN_YEAR":
-            return (_day_of_year(days) - 1) % 7 + 1
-        case "ALIGNED_WEEK_OF_MONTH":
-            return (day - 1) // 7 + 1
-        case "ALIGNED_WEEK_OF_YEAR":
-            return (_day_of_year(days) - 1) // 7 + 1
-        case "WEEK_BASED_YEAR":
-            return _week_based(days)[0]
-        case "WEEK_OF_WEEK_BASED_YEAR":
-            return _week_based(days)[1]
-        case "WEEK_OF_MONTH":
-            return _week(_week_offset(day, _local_weekday(days)), day)
-    raise TimeFormatError(f"Unsupported field: {name}")
-
-
-def _time_field(nanos: int, name: str) -> int:
-    seconds, nano = divmod(nanos, _SECOND)
-    hour = seconds // 3600
-    match name:
-        case "NANO_OF_SECOND":
-            return nano
-        case "NANO_OF_DAY":
-            return nanos
-        case "MICRO_OF_SECOND":
-            return nano // 1000
-        case "MICRO_OF_DAY":
-            return nanos // 1000
-        case "MILLI_OF_SECOND":
-            return nano // 1_000_000
-        case "MILLI_OF_DAY":
-            return nanos // 1_000_000
-        case "SECOND_OF_MINUTE":
-            return seconds % 60
-        case "SECOND_OF_DAY":
-            return seconds
-        case "MINUTE_OF_HOUR":
-            return seconds // 60 % 60
-        case "MINUTE_OF_DAY":
-            return seconds // 60
-        case "HOUR_OF_AMPM":
-            return hour % 12
-        case "CLOCK_HOUR_OF_AMPM":
-            return hour % 12 or 12
-        case "HOUR_OF_DAY":
-            return hour
-        case "CLOCK_HOUR_OF_DAY":
-            return hour or 24
-        case "AMPM_OF_DAY":
-            return hour // 12
-    raise TimeFormatError(f"Unsupported field: {name}")
-
-
-_OF_DATE = frozenset(_DATE_FIELDS) | {
-    "QUARTER_OF_YEAR", "MODIFIED_JULIAN_DAY", "LOCAL_DAY_OF_WEEK", "WEEK_BASED_YEAR", "WEEK_OF_WEEK_BASED_YEAR", "WEEK_OF_MONTH",
-}  # fmt: skip
-_OF_TIME = frozenset(_TIME_FIELDS)
+_DATE: dict[str, Callable[[int], int]] = {
+    "YEAR": lambda days: date_of(days)[0],
+    "YEAR_OF_ERA": lambda days: year if (year := date_of(days)[0]) >= 1 else 1 - year,
+    "ERA": lambda days: int(date_of(days)[0] >= 1),
+    "MONTH_OF_YEAR": lambda days: date_of(days)[1],
+    "PROLEPTIC_MONTH": lambda days: date_of(days)[0] * 12 + date_of(days)[1] - 1,
+    "QUARTER_OF_YEAR": lambda days: (date_of(days)[1] + 2) // 3,
+    "DAY_OF_MONTH": lambda days: date_of(days)[2],
+    "DAY_OF_YEAR": _day_of_year,
+    "EPOCH_DAY": lambda days: days,
+    "MODIFIED_JULIAN_DAY": lambda days: days + 40_587,
+    "DAY_OF_WEEK": _weekday,
+    "LOCAL_DAY_OF_WEEK": _local_weekday,
+    "ALIGNED_DAY_OF_WEEK_IN_MONTH": lambda days: (date_of(days)[2] - 1) % 7 + 1,
+    "ALIGNED_DAY_OF_WEEK_IN_YEAR": lambda days: (_day_of_year(days) - 1) % 7 + 1,
+    "ALIGNED_WEEK_OF_MONTH": lambda days: (date_of(days)[2] - 1) // 7 + 1,
+    "ALIGNED_WEEK_OF_YEAR": lambda days: (_day_of_year(days) - 1) // 7 + 1,
+    "WEEK_BASED_YEAR": lambda days: _week_based(days)[0],
+    "WEEK_OF_WEEK_BASED_YEAR": lambda days: _week_based(days)[1],
+    "WEEK_OF_MONTH": lambda days: _week(_week_offset(date_of(days)[2], _local_weekday(days)), date_of(days)[2]),
+}
+_TIME: dict[str, Callable[[int], int]] = {
+    "NANO_OF_SECOND": lambda nanos: nanos % _SECOND,
+    "NANO_OF_DAY": lambda nanos: nanos,
+    "MICRO_OF_SECOND": lambda nanos: nanos % _SECOND // 1000,
+    "MICRO_OF_DAY": lambda nanos: nanos // 1000,
+    "MILLI_OF_SECOND": lambda nanos: nanos % _SECOND // 1_000_000,
+    "MILLI_OF_DAY": lambda nanos: nanos // 1_000_000,
+    "SECOND_OF_MINUTE": lambda nanos: nanos // _SECOND % 60,
+    "SECOND_OF_DAY": lambda nanos: nanos // _SECOND,
+    "MINUTE_OF_HOUR": lambda nanos: nanos // _MINUTE % 60,
+    "MINUTE_OF_DAY": lambda nanos: nanos // _MINUTE,
+    "HOUR_OF_AMPM": lambda nanos: nanos // _HOUR % 12,
+    "CLOCK_HOUR_OF_AMPM": lambda nanos: nanos // _HOUR % 12 or 12,
+    "HOUR_OF_DAY": lambda nanos: nanos // _HOUR,
+    "CLOCK_HOUR_OF_DAY": lambda nanos: nanos // _HOUR or 24,
+    "AMPM_OF_DAY": lambda nanos: nanos // _HOUR // 12,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +196,10 @@ class Moment:
 
     def get(self, name: str) -> int | None:
         """A field's value; None if it has none."""
-        if self.days is not None and name in _OF_DATE:
-            return _date_field(self.days, name)
-        if self.nanos is not None and name in _OF_TIME:
-            return _time_field(self.nanos, name)
+        if self.days is not None and name in _DATE:
+            return _DATE[name](self.days)
+        if self.nanos is not None and name in _TIME:
+            return _TIME[name](self.nanos)
         if name == "OFFSET_SECONDS" and self.zone is not None:
             return self.offset
         return None
@@ -286,7 +230,7 @@ class Parsed:
         return Moment(self.days, self.nanos).get(name)
 
     def has_time(self) -> bool:
-        return self.nanos is not None or any(name in _OF_TIME for name in self.fields)
+        return self.nanos is not None or any(name in _TIME for name in self.fields)
 
     def has_date(self) -> bool:
         return self.days is not None or any(name in _DATE_FIELDS for name in self.fields)
@@ -373,7 +317,7 @@ class Parsed:
                 year = _checked("YEAR", fields.pop("YEAR"))
                 first = days_of(year, _checked("MONTH_OF_YEAR", fields.pop("MONTH_OF_YEAR")), 1)
                 week = _checked("WEEK_OF_MONTH", fields.pop("WEEK_OF_MONTH"))
-                weeks = week - _date_field(first, "WEEK_OF_MONTH")
+                weeks = week - _DATE["WEEK_OF_MONTH"](first)
                 del fields["DAY_OF_WEEK"]
                 self._put_date(first + weeks * 7 + weekday - _local_weekday(first))
                 changed = True
@@ -440,7 +384,7 @@ class Parsed:
             for name in names:
                 fields.pop(name, None)
         for name, value in fields.items():
-            if name in _OF_TIME:
+            if name in _TIME:
                 _checked(name, value)
 
     def _cross_check(self) -> None:
@@ -755,7 +699,7 @@ class _ZoneId(_Element):
 
     kind: str = "id"
 
-    def parse(self, context: _Context, position: int) -> int:
+    def parse(self, context: _Context, position: int) -> int:  # noqa: PLR0911 - one answer per form
         text = context.text
         if position == len(text):
             return ~position
@@ -1170,6 +1114,13 @@ def time_parser(pattern: str) -> Callable[[str], int]:
 
 # Timestamps
 
+# ChronoField in its own order: the order in which a timestamp takes its fields over
+_TIME_FIELDS = tuple(_TIME)
+_DATE_FIELDS = (
+    "DAY_OF_WEEK", "ALIGNED_DAY_OF_WEEK_IN_MONTH", "ALIGNED_DAY_OF_WEEK_IN_YEAR", "DAY_OF_MONTH", "DAY_OF_YEAR", "EPOCH_DAY",
+    "ALIGNED_WEEK_OF_MONTH", "ALIGNED_WEEK_OF_YEAR", "MONTH_OF_YEAR", "PROLEPTIC_MONTH", "YEAR_OF_ERA", "YEAR", "ERA",
+)  # fmt: skip
+
 
 class _Clock:
     """The clock of a zone, set field by field as ZonedDateTime.with does it."""
@@ -1202,7 +1153,7 @@ class _Clock:
         if name in _RANGES:
             _checked(name, value)
         seconds, nano = divmod(self.nanos, _SECOND)
-        now = _time_field(self.nanos, name)
+        now = _TIME[name](self.nanos)
         match name:
             case "NANO_OF_SECOND":
                 nanos = seconds * _SECOND + value
@@ -1232,7 +1183,7 @@ class _Clock:
         if name in _RANGES:
             _checked(name, value)
         year, month, day = date_of(self.days)
-        now = _date_field(self.days, name)
+        now = _DATE[name](self.days)
         match name:
             case "EPOCH_DAY":
                 days = value
@@ -1250,10 +1201,9 @@ class _Clock:
                 year, index = divmod(year * 12 + month - 1 + value - now, 12)
                 days = days_of(year, index + 1, min(day, month_length(year, index + 1)))
             case "YEAR" | "YEAR_OF_ERA" | "ERA":
-                if name == "ERA":
-                    year = year if value == now else 1 - year
-                else:
-                    year = value if name == "YEAR" or year >= 1 else 1 - value
+                before_christ = value != now if name == "ERA" else name == "YEAR_OF_ERA" and year < 1
+                year = value if name != "ERA" else year
+                year = 1 - year if before_christ else year
                 days = days_of(_checked("YEAR", year), month, min(day, month_length(year, month)))
             case _:  # the days of the week, of any kind
                 days = self.days + value - now
@@ -1289,49 +1239,64 @@ def _millis_of(parsed: Parsed, zone: Zone, text: str) -> int:
     return millis
 
 
-_PLAIN = re.compile(r"yyyy|uuuu|MM|dd|HH|mm|ss|S{1,9}|'[^'A-Za-z]*'|'[A-Za-z]*'|[^A-Za-z'\[\]{}#]")
+_PLAIN = re.compile(r"yyyy|uuuu|MM|dd|HH|mm|ss|S{1,9}|X{1,3}|'[^'A-Za-z]+'|'[A-Za-z]+'|[^A-Za-z'{}#]")
+_PLAIN_OFFSETS = {"X": r"(?:\d\d)?", "XX": r"\d\d", "XXX": r":\d\d"}
 
 
-def _plain_reader(pattern: str) -> Callable[[str], int | None] | None:
-    """A quick reader for the usual patterns: a year of four digits and other numbers of fixed width. It gives milliseconds of a
-    local time, or None where a text must be read by the rules; None instead of it if the pattern is another."""
+def _plain_expression(part: str) -> str:
+    if part in ("[", "]"):  # possessive: a section that fits is never given back
+        return "(?:" if part == "[" else ")?+"
+    if part[0] == "X":
+        return rf"(?P<X>Z|[+-]\d\d{_PLAIN_OFFSETS[part]})"
+    if part[0].isalpha() and part[0].isascii():
+        return rf"(?P<{part[0].replace('u', 'y')}>\d{{{len(part)}}})"
+    return re.escape(part.strip("'"))
+
+
+def _plain_offset(text: str) -> int | None:
+    """Seconds; None where it must be looked at by the rules."""
+    if text in ("Z", "z"):
+        return 0
+    hours, minutes = int(text[1:3]), int(text[3:].removeprefix(":") or 0)
+    if hours > 17 or minutes > 59:
+        return None
+    return (hours * 3600 + minutes * 60) * (-1 if text[0] == "-" else 1)
+
+
+def _plain_reader(pattern: str) -> Callable[[str, Zone], int | None] | None:
+    """A quick reader for the usual patterns: a year of four digits, other numbers of fixed width, an offset, optional sections. It gives
+    milliseconds, or None where a text must be read by the rules; None instead of it if the pattern is another."""
     parts = _PLAIN.findall(pattern)
-    letters = [part for part in parts if part[0].isalpha()]
-    wanted = {part[0] for part in letters}
-    if "".join(parts) != pattern or len(letters) != len(wanted) or not {"M", "d"} < wanted or {"y", "u"} <= wanted:
+    letters = [part[0].replace("u", "y") for part in parts if part[0].isascii() and part[0].isalpha()]
+    if "".join(parts) != pattern or "''" in pattern or len(letters) != len(set(letters)):
         return None
-    if not wanted & {"y", "u"}:
+    try:
+        match = re.compile("".join(map(_plain_expression, parts)), re.ASCII | re.IGNORECASE).fullmatch
+    except re.error:  # a section that does not end
         return None
-    expression = re.compile(
-        "".join(
-            f"(?P<{part[0].replace('u', 'y')}>\\d{{{len(part)}}})" if part[0].isalpha() else re.escape(part.strip("'"))
-            for part in parts
-        ),
-        re.ASCII,
-    )
-    if "''" in pattern or ("H" not in wanted and wanted & set("msS")) or ("m" not in wanted and wanted & set("sS")):
+    if not {"y", "M", "d"} <= set(letters):
         return None
-    if "s" not in wanted and "S" in wanted:
-        return None
-    has_hour, has_minute, has_second, has_fraction = (letter in wanted for letter in "HmsS")
-    match = expression.fullmatch
-    ordinal = python_date.toordinal
+    places = [letters.index(letter) if letter in letters else len(letters) for letter in "yMdHmsSX"]
 
-    def read(text: str) -> int | None:
+    def read(text: str, zone: Zone) -> int | None:
         found = match(text)
         if found is None:
             return None
-        hour = int(found["H"]) if has_hour else 0
-        minute = int(found["m"]) if has_minute else 0
-        second = int(found["s"]) if has_second else 0
-        if hour > 23 or minute > 59 or second > 59:
+        groups = (*found.groups(), None)
+        year, month, day, hour, minute, second, fraction, offset_text = [groups[place] for place in places]
+        if year is None or month is None or day is None:
+            return None
+        late = (hour or "") > "23" or (minute or "") > "59" or (second or "") > "59"
+        gap = (hour is None and minute) or (minute is None and second) or (second is None and fraction)
+        offset = _plain_offset(offset_text) if offset_text is not None else None if zone.region else zone.fixed
+        if late or gap or offset is None:
             return None
         try:
-            days = ordinal(python_date(int(found["y"]), int(found["M"]), int(found["d"]))) - _EPOCH_ORDINAL
+            days = python_date(int(year), int(month), int(day)).toordinal() - _EPOCH_ORDINAL
         except ValueError:
             return None
-        millis = int(found["S"].ljust(3, "0")[:3]) if has_fraction else 0
-        return ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis
+        seconds = ((days * 24 + int(hour or 0)) * 60 + int(minute or 0)) * 60 + int(second or 0) - offset
+        return seconds * 1000 + (int(fraction.ljust(3, "0")[:3]) if fraction else 0)
 
     return read
 
@@ -1369,11 +1334,9 @@ def timestamp_parser(pattern: str) -> Callable[[str, Zone], int]:
     compiled = Formatter(pattern, ignore_case=True, root_too=True)
     quick = _plain_reader(pattern)
 
-    def read(text: str, zone: Zone = UTC_ZONE) -> int:
-        if quick is not None and zone.region is None:
-            millis = quick(text)
-            if millis is not None:
-                return millis - zone.fixed * 1000
+    def read(text: str, zone: Zone) -> int:
+        if quick is not None and (millis := quick(text, zone)) is not None:
+            return millis
         return _millis_of(compiled.parse(text), zone, text)
 
     return read

@@ -144,4 +144,4 @@ def zone_texts() -> ZoneTexts:
     """The names that a JVM has; ``tests/data/java-time/ZoneNames.java`` makes the file."""
     found = json.loads((Path(__file__).parent / "zone_names.json").read_text())
     names = {region: tuple(found["names"][number]) for region, number in found["regions"].items()}
-    return ZoneTexts(names, found["short"], found["long"])  # type: ignore[arg-type] # four names each
+    return ZoneTexts(names, found["short"], found["long"])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from services.ksql.functions.java_time import Moment, formatter
 from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
 from services.ksql.model.schema import DataSource
 from services.ksql.rest.entities import Entity, fields
@@ -18,6 +19,7 @@ _DEPRECATED = (
     "The {0} field is deprecated and will be removed in a future version of ksql. Please update your client to the latest "
     "version and use {0}Map instead.\n"
 )
+_ISO = formatter("yyyy-MM-dd'T'HH:mm:ss.SSSX")
 
 
 class Describer:
@@ -38,7 +40,7 @@ class Describer:
         return "PAUSED" if spec is not None and spec.paused else "RUNNING"
 
     def query(self, spec: QuerySpec) -> Entity:
-        """An entry of SHOW QUERIES, and of DESCRIBE's lists."""
+        """An entry of SHOW QUERIES, and of DESCRIBE's lists. Only the counts tell that a query is paused."""
         state = self.state(spec.id)
         return {
             "queryString": spec.statement,
@@ -47,7 +49,7 @@ class Describer:
             "id": spec.id,
             "statusCount": {state: 1},
             "queryType": "PERSISTENT",
-            "state": state,
+            "state": _running_too(state),
         }
 
     def queries(self) -> list[Entity]:
@@ -60,6 +62,7 @@ class Describer:
         readers = [specs[q.id] for q in catalog.readers(source.name) if q.id in specs]
         writers = [specs[q.id] for q in catalog.writers(source.name) if q.id in specs]
         statistics, errors = self._statistics(source, readers, writers)
+        last = self._last_message(readers, writers)
         return {
             "name": source.name,
             "windowType": source.window.type.value if source.window else None,
@@ -68,7 +71,7 @@ class Describer:
             "fields": fields(source.schema),
             "type": source.kind.value,
             "timestamp": source.timestamp.name if source.timestamp else "",
-            "statistics": _deprecated("statistics", statistics) if extended else "",
+            "statistics": _deprecated("statistics", statistics) + last if extended and statistics else "",
             "errorStats": _deprecated("errorStats", errors) if extended and errors else "",
             "extended": extended,
             "keyFormat": source.key_format.name,
@@ -104,6 +107,7 @@ class Describer:
         """EXPLAIN of a running query."""
         running = self._core.engine.queries.get(spec.id)
         error = running.error if running else self._core.engine.broken.get(spec.id)
+        state = _running_too(self.state(spec.id))
         return {
             "id": spec.id,
             "statementText": spec.statement,
@@ -112,12 +116,12 @@ class Describer:
             "topology": running.query.describe() if running else "",
             "executionPlan": execution_plan(spec.plan.root),
             "overriddenProperties": dict(spec.properties),
-            "ksqlHostQueryStatus": {self._host: self.state(spec.id)},
+            "ksqlHostQueryStatus": {self._host: state},
             "queryType": "PERSISTENT",
             "queryErrors": [{"timestamp": _now_ms(), "errorMessage": error, "type": "SYSTEM"}] if error else [],
             "tasksMetadata": [_task(running)] if running else [],
             "consumerGroupId": self._group(spec.id),
-            "state": self.state(spec.id),
+            "state": state,
         }
 
     def explained_plan(self, query_id: str, statement: str, plan: QueryPlan, topology: str) -> Entity:
@@ -149,6 +153,14 @@ class Describer:
 
     def _group(self, query_id: str) -> str:
         return f"_pagepulse-ksql-{self._core.options.service_id}query_{query_id}"
+
+    def _last_message(self, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]) -> str:
+        """When a reader last consumed, or a writer last produced, as the end of the statistics' text."""
+        queries = self._core.engine.queries
+        times = [queries[spec.id].meter.last_consumed_ms for spec in readers if spec.id in queries]
+        times += [queries[spec.id].meter.last_produced_ms for spec in writers if spec.id in queries]
+        last = max(times, default=0)
+        return f"     last-message: {_ISO.format(Moment.at_millis(last))}" if last else ""
 
     def _statistics(
         self, source: DataSource, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]
@@ -202,6 +214,11 @@ def is_aggregation(plan: QueryPlan) -> bool:
     while not isinstance(step, AggregateStep | SourceStep | JoinStep):
         step = step.input
     return isinstance(step, AggregateStep)
+
+
+def _running_too(state: str) -> str:
+    """The state of a query as ksqlDB words it: to its Streams application, a paused one runs."""
+    return "RUNNING" if state == "PAUSED" else state
 
 
 def _task(running: RunningQuery) -> Entity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
@@ -10,11 +10,13 @@ from starlette.responses import Response, StreamingResponse
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import DataSource
 from services.ksql.model.types import BaseType, SqlType
-from services.ksql.rest.errors import BAD_REQUEST, generic_error
+from services.ksql.rest.errors import BAD_REQUEST, BAD_STATEMENT, generic_error
+from services.ksql.rest.json_body import missing_field
 from services.ksql.rest.rows import DELIMITED, JSON, format_for
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_row
 from services.ksql.runtime.thread import Runtime
+from services.ksql.sql.format import backtick
 from shared.json import dumps, loads
 
 _JAVA = {bool: "java.lang.Boolean", int: "java.lang.Integer", float: "java.lang.Double", str: "java.lang.String"}
@@ -49,7 +51,7 @@ async def _insert(runtime: Runtime, target: DataSource, lines: list[bytes]) -> A
             failure = {"@type": "InsertError", "status": "error", "seq": sequence, "message": error.message}
             yield dumps(failure | {"error_code": BAD_REQUEST})
             return
-        yield dumps({"status": "ok", "seq": sequence})
+        yield dumps({"seq": sequence, "status": "ok"})
 
 
 async def _by_line(items: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -67,13 +69,18 @@ async def _array(items: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _target(core: Core, lines: list[bytes]) -> DataSource:
     try:
-        head = loads(lines[0])
-        name = str(head["target"]) if isinstance(head, Mapping) else ""
-    except (IndexError, KeyError, ValueError):
-        raise generic_error("Invalid JSON in inserts stream: the first line must name the target") from None
-    source = core.executor.catalog.find(name.strip("`") if name.startswith("`") else name.upper())
+        head = loads(lines[0]) if lines else None
+    except ValueError:
+        head = None
+    if not isinstance(head, dict):
+        raise generic_error("Invalid JSON in inserts stream: the first line must name the target")
+    if not isinstance(head.get("target"), str):
+        raise missing_field(lines[0], "InsertsStreamArgs", "target")
+    name = head["target"]
+    name = name.strip("`") if name.startswith("`") else name.upper()
+    source = core.executor.catalog.find(name)
     if source is None:
-        raise generic_error(f"Cannot insert values into an unknown stream/table: `{name}`")
+        raise generic_error(f"Cannot insert values into an unknown stream/table: {backtick(name)}", BAD_STATEMENT)
     return source
 
 
@@ -87,8 +94,8 @@ def _row(target: DataSource, line: bytes) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in content.items():
         column = target.schema.find(name) or target.schema.find(name.upper())
-        if column is None:
-            raise KsqlError(f"Column name `{name}` does not exist.")
+        if column is None:  # ignored there, too
+            continue
         row[column.name] = _coerce(value, column.type)
     missing = [c.name for c in target.schema.key if row.get(c.name) is None]
     if missing and target.kind == "TABLE":

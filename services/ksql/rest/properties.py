@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from services.ksql.functions.numbers import parse_whole
 from services.ksql.rest.errors import SERVER_ERROR, generic_error, statement_error
 from services.ksql.settings import Settings
 
@@ -62,27 +63,48 @@ _CLIENT = frozenset(
     ]
 )
 _PREFIXES = ("ksql.", "producer.", "consumer.", "admin.", "topic.", "main.consumer.", "sasl.", "ssl.", "security.")
+_CACHE_SIZES = frozenset({"cache.max.bytes.buffering", "statestore.cache.max.bytes"})
 _OFFSETS = ("earliest", "latest", "none")
 
 
-def check(properties: Mapping[str, Any], statement: str) -> None:
-    """Refuses properties that may not be set with a request, unknown ones, and values that make no sense.
+def check(properties: Mapping[str, Any], statement: str, *, unknown_too: bool = True) -> None:
+    """Refuses properties that may not be set with a request, unknown ones unless they are ignored, and values that make no sense.
 
     Raises:
         RestError: as the real server answers.
     """
     check_allowed(properties)
     for name, value in properties.items():
-        if not is_known(name):
+        if unknown_too and not is_known(name):
             raise statement_error(
                 f"Not recognizable as ksql, streams, consumer, or producer property: '{name}'", statement, SERVER_ERROR
             )
+        check_value(name, value)
         if plain(name) == "auto.offset.reset" and not _is_offset_reset(str(value)):
             raise generic_error(
                 f"Failed to coerce type of value '{value}' for key '{name}'\nCaused by: Invalid value {value} for "
                 f"configuration auto.offset.reset: Invalid\n\tvalue `{value}` for configuration auto.offset.reset. The "
                 "value must be either\n\t'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."
             )
+
+
+def check_value(name: str, value: Any) -> None:
+    """Refuses what is no size for a record cache.
+
+    Raises:
+        RestError: it is none.
+    """
+    if plain(name) not in _CACHE_SIZES:
+        return
+    try:
+        valid = parse_whole(str(value).strip(), 64) >= 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise generic_error(
+            f"Failed to coerce type of value '{value}' for key '{name}'\nCaused by: Invalid value {value} for configuration "
+            f"{plain(name)}: it must be a whole number of bytes, 0 or more"
+        )
 
 
 def check_allowed(properties: Mapping[str, Any]) -> None:

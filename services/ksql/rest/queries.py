@@ -69,7 +69,7 @@ class QueryService:
             raise generic_error("Server is not yet ready to serve requests.", NOT_READY)
         props.check_allowed(properties)
         statement = self._parse(text, variables, endpoint)
-        props.check(properties, statement.text)
+        props.check(properties, statement.text, unknown_too=endpoint is Endpoint.QUERY)
         if not isinstance(statement.ast, ast.Query | ast.Print):
             if endpoint is Endpoint.QUERY:
                 raise generic_error(_NOT_FOR_QUERY)
@@ -120,7 +120,7 @@ class QueryService:
 def _syntax_error(error: ParseError, text: str, endpoint: Endpoint) -> RestError:
     message = f"{error.message}\nStatement: {text}"
     place = error.message.partition(": ")[0]
-    if endpoint is Endpoint.QUERY and error.message.endswith("Syntax Error\n"):
+    if endpoint is Endpoint.QUERY and "Syntax Error\n" in error.message:
         message += f"\nCaused by: {place}: Syntax error at {place}"
     return statement_error(message, text)
 

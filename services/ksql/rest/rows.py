@@ -85,10 +85,10 @@ class DelimitedFormat:
 
 
 class JsonFormat(DelimitedFormat):
-    """One JSON array: the metadata object, then the rows."""
+    """One JSON array on one line: the metadata object, then the rows."""
 
     media_type = JSON
-    before, between, after = b"[", b",\n", b"]"
+    before, between, after = b"[", b",", b"]"
 
 
 def error_line(message: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,7 @@ from services.ksql.rest.entities import (
 from services.ksql.rest.errors import (
     CATCH_UP_TIMEOUT,
     NOT_READY,
+    SERVER_ERROR,
     from_ksql_error,
     generic_error,
     statement_error,
@@ -61,7 +63,12 @@ from services.ksql.sql import ast
 from services.ksql.sql.format import quote
 from services.ksql.sql.parser import ParsedStatement, parse
 
-_INTERNAL_PREFIXES = ("_", "__")
+#: topics that SHOW TOPICS leaves out: ksqlDB's by default, and those of this server
+_HIDDEN = re.compile(
+    "_confluent.*|__confluent.*|_schemas|connect-configs|connect-offsets|connect-status|connect-statuses|_pagepulse-ksql-.*"
+)
+#: Kafka's own, which its clients never list unless they are asked to
+_INTERNAL = frozenset({"__consumer_offsets", "__transaction_state"})
 
 
 class StatementService:
@@ -97,7 +104,7 @@ class StatementService:
         if statements:
             props.check(properties, statements[0].text)
         await self._try(statements, properties)
-        return await self._carry_out(statements, properties)
+        return await self._carry_out(statements, properties, dict(variables or {}))
 
     async def terminate_cluster(self, delete_topics: list[str]) -> list[Entity]:
         """Ends all queries and drops all sources, newest first; topics of theirs that match ``delete_topics`` go too.
@@ -144,12 +151,16 @@ class StatementService:
                     prepared.new_topic.config,
                 )
             number += 2
-            if isinstance(prepared.command, SetProperty) and not props.is_known(prepared.command.name):
-                raise statement_error(f"Unknown property: {prepared.command.name}", statement.text)
+            if isinstance(prepared.command, SetProperty):
+                if not props.is_known(prepared.command.name):
+                    raise statement_error(f"Unknown property: {prepared.command.name}", statement.text)
+                props.check_value(prepared.command.name, prepared.command.value)
             _apply_session(prepared.command, session)
             catalog.apply(prepared.command, f"TRY_{number}")
 
-    async def _carry_out(self, statements: list[ParsedStatement], properties: Mapping[str, Any]) -> list[Entity]:
+    async def _carry_out(
+        self, statements: list[ParsedStatement], properties: Mapping[str, Any], variables: dict[str, str]
+    ) -> list[Entity]:
         entities: list[Entity] = []
         session = dict(properties)
         for statement in statements:
@@ -157,7 +168,7 @@ class StatementService:
                 statement, self._core.executor.catalog, self._core.broker.topic, session, entities
             )
             try:
-                answer = await self._one(prepared, session)
+                answer = await self._one(prepared, session, variables)
             except KsqlError as error:
                 raise from_ksql_error(error, statement.text, entities) from error
             except BrokerError as error:
@@ -177,7 +188,9 @@ class StatementService:
         except BrokerError as error:
             raise statement_error(str(error), statement.text, 50000, entities) from error
 
-    async def _one(self, prepared: Prepared, session: dict[str, Any]) -> Entity | None:
+    async def _one(  # noqa: PLR0911 - one answer per kind of statement
+        self, prepared: Prepared, session: dict[str, Any], variables: dict[str, str]
+    ) -> Entity | None:
         text, command = prepared.parsed.text, prepared.command
         match command:
             case CreateSource() | CreateQuery() | InsertQuery() | DropSource() | ControlQuery():
@@ -187,9 +200,18 @@ class StatementService:
             case InsertValues():
                 await insert_values(self._core, command)
                 return None
-            case SetProperty() | UnsetProperty() | Define() | Undefine():
+            case SetProperty() | UnsetProperty():
                 _apply_session(command, session)
                 return None
+            case Define(name=name, value=value):
+                variables[name] = value
+                return None
+            case Undefine(name=name):
+                variables.pop(name, None)
+                return None
+            case Show(what="VARIABLES"):
+                listed = [{"name": name, "value": value} for name, value in sorted(variables.items())]
+                return entity("variables", text, variables=listed)
             case Show(what=what, extended=extended):
                 return await self._show(text, what, extended=extended)
             case DescribeSource() | DescribeAll() | Explain() | DescribeFunction():
@@ -221,14 +243,18 @@ class StatementService:
                 return entity("function_names", text, functions=listed)
             case "TYPES":
                 return entity("type_list", text, types={})
-            case "VARIABLES":
-                return entity("variables", text, variables=[])
+            case "CONNECTORS" | "SOURCE CONNECTORS" | "SINK CONNECTORS" | "CONNECTOR PLUGINS":
+                listed_things = "connector plugins" if what == "CONNECTOR PLUGINS" else "connectors"
+                raise generic_error(
+                    f"Failed to list {listed_things}: Connection refused: this server has no Kafka Connect.",
+                    SERVER_ERROR,
+                )
             case _:
                 raise statement_error(f"SHOW {what} is not supported by this server.", text)
 
     async def _topics(self, text: str, *, internal: bool, extended: bool) -> Entity:
         found = sorted((await self._core.broker.topics()).values(), key=lambda t: t.name)
-        shown = [t for t in found if internal or not t.name.startswith(_INTERNAL_PREFIXES)]
+        shown = [t for t in found if t.name not in _INTERNAL and (internal or not _HIDDEN.fullmatch(t.name))]
         if not extended:
             return listed_topics(text, shown)
         readers: dict[str, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from services.ksql.engine.records import InputRecord
-from services.ksql.errors import KsqlError
+from services.ksql.errors import RequestError
 from services.ksql.functions.java_time import Moment, formatter
 from services.ksql.functions.time_zones import offset_zone
 from services.ksql.model.plain import Print
@@ -68,10 +68,10 @@ async def open_print(core: Core, command: Print) -> PrintedTopic:
     """Starts reading the topic.
 
     Raises:
-        KsqlError: there is no such topic.
+        RequestError: there is no such topic.
     """
     if await core.broker.topic(command.topic) is None:
-        raise KsqlError(
+        raise RequestError(
             f"Could not find topic '{command.topic}', or the KSQL user does not have permissions to list it."
         )
     bounds = await core.broker.bounds(command.topic)

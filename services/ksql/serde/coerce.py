@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -60,7 +61,10 @@ def double(value: Any) -> float | None:
             raise DecodeError("Can't coerce string to type. targetType: DOUBLE") from error
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise DecodeError(f"Can't convert type. sourceType: {_kind(value)}, requiredType: DOUBLE")
-    return float(value if isinstance(value, float) else Decimal(value))
+    try:
+        return float(value)
+    except OverflowError:  # of whole numbers only
+        return math.inf if value > 0 else -math.inf
 
 
 def boolean(value: Any) -> bool | None:

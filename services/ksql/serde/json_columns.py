@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -19,6 +19,8 @@ DecodeMany = Callable[[Sequence[bytes | None]], Lists | None]
 Choose = Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
 
 _NULL = type(None)
+#: shorter JSON cannot be beyond a limit
+_LONG = 1000
 #: what orjson gives for a value that needs no conversion
 _CLASSES: dict[BaseType, type] = {
     BaseType.INTEGER: int,
@@ -50,6 +52,10 @@ def _plain(values: Sequence[Any], base: BaseType) -> Any | None:
     return values
 
 
+def _exceed_limits(data: Sequence[bytes]) -> bool:
+    return max(map(len, data)) >= _LONG and any(map(may_exceed_limits, data))
+
+
 def objects_decoder(columns: Sequence[Column], choose: Choose) -> DecodeMany:
     """``choose`` says which of the fields that are there feeds each column; a name that is not there means none.
 
@@ -63,9 +69,7 @@ def objects_decoder(columns: Sequence[Column], choose: Choose) -> DecodeMany:
             found = [orjson.loads(value) for value in data]  # type: ignore[arg-type] # None is refused, too
         except (ValueError, TypeError):
             return None
-        if max(map(len, data), default=0) >= 1000 and any(map(may_exceed_limits, data)):  # type: ignore[arg-type] # none is None
-            return None
-        if not found or set(map(type, found)) != {dict} or not found[0]:
+        if not found or _exceed_limits(cast(Sequence[bytes], data)) or set(map(type, found)) != {dict} or not found[0]:
             return None
         fields = tuple(found[0])
         if set(map(len, found)) != {len(fields)}:

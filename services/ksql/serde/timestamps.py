@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.ksql.functions.java_time import timestamp_parser
+from services.ksql.functions.time_zones import UTC_ZONE
 from services.ksql.model.schema import TimestampColumn
 
 _NO_TIME = -1
@@ -16,4 +17,4 @@ def extractor(column: TimestampColumn) -> Callable[[Any], int]:
     if column.pattern is None:
         return lambda value: _NO_TIME if value is None else int(value)
     read = timestamp_parser(column.pattern)
-    return lambda value: _NO_TIME if value is None else read(value)
+    return lambda value: _NO_TIME if value is None else read(value, UTC_ZONE)

@@ -47,5 +47,20 @@ async def test_acknowledgements_come_as_an_array_where_json_is_accepted() -> Non
 async def test_an_unknown_target_is_a_bad_request() -> None:
     async with lab() as server:
         answer = await server.client.post("/inserts-stream", content=body("nosuch", {"k": "a"}))
-    assert answer.status_code == 400
-    assert answer.json()["@type"] == "generic_error"
+        nameless = await server.client.post("/inserts-stream", content='{"topic": "x"}')
+        broken = await server.client.post("/inserts-stream", content="[1]")
+    assert answer.json() == {
+        "@type": "generic_error",
+        "error_code": 40001,
+        "message": "Cannot insert values into an unknown stream/table: `NOSUCH`",
+    }
+    assert nameless.json()["message"].startswith("Invalid JSON in request: Missing required creator property 'target'")
+    assert {answer.status_code, nameless.status_code, broken.status_code} == {400}
+
+
+async def test_a_column_that_the_target_does_not_have_is_ignored() -> None:
+    async with lab() as server:
+        await create(server)
+        answer = await server.client.post("/inserts-stream", content=body("clicks", {"k": "a", "n": 1, "more": [1]}))
+        assert answer.text == '{"seq":0,"status":"ok"}\n'
+        assert [record.value for record in server.broker.records("clicks")] == [b'{"N":1}']

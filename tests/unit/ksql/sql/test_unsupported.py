@@ -1,0 +1,87 @@
+"""KSQL that this server knows and does not run: the error names the part and its place, and a syntax error stays one."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.ksql.errors import ParseError
+from services.ksql.sql import ast
+from services.ksql.sql.parser import parse_one
+
+_WITH = "WITH (kafka_topic='t', value_format='JSON');"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "part"),
+    [
+        ("SELECT a->b FROM s EMIT CHANGES;", "1:9", "STRUCT"),
+        ("SELECT x FROM s\nWHERE a -> b -> c = 1 EMIT CHANGES;", "2:14", "STRUCT"),
+        ("SELECT SPLIT(x, '/')[1] FROM s EMIT CHANGES;", "1:21", "ARRAY or MAP"),
+        ("SELECT m['k'] FROM s EMIT CHANGES;", "1:9", "ARRAY or MAP"),
+        ("SELECT ARRAY[1, 2] FROM s EMIT CHANGES;", "1:8", "ARRAY[...]"),
+        ("SELECT MAP('a' := 1) FROM s EMIT CHANGES;", "1:16", "MAP(... := ...)"),
+        ("SELECT STRUCT(a := 1) FROM s EMIT CHANGES;", "1:17", "STRUCT(... := ...)"),
+        ("SELECT TRANSFORM(x, y => y + 1) FROM s EMIT CHANGES;", "1:21", "lambda"),
+        ("SELECT REDUCE(x, 0, (a, b) => a + b) FROM s EMIT CHANGES;", "1:21", "lambda"),
+        (f"CREATE STREAM s (a MAP<STRING, INT>) {_WITH}", "1:20", "The type MAP"),
+        (f"CREATE STREAM s (a STRUCT<b INT>) {_WITH}", "1:20", "The type STRUCT"),
+        (f"CREATE STREAM s (a DECIMAL(4, 2)) {_WITH}", "1:20", "The type DECIMAL"),
+        (f"CREATE STREAM s (a ARRAY<STRUCT<b INT>>) {_WITH}", "1:26", "The type STRUCT"),
+        ("SELECT CAST(a AS DECIMAL(4, 2)) FROM s EMIT CHANGES;", "1:18", "The type DECIMAL"),
+        ("ASSERT TOPIC t;", "1:1", "The statement ASSERT"),
+        ("SHOW STREAMS; RUN SCRIPT 'a.sql';", "1:15", "The statement RUN SCRIPT"),
+    ],
+)
+def test_the_part_is_named(text: str, place: str, part: str) -> None:
+    with pytest.raises(ParseError, match="not supported by this server") as error:
+        parse_one(text)
+    assert f"line {place}: " in error.value.message
+    assert part in error.value.message
+    assert "Syntax Error" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("CREATE SINK CONNECTOR c WITH ('connector.class'='x', \"tasks.max\"=1);", "CREATE SINK CONNECTOR"),
+        ("CREATE SOURCE CONNECTOR IF NOT EXISTS c WITH ('connector.class'='x');", "CREATE SOURCE CONNECTOR"),
+        ("DROP CONNECTOR IF EXISTS c;", "DROP CONNECTOR"),
+        ("DESCRIBE CONNECTOR c;", "DESCRIBE CONNECTOR"),
+        ("CREATE TYPE a AS STRUCT<b INT>;", "CREATE TYPE"),
+        ("DROP TYPE IF EXISTS a;", "DROP TYPE"),
+        ("ALTER TABLE t ADD COLUMN a INT, ADD b STRING;", "ALTER TABLE"),
+    ],
+)
+def test_a_statement_is_named(text: str, what: str) -> None:
+    assert parse_one(text).ast == ast.Refused(what)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("SELECT a-> FROM s EMIT CHANGES;", "1:12"),
+        ("SELECT x[ FROM s EMIT CHANGES;", "1:11"),
+        ("SELECT a->b FRM s EMIT CHANGES;", "1:17"),
+        ("SELECT F(x => ) FROM s EMIT CHANGES;", "1:15"),
+        ("CREATE SINK CONNECTOR c WITH ('a' 'b');", "1:35"),
+        ("PRINT 'a' 'b';", "1:11"),
+    ],
+)
+def test_a_syntax_error_is_still_one(text: str, place: str) -> None:
+    with pytest.raises(ParseError, match=f"line {place}: Syntax Error"):
+        parse_one(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("PRINT 'topic3_Users' FROM BEGINNING LIMIT 2;", "topic3_Users"),
+        ("PRINT '_a-b''c' SAMPLE 3;", "_a-b'c"),
+        ("PRINT `t-1`;", "t-1"),
+        ("PRINT topic1_PageView;", "topic1_PageView"),
+    ],
+)
+def test_a_topic_may_be_quoted(text: str, topic: str) -> None:
+    statement = parse_one(text).ast
+    assert isinstance(statement, ast.Print)
+    assert statement.topic == topic
