@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.generator import producer
-from services.generator.producer import Publisher
+from services.generator import publisher
+from services.generator.publisher import Publisher
 from services.generator.settings import Settings
 from services.generator.statistics import Statistics
 from tests.unit.generator.fakes import PARTITIONS, FakeBatch, FakeBroker, FakeProducer
@@ -23,9 +23,9 @@ _LINGER = timedelta(seconds=1)
 async def started(broker: FakeBroker, linger: timedelta) -> Publisher:
     statistics = Statistics()
     statistics.begin()
-    publisher = Publisher(Settings(linger=linger), broker, statistics)
-    await publisher.start()
-    return publisher
+    made = Publisher(Settings(linger=linger), broker, statistics)
+    await made.start()
+    return made
 
 
 async def test_events_of_all_partitions_are_sent_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,30 +44,30 @@ async def test_events_of_all_partitions_are_sent_together(monkeypatch: pytest.Mo
             await asyncio.sleep(0)
 
     monkeypatch.setattr("tests.unit.generator.fakes.FakeProducer", Counting)
-    publisher = await started(FakeBroker(), _LINGER)
+    sender = await started(FakeBroker(), _LINGER)
     counting = asyncio.create_task(count())
     try:
         for number in range(20):
-            publisher.put([(lane, b"k", b"%d" % number) for lane in range(_LANES)], time.time_ns() // 1_000_000)
+            sender.put([(lane, b"k", b"%d" % number) for lane in range(_LANES)], time.time_ns() // 1_000_000)
             await asyncio.sleep(0)
-        await publisher.flush()
+        await sender.flush()
     finally:
         counting.cancel()
-        await publisher.aclose()
+        await sender.aclose()
     # one sending; two, if the moment came in between
     assert len(turns) in {_LANES, 2 * _LANES}
     assert set(Counter(turns).values()) <= {_LANES, 2 * _LANES}
 
 
 async def test_many_events_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(producer, "_MANY", 3)
+    monkeypatch.setattr(publisher, "_MANY", 3)
     broker = FakeBroker()
-    publisher = await started(broker, timedelta(days=1))
+    sender = await started(broker, timedelta(days=1))
     try:
-        publisher.put([(0, b"k", b"v")] * 3 + [(1, b"k", b"v")] * 2, time.time_ns() // 1_000_000)
+        sender.put([(0, b"k", b"v")] * 3 + [(1, b"k", b"v")] * 2, time.time_ns() // 1_000_000)
         async with asyncio.timeout(10):
             while len(broker.log) < 3:
                 await asyncio.sleep(0)
         assert {partition for _, partition, _, _ in broker.log} == {0}
     finally:
-        await publisher.aclose()
+        await sender.aclose()
