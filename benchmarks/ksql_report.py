@@ -16,7 +16,7 @@ def document(result: dict[str, Any], events: int) -> str:
         "",
         f"`python -m benchmarks.ksql --events {events} --write-docs`: page views already in a 3-broker Kafka on the same "
         "machine (5 partitions, 3 replicas), event time over 10 minutes, users by Zipf's law, 1 % late, all queries of the "
-        "pipeline. The clock runs from the start of the queries to the last record in a sink, commit interval 200 ms; the "
+        "pipeline. The clock runs from the start of the queries to the last record in a sink, commit interval 500 ms; the "
         "benchmark compares the sinks with what must be in them. CPU and memory are those of the ksql server.",
         "",
         f"{machine_line(result['machine'])} {versions}.",

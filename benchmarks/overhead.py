@@ -177,12 +177,13 @@ async def _turn(state: State, counters: Brokers, services: Services, rate: float
         },
         "bytes": dict(bytes_in.most_common()),
         "cores": cores,
-        "freshness_ms": {
-            one.table: {f"p{share * 100:g}": round(one.percentile(share)) for share in (0.5, 0.99)} for one in tables
-        }
-        if rate
-        else {},
+        "freshness_ms": {one.table: _percentiles(one) for one in tables} if rate else {},
     }
+
+
+def _percentiles(one: Freshness) -> dict[str, int]:
+    """Nothing where the table has shown no event."""
+    return {f"p{share * 100:g}": round(one.percentile(share)) for share in (0.5, 0.99)} if one.samples else {}
 
 
 async def _acknowledged(services: Services) -> int:
@@ -235,6 +236,10 @@ def _compared(before: dict[str, Any], after: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def _loads(result: dict[str, Any]) -> str:
+    return " and ".join(f"{load:.1f}" for load in result["machine"]["load_average"][:2])
+
+
 def section(before: dict[str, Any], after: dict[str, Any], single: dict[str, Any] | None) -> str:
     """The part of docs/performance.md."""
     columns = ["", *_heads(after)]
@@ -246,15 +251,18 @@ Each cell: before → now (ratio).
 
 {table(columns, _compared(before, after))}
 
-Start until the pipeline is ready: {before["start_s"]:.0f} s before, {after["start_s"]:.0f} s now.
+Start until the pipeline is ready: {before["start_s"]:.0f} s before, {after["start_s"]:.0f} s now. Load average at the end, 1 and 5 minutes:
+{_loads(before)} before, {_loads(after)} now; what is above 2 is other work on the machine, which changes cores and freshness, not counts.
 """
     if single is not None:
         kept = ("requests/s, all", "bytes per event, all topics", "cores, all", "cores, brokers")
-        lines = [row for row in _compared(after, single) if row[0] in kept or row[0].startswith("freshness")]
+        rates = {turn["rate"] for turn in single["turns"]}
+        three = {**after, "turns": [turn for turn in after["turns"] if turn["rate"] in rates]}
+        lines = [row for row in _compared(three, single) if row[0] in kept or row[0].startswith("freshness")]
         text += f"""
-`--brokers {single["brokers"]}` against three brokers, both of these sources:
+Three brokers → `--brokers {single["brokers"]}` (ratio), both of these sources:
 
-{table(columns, lines)}
+{table(["", *_heads(single)], lines)}
 
 What the one broker gives up: every topic has a single copy. While that broker is away nothing can be written or read, and if its
 disk is lost so is what was acknowledged. Its statements and tables are the same ones.

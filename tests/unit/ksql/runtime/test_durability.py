@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.ksql.runtime import engine
+from services.ksql.runtime import committer, engine
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.engine import EngineState
@@ -96,6 +96,31 @@ async def test_a_second_server_takes_over_and_the_first_stands_still() -> None:
             assert (await server.client.get("/readyz")).status_code == 503
         finally:
             await second.stop()
+
+
+async def test_where_much_waits_it_is_committed_before_the_interval_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "_MUCH", 5)
+    monkeypatch.setattr(committer, "_SHORTEST", 0.0)
+    async with lab() as server:
+        await server.broker.create_topic(TopicInfo("clicks", 1, 1))
+        body = {
+            "ksql": _DDL.split("CREATE TABLE", maxsplit=1)[0]
+            + "CREATE STREAM copied WITH (KAFKA_TOPIC='copied') AS SELECT * FROM clicks EMIT CHANGES;",
+            "streamsProperties": {"auto.offset.reset": "earliest"},
+        }
+        assert (await server.client.post("/ksql", json=body)).status_code == 200
+        await server.quiet()
+        assert server.core.engine.committer is not None
+        server.core.engine.committer._interval = 3_600.0
+        click(server, "a", 0)
+        async with asyncio.timeout(10):
+            while sum(query.uncommitted for query in server.core.engine.queries.values()) < 1:
+                await asyncio.sleep(0)
+        for number in range(1, 6):
+            click(server, "a", number)
+        async with asyncio.timeout(10):
+            while len(server.broker.records("copied")) < 6:
+                await asyncio.sleep(0.02)
 
 
 async def test_nothing_is_written_while_nothing_happens() -> None:
