@@ -142,7 +142,7 @@ def local(at_ms: int, zone: str) -> str:
 def _detail(record: Mapping[str, Any], zone: str) -> None:
     with st.container(border=True):
         place = f"partition {record['partition']}, offset {record['offset']}"
-        st.markdown(f"##### Record at {place}")
+        st.markdown(f"## Record at {place}")
         st.caption(
             f"{local(record['timestamp'], zone)} · {plural(record['size'], 'byte')} · select a row above to see another one"
         )
