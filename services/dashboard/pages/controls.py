@@ -19,7 +19,6 @@ _USERS: Final = "users"
 
 
 def render() -> None:
-    st.title("Controls")
     st.fragment(_load, run_every=view_state.current().every)()
     st.fragment(_users, run_every=view_state.current().every)()
 

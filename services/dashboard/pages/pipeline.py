@@ -28,7 +28,6 @@ _REMEDY: Final = {
 
 
 def render() -> None:
-    st.title("Pipeline")
     st.fragment(_flow, run_every=view_state.current().every)()
     st.fragment(_actions, run_every=view_state.current().every)()
     backend = get_backend()

@@ -25,7 +25,6 @@ _FOLLOW_S: Final = 2.0
 
 
 def render() -> None:
-    st.title("Records")
     query = _choose(view_state.current())
     st.fragment(_show, run_every=_FOLLOW_S if query.pop("follow") else None)(query)
 
