@@ -31,7 +31,7 @@ from tests import stack as local_stack
 
 #: keeps clear of a demo and of the tests' stack
 PORT_OFFSET: Final = 12_000
-PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "controls")
+PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "controls", "records", "sql")
 REFRESHES: Final = 8
 #: answers are shared for a second: a refresh that is to ask must come later
 APART_S: Final = 1.1

@@ -57,7 +57,7 @@ def draw(backend: Backend, zone: str) -> None:
     """The alerts, or that there are none."""
     found = evaluate(backend, zone)
     with st.container(border=True):
-        st.markdown("##### Alerts")
+        st.markdown("## Alerts")
         if not found:
             st.markdown(":green-badge[:material/check_circle: None] No rule holds now.")
         for alert in found:

@@ -34,5 +34,7 @@ def main() -> None:
         ],
         expanded=True,
     )
+    # before anything asks a server: a page has its heading at once
+    st.title(page.title)
     sidebar.draw()
     page.run()

@@ -93,7 +93,7 @@ class ChartCards:
 
     def _head(self, title: str, reading: CachedResult[pd.DataFrame], key: str, source: Source | None) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"head-{key}"):
-            st.markdown(f"##### {title}", width="stretch")
+            st.markdown(f"## {title}", width="stretch")
             if reading.value is not None and not reading.value.empty:
                 with st.popover(
                     "Data", icon=":material/more_vert:", type="tertiary", help=f"SQL, CSV and PNG of {title}"

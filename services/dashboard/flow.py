@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+import streamlit as st
+
 from services.dashboard.format import number
 from shared import topics
 
-_STYLE: Final = Path(__file__).parent / "flow.css"
+_mount: Final = st.components.v2.component(
+    "pagepulse_flow",
+    html='<div class="flow-root"></div>',
+    css=(Path(__file__).parent / "flow.css").read_text(),
+    js="""export default function ({ data, parentElement }) {
+      const root = parentElement.querySelector(".flow-root");
+      if (root.shown !== data.html) root.innerHTML = root.shown = data.html;
+    }""",
+    isolate_styles=False,
+)
 
 #: state of a resource -> (class of its colour, its sign, words)
 STATES: Final = {
@@ -99,7 +109,7 @@ def html(found: Sequence[Stage]) -> str:
         columns.append(_stage(stage, before))
         if number_of + 1 < len(found):
             columns.append(_arrows(stage, found[number_of + 1]))
-    return f'<div class="flow">{"".join(columns)}</div><style>{style()}</style>'
+    return f'<div class="flow">{"".join(columns)}</div>'
 
 
 def _arrows(left: Stage, right: Stage) -> str:
@@ -119,9 +129,9 @@ def _arrows(left: Stage, right: Stage) -> str:
     )
 
 
-@cache
-def style() -> str:
-    return _STYLE.read_text()
+def draw(found: Sequence[Stage]) -> None:
+    """Draws the diagram. A component of its own, because st.html takes no drawings."""
+    _mount(key="flow", data={"html": html(found)})
 
 
 def figure(resource: Mapping[str, Any]) -> str:
@@ -179,7 +189,7 @@ def _fact(resource: Mapping[str, Any], name: str) -> Any:
 
 def _stage(stage: Stage, before: set[str]) -> str:
     nodes = "".join(_card(node, before) for node in stage.nodes)
-    return f'<section class="flow-stage"><h5>{escape(stage.title)}</h5>{nodes}</section>'
+    return f'<section class="flow-stage"><h3>{escape(stage.title)}</h3>{nodes}</section>'
 
 
 def _card(node: Node, before: set[str]) -> str:

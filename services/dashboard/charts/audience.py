@@ -60,6 +60,7 @@ def world(window: pd.DataFrame, theme: ChartTheme) -> go.Figure:
         locations=known["code"].tolist(),
         z=known["user_count"].tolist(),
         zmin=0,
+        zmax=max(1, int(known["user_count"].max())) if len(known) else 1,
         customdata=known.assign(country=known["country"].map(whole))[
             ["country", "view_count", "average_age"]
         ].to_numpy(),

@@ -23,11 +23,9 @@ def ranked(window: pd.DataFrame, theme: ChartTheme, top: int = 15, *, room: bool
     """The countries with most distinct users in one window, and "other", as bars; with ``room``, as high as ``ages`` with its axis."""
     shown = dimension.ranked(window, "country", "user_count", top=top).iloc[::-1]
     fig = figure(theme, name="ranked", height=_height(top, room=room), legend=False)
-    _bars(fig, shown, shown["user_count"], [f"{value:,}" for value in shown["user_count"]])
-    fig.update_traces(
-        customdata=shown[["view_count", "whole", "user_count"]].to_numpy(),
-        hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]:,} users<br>%{customdata[0]:,} views<extra></extra>",
-    )
+    words = [f"{value:,}" for value in shown["user_count"]]
+    hover = "<b>%{customdata[1]}</b><br>%{customdata[2]:,} users<br>%{customdata[0]:,} views<extra></extra>"
+    _bars(fig, shown.assign(length=shown["user_count"], words=words), ["view_count", "whole", "user_count"], hover)
     _flat(fig, len(shown), room=room)
     return fig
 
@@ -73,8 +71,8 @@ def by_tier(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
         f"{users:,}" if pd.isna(age) else f"{users:,}, age {age:.1f}"
         for users, age in zip(shown["users"], shown["average_age"], strict=True)
     ]
-    _bars(fig, shown, shown["users"], words)
-    fig.update_traces(customdata=shown["whole"], hovertemplate="<b>%{customdata}</b><br>%{text}<extra></extra>")
+    hover = "<b>%{customdata[0]}</b><br>%{text}<extra></extra>"
+    _bars(fig, shown.assign(length=shown["users"], words=words), ["whole"], hover)
     _flat(fig, len(shown))
     fig.update_layout(bargap=0.5)
     # room for the words behind the longest bar
@@ -82,22 +80,30 @@ def by_tier(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     return fig
 
 
-def _bars(fig: go.Figure, shown: pd.DataFrame, lengths: pd.Series[int], words: list[str]) -> None:
-    """Horizontal bars, one for each row of ``dimension.ranked``. A long "other" is cut and says so: the rest can be compared."""
-    longest = lengths[~shown["is_other"]].max() if len(shown) else 0
-    cut = shown["is_other"] & (lengths > 1.2 * longest)
-    fig.add_bar(
-        x=lengths.mask(cut, 1.2 * longest),
-        y=shown["label"],
-        orientation="h",
-        marker={
-            "color": [palette.OTHER if flag else palette.ACCENT for flag in shown["is_other"]],
-            "pattern": patterns(shown["open"]) if "open" in shown else {},
-        },
-        text=[f"{word} (bar cut)" if flag else word for word, flag in zip(words, cut, strict=True)],
-        textposition=["inside" if flag else "outside" for flag in cut],
-        cliponaxis=False,
-    )
+def _bars(fig: go.Figure, shown: pd.DataFrame, custom: list[str], hover: str) -> None:
+    """Horizontal bars of ``length`` with ``words``, one for each row of ``dimension.ranked``.
+
+    A long "other" is cut and says so: the rest can be compared.
+    """
+    longest = 1.2 * float(shown.loc[~shown["is_other"], "length"].max()) if len(shown) else 0.0
+    for is_other, rows in shown.groupby("is_other", sort=True):
+        cut = bool(is_other) and float(rows["length"].max()) > longest
+        fig.add_bar(
+            x=[longest] if cut else rows["length"],
+            y=rows["label"],
+            orientation="h",
+            marker={
+                # one colour for the trace: plotly complains of a list beside a pattern
+                "color": palette.OTHER if is_other else palette.ACCENT,
+                "pattern": patterns(rows["open"]) if "open" in rows else {},
+            },
+            text=[f"{word} (bar cut)" if cut else word for word in rows["words"]],
+            textposition="inside" if cut else "outside",
+            cliponaxis=False,
+            customdata=rows[custom].to_numpy(),
+            hovertemplate=hover,
+        )
+    fig.update_yaxes(categoryorder="array", categoryarray=shown["label"].tolist())
 
 
 def _height(bars: int, *, room: bool = False) -> int:

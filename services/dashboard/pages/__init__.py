@@ -1,1 +1,1 @@
-"""One page per file; each has ``render``, which draws the page's title and starts its fragments."""
+"""One page per file; each has ``render``, which starts the page's fragments. The title is drawn before, by ``app``."""

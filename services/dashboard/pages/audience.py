@@ -18,7 +18,6 @@ _CHOICES: Final = ("complete", "open")
 
 
 def render() -> None:
-    st.title("Audience")
     st.segmented_control(
         "Window",
         _CHOICES,

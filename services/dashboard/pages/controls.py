@@ -19,7 +19,6 @@ _USERS: Final = "users"
 
 
 def render() -> None:
-    st.title("Controls")
     st.fragment(_load, run_every=view_state.current().every)()
     st.fragment(_users, run_every=view_state.current().every)()
 
@@ -30,7 +29,7 @@ def _load() -> None:
     status: dict[str, Any] = reading.value or {}
     state = "unknown" if reading.stale else str(status.get("state", "unknown"))
     with st.container(border=True):
-        st.markdown(f"##### Load {generator_badge(state)}")
+        st.markdown(f"## Load {generator_badge(state)}")
         chart_card.stale_note(reading, now)
         rate = widgets.rate(backend, status, _PLACE)
         idle = state not in ("running", "paused")
@@ -106,7 +105,7 @@ def _users() -> None:
     reading = backend.seeder()
     status: dict[str, Any] = reading.value or {}
     with st.container(border=True):
-        st.markdown("##### Users")
+        st.markdown("## Users")
         chart_card.stale_note(reading, now)
         if reading.value is not None:
             st.caption(

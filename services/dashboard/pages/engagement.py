@@ -15,7 +15,6 @@ from services.dashboard.stale_cache import CachedResult
 
 
 def render() -> None:
-    st.title("Engagement")
     st.fragment(_live, run_every=view_state.current().every)()
 
 

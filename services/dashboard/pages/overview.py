@@ -12,7 +12,6 @@ from services.dashboard.charts import audience, ranking, sources
 
 
 def render() -> None:
-    st.title("Overview")
     st.fragment(_live, run_every=view_state.current().every)()
 
 

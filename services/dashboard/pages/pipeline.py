@@ -22,13 +22,12 @@ _PLACE: Final = "pipeline"
 _REMEDY: Final = {
     "missing": "Apply creates it.",
     "drifted": "Apply repairs it and leaves the rest alone.",
-    "failed": "ChartTheme at its detail; Apply tries again.",
+    "failed": "See its detail; Apply tries again.",
     "unknown": "Its server cannot be asked: see `pagepulse status` and its log.",
 }
 
 
 def render() -> None:
-    st.title("Pipeline")
     st.fragment(_flow, run_every=view_state.current().every)()
     st.fragment(_actions, run_every=view_state.current().every)()
     backend = get_backend()
@@ -45,14 +44,14 @@ def _flow() -> None:
     generator, seeder = backend.generator(), backend.seeder()
     with st.container(border=True):
         state = "unknown" if reading.stale else str(status.get("state"))
-        st.markdown(f"##### Flow {pipeline_badge(state)}")
+        st.markdown(f"## Flow {pipeline_badge(state)}")
         chart_card.stale_note(reading, now)
         found = flow.stages(
             flow.unheard(status) if reading.stale else status,
             None if generator.stale else generator.value,
             None if seeder.stale else seeder.value,
         )
-        st.html(flow.html(found))
+        flow.draw(found)
         freshness = status.get("freshness_ms")
         age = f" The newest event in Pinot is {duration(freshness)} old." if freshness is not None else ""
         st.caption(
@@ -94,7 +93,7 @@ def _actions() -> None:
     reading, control = backend.pipeline(), backend.control
     state = "unknown" if reading.stale else str((reading.value or {}).get("state"))
     with st.container(border=True):
-        st.markdown("##### Actions")
+        st.markdown("## Actions")
         apply, verify, teardown = st.columns(3)
         with apply:
             widgets.button(
@@ -147,7 +146,7 @@ def _troubles(status: Mapping[str, Any]) -> None:
     if not wrong or status.get("state") == "absent":
         return
     with st.container(border=True):
-        st.markdown("##### What needs attention")
+        st.markdown("## What needs attention")
         for resource in wrong[:12]:
             remedy = _REMEDY.get(str(resource.get("state")), "")
             st.markdown(

@@ -25,7 +25,6 @@ _FOLLOW_S: Final = 2.0
 
 
 def render() -> None:
-    st.title("Records")
     query = _choose(view_state.current())
     st.fragment(_show, run_every=_FOLLOW_S if query.pop("follow") else None)(query)
 
@@ -142,7 +141,7 @@ def local(at_ms: int, zone: str) -> str:
 def _detail(record: Mapping[str, Any], zone: str) -> None:
     with st.container(border=True):
         place = f"partition {record['partition']}, offset {record['offset']}"
-        st.markdown(f"##### Record at {place}")
+        st.markdown(f"## Record at {place}")
         st.caption(
             f"{local(record['timestamp'], zone)} · {plural(record['size'], 'byte')} · select a row above to see another one"
         )

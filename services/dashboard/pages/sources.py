@@ -16,7 +16,6 @@ _MEASURES: Final[dict[str, charts.Measure]] = {"users": "user_count", "views": "
 
 
 def render() -> None:
-    st.title("Sources")
     st.segmented_control(
         "Measure",
         list(_MEASURES),

@@ -24,7 +24,6 @@ _ENGINES: Final = {"Pinot": "pinot", "ksqlDB": "ksql"}
 
 
 def render() -> None:
-    st.title("SQL")
     engine = st.segmented_control(
         "Server", list(_ENGINES), default="Pinot", required=True, key="engine", bind="query-params"
     )

@@ -143,6 +143,7 @@ class Services:
         self.away: set[str] = set()
         self.events: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
+        self.job: dict[str, Any] | None = None
         self.last_audit: dict[str, Any] | None = None
         self.refuse: str | None = None
 
@@ -175,7 +176,7 @@ class Services:
             "/provisioner/verify": {"running": False, "last": self.last_audit},
             "/generator/status": self.generator,
             "/generator/profiles": PROFILES,
-            "/seeder/status": {"users": self.users, "with_nulls": 50, "job": None, "mutations": self.mutations},
+            "/seeder/status": {"users": self.users, "with_nulls": 50, "job": self.job, "mutations": self.mutations},
             "/seeder/stats": {"by_subscription": self.tiers},
             "/provisioner/status": self.pipeline,
         }

@@ -27,6 +27,8 @@ def report(*tables: TableAudit) -> dict[str, Any]:
         took_ms=2_500,
         records={"topic1_PageView": 900, "topic3_Users": 100},
         unreadable={},
+        rewritten={},
+        undecodable={},
         tables=list(tables),
     )
     return out.model_dump(mode="json")

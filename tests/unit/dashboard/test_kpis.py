@@ -5,8 +5,13 @@ from typing import Any
 import pytest
 
 from services.dashboard import flow, load_profiles, runs
+from services.dashboard.charts.base import ChartTheme
+from services.dashboard.charts.lag import lag_over_time
 from services.dashboard.format import clock, duration, number, plain, plural, short
 from services.dashboard.kpis import active_users, per_minute
+from services.dashboard.links import Links
+from services.dashboard.queries import Span, rendered
+from services.dashboard.settings import Settings
 from services.dashboard.stale_cache import CachedResult
 from services.dashboard.trends import Sample, Trends, event_age, sample, share_healthy
 from shared.errors import Unavailable
@@ -154,6 +159,55 @@ def test_the_flow_keeps_its_parts_while_the_provisioner_is_away_and_claims_nothi
     ]
     nodes = [node for stage in now[1:] for node in stage.nodes]
     assert {(node.state, node.figure) for node in nodes} == {("unknown", "")}
+
+
+def test_lines_of_the_flow_connect_a_query_to_its_topics_and_a_broken_one_is_traced() -> None:
+    resources = [{**r, "state": "failed"} if r["kind"] == "query" else r for r in PIPELINE["resources"]]
+    found = flow.stages({"resources": resources}, None, None)
+    source_topics, queries, results, tables = found[1:]
+    assert [node.name for node in source_topics.nodes] == ["topic1_PageView", "topic3_Users"]
+    assert flow.edges(source_topics, queries) == [flow.Edge(0, 0, "failed")]
+    assert flow.edges(queries, results) == [flow.Edge(0, 0, "failed")]
+    assert flow.edges(results, tables) == [flow.Edge(0, 0, "ok")]
+    assert flow.html(found).count('<path class="flow-bad"') == 2
+
+
+def test_a_query_that_reads_a_later_topic_says_so_and_an_empty_stage_is_left_out() -> None:
+    query = {
+        "kind": "query",
+        "name": "country",
+        "state": "ok",
+        "facts": {"reads": ["pageview_enriched"], "topic": "t5"},
+    }
+    found = flow.stages({"resources": [query]}, None, None)
+    assert [stage.title for stage in found] == ["Sources", "Queries"]
+    assert "reads pageview_<wbr>enriched" in flow.html(found)
+
+
+def test_lags_are_kept_over_time_by_name() -> None:
+    services, pinot = Services(), Pinot(flowing())
+    made = backend(pinot, services)
+    made.trends.add(sample(made))
+    lags = made.trends.lags()
+    assert dict(zip(lags["name"], lags["lag"], strict=True)) == {
+        "query pageview_tumbling": 3.0,
+        "table pageview_tumbling": 0.0,
+    }
+    figure = lag_over_time(lags, ChartTheme())
+    assert sorted(trace.name for trace in figure.data) == ["query pageview_tumbling", "table pageview_tumbling"]
+
+
+def test_links_have_the_viewers_host_and_the_servers_ports() -> None:
+    settings = Settings(generator_url="http://generator:8001", pinot_controller_url="http://127.0.0.1:9000")
+    links = Links(settings, "demo.example")
+    assert dict(links.servers())["Generator API"] == "http://demo.example:8001/docs"
+    assert links.pinot_query("SELECT 1") == "http://demo.example:9000/#/query?query=SELECT%201"
+
+
+def test_a_query_is_shown_with_its_values_and_a_quote_in_them_is_doubled() -> None:
+    text = rendered("leaders", Span(1, 2, 3), countries=["Côte d'Ivoire", "Chad"])
+    assert "window_start >= 1 AND window_start < 3" in text
+    assert "IN ('Côte d''Ivoire', 'Chad')" in text
 
 
 def test_progress_of_a_run() -> None:

@@ -91,9 +91,23 @@ def press(test: AppTest, label: str) -> AppTest:
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_draws_its_charts(name: str) -> None:
     test = open_page(name)
-    assert test.title[0].value == ("SQL" if name == "sql" else name.capitalize())
     assert len(charts(test)) == CHARTS[name]
     assert "Stale" not in texts(test)
+
+
+def test_the_heading_is_drawn_before_any_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script() -> None:
+        from services.dashboard import app  # noqa: PLC0415
+
+        app.main()
+
+    def refuse() -> None:
+        raise RuntimeError("a server is asked")
+
+    monkeypatch.setattr(sidebar, "draw", refuse)
+    test = AppTest.from_function(script, default_timeout=30).run()
+    assert [title.value for title in test.title] == ["Overview"]
+    assert "a server is asked" in test.exception[0].value
 
 
 def test_numbers_on_the_overview_are_those_in_pinot(pinot: Pinot) -> None:

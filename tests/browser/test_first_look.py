@@ -1,0 +1,114 @@
+"""Every page as somebody finds it who comes by a link: silent console, accessible, in light and dark, on a desk and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.driving import PATIENCE_MS, Visit, visit
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+#: address -> title and charts
+PAGES: Final = {
+    "": ("Overview", 3),
+    "audience": ("Audience", 5),
+    "sources": ("Sources", 3),
+    "engagement": ("Engagement", 2),
+    "pipeline": ("Pipeline", 1),
+    "controls": ("Controls", 1),
+    "records": ("Records", 0),
+    "sql": ("SQL", 0),
+}
+_AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+#: what axe calls these is a barrier for somebody
+_BARRIERS: Final = ("serious", "critical")
+
+
+@contextmanager
+def strict(browser: Browser, url: str, **options: Any) -> Iterator[Visit]:
+    """A visit in which not even a warning, or an answer 404 to a probe, may be seen in the console."""
+    said: list[str] = []
+    with visit(browser, url, **options) as visiting:
+        visiting.page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        visiting.page.on(
+            "response", lambda answer: answer.status >= 400 and said.append(f"{answer.status}: {answer.url}")
+        )
+        yield visiting
+    assert visiting.complaints == []
+    assert said == []
+
+
+def arrive(visiting: Visit, address: str) -> None:
+    """By a link straight to the page, until its charts are drawn."""
+    title, charts = PAGES[address]
+    visiting.page.goto(f"{visiting.url}/{address}?range=15m")
+    visiting.arrived(title)
+    visiting.charts(charts)
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_link_to_a_page_leaves_the_console_silent(
+    browser: Browser, dashboard: str, flowing: None, address: str
+) -> None:
+    with strict(browser, dashboard) as visiting:
+        arrive(visiting, address)
+        visiting.page.go_back()
+        visiting.page.go_forward()
+        visiting.arrived(PAGES[address][0])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+def test_axe_finds_no_barrier_on_any_page(
+    browser: Browser, dashboard: str, flowing: None, dark: bool, width: int
+) -> None:
+    found = []
+    with visit(browser, dashboard, width=width, dark=dark) as visiting:
+        for address in PAGES:
+            arrive(visiting, address)
+            visiting.page.evaluate(_AXE)
+            violations = visiting.page.evaluate("axe.run({resultTypes: ['violations']}).then(r => r.violations)")
+            found += [
+                f"/{address}: {each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
+                for each in violations
+                if each["impact"] in _BARRIERS
+            ]
+            # nothing stands beside the window
+            assert visiting.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert found == []
+
+
+def test_the_keyboard_alone_reaches_the_controls_with_their_names(
+    browser: Browser, dashboard: str, flowing: None
+) -> None:
+    with visit(browser, dashboard) as visiting:
+        arrive(visiting, "")
+        name = """() => { const e = document.activeElement;
+            return e.getAttribute('aria-label') || e.innerText || e.labels?.[0]?.innerText || e.title || '' }"""
+        outline = (
+            "getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).boxShadow"
+        )
+        reached, unseen = [], []
+        for _ in range(60):
+            visiting.page.keyboard.press("Tab")
+            reached.append(str(visiting.page.evaluate(name)).strip())
+            if visiting.page.evaluate(outline) == "nonenone":
+                unseen.append(reached[-1])
+        for wanted in ("Rate, events per second", "Rate", "Stop", "Pause", "Compare with the period before", "Data"):
+            assert any(wanted in each for each in reached), (wanted, reached)
+        assert all(reached[:25]), reached
+        assert unseen == []
+
+
+def test_the_guidance_is_folded_and_can_be_brought_back(browser: Browser, dashboard: str, flowing: None) -> None:
+    with visit(browser, dashboard) as visiting:
+        arrive(visiting, "")
+        expect(visiting.main.get_by_text("Next:")).to_have_count(0)
+        visiting.main.get_by_text("What is on this page").click()
+        expect(visiting.main.get_by_role("list", name="The way of an event")).to_be_visible(timeout=PATIENCE_MS)

@@ -1,0 +1,98 @@
+"""From a chart onwards, any range, records and SQL."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.driving import PATIENCE_MS, Visit, eventually
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+
+def test_a_chart_gives_its_sql_its_rows_and_its_picture(visitor: Visit, stack: Stack) -> None:
+    visitor.go("Sources")
+    visitor.charts(3)
+    visitor.main.get_by_role("button", name="Data").first.click()
+    menu = visitor.page.get_by_test_id("stPopoverBody")
+    expect(menu.get_by_test_id("stCode")).to_contain_text("FROM pageview_tumbling", timeout=PATIENCE_MS)
+    console = menu.get_by_role("link", name="Run in Pinot's console").get_attribute("href")
+    assert console is not None
+    assert console.startswith(f"{stack.url('pinot_controller')}/#/query?query=SELECT")
+    with visitor.page.expect_download(timeout=PATIENCE_MS) as rows:
+        menu.get_by_role("button", name="CSV").click()
+    read = list(csv.DictReader(Path(rows.value.path()).read_text().splitlines()))
+    assert {"source", "window_start", "view_count", "user_count"} <= set(read[0])
+    with visitor.page.expect_download(timeout=PATIENCE_MS) as picture:
+        menu.get_by_role("button", name="PNG").click()
+    assert Path(picture.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_zoom_holds_for_all_charts_when_wanted(visitor: Visit) -> None:
+    visitor.page.goto(f"{visitor.url}/engagement?zoom=true")
+    visitor.arrived("Engagement")
+    visitor.charts(2)
+    visitor.page.evaluate(
+        """() => { const plot = document.querySelector('.js-plotly-plot'), [from, to] = plot._fullLayout.xaxis.range;
+        return Plotly.relayout(plot, {'xaxis.range[0]': from, 'xaxis.range[1]': new Date(Date.now() - 6e4).toISOString()}) }"""
+    )
+    ranges = (
+        "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.xaxis.range.map(x => +new Date(x)))"
+    )
+    eventually(lambda: len({tuple(each) for each in visitor.page.evaluate(ranges)}) == 1, "the same range on both")
+    assert visitor.page.evaluate("document.querySelectorAll('.js-plotly-plot')[1]._fullLayout.xaxis.autorange") is False
+
+
+def test_any_range_by_its_dates_is_kept_in_the_address(visitor: Visit) -> None:
+    now = datetime.now(UTC)
+    since, until = (f"{at:%Y-%m-%dT%H:%M}" for at in (now - timedelta(minutes=10), now + timedelta(minutes=1)))
+    visitor.page.goto(f"{visitor.url}/audience?range=dates&from={since}&to={until}&compare=true")
+    visitor.arrived("Audience")
+    visitor.charts(5)
+    expect(visitor.main.get_by_text("Leading countries,")).to_contain_text(f"{now - timedelta(minutes=10):%H:%M} to")
+    expect(visitor.sidebar.get_by_text("Compare with the period before")).to_be_visible()
+
+
+def test_records_of_a_topic_are_those_in_kafka(visitor: Visit, stack: Stack) -> None:
+    path = f"{stack.url('provisioner')}/provisioner/topics/topic1_PageView/records"
+    oldest = httpx.get(path, params={"from": "oldest", "limit": 1}, timeout=30).json()["records"][0]
+    visitor.page.goto(f"{visitor.url}/records?begin=oldest")
+    visitor.arrived("Records")
+    place = f"Record at partition {oldest['partition']}, offset {oldest['offset']}"
+    expect(visitor.main.get_by_text(place)).to_be_visible(timeout=PATIENCE_MS)
+    shown = json.loads(visitor.main.get_by_test_id("stCode").first.inner_text())
+    assert shown == {"key": oldest["key"], "value": oldest["value"]}
+    key = visitor.main.get_by_label("Key", exact=True)
+    key.fill("no such key")
+    key.press("Enter")
+    expect(visitor.main.get_by_text("No record matches.")).to_be_visible(timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("engine", ["Pinot", "ksqlDB"])
+def test_a_query_of_the_pipeline_is_run_and_nothing_else_is(visitor: Visit, engine: str) -> None:
+    visitor.page.goto(f"{visitor.url}/sql?engine={engine}")
+    visitor.arrived("SQL")
+    run = visitor.main.get_by_role("button", name="Run")
+    run.click()
+    expect(visitor.main.get_by_text(" in ").filter(has_text="row")).to_be_visible(timeout=PATIENCE_MS)
+    expect(visitor.main.get_by_test_id("stDataFrame")).to_be_visible(timeout=PATIENCE_MS)
+    text = visitor.main.get_by_label("Query")
+    text.fill("DROP TABLE pageview_tumbling")
+    run.click()
+    expect(visitor.main.get_by_text("it must begin with SELECT")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_flow_is_connected(visitor: Visit) -> None:
+    visitor.go("Pipeline")
+    lines = visitor.main.locator(".flow-arrows path:not(.flow-head)")
+    # generator to two topics and the connector to one; six reads of source topics; seven results; five tables
+    expect(lines).to_have_count(3 + 6 + 7 + 5, timeout=PATIENCE_MS)
+    expect(visitor.main.get_by_text("reads pageview_enriched")).to_be_visible()
+    expect(visitor.main.get_by_text("No rule holds now.")).to_be_visible(timeout=PATIENCE_MS)
