@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from benchmarks.containers import measure, section
+from benchmarks.document import write_section
 from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, visit
-from tests.compose.deployment import ADDRESS, FOLDER, OWN, PORTS, PROJECT, Deployment, eventually
+from tests.browser.test_pictures import save
+from tests.compose.deployment import ADDRESS, FOLDER, OWN, PORTS, PROJECT, REPOSITORY, Deployment, eventually
 from tests.drill import bound
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
@@ -75,6 +79,9 @@ def test_the_dashboard_shows_it_and_its_buttons_work(deployment: Deployment) -> 
             drawn = visitor.charts(3)
             assert all(any(trace["y"] or trace["z"] for trace in chart) for chart in drawn)
             expect(visitor.main.get_by_test_id("stException")).to_have_count(0)
+            if os.environ.get("PAGEPULSE_SCREENSHOTS") == "1":
+                visitor.page.wait_for_timeout(2_000)  # the map and the fonts, which nothing announces
+                save(visitor.page.screenshot(), REPOSITORY / "docs" / "images" / "containers.png")
             visitor.sidebar.get_by_role("button", name="Stop", exact=False).click()
             eventually(lambda: state() == "stopped", "the generator has stopped")
             visitor.sidebar.get_by_role("button", name="Start").click()
@@ -214,12 +221,17 @@ def test_prometheus_scrapes_everything_and_raises_an_alert(deployment: Deploymen
 
 
 def test_memory_stays_below_the_limits(deployment: Deployment) -> None:
-    """What benchmarks.containers measures more closely."""
-    for name in deployment.running():
+    deployment.generate(more=RATE * 20)
+    figures = measure(deployment, dict(deployment.steps)["from up to ready"])
+    for name, (used, allowed) in figures["memory"].items():
         state = deployment.inspect(name)
-        assert state["HostConfig"]["Memory"] > 0, name
+        assert allowed == state["HostConfig"]["Memory"], name
+        assert used < 0.9 * allowed, name
         assert not state["State"]["OOMKilled"], name
         assert state["RestartCount"] == 0, name
+    print(section(figures))
+    if os.environ.get("PAGEPULSE_WRITE_DOCS") == "1":
+        write_section("containers", section(figures))
 
 
 def test_stopped_every_number_can_be_recomputed(deployment: Deployment) -> None:
@@ -286,7 +298,7 @@ class Drills:
         eventually(lambda: self.deployment.healthy(name), f"{name} is healthy again")
 
 
-FAULTS = (
+FAULTS: tuple[tuple[str, Callable[[Drills], None]], ...] = (
     ("docker kill of a broker", lambda drills: drills.killed("kafka2")),
     ("docker kill of ksql", lambda drills: drills.killed("ksql")),
     ("kill -9 of ksql inside its container", lambda drills: drills.crashed("ksql")),
