@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +16,18 @@ _STEPS = pytest.StashKey[list[tuple[str, float]]]()
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Deployment]:
-    """The deployment with its images built and nothing started. What is left of it goes in the end."""
+    """The deployment with its images built and nothing started. What is left of it goes in the end.
+
+    PAGEPULSE_TEST_COMPOSE=FOLDER (with the .env in it) uses what runs already, for work on the tests, and leaves it alone.
+    """
     steps = pytestconfig.stash.setdefault(_STEPS, [])
+    given = os.environ.get("PAGEPULSE_TEST_COMPOSE")
     try:
         with engine() as host:
-            made = Deployment(host, tmp_path_factory.mktemp("compose"), steps)
+            made = Deployment(host, Path(given) if given else tmp_path_factory.mktemp("compose"), steps)
+            if given:
+                yield made
+                return
             made.run(FOLDER / "env.sh", made.folder)
             with made.step("images of the servers"):
                 made.run(FOLDER / "images" / "build.sh", within_s=BUILD_WITHIN_S)
@@ -28,8 +36,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
             try:
                 yield made
             finally:
-                if not os.environ.get("PAGEPULSE_COMPOSE_KEEP"):
-                    made.compose("--profile", "*", "down", "--volumes", "--timeout", "20", check=False)
+                made.compose("--profile", "*", "down", "--volumes", "--timeout", "20", check=False)
     except NoEngine as error:
         pytest.skip(str(error))
 

@@ -83,7 +83,7 @@ for server in kafka pinot; do cp "$repository/deploy/local/templates/$server-log
 
 # server IMAGE TARGET
 server() {
-    label=$(cd "$context" && find "$2" Dockerfile jars -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c 1-12)
+    label=$(cd "$context" && find $(ls -d "$2" 2>/dev/null) Dockerfile jars -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c 1-12)
     label="$label $(docker image inspect --format '{{.Id}}' "$prefix/java:17" "$prefix/mariadb-server:10.11" "$prefix/prometheus-server:2.42" | sha256sum | cut -c 1-12)"
     if current "$prefix/$1" "$label"; then return; fi
     docker build --quiet --target "$2" --label "pagepulse.made-of=$label" --tag "$prefix/$1" "$context" >/dev/null

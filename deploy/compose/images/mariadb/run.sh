@@ -17,7 +17,7 @@ if [ ! -e "$data/set-up-done" ]; then
     mysql --user=root <<SQL
 CREATE DATABASE \`$MYSQL_DATABASE\`;
 ALTER USER root@localhost IDENTIFIED BY '${MYSQL_ROOT_PASSWORD//\'/\'\'}';
-DELETE FROM mysql.global_priv WHERE User = '';
+DELETE FROM mysql.global_priv WHERE User = '' OR (User = 'root' AND Host <> 'localhost');
 FLUSH PRIVILEGES;
 SQL
     for script in /docker-entrypoint-initdb.d/*.sh; do
