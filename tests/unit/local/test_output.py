@@ -71,7 +71,7 @@ def group(command: str, folder: Path, stdout: int, stderr: int | None = None) ->
 async def everything_up(job: subprocess.Popen[bytes], folder: Path) -> list[int]:
     """The pids of the two components, once both run and the run is ready."""
     state = State(folder / "state")
-    await eventually(lambda: state.read_run().get("phase") == "ready" or job.poll() is not None)
+    await eventually(lambda: state.read_run().get("phase") == "ready" or job.poll() is not None, "the run is ready")
     assert job.poll() is None, "it has ended by itself"
     return [started.pid for name, started in state.read_pids().items() if name != "supervisor"]
 
@@ -86,7 +86,9 @@ def ignores(pid: int, number: signal.Signals) -> bool:
 
 
 async def stopped_in_order(folder: Path, pids: list[int]) -> None:
-    await eventually(lambda: gone(pids) and not State(folder / "state").supervised())
+    await eventually(
+        lambda: gone(pids) and not State(folder / "state").supervised(), "both components and the supervisor are gone"
+    )
     assert journal(folder)[-2:] == ["stop b", "stop a"]
     assert State(folder / "state").read_run()["phase"] == "stopped"
 
