@@ -21,6 +21,10 @@ load = typer.Typer(help="Start, stop and steer the load.", no_args_is_help=True)
 pipeline.add_typer(load, name="load")
 
 Answer = dict[str, Any]
+EXIT_UNSEEN = 4
+"""Some resources could not be seen, so a plan is not whole."""
+EXIT_NOT_CAUGHT_UP = 5
+"""Queries have not read everything yet, so an audit cannot say."""
 
 
 def _ask(directory: Path, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
@@ -89,8 +93,11 @@ def load_status(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
 
 @pipeline.command()
 def plan(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
-    """Show what apply would do to each resource."""
-    _show(_ask(directory, lambda services: services.plan()), as_json, "plan")
+    """Show what apply would do to each resource. Exit code 4: some could not be seen, so their changes are not known."""
+    answer = _ask(directory, lambda services: services.plan())
+    _show(answer, as_json, "plan")
+    if answer.get("unseen"):
+        raise typer.Exit(EXIT_UNSEEN)
 
 
 @pipeline.command()
@@ -109,12 +116,12 @@ def sample(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
 
 @pipeline.command()
 def verify(directory: Dir = DEFAULT_DIR, as_json: AsJson = False) -> None:
-    """Recompute every result from the raw topics and compare. Exit code 1: something differs."""
-    with console().status("recomputing"):
-        report = _ask(directory, lambda services: services.verify())
+    """Recompute every result from the raw topics and compare. Exit code 1: something differs; 5: the queries have not caught up."""
+    with console().status("recomputing") as shown:
+        report = _ask(directory, lambda services: services.verify(shown.update))
     _show(report, as_json, "report")
     if not report.get("ok"):
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_NOT_CAUGHT_UP if report.get("verdict") == "not_caught_up" else EXIT_FAILED)
 
 
 @pipeline.command()
