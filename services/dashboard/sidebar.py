@@ -24,7 +24,6 @@ _GENERATOR: Final = {
 _PIPELINE: Final = {
     "ready": ("green", ":material/check_circle:", "Ready"),
     "degraded": ("orange", ":material/warning:", "Degraded"),
-    "changing": ("blue", ":material/sync:", "Changing"),
     "changing": ("orange", ":material/hourglass_top:", "Changing"),
     "absent": ("gray", ":material/do_not_disturb_on:", "Not set up"),
 }

@@ -269,9 +269,15 @@ async def test_a_server_that_falls_silent_is_slow_then_unknown_and_nothing_is_de
             return answer["state"], {r["kind"] for r in answer["resources"] if r["slow"] or r["state"] == "unknown"}
 
         async def is_ready() -> bool:
-            return (await state())[0] == "ready"
+            return await ready(client) and not (await state())[1]
+
+        async def is_quiet() -> bool:
+            before = passage.received
+            await asyncio.sleep(1)
+            return passage.received == before
 
         await eventually(is_ready, "a first look at everything")
+        await eventually(is_quiet, "the looks are over")
         received = passage.received
         for _ in range(100):
             assert (await client.get("/provisioner/status")).json()["ready"]
@@ -291,10 +297,7 @@ async def test_a_server_that_falls_silent_is_slow_then_unknown_and_nothing_is_de
         assert (plan["changes"], plan["unseen"]) == (0, 10)
         passage.open.set()
 
-        async def is_ready_again() -> bool:
-            return bool((await client.get("/provisioner/status?fresh=true")).json()["ready"])
-
-        await eventually(is_ready_again, "ready again")
+        await eventually(is_ready, "ready again")
         events = (await client.get("/provisioner/events")).json()["events"]
     whole = [event["to"] for event in events if event["kind"] == "pipeline"]
     assert whole == ["ready", "unknown", "ready"], events
