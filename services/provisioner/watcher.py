@@ -155,9 +155,10 @@ class Watcher:
                 await server.look.aclose()
 
     async def refresh(self) -> PipelineStatus:
-        """Looks at everything now, for at most the deadline of a look. Never fails."""
+        """Looks at everything now; a silent server has the time of two looks. Never fails."""
+        deadline = 2 * self._settings.look_timeout + self._settings.look_again
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._settings.look_timeout.total_seconds()):
+            async with asyncio.timeout(deadline.total_seconds()):
                 await asyncio.gather(*(server.look.get() for server in self._servers), return_exceptions=True)
         return self.status()
 
