@@ -256,7 +256,7 @@ async def test_a_report_can_be_told_whatever_the_records_hold(
             compared=1, missing=1, examples=[Example("missing", "('src_\ud83e', 1)", hostile, None)]
         )
         table = TableReport("pageview_tumbling", "sink", comparison)
-        return AuditReport(datetime.now(UTC), 1, {}, {}, {}, {}, (table,))
+        return AuditReport(datetime.now(UTC), 1, {}, {}, (table,))
 
     monkeypatch.setattr(Auditor, "audit", found)
     posted = await client.post("/provisioner/verify?wait=true")

@@ -106,7 +106,7 @@ async def test_not_caught_up_is_a_verdict_of_its_own(provisioner: Provisioner, w
 def test_a_difference_in_a_table_that_has_caught_up_is_one() -> None:
     wrong = Comparison(compared=1, missing=1)
     tables = (TableReport("pageview_country", "sink", wrong), TableReport("pageview_session", "sink", Comparison()))
-    report = AuditReport(datetime.now(UTC), 1, {}, {}, {}, {}, tables, behind={"pageview_session": 5})
+    report = AuditReport(datetime.now(UTC), 1, {}, {}, tables, behind={"pageview_session": 5})
     assert (report.verdict, report.ok) == ("different", False)
-    report = AuditReport(datetime.now(UTC), 1, {}, {}, {}, {}, tables, behind={"pageview_country": 0})
+    report = AuditReport(datetime.now(UTC), 1, {}, {}, tables, behind={"pageview_country": 0})
     assert (report.verdict, report.ok) == ("not_caught_up", None)
