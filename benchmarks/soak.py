@@ -85,7 +85,7 @@ async def _sample(scene: Scene) -> Sample:
     """``lag``: records that some query or Pinot table has not read; None where the provisioner cannot say."""
     usages = await asyncio.to_thread(of_stack, scene.state)
     try:
-        status = await scene.services.pipeline()
+        status = await scene.services.pipeline(fresh=True)
         lag: int | None = _lag(status["resources"])
         freshness: int | None = status["freshness_ms"]
     except StackError:

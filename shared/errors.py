@@ -32,7 +32,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from shared.json import dumps
+from shared.json import dumps, renderable
 
 PROBLEM_JSON = "application/problem+json"
 #: faults of one request that are told
@@ -151,7 +151,7 @@ def problem(request: Request, status: int, type_: str, title: str, detail: str, 
     if request_id:
         body["request_id"] = request_id
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return Response(dumps(body), status_code=status, media_type=PROBLEM_JSON, headers=headers)
+    return Response(dumps(renderable(body)), status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 
 def problem_of(request: Request, error: PagePulseError) -> Response:

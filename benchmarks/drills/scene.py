@@ -115,7 +115,7 @@ class Scene:
     async def ready(self) -> bool:
         """The pipeline, as the provisioner sees it."""
         try:
-            return bool((await self.services.pipeline())["ready"])
+            return bool((await self.services.pipeline(fresh=True))["ready"])
         except StackError:
             return False
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from deploy.local.options import Options
 
 Answer = dict[str, Any]
+EXIT_UNSEEN = 4
+"""Some resources could not be seen, so a plan is not whole."""
+EXIT_NOT_CAUGHT_UP = 5
+"""Queries have not read everything yet, so an audit cannot say."""
 
 
 def _ask(directory: Path, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
@@ -105,8 +109,11 @@ def load_status(directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def plan(directory: Path, as_json: bool) -> None:
-    """Show what apply would do to each resource."""
-    _show(_ask(directory, lambda services: services.plan()), as_json, "plan")
+    """Show what apply would do to each resource. Exit code 4: some could not be seen, so their changes are not known."""
+    answer = _ask(directory, lambda services: services.plan())
+    _show(answer, as_json, "plan")
+    if answer.get("unseen"):
+        sys.exit(EXIT_UNSEEN)
 
 
 @click.command()
@@ -131,12 +138,12 @@ def sample(directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def verify(directory: Path, as_json: bool) -> None:
-    """Recompute every result from the raw topics and compare. Exit code 1: something differs."""
-    with console().status("recomputing"):
-        report = _ask(directory, lambda services: services.verify())
+    """Recompute every result from the raw topics and compare. Exit code 1: something differs; 5: the queries have not caught up."""
+    with console().status("recomputing") as shown:
+        report = _ask(directory, lambda services: services.verify(shown.update))
     _show(report, as_json, "report")
     if not report.get("ok"):
-        sys.exit(EXIT_FAILED)
+        sys.exit(EXIT_NOT_CAUGHT_UP if report.get("verdict") == "not_caught_up" else EXIT_FAILED)
 
 
 @click.command()

@@ -17,6 +17,7 @@ from deploy.local.waiting import until
 
 REQUEST_WITHIN = timedelta(seconds=30)
 APPLY_WITHIN = timedelta(minutes=15)
+VERIFY_WITHIN = timedelta(minutes=30)
 SEED_WITHIN = timedelta(minutes=10)
 POLL = timedelta(milliseconds=300)
 TRANSIENT = frozenset({408, 429, 502, 503, 504})
@@ -89,9 +90,10 @@ class Services:
         """Makes the pipeline and waits for the end of the work; ``progress`` hears of every step."""
         return await self._follow(await self._send("provisioner", "POST", "/provisioner/apply"), progress)
 
-    async def pipeline(self) -> dict[str, Any]:
-        """The state of every resource and the overall ``ready``."""
-        return await self._json("provisioner", "GET", "/provisioner/status", within=timedelta(seconds=30))
+    async def pipeline(self, *, fresh: bool = False) -> dict[str, Any]:
+        """The state of every resource and the overall ``ready``, as last observed; ``fresh`` looks first."""
+        asked = {"fresh": "true"} if fresh else None
+        return await self._json("provisioner", "GET", "/provisioner/status", params=asked, within=timedelta(seconds=30))
 
     async def until_provisioned(
         self, within: timedelta = APPLY_WITHIN, progress: Callable[[str], None] = _ignore
@@ -119,9 +121,23 @@ class Services:
         """A few rows of everything."""
         return await self._json("provisioner", "GET", "/provisioner/sample", within=timedelta(seconds=60))
 
-    async def verify(self) -> dict[str, Any]:
-        """Recomputes the results from the raw topics and compares."""
-        return await self._json("provisioner", "POST", "/provisioner/verify", within=APPLY_WITHIN)
+    async def verify(self, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
+        """Recomputes the results from the raw topics, compares, and returns the report; ``progress`` hears of every phase."""
+        accepted = await self._send("provisioner", "POST", "/provisioner/verify")
+        audit: dict[str, Any] = accepted.json()
+
+        async def ended() -> bool:
+            nonlocal audit
+            audit = await self._json("provisioner", "GET", accepted.headers["location"])
+            progress(f"{audit['phase']}, {audit['records_read']:,} records read")
+            return bool(audit["state"] != "running")
+
+        if audit["state"] == "running" and not await until(ended, VERIFY_WITHIN, POLL):
+            raise ServiceRefused("provisioner", f"the verify has not ended after {VERIFY_WITHIN.total_seconds():.0f} s")
+        if audit["state"] != "succeeded":
+            raise ServiceRefused("provisioner", f"the verify failed: {(audit.get('problem') or {}).get('detail')}")
+        report: dict[str, Any] = audit["report"]
+        return report
 
     async def teardown(self, *, delete_topics: bool, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
         """Removes the pipeline and waits for the end of the work."""

@@ -102,6 +102,9 @@ def verdict(report: Mapping[str, Any]) -> tuple[bool, str]:
     wrong = [f"{entry.get('table')} in {_side(entry)}" for entry in tables if any(entry.get(count) for count in _WRONG)]
     records = sum((report.get("records") or {}).values())
     basis = f"recomputed from {plural(records, 'record')} in {duration(report.get('took_ms'))}"
+    if report.get("verdict") == "not_caught_up":
+        late = ", ".join(report.get("behind") or {})
+        return False, f"Not caught up: {late} had not read everything yet. Verify again in a moment."
     if wrong:
         return False, f"{', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'} from what was {basis}."
     return bool(report.get("ok", True)), f"{plural(compared, 'row')} compared, all equal to what was {basis}."

@@ -159,7 +159,7 @@ class ControlPlane:
 
     def verify(self, *, timeout: timedelta) -> dict[str, Any]:
         """The audit's report; answers when it is over."""
-        return self.provisioner.send("POST", "/provisioner/verify", timeout=timeout)
+        return self.provisioner.send("POST", "/provisioner/verify?wait=true", timeout=timeout)
 
     def audit(self) -> dict[str, Any]:
         """How far the audit is that runs now, and what the last one found."""

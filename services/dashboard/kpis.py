@@ -89,7 +89,8 @@ def pipeline_health(pipeline: CachedResult[dict[str, Any]]) -> tuple[str, str]:
     if pipeline.value is None or pipeline.stale:
         return "Unknown", "cannot be asked"
     resources = pipeline.value.get("resources") or []
-    word = {"ready": "Ready", "degraded": "Degraded", "absent": "Not set up"}.get(str(pipeline.value.get("state")))
+    words = {"ready": "Ready", "degraded": "Degraded", "changing": "Changing", "absent": "Not set up"}
+    word = words.get(str(pipeline.value.get("state")))
     return word or "Unknown", f"{round(share_healthy(pipeline) * len(resources))} of {len(resources)} healthy"
 
 

@@ -6,14 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.provisioner.runs import Run
+from services.provisioner.runs import Change
 from services.provisioner.schemas import (
     AuditOut,
+    AuditRun,
     AuditState,
+    EventsOut,
     PlanOut,
     RunOut,
     RunsOut,
     SamplesOut,
+    StatusDocument,
     StatusOut,
     TeardownIn,
 )
@@ -37,9 +40,31 @@ _RUN_ANSWERS = {
 }
 
 
-@router.get("/status", summary="How the pipeline is, resource by resource", responses=problem_responses(401))
-async def status(service: Service) -> StatusOut:
-    return StatusOut.of(await service.status())
+_document = StatusDocument()
+
+
+@router.get(
+    "/status",
+    summary="How the pipeline is, resource by resource",
+    response_class=Response,
+    responses={200: {"model": StatusOut}, **problem_responses(401)},
+)
+async def status(
+    service: Service,
+    fresh: Annotated[
+        bool, Query(description="Look at every resource first; else it is what was last observed")
+    ] = False,
+) -> Response:
+    return Response(_document.render(await service.status(fresh=fresh)), media_type="application/json")
+
+
+@router.get("/events", summary="Changes of state, the last hundred", responses=problem_responses(401))
+async def events(
+    service: Service,
+    since: Annotated[int, Query(ge=0, description="Only those after this id, or after this time in epoch ms")] = 0,
+    limit: Annotated[int, Query(ge=1, le=100, description="The newest so many")] = 100,
+) -> EventsOut:
+    return EventsOut.of(service.events.since(since, limit))
 
 
 @router.get("/plan", summary="What an apply would do, and why", responses=problem_responses(401))
@@ -64,12 +89,12 @@ async def teardown(
 
 @router.get("/runs", summary="Runs since the service started", responses=problem_responses(401))
 async def runs(service: Service) -> RunsOut:
-    return RunsOut(runs=[RunOut.model_validate(run) for run in service.runs.all()])
+    return RunsOut(runs=[RunOut.model_validate(run) for run in service.changes.all()])
 
 
 @router.get("/runs/{run_id}", summary="How far a run is", responses=problem_responses(401, 404))
 async def run(service: Service, run_id: str) -> RunOut:
-    return RunOut.model_validate(service.runs.get(run_id))
+    return RunOut.model_validate(service.changes.get(run_id))
 
 
 @router.get("/sample", summary="A few rows of every topic and table", responses=problem_responses(401, 429))
@@ -81,25 +106,40 @@ async def sample(
 
 @router.post(
     "/verify",
+    status_code=202,
     summary="Recompute every table from the source topics and compare",
-    responses=problem_responses(401, 409, 502, 503, 504),
+    response_model=None,
+    responses={
+        200: {"model": AuditOut, "description": "The report, with ?wait=true"},
+        202: {"model": AuditRun, "description": "The audit has begun; its Location tells how far it is"},
+        **problem_responses(401, 409, 500, 502, 503, 504),
+    },
 )
-async def verify(service: Service) -> AuditOut:
-    return AuditOut.of(await service.verify())
+async def verify(
+    service: Service,
+    response: Response,
+    wait: Annotated[bool, Query(description="Answer 200 with the report instead of 202 at once")] = False,
+) -> AuditRun | AuditOut:
+    audit = service.verify()
+    response.headers["Location"] = f"/provisioner/verify/{audit.id}"
+    if wait and (report := (await service.finish(audit)).report) is not None:
+        response.status_code = 200
+        return AuditOut.of(report)
+    return AuditRun.of(audit)
 
 
-@router.get("/verify", summary="How far the audit is, and what the last one found", responses=problem_responses(401))
+@router.get("/verify", summary="How far the audit is, and the last report", responses=problem_responses(401))
 async def audit_state(service: Service) -> AuditState:
-    progress, last = service.audit_progress, service.last_audit
-    return AuditState(
-        running=progress is not None,
-        phase=progress.phase if progress else None,
-        records_read=progress.records_read if progress else None,
-        last=AuditOut.of(last) if last else None,
-    )
+    audits = service.audits
+    return AuditState.of(audits.current, next(iter(audits.all()), None), service.last_audit)
 
 
-async def _answer(service: Provisioner, run: Run, response: Response, wait: bool) -> RunOut:
+@router.get("/verify/{run_id}", summary="How far an audit is, and its report", responses=problem_responses(401, 404))
+async def audit(service: Service, run_id: str) -> AuditRun:
+    return AuditRun.of(service.audits.get(run_id))
+
+
+async def _answer(service: Provisioner, run: Change, response: Response, wait: bool) -> RunOut:
     response.headers["Location"] = f"/provisioner/runs/{run.id}"
     if wait:
         response.status_code = 200

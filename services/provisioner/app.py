@@ -27,8 +27,7 @@ def create_app(settings: Settings | None = None, servers: Servers | None = None)
         async with opened as clients, TaskSet() as tasks:
             provisioner = app.state.provisioner = Provisioner(settings, clients, tasks)
             app.state.registry.register(ProvisionerCollector(provisioner))
-            tasks.start(provisioner.warm_up(), "connect to Kafka")
-            tasks.start(provisioner.watch(), "watch the pipeline")
+            tasks.start(provisioner.watcher.run(), "watch the pipeline")
             try:
                 yield
             finally:

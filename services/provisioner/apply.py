@@ -17,7 +17,7 @@ from services.provisioner.errors import TRANSIENT, StepFailed, understood
 from services.provisioner.order import work_through
 from services.provisioner.plan import Plan, Step, make_plan
 from services.provisioner.resource import Action, Resource
-from services.provisioner.runs import Run, StepRecord
+from services.provisioner.runs import Change, StepRecord
 from shared.errors import PagePulseError
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Applier:
         """What ``apply`` would do now."""
         return await make_plan(self._resources, self._observe_timeout)
 
-    async def apply(self, run: Run) -> None:
+    async def apply(self, run: Change) -> None:
         """Does it, writing each step into ``run``.
 
         Raises:
@@ -72,7 +72,7 @@ class Applier:
                 unseen = [step for step in plan.steps if step.action is Action.UNKNOWN]
                 if unseen:
                     names = ", ".join(step.resource.id for step in unseen)
-                    raise StepFailed(f"cannot look at {names}: {unseen[0].reason}", step="observe")
+                    raise StepFailed(f"cannot look at {names}: {unseen[0].observation.detail}", step="observe")
                 return plan
         raise StepFailed("nothing could be looked at", step="observe")
 

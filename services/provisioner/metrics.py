@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from services.provisioner.resource import State
 from services.provisioner.service import Provisioner
-from services.provisioner.status import Overall
+from services.provisioner.watcher import Overall
 
 
 class ProvisionerCollector(Collector):
@@ -32,26 +33,39 @@ class ProvisionerCollector(Collector):
         runs = CounterMetricFamily(
             "pagepulse_provisioner_runs", "Runs since the start, by kind and outcome", labels=["kind", "state"]
         )
-        for (kind, state), count in self._provisioner.runs.outcomes.items():
+        for (kind, state), count in (self._provisioner.changes.outcomes + self._provisioner.audits.outcomes).items():
             runs.add_metric([kind, state], count)
         yield runs
 
     def _status(self) -> Iterable[Metric]:
-        status = self._provisioner.last_status
-        if status is None:
-            return
-        states = Counter(observation.state for _, observation in status.entries)
+        status = self._provisioner.watcher.current
+        states = Counter(entry.observation.state for entry in status.entries)
         resources = GaugeMetricFamily(
             "pagepulse_provisioner_resources", "Resources by state, as last looked at", labels=["state"]
         )
         for state in State:
             resources.add_metric([state], states[state])
         yield resources
+        if status.complete:
+            yield GaugeMetricFamily(
+                "pagepulse_provisioner_ready", "1 if every resource was ok when last looked at", value=status.ready
+            )
         yield GaugeMetricFamily(
-            "pagepulse_provisioner_ready",
-            "1 if every resource was ok when last looked at",
-            value=status.overall is Overall.READY,
+            "pagepulse_provisioner_changing",
+            "1 while an apply or a teardown is on its way to what is desired",
+            value=status.overall is Overall.CHANGING,
         )
+        slow = sum(entry.slow for entry in status.entries)
+        yield GaugeMetricFamily(
+            "pagepulse_provisioner_slow_resources", "Resources whose server does not answer for the moment", value=slow
+        )
+        if status.observed_at is not None:
+            age = (datetime.now(UTC) - status.observed_at).total_seconds()
+            yield GaugeMetricFamily(
+                "pagepulse_provisioner_observation_age_seconds",
+                "Age of the oldest observation of a resource",
+                value=age,
+            )
         if status.freshness_ms is not None:
             yield GaugeMetricFamily(
                 "pagepulse_pipeline_freshness_seconds",
@@ -68,7 +82,13 @@ class ProvisionerCollector(Collector):
             for verdict in ("equal", "missing", "extra", "different", "unsure", "skipped"):
                 rows.add_metric([table.table, table.side, verdict], getattr(table.comparison, verdict))
         yield rows
-        yield GaugeMetricFamily("pagepulse_audit_ok", "1 if the last audit found no wrong row", value=audit.ok)
+        if audit.ok is not None:
+            yield GaugeMetricFamily("pagepulse_audit_ok", "1 if the last audit found no wrong row", value=audit.ok)
+        yield GaugeMetricFamily(
+            "pagepulse_audit_behind_records",
+            "Records that the queries had not read when the last audit ended",
+            value=sum(audit.behind.values()),
+        )
         yield GaugeMetricFamily(
             "pagepulse_audit_duration_seconds", "How long the last audit took", value=audit.took_ms / 1000
         )

@@ -46,7 +46,7 @@ async def connect_servers(settings: Settings) -> AsyncIterator[Servers]:
             yield Servers(
                 kafka=kafka,
                 connect=ConnectClient(connect, **waiting),
-                ksql=KsqlClient(ksql, **waiting),
+                ksql=KsqlClient(ksql, ddl_timeout=settings.ddl_timeout, **waiting),
                 pinot=PinotClient(controller, broker, **waiting),
             )
         finally:
@@ -60,6 +60,7 @@ def build(definitions: Definitions, servers: Servers, settings: Settings) -> tup
         servers.connect,
         servers.kafka,
         {key: str(value) for key, value in definitions.connector.items()},
+        topic=topics.USERS,
         internal_topic=SCHEMA_HISTORY_TOPIC,
         depends_on=(f"topic:{topics.USERS}",),
     )

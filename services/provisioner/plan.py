@@ -30,8 +30,13 @@ class Plan:
 
     @property
     def changes(self) -> int:
-        """How many resources are not as desired."""
-        return sum(step.action is not Action.UNCHANGED for step in self.steps)
+        """How many resources are not as desired; what could not be seen is not among them."""
+        return sum(step.action not in (Action.UNCHANGED, Action.UNKNOWN) for step in self.steps)
+
+    @property
+    def unseen(self) -> int:
+        """How many resources could not be seen, so that nothing is planned for them."""
+        return sum(step.action is Action.UNKNOWN for step in self.steps)
 
     @property
     def replaced(self) -> tuple[Step, ...]:
@@ -65,6 +70,8 @@ def decide(resources: Sequence[Resource], observations: Sequence[Observation]) -
                 action, reason = Action.REPLACE, f"{cause} is made anew"
         elif observation.rebuilds:
             shaken[resource.id] = resource.id
+        if action is Action.UNKNOWN:
+            reason = f"could not be seen: {reason}"
         steps.append(Step(resource, observation, action, reason))
     return Plan(tuple(steps))
 
@@ -75,6 +82,6 @@ async def _observe(resource: Resource, deadline: timedelta) -> Observation:
             async with asyncio.timeout(deadline.total_seconds()):
                 return await resource.observe()
     except TimeoutError:
-        return unknown(f"no answer within {deadline.total_seconds():g} s", slow=True)
+        return unknown(f"no answer within {deadline.total_seconds():g} s")
     except PagePulseError as error:
         return unknown(error.detail)

@@ -14,8 +14,8 @@ from shared.errors import PagePulseError
 #: a rate is taken over at most this long, and over at least the other: shorter is noise
 _LONGEST_S: Final = 10.0
 _SHORTEST_S: Final = 0.5
-#: for an answer with the count; well within the time for a look at a resource
-_ANSWER_WITHIN_S: Final = 0.4
+#: for an answer with the count; well within the deadline of an observation, which is worth more than its rate
+_ANSWER_WITHIN_S: Final = 3.0
 
 
 class Growth:
@@ -25,11 +25,14 @@ class Growth:
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque()
 
-    async def asked(self, count: Awaitable[int]) -> float | None:
-        """As ``rate``, of a count that a server is asked for. None also if it does not tell in time: all else is still told."""
+    async def ask(self, count: Callable[[], Awaitable[int]]) -> float | None:
+        """As ``rate``, of a count that a server is asked for; None if it does not answer within a few seconds.
+
+        ``count`` is called here, not by the caller: a coroutine that was made before a cancellation would never be awaited.
+        """
         with suppress(PagePulseError, TimeoutError):
             async with asyncio.timeout(_ANSWER_WITHIN_S):
-                return self.rate(await count)
+                return self.rate(await count())
         return None
 
     def rate(self, count: int) -> float | None:

@@ -106,6 +106,8 @@ def _values(settings: Settings) -> dict[str, str]:
         "pinot_consumer_factory": settings.pinot_consumer_factory,
         "pinot_replicas": str(settings.pinot_replicas),
         "pinot_retention_days": str(settings.pinot_retention_days),
+        "jdbc_driver": settings.jdbc_driver,
+        "jdbc_options": _JDBC_OPTIONS[settings.jdbc_driver],
         "mysql_host": settings.mysql_host,
         "mysql_port": str(settings.mysql_port),
         "mysql_database": settings.mysql_database,
@@ -124,6 +126,9 @@ def _values(settings: Settings) -> dict[str, str]:
         "user_session_device": topics.USER_SESSION_DEVICE,
     }
 
+
+#: what a driver must be told. MySQL's must send the fractions of seconds with which the connector asks for newer rows; MariaDB's does.
+_JDBC_OPTIONS = {"mysql": "?sendFractionalSeconds=true", "mariadb": ""}
 
 #: where Debezium keeps the table definitions that it has seen; made by the connector
 SCHEMA_HISTORY_TOPIC = "_schema_history_users"

@@ -63,8 +63,7 @@ class Observation:
 
     ``rebuilds`` says that acting on it takes away what its dependents stand on (a topic that is made anew, a stream whose records
     would come twice), so that those of them that exist must be replaced too. ``leftovers``: it is missing, but its
-    records are there. ``slow``: it is unknown only because the answer did not come in time. ``facts`` are for people: offsets, lag,
-    states.
+    records are there. ``facts`` are for people: offsets, lag, states.
     """
 
     state: State
@@ -73,7 +72,6 @@ class Observation:
     differences: tuple[Difference, ...] = ()
     rebuilds: bool = False
     leftovers: bool = False
-    slow: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -130,9 +128,9 @@ def missing(detail: str, *, rebuilds: bool = False, leftovers: bool = False) -> 
     return Observation(State.MISSING, Action.CREATE, detail, rebuilds=rebuilds, leftovers=leftovers)
 
 
-def unknown(detail: str, *, slow: bool = False) -> Observation:
+def unknown(detail: str) -> Observation:
     """The server could not be asked."""
-    return Observation(State.UNKNOWN, Action.UNKNOWN, detail, slow=slow)
+    return Observation(State.UNKNOWN, Action.UNKNOWN, detail)
 
 
 def compare(desired: Mapping[str, Any], actual: Mapping[str, Any], prefix: str = "") -> tuple[Difference, ...]:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.provisioner.events import Event, EventKind
 from services.provisioner.plan import Plan
-from services.provisioner.resource import Action, Kind, Observation, Resource, State
-from services.provisioner.runs import RunKind
-from services.provisioner.status import Overall, PipelineStatus
-from services.provisioner.verify.report import AuditReport, Side, TableReport
+from services.provisioner.resource import Action, Kind, State
+from services.provisioner.runs import Audit, ChangeKind, RunState
+from services.provisioner.verify.report import AuditReport, Side, TableReport, Verdict
+from services.provisioner.watcher import Entry, Overall, PipelineStatus
+from shared.errors import PagePulseError, Problem
+from shared.json import dumps, renderable
+
+#: what servers and records say: nothing in it can make an answer impossible
+Text = Annotated[str, BeforeValidator(renderable)]
+Row = Annotated[dict[str, Any], BeforeValidator(renderable)]
 
 
 class _FromAttributes(BaseModel):
@@ -21,22 +28,25 @@ class _FromAttributes(BaseModel):
 class DifferenceOut(_FromAttributes):
     """A field that is not as desired. Secrets are masked."""
 
-    field: str = Field(examples=["config.retention.ms"])
-    desired: str | None = Field(examples=["604800000"])
-    actual: str | None = Field(examples=["3600000"])
+    field: Text = Field(examples=["config.retention.ms"])
+    desired: Text | None = Field(examples=["604800000"])
+    actual: Text | None = Field(examples=["3600000"])
 
 
 class ResourceStatus(BaseModel):
-    """One resource as it is now."""
+    """One resource as last observed."""
 
     kind: Kind
     name: str = Field(examples=["pageview_tumbling"])
     state: State = Field(
-        description="drifted: there, but not as desired; failed: not working; unknown: its server could not be asked"
+        description="drifted: there, but not as desired; failed: not working; unknown: not looked at yet, or no answer for "
+        "PAGEPULSE_UNKNOWN_AFTER (30 s)"
     )
-    detail: str = Field(examples=["CTAS_PAGEVIEW_TUMBLING_11 is RUNNING"])
+    detail: Text = Field(examples=["CTAS_PAGEVIEW_TUMBLING_11 is RUNNING"])
+    observed_at: datetime | None = Field(description="When its server last answered; null if it never has")
+    slow: bool = Field(description="Its server has not answered since; the state is the one of the last answer")
     differences: list[DifferenceOut] = Field(default_factory=list)
-    facts: dict[str, Any] = Field(
+    facts: Row = Field(
         default_factory=dict,
         description="What is known beyond that: partitions, replicas, task states, lag, dropped records, offsets; rate_per_s: "
         "records per second that a source topic takes in, a query reads or a Pinot table takes in, over the last looks; "
@@ -45,28 +55,40 @@ class ResourceStatus(BaseModel):
     )
 
     @classmethod
-    def of(cls, resource: Resource, observation: Observation) -> ResourceStatus:
+    def of(cls, entry: Entry) -> ResourceStatus:
+        resource, observation = entry.resource, entry.observation
         return cls(
             kind=resource.kind,
             name=resource.name,
             state=observation.state,
             detail=observation.detail,
+            observed_at=entry.observed_at,
+            slow=entry.slow,
             differences=[DifferenceOut.model_validate(difference) for difference in observation.differences],
             facts=dict(observation.facts),
         )
 
 
 class StatusOut(BaseModel):
-    """The pipeline's state. It is always an answer: a server that is away makes its resources ``unknown``."""
+    """The pipeline's state as observed in the background; an answer that asks no server, unless ?fresh=true."""
 
-    looked_at: datetime = Field(
-        description="When the servers were asked. Callers share a look that is under way or ended at most PAGEPULSE_STATUS_MAX_AGE "
-        "(0.5 s) ago; it is never older than the end of the last run"
+    age_ms: int | None = Field(
+        description="Age of the oldest observation; null before all were looked at", examples=[1400]
+    )
+    looked_at: datetime | None = Field(
+        description="The oldest observation, never from before the end of the last run; null before all were looked at"
     )
     ready: bool = Field(description="Every resource is ok")
-    state: Overall
+    state: Overall = Field(
+        description="absent: nothing of the pipeline is there; degraded: something is missing, drifted or does not work; changing: "
+        "the same while an apply or a teardown is at work; unknown: not looked at yet, or something cannot be seen"
+    )
+    reason: Text = Field(
+        description="Why the whole is in this state", examples=["all 26 resources are as they should be"]
+    )
     freshness_ms: int | None = Field(
-        description="Age of the newest event that a query on Pinot can see; null if there is none. Grows while no events are made",
+        description="Age that the newest event that a query on Pinot can see had when last looked at; null if there is none. Grows "
+        "while no events are made",
         examples=[420],
     )
     resources: list[ResourceStatus]
@@ -74,12 +96,64 @@ class StatusOut(BaseModel):
     @classmethod
     def of(cls, status: PipelineStatus) -> StatusOut:
         return cls(
-            looked_at=status.looked_at,
-            ready=status.overall is Overall.READY,
+            age_ms=_age_ms(status),
+            looked_at=status.observed_at,
+            ready=status.ready,
             state=status.overall,
+            reason=status.reason,
             freshness_ms=status.freshness_ms,
-            resources=[ResourceStatus.of(resource, observation) for resource, observation in status.entries],
+            resources=[ResourceStatus.of(entry) for entry in status.entries],
         )
+
+
+class StatusDocument:
+    """``StatusOut`` as JSON. It is rendered once for each status, only its age anew for each answer."""
+
+    def __init__(self) -> None:
+        self._status: PipelineStatus | None = None
+        self._rest = b""
+
+    def render(self, status: PipelineStatus) -> bytes:
+        if status is not self._status:
+            self._status = status
+            # orjson would write the same, but not every float and text that a server may have sent
+            self._rest = dumps(StatusOut.of(status).model_dump(mode="json", exclude={"age_ms"}))[1:]
+        age = _age_ms(status)
+        return b'{"age_ms":%b,%b' % (b"null" if age is None else b"%d" % age, self._rest)
+
+
+def _age_ms(status: PipelineStatus) -> int | None:
+    if status.observed_at is None:
+        return None
+    return max(0, round((datetime.now(UTC) - status.observed_at).total_seconds() * 1000))
+
+
+class EventOut(BaseModel):
+    """One change of state."""
+
+    id: int = Field(description="Grows; it is the time in epoch milliseconds, made unique", examples=[1760000100123])
+    at: datetime
+    at_ms: int = Field(description="The same in epoch milliseconds", examples=[1760000100123])
+    kind: EventKind = Field(description="pipeline: the whole; server: one falls silent or answers again; else a run")
+    title: Text = Field(description="In two or three words", examples=["Pipeline degraded"])
+    detail: Text = Field(description="In one sentence")
+    subject: Text = Field(examples=["the pipeline"])
+    before: Text = Field(alias="from", description="Empty at the begin of a run", examples=["ready"])
+    after: Text = Field(alias="to", examples=["degraded"])
+    reason: Text = Field(examples=["connector:users-source is missing: there is no such connector"])
+
+    model_config = ConfigDict(populate_by_name=True, from_attributes=True)
+
+
+class EventsOut(BaseModel):
+    """The newest events, oldest first."""
+
+    events: list[EventOut]
+
+    @classmethod
+    def of(cls, events: list[Event]) -> EventsOut:
+        names = ("id", "at", "at_ms", "kind", "title", "detail", "subject", "before", "after", "reason")
+        return cls(events=[EventOut(**{name: getattr(event, name) for name in names}) for event in events])
 
 
 class PlannedStep(BaseModel):
@@ -90,9 +164,9 @@ class PlannedStep(BaseModel):
     name: str
     action: Action = Field(
         description="update: in place; replace: remove and make anew; drifted: the definition is right, what runs is mended; "
-        "unknown: its server could not be asked"
+        "unknown: it could not be seen, so nothing is planned for it"
     )
-    reason: str = Field(examples=["its query was terminated"])
+    reason: Text = Field(examples=["its query was terminated"])
     depends_on: list[str]
     differences: list[DifferenceOut]
 
@@ -100,13 +174,17 @@ class PlannedStep(BaseModel):
 class PlanOut(BaseModel):
     """Steps in the order of an apply."""
 
-    changes: int = Field(description="Steps whose action is not 'unchanged'", examples=[0])
+    changes: int = Field(description="Steps whose action is neither 'unchanged' nor 'unknown'", examples=[0])
+    unseen: int = Field(
+        description="Steps whose action is 'unknown': whether they need a change cannot be said", examples=[0]
+    )
     steps: list[PlannedStep]
 
     @classmethod
     def of(cls, plan: Plan) -> PlanOut:
         return cls(
             changes=plan.changes,
+            unseen=plan.unseen,
             steps=[
                 PlannedStep(
                     resource=step.resource.id,
@@ -131,19 +209,19 @@ class RunStep(_FromAttributes):
     attempts: int = Field(description="Tries so far; 0 if there was nothing to do", examples=[1])
     started_at: datetime | None
     took_ms: int | None = Field(examples=[1830])
-    detail: str = Field(description="What was done", examples=["running"])
-    error: str | None = Field(description="Why it failed")
+    detail: Text = Field(description="What was done", examples=["running"])
+    error: Text | None = Field(description="Why it failed")
 
 
 class RunOut(_FromAttributes):
     """One apply or teardown."""
 
     id: str = Field(examples=["3f9c2a7be010"])
-    kind: RunKind
-    state: Literal["running", "succeeded", "failed"]
+    kind: ChangeKind
+    state: RunState
     started_at: datetime
     finished_at: datetime | None
-    error: str | None = Field(description="Of the first step that failed")
+    error: Text | None = Field(description="Of the first step that failed")
     steps: list[RunStep]
 
 
@@ -158,8 +236,8 @@ class SampleOut(_FromAttributes):
 
     name: str = Field(examples=["topic6_PageView_Tumbling"])
     read_by: str = Field(description="How the rows were had", examples=["topic"])
-    rows: list[dict[str, Any]]
-    error: str | None = Field(description="Why there are no rows")
+    rows: list[Row]
+    error: Text | None = Field(description="Why there are no rows")
 
 
 class SamplesOut(_FromAttributes):
@@ -185,9 +263,9 @@ class ExampleOut(_FromAttributes):
     """One row that is not as it should be."""
 
     problem: Literal["missing", "extra", "different"]
-    identity: str = Field(examples=["('Inbox', 1760000100000)"])
-    expected: dict[str, Any] | None
-    actual: dict[str, Any] | None
+    identity: Text = Field(examples=["('Inbox', 1760000100000)"])
+    expected: Row | None
+    actual: Row | None
 
 
 class ComparisonOut(_FromAttributes):
@@ -229,7 +307,15 @@ class RewrittenOut(_FromAttributes):
 class AuditOut(BaseModel):
     """What an audit found."""
 
-    ok: bool = Field(description="No row is missing, extra or different")
+    ok: bool | None = Field(
+        description="No row is missing, extra or different; null: not caught up, so it cannot be said"
+    )
+    verdict: Verdict = Field(
+        description="not_caught_up: rows differ, but only in tables whose queries have not read everything yet"
+    )
+    behind: dict[str, int] = Field(
+        description="Records that queries had not read when the audit ended, by table; 0: it reads the result of a late one"
+    )
     started_at: datetime
     took_ms: int
     records: dict[str, int] = Field(description="Records read, by source topic", examples=[{"topic1_PageView": 60000}])
@@ -247,6 +333,8 @@ class AuditOut(BaseModel):
     def of(cls, report: AuditReport) -> AuditOut:
         return cls(
             ok=report.ok,
+            verdict=report.verdict,
+            behind=dict(report.behind),
             started_at=report.started_at,
             took_ms=report.took_ms,
             records=report.records,
@@ -257,10 +345,59 @@ class AuditOut(BaseModel):
         )
 
 
+class AuditRun(BaseModel):
+    """One audit: how far it is, then what it found or why it failed."""
+
+    id: str = Field(examples=["3f9c2a7be010"])
+    state: RunState = Field(description="succeeded: there is a report, whatever its verdict")
+    started_at: datetime
+    finished_at: datetime | None
+    phase: str = Field(examples=["reading the source topics"])
+    records_read: int
+    problem: Problem | None = Field(description="Why it failed")
+    report: AuditOut | None
+
+    @classmethod
+    def of(cls, audit: Audit) -> AuditRun:
+        return cls(
+            id=audit.id,
+            state=audit.state,
+            started_at=audit.started_at,
+            finished_at=audit.finished_at,
+            phase=audit.progress.phase,
+            records_read=audit.progress.records_read,
+            problem=_problem(audit.problem, audit.id) if audit.problem else None,
+            report=AuditOut.of(audit.report) if audit.report else None,
+        )
+
+
+def _problem(error: PagePulseError, run_id: str) -> Problem:
+    return Problem(
+        type=error.type,
+        title=error.title,
+        status=error.status,
+        detail=renderable(error.detail),
+        instance=f"/provisioner/verify/{run_id}",
+    )
+
+
 class AuditState(BaseModel):
-    """The audit that runs, and the last one that ended."""
+    """The audit that runs, and the last report."""
 
     running: bool
+    id: str | None = Field(description="Of the audit that runs, else of the newest", examples=["3f9c2a7be010"])
     phase: str | None = Field(examples=["reading the source topics"])
     records_read: int | None
-    last: AuditOut | None
+    problem: Problem | None = Field(description="Why the newest audit failed, if it did")
+    last: AuditOut | None = Field(description="The newest report")
+
+    @classmethod
+    def of(cls, current: Audit | None, newest: Audit | None, last: AuditReport | None) -> AuditState:
+        return cls(
+            running=current is not None,
+            id=newest.id if newest else None,
+            phase=current.progress.phase if current else None,
+            records_read=current.progress.records_read if current else None,
+            problem=_problem(newest.problem, newest.id) if newest and newest.problem else None,
+            last=AuditOut.of(last) if last else None,
+        )

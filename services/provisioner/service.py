@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
-
-import structlog
 
 from services.provisioner.apply import Applier
 from services.provisioner.decoding import key_decoders
-from services.provisioner.errors import AuditInProgress, StepFailed
+from services.provisioner.errors import AuditInProgress, RunInProgress, StepFailed
+from services.provisioner.events import EventLog
+from services.provisioner.kinds.statement import Query
 from services.provisioner.pipeline import Servers, build
 from services.provisioner.plan import Plan
 from services.provisioner.render import load
-from services.provisioner.runs import Run, RunKind, Runs
+from services.provisioner.runs import Audit, Change, R, Runs
 from services.provisioner.sample import Samples, take_samples
 from services.provisioner.settings import Settings
-from services.provisioner.status import PipelineStatus, Watch
 from services.provisioner.teardown import tear_down
 from services.provisioner.verify.auditor import Auditor
-from services.provisioner.verify.report import AuditReport, Progress
+from services.provisioner.verify.report import AuditReport
+from services.provisioner.watcher import PipelineStatus, Watcher
 from shared.concurrency_limit import ConcurrencyLimit
 from shared.errors import PagePulseError
 from shared.single_flight import SingleFlight
 from shared.tasks import TaskSet
 
-#: for one look at one resource while planning; longer than for a status, because an apply rather waits than fails
+#: for one look at one resource while planning; longer than the watcher's, because an apply rather waits than fails
 _OBSERVE_TIMEOUT = timedelta(seconds=15)
-#: for a look that nobody waits for; each of its questions has a shorter one
-_WATCH_DEADLINE = timedelta(seconds=30)
 #: callers whose samples are taken at a time
 _SAMPLINGS = 4
-
-_log = structlog.get_logger(__name__)
+#: finished runs that can still be asked for; a report can be long
+_CHANGES_KEPT, _AUDITS_KEPT = 50, 10
 
 
 class Provisioner:
@@ -44,113 +41,111 @@ class Provisioner:
         self.settings = settings
         self.servers = servers
         self.resources = build(load(settings), servers, settings)
-        self.runs = Runs(tasks)
-        self.last_audit: AuditReport | None = None
-        self.last_status: PipelineStatus | None = None
-        self._auditor: Auditor | None = None
-        self._tasks = tasks
-        self._looks = SingleFlight(self._look, settings.status_max_age.total_seconds())
+        self.events = EventLog()
+        self.watcher = Watcher(self.resources, settings, self.events)
+        self.changes: Runs[Change] = Runs(tasks, RunInProgress, _CHANGES_KEPT)
+        self.audits: Runs[Audit] = Runs(tasks, AuditInProgress, _AUDITS_KEPT)
         self._plans = SingleFlight(self._plan)
         self._samplings = ConcurrencyLimit(_SAMPLINGS, "samplings")
-        self._watch = Watch(self.resources, servers.pinot, settings.status_timeout)
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
 
-    async def warm_up(self) -> None:
-        """Opens the connection to Kafka, so that the first answer need not wait for it. If that fails, the first use tries again."""
-        with suppress(PagePulseError):
-            await self.servers.kafka.ping()
-
-    async def watch(self) -> None:
-        """Looks now and then for as long as it runs, so that the metrics move when nobody asks."""
-        while True:
-            await asyncio.sleep(self.settings.watch_interval.total_seconds())
-            try:
-                async with asyncio.timeout(_WATCH_DEADLINE.total_seconds()):
-                    await self.status()
-            except Exception as error:  # the next look may well succeed: the watch must not end
-                _log.warning("the pipeline could not be looked at", exc_info=error)
-
     async def aclose(self) -> None:
-        """Ends the looks that are under way."""
-        await self._looks.aclose()
+        """Ends the planning that is under way."""
         await self._plans.aclose()
 
     async def plan(self) -> Plan:
-        """Shared by those who ask together."""
+        """What an apply would do, by a look at everything; shared by those who ask together."""
         return await self._plans.get()
 
     async def _plan(self) -> Plan:
         return await self._applier.plan()
 
-    async def status(self) -> PipelineStatus:
-        """Shared by those who ask together or a moment later (``status_max_age``)."""
-        return await self._looks.get()
-
-    async def _look(self) -> PipelineStatus:
-        self.last_status = await self._watch.look()
-        return self.last_status
+    async def status(self, *, fresh: bool = False) -> PipelineStatus:
+        """The observed state, from memory; ``fresh`` looks first."""
+        return await self.watcher.refresh() if fresh else self.watcher.status()
 
     async def sample(self, rows: int) -> Samples:
         """A few rows of everything. Raises TooManyRequests: each caller's consumers and rows take memory."""
         with self._samplings.take():
             return await take_samples(self.resources, self.servers, key_decoders(self.settings), rows)
 
-    def apply(self) -> Run:
+    def apply(self) -> Change:
         """Begins an apply. Raises RunInProgress."""
-        return self._start("apply", self._applier.apply)
+        return self._change(Change(kind="apply"), self._applier.apply)
 
-    def tear_down(self, *, delete_topics: bool) -> Run:
+    def tear_down(self, *, delete_topics: bool) -> Change:
         """Begins a teardown. Raises RunInProgress."""
 
-        async def work(run: Run) -> None:
+        async def work(run: Change) -> None:
             await tear_down(self.resources, run, delete_topics=delete_topics, attempt=self._applier.attempt)
 
-        return self._start("teardown", work)
+        return self._change(Change(kind="teardown"), work)
 
-    def _start(self, kind: RunKind, work: Callable[[Run], Awaitable[None]]) -> Run:
-        async def changing(run: Run) -> None:
+    def verify(self) -> Audit:
+        """Begins an audit of the tables; see ``verify``. Raises AuditInProgress."""
+        queries = [resource for resource in self.resources if isinstance(resource, Query)]
+
+        async def work(run: Audit) -> None:
+            auditor = Auditor(self.servers, self.settings, queries)
+            run.progress = auditor.progress
+            run.report = await auditor.audit()
+
+        return self._start(self.audits, Audit(), work)
+
+    @property
+    def last_audit(self) -> AuditReport | None:
+        """The newest report among the audits that are kept."""
+        return next((audit.report for audit in self.audits.all() if audit.report is not None), None)
+
+    def _change(self, run: Change, work: Callable[[Change], Awaitable[None]]) -> Change:
+        """The run is over only when the pipeline has been looked at again: who waits for it then asks for the status."""
+
+        async def changing(run: Change) -> None:
+            self.watcher.begin(run.kind)
             try:
                 await work(run)
             finally:
-                self._looks.forget()
+                await self.watcher.settle()
 
-        return self.runs.start(kind, changing)
+        return self._start(self.changes, run, changing)
 
-    async def verify(self) -> AuditReport:
-        """Audits the tables; see ``verify``. It goes on when the caller goes away.
+    def _start(self, runs: Runs[R], run: R, work: Callable[[R], Awaitable[None]]) -> R:
+        """Begins a run whose begin and end are events."""
 
-        Raises:
-            AuditInProgress: one at a time.
-            PagePulseError: a server is away.
-        """
-        if self._auditor is not None:
-            raise AuditInProgress(f"An audit is in progress: {self._auditor.progress.phase}.")
-        self._auditor = Auditor(self.servers, self.settings)
-        return await asyncio.shield(self._tasks.start(self._audit(self._auditor), "audit"))
+        def note(title: str, before: str, after: str, reason: str = "") -> None:
+            name = run.kind.capitalize()
+            self.events.add(
+                run.kind, f"{name} {title}", subject=f"{run.kind} {run.id}", before=before, after=after, reason=reason
+            )
 
-    @property
-    def audit_progress(self) -> Progress | None:
-        """Of the audit that runs, or None."""
-        return self._auditor.progress if self._auditor else None
+        async def noted(run: R) -> None:
+            note("begun", "", "running")
+            try:
+                await work(run)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                note("failed", "running", "failed", error.detail if isinstance(error, PagePulseError) else repr(error))
+                raise
+            outcome = run.report.verdict if isinstance(run, Audit) and run.report else "succeeded"
+            note(f"ended: {outcome.replace('_', ' ')}", "running", outcome)
 
-    async def _audit(self, auditor: Auditor) -> AuditReport:
-        try:
-            self.last_audit = await auditor.audit()
-            return self.last_audit
-        finally:
-            self._auditor = None
+        return runs.start(run, noted)
 
-    async def finish(self, run: Run) -> Run:
+    async def finish(self, run: R) -> R:
         """Waits for the run's end.
 
         Raises:
-            StepFailed: it failed; the problem names the step and the run.
+            StepFailed: an apply or a teardown failed; the problem names the step and the run.
+            PagePulseError: an audit failed.
         """
-        await self.runs.wait(run)
-        if run.state == "failed":
+        await run.over.wait()
+        if isinstance(run, Change) and run.state == "failed":
             step = run.failed_step
             name = step.resource if step else "observe"
             raise StepFailed(f"{name}: {run.error}", step=name, run_id=run.id)
+        if run.problem is not None:
+            raise run.problem
         return run
 
     def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:

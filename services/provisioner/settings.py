@@ -37,6 +37,9 @@ class Settings(ServiceSettings):
     cdc_password: SecretStr = SecretStr("")
     #: which of ``resources/connect/*.json`` copies the users: change capture, or JDBC polling (which misses deletions)
     connector: Literal["users-source", "users-source-jdbc"] = "users-source"
+    #: with which driver the JDBC connector reads. MySQL's cuts the fractions of seconds when the server is a MariaDB, and then every
+    #: row is read again and again: a MariaDB needs its own driver.
+    jdbc_driver: Literal["mysql", "mariadb"] = "mysql"
 
     partitions: int = Field(default=topics.PARTITIONS, ge=1, le=1000)
     replication_factor: int = Field(default=topics.REPLICATION_FACTOR, ge=1, le=9)
@@ -65,13 +68,20 @@ class Settings(ServiceSettings):
 
     #: a call to another server
     call_timeout: timedelta = timedelta(seconds=10)
-    #: one observation of one resource, for ``GET /provisioner/status``
-    status_timeout: timedelta = timedelta(milliseconds=900)
-    #: ``GET /provisioner/status`` answers the look that is under way, or the last one for so long after its end: however many ask, the
-    #: servers are asked no more often
-    status_max_age: timedelta = timedelta(milliseconds=500)
-    #: how often the provisioner looks when nobody asks, so that its metrics move
-    watch_interval: timedelta = Field(default=timedelta(minutes=1), gt=timedelta(0))
+    #: a KSQL statement that changes something: a cold ksqlDB has taken more than 10 s
+    ddl_timeout: timedelta = timedelta(seconds=60)
+
+    #: from one look at a server's resources to the next, while somebody asks for the status and while a server does not answer
+    watch_interval: timedelta = Field(default=timedelta(seconds=3), gt=timedelta(0))
+    #: the same when nobody has asked for ``watch_attention``: the metrics and alerts move at this pace
+    watch_idle_interval: timedelta = Field(default=timedelta(seconds=15), gt=timedelta(0))
+    watch_attention: timedelta = timedelta(seconds=30)
+    #: one observation of one resource, with the time that it waits for its turn
+    look_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
+    #: what was right and is no longer is looked at again after this time, and counts only if it is still so
+    look_again: timedelta = timedelta(seconds=1)
+    #: without an answer for this long a resource becomes ``unknown``; until then its last observation stands
+    unknown_after: timedelta = timedelta(seconds=30)
     #: one step of a run with its retries, e.g. a connector until its task runs
     step_timeout: timedelta = timedelta(seconds=90)
     #: between two looks at something that takes its time
@@ -79,7 +89,9 @@ class Settings(ServiceSettings):
 
     #: records of the source topics that an audit may hold, some 30 bytes each
     verify_max_records: int = Field(default=10_000_000, ge=1)
-    #: how long an audit waits for the pipeline to have worked off what is in the sources
+    #: how long an audit waits for the queries to read what is in the sources; after that its verdict on a difference is "not caught up"
+    verify_catch_up: timedelta = timedelta(minutes=2)
+    #: how long a difference must last after that to count
     verify_settle: timedelta = timedelta(seconds=30)
     #: an event further ahead of its record's timestamp than this is not expected in any table: the embedded ksqlDB drops it by its setting
     #: of the same name, so that it does not make all others late. A real ksqlDB takes it; a long duration says so.

@@ -7,12 +7,12 @@ from functools import partial
 
 from services.provisioner.order import work_through
 from services.provisioner.resource import Resource
-from services.provisioner.runs import Run, StepRecord
+from services.provisioner.runs import Change, StepRecord
 
 Attempt = Callable[[StepRecord, Callable[[], Awaitable[str]]], Awaitable[None]]
 
 
-async def tear_down(resources: Sequence[Resource], run: Run, *, delete_topics: bool, attempt: Attempt) -> None:
+async def tear_down(resources: Sequence[Resource], run: Change, *, delete_topics: bool, attempt: Attempt) -> None:
     """Removes every resource, dependents first; safe to repeat, because what is not there is fine.
 
     Without ``delete_topics`` all records stay, and so does the connector's position in the database's log: an apply afterwards goes

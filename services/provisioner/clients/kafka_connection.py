@@ -4,7 +4,7 @@ at any time."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -43,7 +43,7 @@ class KafkaConnection:
         """A consumer without a group that sees committed records only."""
         consumer = self._new_consumer(**options)
         try:
-            await _start(consumer.start(), consumer.stop())
+            await _start(consumer.start, consumer.stop)
         except KafkaError as error:
             raise self.away(error) from error
         try:
@@ -65,7 +65,7 @@ class KafkaConnection:
                 admin = AIOKafkaAdminClient(
                     bootstrap_servers=self.bootstrap, request_timeout_ms=int(self._timeout.total_seconds() * 1000)
                 )
-                await _start(admin.start(), admin.close())
+                await _start(admin.start, admin.close)
                 self._admin = admin
             return self._admin
 
@@ -74,7 +74,7 @@ class KafkaConnection:
         async with self._opening:
             if self._reader is None:
                 reader = self._new_consumer()
-                await _start(reader.start(), reader.stop())
+                await _start(reader.start, reader.stop)
                 self._reader = reader
             return self._reader
 
@@ -103,11 +103,10 @@ class KafkaConnection:
         return Unavailable(f"Kafka at {self.bootstrap} cannot be reached: {reason}", service="kafka")
 
 
-async def _start(start: Coroutine[Any, Any, None], stop: Coroutine[Any, Any, None]) -> None:
+async def _start(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
     """Starts a client; one that fails, or whose start is cancelled by a deadline, gives back what it has opened."""
     try:
-        await start
+        await start()
     except BaseException:
-        await stop
+        await stop()
         raise
-    stop.close()

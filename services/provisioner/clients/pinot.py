@@ -21,6 +21,9 @@ from services.provisioner.errors import AlreadyThere, TransientUpstreamError
 from shared.errors import BadRequest, Conflict, NotFound, UpstreamError
 from shared.http import call
 
+#: requests at a time that only look: a look at all tables is 20 of them
+_LOOKS = 4
+
 _CONTROLLER = "Pinot controller"
 _BROKER = "Pinot broker"
 
@@ -55,6 +58,7 @@ class PinotClient:
         self._patience = patience
         self._poll = poll_interval
         self._noticed_within = notice_interval
+        self._looks = asyncio.Semaphore(_LOOKS)
 
     async def ping(self) -> None:
         """Raises if the controller or the broker is away or unwell."""
@@ -210,10 +214,16 @@ class PinotClient:
         if deleted_now:
             await asyncio.sleep(self._noticed_within.total_seconds())
 
-    async def rows_taken_in(self, name: str) -> int:
-        """Rows that the table has read from its topic and holds, with those that newer ones have replaced."""
-        rows = await self.query(f"SELECT COUNT(*) AS n FROM {name}", options="skipUpsert=true")  # noqa: S608 - a name of ours
-        return int(rows[0]["n"])
+    async def extent(self, name: str) -> tuple[int, int | None]:
+        """Rows that the table has read from its topic and holds, with those that newer ones have replaced, and the greatest
+        ``updated_at`` (epoch ms), None without rows."""
+        sql = f"SELECT COUNT(*) AS n, MAX(updated_at) AS newest FROM {name}"  # noqa: S608 - a name of ours
+        rows = await self.query(sql, options="skipUpsert=true")
+        if not rows:
+            return 0, None
+        # Pinot answers the maximum of no rows with minus infinity.
+        newest = float(rows[0]["newest"])
+        return int(rows[0]["n"]), int(newest) if 0 < newest < float("inf") else None
 
     async def query(self, sql: str, options: str = "") -> list[dict[str, Any]]:
         """The rows of one query, by column.
@@ -239,7 +249,8 @@ class PinotClient:
         return list(result["dataSchema"]["columnNames"]), list(result["rows"])
 
     async def _get(self, path: str) -> httpx.Response:
-        return await call(self._controller, "GET", path, service=_CONTROLLER)
+        async with self._looks:
+            return await call(self._controller, "GET", path, service=_CONTROLLER)
 
     async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         return await call(self._controller, method, path, service=_CONTROLLER, **options)

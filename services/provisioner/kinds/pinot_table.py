@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 
 from services.provisioner.clients.kafka import KafkaClient
-from services.provisioner.clients.pinot import PinotClient
+from services.provisioner.clients.pinot import Consumption, PinotClient
 from services.provisioner.errors import AlreadyThere, NotReadyInTime, TransientUpstreamError
 from services.provisioner.rates import Growth
 from services.provisioner.render import PinotDefinition
@@ -49,6 +49,8 @@ class PinotTable(Resource):
         self._growth = Growth()
 
     async def observe(self) -> Observation:
+        # Before anything of Pinot: all tables ask at the same time, and that is one request to Kafka.
+        ends = await self._ends()
         schema = await self._pinot.schema(self.name)
         table = await self._pinot.table(self.name)
         if table is None:
@@ -59,14 +61,23 @@ class PinotTable(Resource):
             fields = ", ".join(difference.field for difference in differences)
             action = Action.REPLACE if fixed else Action.UPDATE
             return Observation(State.DRIFTED, action, f"defined otherwise: {fields}", differences)
-        return await self._consumption()
+        return await self._consumption(ends)
 
-    async def _consumption(self) -> Observation:
+    async def _ends(self) -> dict[int, int]:
+        return (await self._kafka.end_offsets([self.topic])).get(self.topic, {})
+
+    async def _consumption(self, ends: dict[int, int]) -> Observation:
         """A table whose topic was deleted under it looks healthy and reads nothing more: its position lies beyond the topic's end."""
-        consumption, rate = await asyncio.gather(
-            self._pinot.consumption(self.name), self._growth.asked(self._pinot.rows_taken_in(self.name))
-        )
-        ends = (await self._kafka.end_offsets([self.topic])).get(self.topic, {})
+        consumption = await self._pinot.consumption(self.name)
+        if _beyond(consumption, ends):
+            ends = await self._ends()  # they were older than the positions
+        extent: list[int | None] = [None]
+
+        async def rows() -> int:
+            count, extent[0] = await self._pinot.extent(self.name)
+            return count
+
+        rate = await self._growth.ask(rows)
         lag = sum(max(0, end - consumption.offsets.get(p, 0)) for p, end in ends.items())
         running = sum(state == "CONSUMING" for state in consumption.states.values())
         facts = {
@@ -75,9 +86,9 @@ class PinotTable(Resource):
             "partitions": self._partitions,
             "offset_lag": lag,
             "rate_per_s": rate,
+            "freshness_ms": None if extent[0] is None else max(0, round(time.time() * 1000) - extent[0]),
         }
-        ahead = sorted(p for p, offset in consumption.offsets.items() if offset > ends.get(p, 0))
-        if ahead:
+        if ahead := _beyond(consumption, ends):
             detail = f"it reads partitions {ahead} beyond the end of {self.topic}, which was made anew"
             return Observation(State.DRIFTED, Action.REPLACE, detail, facts=facts)
         detail = f"{running} of {self._partitions} partitions consumed, {lag} records behind"
@@ -143,6 +154,11 @@ class PinotTable(Resource):
         if keys != actual_keys:
             found.append(Difference("schema.primaryKeyColumns", str(keys), str(actual_keys)))
         return tuple(found)
+
+
+def _beyond(consumption: Consumption, ends: dict[int, int]) -> list[int]:
+    """Partitions that the table reads beyond their end."""
+    return sorted(p for p, offset in consumption.offsets.items() if offset > ends.get(p, 0))
 
 
 def _columns(schema: dict[str, object]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from services.provisioner.errors import AlreadyThere, StatementRejected, Transie
 from services.provisioner.rates import Growth
 from services.provisioner.resource import Action, Difference, Kind, Observation, Resource, State, missing, unchanged
 from services.provisioner.statements import Canonical, canonical, describe_difference
+from shared.errors import DeadlineExceeded, Unavailable
 
 #: states of a query that works or is on its way
 _WORKING = frozenset({"RUNNING", "REBALANCING", "CREATED", "UNRESPONSIVE"})
@@ -28,9 +29,16 @@ class _Statement(Resource):
         self._statement = statement
 
     async def create(self) -> str:
-        """``IF NOT EXISTS`` would hide another definition, so it is not used: what is there already is looked at instead."""
+        """``IF NOT EXISTS`` would hide another definition, so it is not used: what is there already is looked at instead.
+
+        So is a statement whose answer did not come: it may have taken effect, and then it is not sent again.
+        """
         try:
             outcome = await self._ksql.execute(self._statement)
+        except (DeadlineExceeded, Unavailable):
+            if (await self.observe()).action is Action.UNCHANGED:
+                return "made; its answer was lost"
+            raise
         except AlreadyThere as error:
             observation = await self.observe()
             if observation.action is Action.UNCHANGED:
@@ -101,23 +109,20 @@ class Query(_Statement):
     ) -> None:
         super().__init__(Kind.QUERY, ksql, statement, depends_on)
         self._kafka = kafka
-        self._reads = reads
+        self.reads = reads
         self._has_readers = has_readers
         self._patience = patience
         self._read, self._written = Growth(), Growth()
+        self._has_written = False
 
     async def observe(self) -> Observation:
-        description = await self._ksql.describe(self.name)
+        # The topic first: all queries ask at the same time, and that is one request to Kafka.
         topic = await self._kafka.describe(self.canonical.topic)
+        description = await self._ksql.describe(self.name)
         if description is None:
             return self._missing(topic_exists=topic is not None)
         queries = description.get("writeQueries") or []
-        facts = _facts(description, queries)
-        facts["reads"] = list(self._reads)
-        positions = [at for topic in _positions(description).values() for at in topic.values()]
-        facts["rate_per_s"] = self._read.rate(sum(positions)) if positions else None
-        written = _written(description)
-        facts["written_per_s"] = None if written is None else self._written.rate(written)
+        facts = self._facts(description, queries)
         differences = await self._definition_differences(description)
         if differences:
             detail = "; ".join(map(str, differences))
@@ -136,7 +141,7 @@ class Query(_Statement):
         rebuild = self._has_readers or self._appends
         if not queries:
             return self._broken("its query was terminated", facts, rebuild=rebuild)
-        name, state = queries[0]["id"], str(queries[0].get("state"))
+        name, state = queries[0]["id"], _state(queries[0])
         if state == "PAUSED":
             return Observation(State.DRIFTED, Action.DRIFTED, "its query is paused", facts=facts)
         if state not in _WORKING:
@@ -173,26 +178,69 @@ class Query(_Statement):
 
     async def _catch_up(self) -> None:
         """Until the query has read what its sources hold now."""
-        ends = await self._kafka.end_offsets(self._reads)
+        ends = await self._kafka.end_offsets(self.reads)
 
         async def look() -> str | None:
-            positions = _positions(await self._ksql.describe(self.name) or {})
-            behind = sum(
-                max(0, end - positions.get(topic, {}).get(partition, 0))
-                for topic, partitions in ends.items()
-                for partition, end in partitions.items()
-            )
+            behind, _ = await self.behind(ends)
             return f"{behind} records behind" if behind else None
 
         await wait_until(
             look, what=f"query {self.name} has not caught up", within=self._patience, every=timedelta(milliseconds=200)
         )
 
+    async def behind(self, ends: Mapping[str, Mapping[int, int]]) -> tuple[int, bool]:
+        """Records between the query's positions and ``ends`` (by topic and partition), those of its sources; and whether it works,
+        so that waiting helps. A query that is not there is not behind."""
+        description = await self._ksql.describe(self.name) or {}
+        queries = description.get("writeQueries") or []
+        if not queries:
+            return 0, False
+        positions = {
+            topic["kafkaTopic"]: {offset["partition"]: _position(offset) for offset in topic.get("offsets") or ()}
+            for topic in self._sources(description)
+        }
+        behind = sum(
+            max(0, end - positions.get(topic, {}).get(partition, 0))
+            for topic in self.reads
+            for partition, end in ends.get(topic, {}).items()
+        )
+        return behind, _state(queries[0]) in _WORKING
+
+    def _sources(self, description: dict[str, Any]) -> list[dict[str, Any]]:
+        """Positions in the topics of its sources. The server also lists the query's repartition topics: their records are the same ones
+        once more, so they count neither for the rate nor for the lag."""
+        return [
+            topic
+            for summary in description.get("queryOffsetSummaries") or ()
+            for topic in summary.get("topicSummaries") or ()
+            if topic["kafkaTopic"] in self.reads
+        ]
+
+    def _facts(self, description: dict[str, Any], queries: list[dict[str, Any]]) -> dict[str, Any]:
+        """State, lag, rates and dropped records, as far as the server tells."""
+        facts: dict[str, Any] = {"topic": description.get("topic"), "reads": list(self.reads)}
+        if queries:
+            facts |= {"query_id": queries[0]["id"], "state": _state(queries[0])}
+        offsets = [offset for topic in self._sources(description) for offset in topic.get("offsets") or ()]
+        if offsets:
+            facts["lag"] = sum(max(0, offset["logEndOffset"] - _position(offset)) for offset in offsets)
+        facts["dropped"] = _dropped(description, str(facts.get("query_id")))
+        facts["rate_per_s"] = self._read.rate(sum(map(_position, offsets))) if offsets else None
+        facts["written_per_s"] = self._written_per_s(_written(description), bool(queries))
+        return facts
+
+    def _written_per_s(self, written: int | None, runs: bool) -> float | None:
+        """The real server has no such count before the first record that it writes: until then it is 0."""
+        if written is None and (not runs or self._has_written):
+            return None
+        self._has_written = self._has_written or written is not None
+        return self._written.rate(written or 0)
+
     async def mend(self, observation: Observation) -> str:
         """Resumes a paused query; otherwise makes it anew over its topic, which upserts the same rows again."""
         description = await self._ksql.describe(self.name)
         queries = (description or {}).get("writeQueries") or []
-        if queries and queries[0].get("state") == "PAUSED":
+        if queries and _state(queries[0]) == "PAUSED":
             await self._ksql.execute(f"RESUME {queries[0]['id']};")
             return "resumed"
         await self._drop(self.canonical.kind, delete_topic=False)
@@ -205,29 +253,15 @@ class Query(_Statement):
         return outcome.message if outcome else "was not there"
 
 
-def _facts(description: dict[str, Any], queries: list[dict[str, Any]]) -> dict[str, Any]:
-    """State, lag and dropped records, as far as the server tells."""
-    facts: dict[str, Any] = {"topic": description.get("topic")}
-    if queries:
-        facts |= {"query_id": queries[0]["id"], "state": queries[0].get("state")}
-    offsets = [offset for topic in _topic_summaries(description) for offset in topic.get("offsets") or ()]
-    if offsets:
-        facts["lag"] = sum(max(0, o["logEndOffset"] - max(0, o["consumerOffset"])) for o in offsets)
-    facts["dropped"] = _dropped(description, str(facts.get("query_id")))
-    return facts
+def _state(query: dict[str, Any]) -> str:
+    """The state of a query over all servers. Of a paused one ksqlDB says ``"state": "RUNNING"``; only ``statusCount`` tells."""
+    counts = query.get("statusCount") or {}
+    return next((state for state in ("ERROR", "PAUSED") if counts.get(state)), str(query.get("state")))
 
 
-def _topic_summaries(description: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for summary in description.get("queryOffsetSummaries") or ():
-        yield from summary.get("topicSummaries") or ()
-
-
-def _positions(description: dict[str, Any]) -> dict[str, dict[int, int]]:
-    """Next offset of the query by source topic and partition, as far as the server tells."""
-    return {
-        topic["kafkaTopic"]: {offset["partition"]: offset["consumerOffset"] for offset in topic.get("offsets") or ()}
-        for topic in _topic_summaries(description)
-    }
+def _position(offset: dict[str, Any]) -> int:
+    """The next offset that the query reads; before its first commit the server says 0, or less."""
+    return int(max(offset["consumerOffset"], offset.get("logStartOffset") or 0))
 
 
 def _written(description: dict[str, Any]) -> int | None:

@@ -77,7 +77,7 @@ class Topic(_Topic):
 
     async def _facts(self, state: TopicState) -> dict[str, Any]:
         """With the rate, which is missing while a partition has no leader, and so no end."""
-        return {**await super()._facts(state), "rate_per_s": await self._growth.asked(self._records())}
+        return {**await super()._facts(state), "rate_per_s": await self._growth.ask(self._records)}
 
     async def _records(self) -> int:
         return sum((await self._kafka.end_offsets([self.name])).get(self.name, {}).values())

@@ -17,6 +17,7 @@ from typing import Any
 
 from services.provisioner.decoding import key_decoders
 from services.provisioner.durations import milliseconds
+from services.provisioner.kinds.statement import Query
 from services.provisioner.pipeline import Servers
 from services.provisioner.recompute.columns import EnrichedColumns
 from services.provisioner.recompute.compare import Comparison, Handling, compare_tables
@@ -34,6 +35,7 @@ from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.settings import Settings
+from services.provisioner.verify.catch_up import CatchUp
 from services.provisioner.verify.report import AuditReport, Progress, Side, TableReport
 from services.provisioner.verify.sinks import EnrichedSink, UsersSink, WindowedSink, pinot_rows, without_stale_sessions
 from services.provisioner.verify.sources import Sources
@@ -57,8 +59,9 @@ class _Table:
 class Auditor:
     """One audit; ``progress`` may be looked at while it runs."""
 
-    def __init__(self, servers: Servers, settings: Settings) -> None:
+    def __init__(self, servers: Servers, settings: Settings, queries: Sequence[Query] = ()) -> None:
         self._servers = servers
+        self._queries = queries
         self._settings = settings
         self._slack_ms = milliseconds(_SLACK)
         self.progress = Progress()
@@ -84,14 +87,19 @@ class Auditor:
         started, begin = datetime.now(UTC), time.monotonic()
         self.progress.phase = "reading the source topics"
         await self._sources.take_snapshot()
+        ends = await self._servers.kafka.end_offsets(topics.SOURCE_TOPICS)
         self.progress.phase = "computing the tables"
         await asyncio.to_thread(self._compute)
-        deadline = time.monotonic() + self._settings.verify_settle.total_seconds()
+        catch_up = CatchUp(self._queries, self._servers.kafka, ends)
+        behind = await catch_up.wait(self._settings.verify_catch_up, self._note_behind)
+        # Those that are still behind will not be ready after a moment either.
+        settle_s = 0.0 if behind else self._settings.verify_settle.total_seconds()
+        deadline = time.monotonic() + settle_s
         while True:
             reports = await self._compare()
             if all(report.comparison.clean for report in reports) or time.monotonic() > deadline:
                 break
-            self.progress.phase = "waiting for the pipeline to catch up"
+            self.progress.phase = "waiting for differences to settle"
             await asyncio.sleep(_PAUSE.total_seconds())
         self.progress.phase = "done"
         return AuditReport(
@@ -102,7 +110,11 @@ class Auditor:
             rewritten=self._sources.rewritten(),
             undecodable={sink.topic: sink.undecodable for sink in self._sinks if sink.undecodable},
             tables=tuple(reports),
+            behind=behind and await catch_up.behind(),
         )
+
+    def _note_behind(self, records: int) -> None:
+        self.progress.phase = f"waiting for the queries to catch up ({records:,} records to go)"
 
     def _count(self, records: int) -> None:
         self.progress.records_read = records

@@ -10,6 +10,7 @@ from typing import Literal
 from services.provisioner.recompute.compare import Comparison
 
 Side = Literal["sink", "pinot"]
+Verdict = Literal["equal", "different", "not_caught_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """``ok``: no row is missing, extra or different.
+    """What was compared with what, and what was found.
 
     By topic: ``unreadable`` records of a source that the pipeline skips, ``rewritten`` dimensions of a source where there are any, and
-    ``undecodable`` records of a sink, which are not of its form: somebody else has written them.
+    ``undecodable`` records of a sink, which are not of its form: somebody else has written them. ``behind``: records that queries had
+    not read when the audit ended, by table; one that reads another's late result is late too, with 0 of its own.
     """
 
     started_at: datetime
@@ -54,7 +56,17 @@ class AuditReport:
     tables: tuple[TableReport, ...] = field(default_factory=tuple)
     rewritten: Mapping[str, Rewritten] = field(default_factory=dict)
     undecodable: Mapping[str, int] = field(default_factory=dict)
+    behind: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def ok(self) -> bool:
-        return all(table.comparison.clean for table in self.tables)
+    def verdict(self) -> Verdict:
+        """``not_caught_up``: rows differ, but only in tables whose queries have not read everything yet."""
+        wrong = {table.table for table in self.tables if not table.comparison.clean}
+        if not wrong:
+            return "equal"
+        return "not_caught_up" if wrong <= self.behind.keys() else "different"
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether no row is missing, extra or different; None while that cannot be said."""
+        return {"equal": True, "different": False, "not_caught_up": None}[self.verdict]

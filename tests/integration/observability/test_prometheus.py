@@ -23,7 +23,7 @@ pytestmark = pytest.mark.stack
 async def some_load(stack: Stack) -> AsyncIterator[None]:
     """The generator runs, and the provisioner has looked at the pipeline and audited it."""
     async with httpx.AsyncClient(timeout=WORK_S) as http:
-        audited = await http.post(f"{stack.url('provisioner')}/provisioner/verify")
+        audited = await http.post(f"{stack.url('provisioner')}/provisioner/verify?wait=true")
         audited.raise_for_status()
         started = await http.post(f"{stack.url('generator')}/generator/start", json={"rate": _RATE})
         started.raise_for_status()

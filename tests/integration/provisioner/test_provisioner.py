@@ -32,7 +32,12 @@ async def provisioner(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def ready(client: httpx.AsyncClient) -> bool:
-    return bool((await client.get("/provisioner/status")).json()["ready"])
+    return bool((await client.get("/provisioner/status?fresh=true")).json()["ready"])
+
+
+async def unready(client: httpx.AsyncClient) -> bool:
+    """From memory."""
+    return bool((await client.get("/provisioner/status")).json()["state"] == "degraded")
 
 
 async def planned(client: httpx.AsyncClient) -> dict[str, str]:
@@ -56,6 +61,7 @@ async def test_a_provisioned_pipeline_needs_nothing(provisioner: httpx.AsyncClie
     await eventually(lambda: ready(provisioner), "ready")
     assert await planned(provisioner) == {}
     status = (await provisioner.get("/provisioner/status")).json()
+    assert status["reason"] == "all 26 resources are as they should be"
     assert {resource["kind"] for resource in status["resources"]} == {
         "topic",
         "connector",
@@ -75,7 +81,7 @@ async def test_drift_behind_its_back_is_told_and_only_that_is_mended(
     async with httpx.AsyncClient(timeout=STEP_S) as client:
         (await client.delete(f"{stack.url('pinot_controller')}/tables/pageview_session")).raise_for_status()
         (await client.delete(f"{stack.url('connect')}/connectors/users-source")).raise_for_status()
-    assert not await ready(provisioner)
+    await eventually(lambda: unready(provisioner), "the watch sees it without being asked to look")
     wrong = {
         "query:pageview_tumbling": "drifted",
         "query:pageview_hopping": "create",
@@ -120,10 +126,10 @@ async def test_the_audit_agrees_after_late_duplicate_and_malformed_events(
             return bool((await generator.get("/generator/status")).json()["acknowledged"] > 3_000)
 
         await eventually(flows, "3,000 events")
-        while_running = (await provisioner.post("/provisioner/verify")).json()
+        while_running = (await provisioner.post("/provisioner/verify?wait=true")).json()
         assert while_running["ok"], json.dumps(while_running)[:3000]
         (await generator.post("/generator/stop")).raise_for_status()
-    report = (await provisioner.post("/provisioner/verify")).json()
+    report = (await provisioner.post("/provisioner/verify?wait=true")).json()
     assert report["ok"], json.dumps(report)[:3000]
     compared = {(table["table"], table["side"]): table["compared"] for table in report["tables"]}
     assert len(compared) == 12
@@ -151,7 +157,9 @@ async def test_samples_show_decoded_rows_of_everything(provisioner: httpx.AsyncC
 
 
 @asynccontextmanager
-async def own_provisioner(stack: Stack) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+async def own_provisioner(
+    stack: Stack, **settings: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
     """A second provisioner process, which a test may kill."""
     secrets = json.loads((stack.directory / "secrets.json").read_text())
     environment = {
@@ -159,6 +167,7 @@ async def own_provisioner(stack: Stack) -> AsyncIterator[tuple[asyncio.subproces
         **stack.environment(),
         "PAGEPULSE_PORT": str(_OWN_PORT),
         "PAGEPULSE_CDC_PASSWORD": secrets["cdc_password"],
+        **settings,
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.provisioner", cwd=REPOSITORY, env=environment, stderr=asyncio.subprocess.DEVNULL
@@ -197,3 +206,100 @@ async def test_an_apply_that_was_killed_is_finished_by_the_next(provisioner: htt
     (await provisioner.post("/provisioner/apply", params={"wait": True})).raise_for_status()
     await eventually(lambda: ready(provisioner), "ready after a killed apply")
     assert await planned(provisioner) == {}
+
+
+class Passage:
+    """A TCP relay in front of a server, which counts connections and can be made to swallow everything."""
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.removeprefix("http://").rpartition(":")
+        self._target = host, int(port)
+        self.received = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, inwards: bool) -> None:
+            while data := await reader.read(65_536):
+                self.received += inwards
+                await self.open.wait()
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            back_reader, back_writer = await asyncio.open_connection(*self._target)
+            for one in (pump(reader, back_writer, inwards=True), pump(back_reader, writer, inwards=False)):
+                task = asyncio.create_task(one)
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            server.close()
+            for task in list(tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_server_that_falls_silent_is_slow_then_unknown_and_nothing_is_degraded(
+    provisioner: httpx.AsyncClient, stack: Stack
+) -> None:
+    """ksqlDB behind a relay that stops; and while it answers, asking for the status causes no request to it."""
+    passage = Passage(stack.url("ksql"))
+    async with (
+        passage.serving() as address,
+        own_provisioner(
+            stack,
+            PAGEPULSE_KSQL_URL=address,
+            PAGEPULSE_LOOK_TIMEOUT="PT5S",
+            PAGEPULSE_UNKNOWN_AFTER="PT15S",
+            PAGEPULSE_WATCH_IDLE_INTERVAL="PT1H",
+            PAGEPULSE_WATCH_INTERVAL="PT1H",
+        ) as (_, client),
+    ):
+
+        async def state() -> tuple[str, set[str]]:
+            answer = (await client.get("/provisioner/status")).json()
+            return answer["state"], {r["kind"] for r in answer["resources"] if r["slow"] or r["state"] == "unknown"}
+
+        async def is_ready() -> bool:
+            return await ready(client) and not (await state())[1]
+
+        async def is_quiet() -> bool:
+            before = passage.received
+            await asyncio.sleep(1)
+            return passage.received == before
+
+        await eventually(is_ready, "a first look at everything")
+        await eventually(is_quiet, "the looks are over")
+        received = passage.received
+        for _ in range(100):
+            assert (await client.get("/provisioner/status")).json()["ready"]
+        assert passage.received == received, "the status asks no server"
+
+        passage.open.clear()
+        slow = (await client.get("/provisioner/status?fresh=true")).json()
+        statements = {"stream", "table", "query"}
+        assert (slow["state"], {r["kind"] for r in slow["resources"] if r["slow"]}) == ("ready", statements)
+
+        async def is_unknown() -> bool:
+            await client.get("/provisioner/status?fresh=true")
+            return (await state()) == ("unknown", statements)
+
+        await eventually(is_unknown, "silence for long enough")
+        plan = (await client.get("/provisioner/plan")).json()
+        assert (plan["changes"], plan["unseen"]) == (0, 10)
+        passage.open.set()
+
+        await eventually(is_ready, "ready again")
+        events = (await client.get("/provisioner/events")).json()["events"]
+    whole = [event["to"] for event in events if event["kind"] == "pipeline"]
+    assert whole == ["ready", "unknown", "ready"], events
+    heard = [event["to"] for event in events if event["kind"] == "server" and event["subject"] == "ksqlDB"]
+    assert heard[-2:] == ["silent", "answers"], events

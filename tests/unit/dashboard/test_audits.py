@@ -21,8 +21,11 @@ def entry(table: str, side: str, **counts: int) -> TableAudit:
 
 
 def report(*tables: TableAudit) -> dict[str, Any]:
+    ok = not any(t.missing or t.extra or t.different for t in tables)
     out = AuditOut(
-        ok=not any(t.missing or t.extra or t.different for t in tables),
+        ok=ok,
+        verdict="equal" if ok else "different",
+        behind={},
         started_at=datetime.now(UTC),
         took_ms=2_500,
         records={"topic1_PageView": 900, "topic3_Users": 100},
@@ -51,6 +54,15 @@ def test_what_differs_is_named_with_its_side() -> None:
     assert words.startswith("pageview_session in Pinot differs from what was recomputed")
 
 
+def test_not_caught_up_is_neither_right_nor_wrong() -> None:
+    found = report(entry("pageview_session", "sink", compared=9, missing=9))
+    found |= {"ok": None, "verdict": "not_caught_up", "behind": {"pageview_session": 40}}
+    assert audits.verdict(found) == (
+        False,
+        "Not caught up: pageview_session had not read everything yet. Verify again in a moment.",
+    )
+
+
 def test_the_table_has_every_count() -> None:
     rows = audits.table(report(entry("pageview_country", "sink", compared=1200, equal=1199, missing=1, late=3)))
     assert rows.to_dict("records") == [
@@ -60,7 +72,9 @@ def test_the_table_has_every_count() -> None:
 
 
 def test_progress() -> None:
-    state = AuditState(running=True, phase="reading the source topics", records_read=12_000, last=None)
+    state = AuditState(
+        running=True, id="a1", phase="reading the source topics", records_read=12_000, problem=None, last=None
+    )
     words = audits.progress(state.model_dump(), 4_200)
     assert words == "Verify: reading the source topics, 12,000 records so far (4.2 s)"
     assert audits.progress({}, 100) == "Verify: starting (100 ms)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from deploy.local import client, follow
+from deploy.local import cli_pipeline, client, follow
 from deploy.local.board import Board, Health, Line, Phase
 from deploy.local.cli import EXIT_NOT_RUNNING, app
 from deploy.local.options import Options
@@ -206,3 +206,22 @@ def test_a_pipeline_command_without_a_stack_says_how_to_start_one(tmp_path: Path
     done = run(app, ["plan", "--dir", str(tmp_path)])
     assert done.exit_code == 1
     assert "pagepulse up --detach" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "code"),
+    [
+        ("plan", {"changes": 2, "unseen": 0, "steps": []}, 0),
+        ("plan", {"changes": 0, "unseen": 3, "steps": []}, 4),
+        ("verify", {"ok": True, "verdict": "equal", "tables": []}, 0),
+        ("verify", {"ok": False, "verdict": "different", "tables": []}, 1),
+        ("verify", {"ok": None, "verdict": "not_caught_up", "tables": []}, 5),
+    ],
+)
+def test_what_cannot_be_said_has_an_exit_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, command: str, answer: dict[str, object], code: int
+) -> None:
+    monkeypatch.setattr(cli_pipeline, "_ask", lambda *_: answer)
+    done = run(app, [command, "--json"])
+    assert (done.exit_code, json.loads(done.stdout)) == (code, answer)
+    assert command == "verify" or "Exit code 4" in run(app, ["plan", "--help"]).stdout

@@ -143,3 +143,25 @@ async def test_what_is_refused_is_tried_a_few_times_only() -> None:
         with pytest.raises(ServiceRefused, match="a token is needed"):
             await demo.prepare(client, Options(dir=Path("x")), Board(), QUICK)
     assert asked == QUICK.attempts
+
+
+async def test_a_verify_is_followed_to_its_report() -> None:
+    def audit(state: str, **found: object) -> dict[str, object]:
+        return {"state": state, "phase": "reading", "records_read": 1000, "problem": None, "report": None, **found}
+
+    report = {"ok": True, "verdict": "equal", "tables": []}
+    answers = iter([audit("running"), audit("running"), audit("succeeded", report=report)])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        headers = {"Location": "/provisioner/verify/1"} if request.method == "POST" else {}
+        assert request.url.path == ("/provisioner/verify" if request.method == "POST" else "/provisioner/verify/1")
+        return httpx.Response(202 if request.method == "POST" else 200, json=next(answers), headers=headers)
+
+    steps: list[str] = []
+    async with services(answer) as client:
+        assert await client.verify(steps.append) == report
+    assert "reading, 1,000 records read" in steps
+    answers = iter([audit("running"), audit("failed", problem={"detail": "Kafka is away"})])
+    async with services(answer) as client:
+        with pytest.raises(ServiceRefused, match="the verify failed: Kafka is away"):
+            await client.verify()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -72,14 +73,17 @@ class FakeKsql:
     async def _create(self, kind: str, name: str, text: str) -> httpx.Response:
         if name in self.sources:
             article = kind.lower()
-            return refusal(f"Cannot add {article} '{name}': A {article} with the same name already exists")
+            # wrapped as the real one does it
+            message = f"Cannot add {article} '{name}': A {article} with the same name already exists"
+            return refusal(textwrap.fill(message, 60, subsequent_indent="\t"))
         self._sequence += 2
         properties = dict(re.findall(r"(\w+)\s*=\s*'?([^',)\s]+)'?", text.split("WITH", 1)[1].split(")", 1)[0]))
-        queries = []
+        queries: list[Json] = []
+        query_id = ""
         message = f"{kind.capitalize()} created"
         if " AS\nSELECT" in text:
             query_id = f"C{kind[0]}AS_{name}_{self._sequence + 1}"
-            queries = [{"id": query_id, "state": "RUNNING", "queryString": text}]
+            queries = [{"id": query_id, "state": "RUNNING", "statusCount": {"RUNNING": 1}, "queryString": text}]
             message = f"Created query with ID {query_id}"
             await self.make_topic(properties["KAFKA_TOPIC"], int(properties["PARTITIONS"]), int(properties["REPLICAS"]))
         self.sources[name] = {
@@ -88,22 +92,18 @@ class FakeKsql:
             "topic": properties["KAFKA_TOPIC"],
             "statement": re.sub(r"--[^\n]*\n", "", text),
             "writeQueries": queries,
-            "queryOffsetSummaries": [
-                {
-                    "topicSummaries": [
-                        {
-                            "kafkaTopic": "any",
-                            "offsets": [{"partition": 0, "logStartOffset": 0, "logEndOffset": 9, "consumerOffset": 7}],
-                        }
-                    ]
-                }
-            ]
-            if queries
-            else [],
+            "queryOffsetSummaries": [{"topicSummaries": self._positions(text, query_id)}] if queries else [],
             "clusterStatistics": [{"name": "total-messages", "value": 40.0}] if queries else [],
             "clusterErrorStats": [],
         }
         return self._done(f"{kind.lower()}/`{name}`/create", text, message, queries[0]["id"] if queries else None)
+
+    def _positions(self, text: str, query_id: str) -> list[Json]:
+        """2 records behind in the first partition of each source; and a repartition topic, as the real one lists it."""
+        offset = {"partition": 0, "logStartOffset": 0, "logEndOffset": 9, "consumerOffset": 7}
+        sources = re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", re.sub(r"--[^\n]*", "", text))
+        names = [f"_{query_id}-Aggregate-GroupBy-repartition", *(self.sources[s.upper()]["topic"] for s in sources)]
+        return [{"kafkaTopic": name, "offsets": [dict(offset)]} for name in names]
 
     def _describe(self, name: str) -> httpx.Response:
         if name not in self.sources:
@@ -118,7 +118,7 @@ class FakeKsql:
                     if verb == "TERMINATE":
                         source["writeQueries"].remove(query)
                     else:
-                        query["state"] = "PAUSED" if verb == "PAUSE" else "RUNNING"
+                        query["statusCount"] = {"PAUSED" if verb == "PAUSE" else "RUNNING": 1}
                     return self._done(f"terminate/{query_id}/execute", text, "Query terminated.")
         return refusal(f"Unknown queryId: {query_id}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,8 +15,12 @@ from asgi_lifespan import LifespanManager
 
 from services.provisioner.app import create_app
 from services.provisioner.pipeline import Servers
+from services.provisioner.recompute.compare import Comparison, Example
+from services.provisioner.schemas import StatusOut
 from services.provisioner.settings import Settings
-from services.provisioner.status import PipelineStatus, Watch
+from services.provisioner.verify.auditor import Auditor
+from services.provisioner.verify.report import AuditReport, TableReport
+from services.provisioner.watcher import PipelineStatus
 from tests.patience import STEP_S, eventually
 from tests.unit.provisioner.world import World
 
@@ -68,9 +72,17 @@ async def test_apply_with_wait_answers_the_finished_run(client: httpx.AsyncClien
     assert (answer.status_code, answer.json()["state"]) == (200, "succeeded")
     status = (await client.get("/provisioner/status")).json()
     assert (status["ready"], status["state"], status["freshness_ms"]) == (True, "ready", None)
+    assert status["reason"] == "all 26 resources are as they should be"
     query = next(r for r in status["resources"] if r["kind"] == "query" and r["name"] == "pageview_tumbling")
     assert query["facts"]["lag"] == 2
     assert (await client.get("/provisioner/plan")).json()["changes"] == 0
+
+
+async def test_a_plan_counts_what_it_could_not_see_apart(client: httpx.AsyncClient, world: World) -> None:
+    await client.post("/provisioner/apply?wait=true")
+    world.kafka.down = True
+    plan = (await client.get("/provisioner/plan")).json()
+    assert (plan["changes"], plan["unseen"]) == (0, 22)
 
 
 async def test_a_failed_apply_is_a_problem_that_names_the_step(client: httpx.AsyncClient, world: World) -> None:
@@ -83,24 +95,177 @@ async def test_a_failed_apply_is_a_problem_that_names_the_step(client: httpx.Asy
     assert (await client.get(f"/provisioner/runs/{problem['run_id']}")).json()["state"] == "failed"
 
 
-async def test_status_is_an_answer_even_if_everything_is_away(client: httpx.AsyncClient, world: World) -> None:
+async def test_status_is_an_answer_even_if_everything_is_away(world: World) -> None:
     world.kafka.down = True
     world.connect.script = [httpx.Response(500, text="boom")] * 20
     world.ksql.script = [httpx.ConnectError("refused")] * 20
-    answer = await client.get("/provisioner/status")
-    assert answer.status_code == 200
-    assert answer.json()["ready"] is False
-    unknown = {r["kind"] for r in answer.json()["resources"] if r["state"] == "unknown"}
-    assert {"topic", "connector", "stream", "table", "query"} <= unknown
+    settings = world.settings.model_copy(update={"unknown_after": timedelta(0)})
+    async with client_of(settings, world.servers) as client:
+        answer = await client.get("/provisioner/status?fresh=true")
+        assert answer.status_code == 200
+        status = StatusOut.model_validate_json(answer.content)
+        assert (status.ready, status.state, status.age_ms) == (False, "unknown", None)
+        unknown = {r.kind for r in status.resources if r.state == "unknown"}
+        assert {"topic", "connector", "stream", "table", "query"} <= unknown
 
 
-async def test_an_answer_of_an_unknown_form_is_unknown_and_no_crash(client: httpx.AsyncClient, world: World) -> None:
+async def test_an_answer_of_an_unknown_form_leaves_the_last_observation(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    await client.post("/provisioner/apply?wait=true")
     world.ksql.script = [httpx.Response(200, json=[{"@type": "sourceDescription"}]), httpx.Response(200, text="<html>")]
-    answer = await client.get("/provisioner/status")
+    answer = await client.get("/provisioner/status?fresh=true")
     assert answer.status_code == 200
-    details = [r["detail"] for r in answer.json()["resources"] if r["state"] == "unknown"]
-    assert len(details) == 2
-    assert all("unknown form" in detail for detail in details)
+    slow = [r for r in answer.json()["resources"] if r["slow"]]
+    assert len(slow) == 2
+    assert all(r["state"] == "ok" and "unknown form" in r["detail"] for r in slow)
+    assert answer.json()["ready"]
+
+
+async def test_a_status_asks_no_server_and_is_rendered_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = timedelta(hours=1)
+    settings = world.settings.model_copy(update={"watch_interval": hours, "watch_idle_interval": hours})
+    async with client_of(settings, world.servers) as client:
+        await client.post("/provisioner/apply?wait=true")
+        first = (await client.get("/provisioner/status")).json()
+
+        def asked() -> list[int]:
+            return [len(world.connect.requests), len(world.ksql.requests), len(world.pinot.requests)]
+
+        before = asked()
+        rendered: list[PipelineStatus] = []
+        original = StatusOut.of
+
+        def note(status: PipelineStatus) -> StatusOut:
+            rendered.append(status)
+            return original(status)
+
+        monkeypatch.setattr(StatusOut, "of", note)
+        for _ in range(50):
+            told = (await client.get("/provisioner/status")).json()
+            assert {**told, "age_ms": 0} == {**first, "age_ms": 0}
+            assert told["age_ms"] >= first["age_ms"]
+        assert (asked(), rendered) == (before, [])
+        assert (await client.get("/provisioner/status?fresh=true")).json()["looked_at"] > first["looked_at"]
+        assert asked() > before
+
+
+async def test_events_tell_what_changed_and_when(client: httpx.AsyncClient, world: World) -> None:
+    await client.post("/provisioner/apply?wait=true")
+    events = (await client.get("/provisioner/events")).json()["events"]
+    told = [(event["kind"], event["from"], event["to"]) for event in events]
+    assert told[-1] == ("apply", "running", "succeeded")
+    assert ("apply", "", "running") in told
+    assert ("pipeline", "changing", "ready") in told
+    assert {"id", "at", "at_ms", "kind", "title", "detail", "reason", "subject"} <= events[0].keys()
+    last = events[-1]["id"]
+    assert (await client.get(f"/provisioner/events?since={last}")).json()["events"] == []
+    world.connect.config = None
+    await client.get("/provisioner/status?fresh=true")
+    (event,) = (await client.get(f"/provisioner/events?since={last}")).json()["events"]
+    assert (event["title"], event["reason"]) == (
+        "Pipeline degraded",
+        "connector:users-source is missing: there is no such connector",
+    )
+    assert len((await client.get("/provisioner/events?limit=1")).json()["events"]) == 1
+    assert (await client.get("/provisioner/events?limit=0")).status_code == 422
+
+
+async def test_what_a_server_says_can_always_be_told(client: httpx.AsyncClient, world: World) -> None:
+    """Half a surrogate pair, as JSON can carry it, in a configuration and in a refusal."""
+    await client.post("/provisioner/apply?wait=true")
+    assert world.connect.config is not None
+    world.connect.config["topic.prefix"] = "src_\ud83e"
+    for path in ("/provisioner/status?fresh=true", "/provisioner/plan"):
+        answer = await client.get(path)
+        assert answer.status_code == 200
+        assert r"src_\\ud83e" in answer.text
+    broken = httpx.Response(400, content=b'{"code": 400, "error": "no \\ud83e"}')
+    world.pinot.tables.clear()
+    world.pinot.script["POST", "/tables"] = [broken] * 9
+    refused = await client.post("/provisioner/apply?wait=true")
+    assert (refused.status_code, refused.json()["type"]) == (502, "step-failed")
+
+
+async def test_a_verify_is_a_job(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    await client.post("/provisioner/apply?wait=true")
+    go_on = asyncio.Event()
+    audit = Auditor.audit
+
+    async def held(auditor: Auditor) -> AuditReport:
+        await go_on.wait()
+        return await audit(auditor)
+
+    monkeypatch.setattr(Auditor, "audit", held)
+    answer = await client.post("/provisioner/verify")
+    assert (answer.status_code, answer.json()["state"]) == (202, "running")
+    place = answer.headers["Location"]
+    assert place == f"/provisioner/verify/{answer.json()['id']}"
+    state = (await client.get("/provisioner/verify")).json()
+    assert (state["running"], state["id"], state["last"]) == (True, answer.json()["id"], None)
+    refused = await client.post("/provisioner/verify")
+    assert (refused.status_code, refused.json()["type"]) == (409, "audit-in-progress")
+    go_on.set()
+    async with asyncio.timeout(STEP_S):
+        while (found := (await client.get(place)).json())["state"] == "running":
+            await asyncio.sleep(0.005)
+    assert (found["state"], found["problem"]) == ("succeeded", None)
+    assert found["report"]["verdict"] == "equal"
+    waited = await client.post("/provisioner/verify?wait=true")
+    assert (waited.status_code, waited.json()["ok"]) == (200, True)
+    assert (await client.get("/provisioner/verify")).json()["last"] == waited.json()
+    assert (await client.get(place)).json()["report"] == found["report"], "it is kept beside the newer one"
+    assert (await client.get("/provisioner/verify/nosuch")).status_code == 404
+    kinds = [(e["kind"], e["to"]) for e in (await client.get("/provisioner/events")).json()["events"]]
+    assert kinds[-2:] == [("verify", "running"), ("verify", "equal")]
+
+
+async def test_an_audit_that_breaks_is_a_failed_job_and_the_last_report_stays(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.post("/provisioner/apply?wait=true")
+    good = (await client.post("/provisioner/verify?wait=true")).json()
+
+    async def broken(_: Auditor) -> AuditReport:
+        raise UnicodeEncodeError("utf-8", "\ud83e", 0, 1, "surrogates not allowed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Auditor, "audit", broken)
+        place = (await client.post("/provisioner/verify")).headers["Location"]
+        async with asyncio.timeout(STEP_S):
+            while (failed := (await client.get(place)).json())["state"] == "running":
+                await asyncio.sleep(0.005)
+    assert (failed["state"], failed["problem"]["status"]) == ("failed", 500)
+    assert "UnicodeEncodeError" in failed["problem"]["detail"]
+    state = await client.get("/provisioner/verify")
+    assert state.status_code == 200
+    assert (state.json()["problem"], state.json()["last"]) == (failed["problem"], good)
+    world.kafka.down = True
+    away = await client.post("/provisioner/verify?wait=true")
+    assert (away.status_code, away.json()["type"]) == (503, "unavailable")
+    assert (await client.get("/provisioner/verify")).json()["problem"]["type"] == "unavailable"
+
+
+async def test_a_report_can_be_told_whatever_the_records_hold(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = {"source": "src_\ud83e", "n": float("nan"), "big": 10**30, "raw": b"\xff", "more": [{"\udc00": None}]}
+
+    async def found(_: Auditor) -> AuditReport:
+        comparison = Comparison(
+            compared=1, missing=1, examples=[Example("missing", "('src_\ud83e', 1)", hostile, None)]
+        )
+        table = TableReport("pageview_tumbling", "sink", comparison)
+        return AuditReport(datetime.now(UTC), 1, {}, {}, (table,))
+
+    monkeypatch.setattr(Auditor, "audit", found)
+    posted = await client.post("/provisioner/verify?wait=true")
+    assert (posted.status_code, posted.json()["verdict"]) == (200, "different")
+    state = await client.get("/provisioner/verify")
+    assert state.status_code == 200
+    (example,) = state.json()["last"]["tables"][0]["examples"]
+    assert example["expected"]["source"] == "src_\\ud83e"
+    assert (await client.get("/metrics")).status_code == 200
 
 
 async def test_readiness_names_what_is_down(client: httpx.AsyncClient, world: World) -> None:
@@ -138,41 +303,35 @@ async def test_metrics_have_units_in_their_names(client: httpx.AsyncClient) -> N
     assert "pagepulse_provisioner_ready 1.0" in text
 
 
-async def test_the_metrics_move_although_nobody_asks_for_the_status(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And one look that fails in a way that nobody thought of is not the last."""
-    failures, look = [RuntimeError("broken")], Watch.look
-
-    async def fragile(watch: Watch) -> PipelineStatus:
-        if failures:
-            raise failures.pop()
-        return await look(watch)
-
-    monkeypatch.setattr(Watch, "look", fragile)
-    settings = world.settings.model_copy(update={"watch_interval": timedelta(milliseconds=10)})
+async def test_the_metrics_move_although_nobody_asks_for_the_status(world: World) -> None:
+    soon = timedelta(milliseconds=10)
+    settings = world.settings.model_copy(
+        update={"watch_interval": soon, "watch_idle_interval": soon, "unknown_after": timedelta(milliseconds=300)}
+    )
     async with client_of(settings, world.servers) as client:
         await client.post("/provisioner/apply?wait=true")
 
-        async def measured(ready: float) -> bool:
-            return f"pagepulse_provisioner_ready {ready}" in (await client.get("/metrics")).text
+        async def measured(line: str) -> bool:
+            return line in (await client.get("/metrics")).text
 
-        await eventually(partial(measured, 1.0), "the gauge says ready")
+        await eventually(partial(measured, "pagepulse_provisioner_ready 1.0"), "the gauge says ready")
+        assert await measured("pagepulse_provisioner_observation_age_seconds")
         world.kafka.down = True
-        await eventually(partial(measured, 0.0), "the gauge says that it is not ready")
+        await eventually(partial(measured, "pagepulse_provisioner_slow_resources 22.0"), "Kafka's resources are slow")
+        await eventually(partial(measured, "pagepulse_provisioner_ready 0.0"), "the gauge says that it is not ready")
 
 
-async def test_callers_share_a_look_until_a_run_has_ended(world: World) -> None:
-    settings = world.settings.model_copy(update={"status_max_age": timedelta(hours=1)})
+async def test_the_state_after_a_run_is_seen_at_once(world: World) -> None:
+    hours = timedelta(hours=1)
+    settings = world.settings.model_copy(update={"watch_interval": hours, "watch_idle_interval": hours})
     async with client_of(settings, world.servers) as client:
-        first = (await client.get("/provisioner/status")).json()
-        asked = len(world.connect.requests)
-        assert (await client.get("/provisioner/status")).json() == first
-        assert len(world.connect.requests) == asked
+        first = (await client.get("/provisioner/status?fresh=true")).json()
         await client.post("/provisioner/apply?wait=true")
         applied = (await client.get("/provisioner/status")).json()
-        assert (first["ready"], applied["ready"]) == (False, True)
+        assert (first["state"], applied["state"]) == ("absent", "ready")
         assert applied["looked_at"] > first["looked_at"]
+        await client.post("/provisioner/teardown?wait=true")
+        assert (await client.get("/provisioner/status")).json()["state"] == "absent"
 
 
 async def test_samplings_at_a_time_are_bounded(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 import httpx
 import pytest
 
@@ -65,9 +68,18 @@ async def test_a_command_that_never_ends_is_told_in_time(impatient_world: World)
         refusal(
             "Topic 'topic1_PageView' does not exist. If you want to create a new topic for the stream/table please re-run ..."
         ),
+        refusal("the sink topic topic5_PageView_Country of CTAS_PAGEVIEW_COUNTRY_17 is gone"),
         refusal("Another command with the same id (stream/`PAGEVIEW`/create) is being executed."),
     ],
-    ids=["catch-up", "not ready", "rate limit", "passing write failure", "topic unheard of", "same id"],
+    ids=[
+        "catch-up",
+        "not ready",
+        "rate limit",
+        "passing write failure",
+        "topic unheard of",
+        "sink unheard of",
+        "same id",
+    ],
 )
 async def test_what_passes_is_tried_again(world: World, passing: httpx.Response) -> None:
     world.ksql.script = [passing]
@@ -115,6 +127,57 @@ async def test_what_was_done_before_a_failure_counts_for_the_next_number(world: 
         await world.servers.ksql.execute(STREAM)
     await world.servers.ksql.execute(STREAM)
     assert world.ksql.requests[-1]["commandSequenceNumber"] == 41
+
+
+#: as a real ksqlDB 8.1.1 answered; it wraps each cause at 80 columns
+WRAPPED = (
+    "Could not determine output schema for query due to error: Cannot add table\n\t'CLEANED_USERS': A table with the same name already\n"
+    "\texists\nStatement: CREATE TABLE CLEANED_USERS WITH ..."
+)
+
+
+async def test_texts_are_matched_although_they_are_wrapped(world: World) -> None:
+    world.ksql.script = [refusal(WRAPPED)]
+    with pytest.raises(AlreadyThere, match="A table with the same name already exists"):
+        await world.servers.ksql.execute(STREAM)
+    world.ksql.script = [refusal("Could not\n\tfind STREAM/TABLE 'CLEANED_USERS' in the Metastore")]
+    assert await world.servers.ksql.describe("cleaned_users") is None
+    world.ksql.script = [
+        refusal("Another command with the same\n\tid (table/`CLEANED_USERS`/create) is being executed.")
+    ]
+    assert (await world.servers.ksql.execute(STREAM)).message == "Stream created"
+
+
+async def test_a_statement_that_changes_something_is_given_more_time(world: World) -> None:
+    deadlines: list[float] = []
+
+    async def note(request: httpx.Request) -> httpx.Response:
+        deadlines.append(request.extensions["timeout"]["read"])
+        return await world.ksql(request)
+
+    http = create_client("http://ksql", transport=httpx.MockTransport(note), timeout=timedelta(seconds=10))
+    ksql = KsqlClient(http, patience=PATIENCE, poll_interval=FAST, ddl_timeout=timedelta(seconds=60))
+    await ksql.execute(STREAM)
+    await ksql.describe("pageview")
+    assert deadlines == [60, 10]
+
+
+async def test_only_a_few_descriptions_are_asked_for_at_a_time(world: World) -> None:
+    at_work, most = 0, 0
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0.001)
+        at_work -= 1
+        return await world.ksql(request)
+
+    ksql = KsqlClient(
+        create_client("http://ksql", transport=httpx.MockTransport(slow)), patience=PATIENCE, poll_interval=FAST
+    )
+    await asyncio.gather(*(ksql.describe(f"s{number}") for number in range(10)))
+    assert most == 2
 
 
 async def test_a_missing_source_is_none(world: World) -> None:

@@ -107,9 +107,9 @@ async def test_rows_that_were_replaced_are_counted_too() -> None:
 
     def broker(request: httpx.Request) -> httpx.Response:
         all_rows = json.loads(request.content)["queryOptions"] == "skipUpsert=true"
-        table = {"dataSchema": {"columnNames": ["n"]}, "rows": [[700 if all_rows else 3]]}
+        table = {"dataSchema": {"columnNames": ["n", "newest"]}, "rows": [[700 if all_rows else 3, 1.7e12]]}
         return httpx.Response(200, json={"resultTable": table})
 
     async with create_client("http://pinot", transport=httpx.MockTransport(broker)) as http:
         client = PinotClient(http, http, patience=PATIENCE, poll_interval=FAST, notice_interval=FAST)
-        assert await client.rows_taken_in("pageview_tumbling") == 700
+        assert await client.extent("pageview_tumbling") == (700, 1_700_000_000_000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 import httpx
@@ -11,9 +11,9 @@ import pytest
 
 from services.provisioner.errors import RunInProgress, StepFailed
 from services.provisioner.plan import Plan
-from services.provisioner.resource import Action, State
+from services.provisioner.resource import Action, Kind, State
 from services.provisioner.service import Provisioner
-from services.provisioner.status import Overall
+from services.provisioner.watcher import Overall
 from shared.errors import Unavailable
 from shared.tasks import TaskSet
 from tests.patience import eventually
@@ -44,7 +44,7 @@ async def test_an_apply_from_nothing_makes_everything_and_the_next_one_nothing(
     done = await apply(provisioner)
     assert len(done) == len(provisioner.resources) == 26
     assert set(done.values()) == {"create"}
-    assert (await provisioner.status()).overall is Overall.READY
+    assert (await provisioner.status(fresh=True)).overall is Overall.READY
     before = list(world.ksql.statements)
     assert await apply(provisioner) == {}
     assert world.ksql.statements == before
@@ -68,9 +68,9 @@ async def test_only_what_is_gone_is_made_again(provisioner: Provisioner, world: 
     world.connect.config = None
     del world.pinot.tables["pageview_session"]
     del world.ksql.sources["PAGEVIEW_HOPPING"]
-    status = await provisioner.status()
+    status = await provisioner.status(fresh=True)
     assert status.overall is Overall.DEGRADED
-    assert {resource.id for resource, seen in status.entries if seen.state is not State.OK} == {
+    assert {entry.resource.id for entry in status.entries if entry.observation.state is not State.OK} == {
         "connector:users-source",
         "pinot_table:pageview_session",
         "query:pageview_hopping",
@@ -80,7 +80,7 @@ async def test_only_what_is_gone_is_made_again(provisioner: Provisioner, world: 
         "pinot_table:pageview_session",
         "query:pageview_hopping",
     }
-    assert (await provisioner.status()).overall is Overall.READY
+    assert (await provisioner.status(fresh=True)).overall is Overall.READY
 
 
 async def test_a_terminated_query_is_drift_and_is_mended_alone(provisioner: Provisioner, world: World) -> None:
@@ -94,7 +94,7 @@ async def test_a_terminated_query_is_drift_and_is_mended_alone(provisioner: Prov
 async def test_a_paused_query_is_resumed(provisioner: Provisioner, world: World) -> None:
     await apply(provisioner)
     query = world.ksql.sources["PAGEVIEW_SESSION"]["writeQueries"][0]
-    query["state"] = "PAUSED"
+    query["statusCount"] = {"PAUSED": 1}  # all that the real one tells; its state stays RUNNING
     assert await apply(provisioner) == {"query:pageview_session": "drifted"}
     assert world.ksql.statements[-1] == f"RESUME {query['id']};"
 
@@ -150,7 +150,7 @@ async def test_a_source_topic_made_anew_takes_all_that_reads_it_along(provisione
         "pinot_table:usersession_device": Action.REPLACE,
     }
     await apply(provisioner)
-    assert (await provisioner.status()).overall is Overall.READY
+    assert (await provisioner.status(fresh=True)).overall is Overall.READY
 
 
 async def test_topic_settings_are_changed_in_place(provisioner: Provisioner, world: World) -> None:
@@ -165,7 +165,7 @@ async def test_under_replication_is_told_and_left_to_the_brokers(provisioner: Pr
     await apply(provisioner)
     topic = world.kafka.existing["topic1_PageView"]
     world.kafka.existing["topic1_PageView"] = replace(topic, under_replicated=2)
-    status = await provisioner.status()
+    status = await provisioner.status(fresh=True)
     assert status.overall is Overall.DEGRADED
     assert changes(await provisioner.plan()) == {}
 
@@ -174,6 +174,27 @@ async def test_a_pinot_table_beyond_its_topics_end_is_replaced(provisioner: Prov
     await apply(provisioner)
     world.pinot.offsets["pageview_tumbling"] = 99
     assert changes(await provisioner.plan()) == {"pinot_table:pageview_tumbling": Action.REPLACE}
+
+
+async def test_positions_are_compared_with_ends_that_are_not_older(
+    provisioner: Provisioner, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records that came while the table was looked at are not beyond the topic's end."""
+    await apply(provisioner)
+    topic = "topic6_PageView_Tumbling"
+    world.pinot.offsets["pageview_tumbling"] = 99
+    world.kafka.ends[topic] = dict.fromkeys(range(5), 99)
+    original, old = world.kafka.end_offsets, [{topic: dict.fromkeys(range(5), 90)}]
+
+    async def end_offsets(names: Iterable[str]) -> dict[str, dict[int, int]]:
+        return old.pop() if old and topic in names else await original(names)
+
+    monkeypatch.setattr(world.kafka, "end_offsets", end_offsets)
+    plan = await provisioner.plan()
+    assert changes(plan) == {}
+    step = next(step for step in plan.steps if step.resource.id == "pinot_table:pageview_tumbling")
+    assert step.observation.facts["offset_lag"] == 0
+    assert old == []
 
 
 async def test_secrets_are_masked_in_differences(provisioner: Provisioner, world: World) -> None:
@@ -215,11 +236,11 @@ async def test_a_refused_statement_skips_its_dependents_only(provisioner: Provis
     assert {step.state for step in run.steps} == {"failed", "skipped"}
     world.ksql._drop = original  # type: ignore[method-assign]
     await apply(provisioner)
-    assert (await provisioner.status()).overall is Overall.READY
+    assert (await provisioner.status(fresh=True)).overall is Overall.READY
 
 
 async def test_a_lost_answer_is_made_good_by_looking_again(provisioner: Provisioner, world: World) -> None:
-    """The statement was carried out, its answer never came: the retry hears "already exists", looks, and is content."""
+    """The statement was carried out, its answer never came: before it is sent again it is looked for, and it is there."""
     statements = world.ksql._create
     lost: list[str] = []
 
@@ -233,7 +254,9 @@ async def test_a_lost_answer_is_made_good_by_looking_again(provisioner: Provisio
     world.ksql._create = lose_one  # type: ignore[method-assign]
     run = await provisioner.finish(provisioner.apply())
     step = next(step for step in run.steps if step.resource == "table:users")
-    assert (step.attempts, step.detail) == (2, "was there already")
+    assert (step.attempts, step.detail) == (1, "made; its answer was lost")
+    sent = [s for s in world.ksql.statements if "TABLE users (" in s]
+    assert len(sent) == 1, sent
 
 
 async def test_one_run_at_a_time(provisioner: Provisioner) -> None:
@@ -254,7 +277,7 @@ async def test_a_run_cut_off_anywhere_is_finished_by_the_next(world: World) -> N
     async with TaskSet() as tasks:
         provisioner = Provisioner(world.settings, world.servers, tasks)
         await apply(provisioner)
-        assert (await provisioner.status()).overall is Overall.READY
+        assert (await provisioner.status(fresh=True)).overall is Overall.READY
 
 
 async def test_teardown_keeps_records_and_the_connectors_position(provisioner: Provisioner, world: World) -> None:
@@ -262,10 +285,10 @@ async def test_teardown_keeps_records_and_the_connectors_position(provisioner: P
     await provisioner.finish(provisioner.tear_down(delete_topics=False))
     assert not world.kafka.deleted
     assert ("DELETE", "/connectors/users-source/offsets") not in world.connect.requests
-    assert (await provisioner.status()).overall is Overall.ABSENT
+    assert (await provisioner.status(fresh=True)).overall is Overall.ABSENT
     await provisioner.finish(provisioner.tear_down(delete_topics=False))
     await apply(provisioner)
-    assert (await provisioner.status()).overall is Overall.READY
+    assert (await provisioner.status(fresh=True)).overall is Overall.READY
 
 
 async def test_a_table_that_somebody_has_just_deleted_is_made_anew_when_its_server_has_noticed(world: World) -> None:
@@ -298,14 +321,14 @@ async def test_teardown_with_topics_leaves_nothing_and_forgets_the_position(
     assert run.state == "succeeded"
 
 
-async def test_status_is_honest_when_a_server_is_away(provisioner: Provisioner, world: World) -> None:
+async def test_what_cannot_be_seen_is_no_change_and_no_apply(provisioner: Provisioner, world: World) -> None:
     await apply(provisioner)
     world.kafka.down = True
-    status = await provisioner.status()
-    assert status.overall is Overall.DEGRADED
-    unknown = {resource.id for resource, seen in status.entries if seen.state is State.UNKNOWN}
-    assert "topic:topic1_PageView" in unknown
-    assert "connector:users-source" not in unknown
+    plan = await provisioner.plan()
+    unseen = {step.resource.kind for step in plan.steps if step.action is Action.UNKNOWN}
+    assert unseen == {Kind.TOPIC, Kind.QUERY, Kind.PINOT_TABLE}, "all that asks Kafka"
+    assert (plan.changes, plan.unseen) == (0, 22)
+    assert all(s.reason.startswith("could not be seen: ") for s in plan.steps if s.action is Action.UNKNOWN)
     with pytest.raises(StepFailed, match="cannot look at"):
         await provisioner.finish(provisioner.apply())
     with pytest.raises(Unavailable):
@@ -315,13 +338,13 @@ async def test_status_is_honest_when_a_server_is_away(provisioner: Provisioner, 
 async def test_queries_and_tables_tell_how_much_they_hand_on(provisioner: Provisioner, world: World) -> None:
     """Result topics tell nothing: their offsets count transaction markers too."""
     await apply(provisioner)
-    await provisioner.status()
+    await provisioner.status(fresh=True)
     world.ksql.sources["PAGEVIEW_TUMBLING"]["clusterStatistics"][0]["value"] += 1_000
     world.pinot.rows["pageview_tumbling"] = [{"window_start": 0}] * 500
     rates: dict[str, tuple[float, float]] = {}
 
     async def told() -> bool:
-        facts = {resource.id: seen.facts for resource, seen in (await provisioner.status()).entries}
+        facts = {entry.resource.id: entry.observation.facts for entry in (await provisioner.status(fresh=True)).entries}
         assert "rate_per_s" not in facts["topic:topic6_PageView_Tumbling"]
         found = facts["query:pageview_tumbling"]["written_per_s"], facts["pinot_table:pageview_tumbling"]["rate_per_s"]
         rates["tumbling"] = found

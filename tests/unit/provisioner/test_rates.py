@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from functools import partial
 
 import pytest
 
+from services.provisioner import rates
 from services.provisioner.rates import Growth
 from shared.errors import Unavailable
 
@@ -40,7 +43,8 @@ def test_the_growth_between_looks(looks: list[tuple[float, int]], rates: list[fl
     assert found == rates
 
 
-async def test_a_count_that_cannot_be_had_is_no_rate_and_no_error() -> None:
+async def test_a_count_that_cannot_be_had_is_no_rate_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "_ANSWER_WITHIN_S", 0.02)
     now = 0.0
     growth = Growth(lambda: now)
 
@@ -54,8 +58,25 @@ async def test_a_count_that_cannot_be_had_is_no_rate_and_no_error() -> None:
     async def told(count: int) -> int:
         return count
 
-    assert await growth.asked(told(100)) is None
+    assert await growth.ask(partial(told, 100)) is None
     now = 2.0
-    assert await growth.asked(refused()) is None
-    assert await growth.asked(silent()) is None
-    assert await growth.asked(told(300)) == 100.0
+    assert await growth.ask(refused) is None
+    assert await growth.ask(silent) is None
+    assert await growth.ask(partial(told, 300)) == 100.0
+
+
+async def test_a_count_is_not_asked_for_by_a_look_that_was_cancelled_before_it_began(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    """A coroutine made before that would never have been awaited, and Python would have said so in the log."""
+    asked: list[str] = []
+
+    async def count() -> int:
+        asked.append("count")
+        return 1
+
+    task = asyncio.create_task(Growth().ask(count))
+    task.cancel()
+    await asyncio.wait([task])
+    gc.collect()
+    assert (asked, [str(warning.message) for warning in recwarn]) == ([], [])

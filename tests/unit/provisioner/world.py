@@ -144,7 +144,7 @@ class FakeConnect:
 
     def _on_connector(self, request: httpx.Request, path: str) -> httpx.Response:
         if path.endswith("/config"):
-            return httpx.Response(200, json=self.config)
+            return httpx.Response(200, content=json.dumps(self.config))
         if path.endswith("/status"):
             return self._status()
         if path.endswith("/stop"):
@@ -181,7 +181,8 @@ class FakePinot:
         self.consuming = 5
         self.offsets: dict[str, int] = {}
         self.rows: dict[str, list[Json]] = {}
-        self.answer: Json = {"resultTable": {"dataSchema": {"columnNames": ["newest"]}, "rows": [["-Infinity"]]}}
+        #: to every query, if it is set
+        self.answer: Json | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -202,10 +203,15 @@ class FakePinot:
 
     def _query(self, sql: str) -> Json:
         """Enough SQL for the auditor: the extent of a table, and its rows between two window starts."""
+        if self.answer is not None:
+            return self.answer
         match = re.search(r"FROM (\w+)", sql)
         rows = self.rows.get(match[1] if match else "")
-        if not rows or "newest" in sql:
-            return _table(["n", "first", "last"], [[0, "Infinity", "-Infinity"]]) if "COUNT" in sql else self.answer
+        if "newest" in sql:
+            newest = max((row.get("updated_at", 0) for row in rows or ()), default="-Infinity")
+            return _table(["n", "newest"], [[len(rows or ()), newest]])
+        if not rows:
+            return _table(["n", "first", "last"], [[0, "Infinity", "-Infinity"]]) if "COUNT" in sql else _table([], [])
         starts = [row["window_start"] for row in rows]
         if "MIN(" in sql:
             return _table(["n", "first", "last"], [[len(rows), min(starts), max(starts)]])
@@ -290,7 +296,9 @@ class World:
     """All four, and real clients in front of them, whose ``patience`` it is."""
 
     def __init__(self, patience: timedelta = PATIENCE) -> None:
-        self.settings = Settings(poll_interval=FAST, step_timeout=patience, status_max_age=timedelta(0))
+        self.settings = Settings(
+            poll_interval=FAST, step_timeout=patience, look_again=timedelta(0), verify_settle=timedelta(0)
+        )
         self.kafka = FakeKafka()
         self.connect = FakeConnect()
         self.pinot = FakePinot(self.kafka)

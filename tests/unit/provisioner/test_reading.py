@@ -1,75 +1,15 @@
-"""What the status remembers, and how request gathering and key decoding behave."""
+"""How request gathering and the decoding of records behave."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
 from services.provisioner.clients.coalescing import Coalescer
 from services.provisioner.decoding import Key, KeyDecoder, decode_value, key_decoders
-from services.provisioner.resource import Action, Kind, Observation, Resource, State, unchanged
 from services.provisioner.settings import Settings
-from services.provisioner.status import Overall, Watch, judge
 from shared import topics
-from shared.errors import Unavailable
-from tests.unit.provisioner.world import World
-
-
-class Slow(Resource):
-    """Answers after ``delay`` seconds, or fails."""
-
-    def __init__(self) -> None:
-        super().__init__(Kind.STREAM, "slow")
-        self.delay = 0.0
-        self.error: Exception | None = None
-
-    async def observe(self) -> Observation:
-        if self.error:
-            raise self.error
-        await asyncio.sleep(self.delay)
-        return unchanged("fine")
-
-    async def create(self) -> str:
-        return "made"
-
-    async def delete(self, *, data: bool) -> str:
-        return "gone"
-
-
-async def test_a_server_that_is_slow_for_a_moment_is_told_as_it_was(world: World) -> None:
-    slow = Slow()
-    watch = Watch([slow], world.servers.pinot, timedelta(milliseconds=30))
-    assert (await watch.look()).overall is Overall.READY
-    slow.delay = 1.0
-    status = await watch.look()
-    assert status.overall is Overall.READY
-    assert "no answer within 0.03 s now" in status.entries[0][1].detail
-
-
-async def test_a_server_that_refuses_is_unknown_at_once(world: World) -> None:
-    slow = Slow()
-    watch = Watch([slow], world.servers.pinot, timedelta(milliseconds=30))
-    await watch.look()
-    slow.error = Unavailable("refused")
-    status = await watch.look()
-    assert (status.overall, status.entries[0][1].state) == (Overall.DEGRADED, State.UNKNOWN)
-
-
-async def test_a_first_look_that_is_slow_is_unknown(world: World) -> None:
-    slow = Slow()
-    slow.delay = 1.0
-    watch = Watch([slow], world.servers.pinot, timedelta(milliseconds=30))
-    assert (await watch.look()).entries[0][1].state is State.UNKNOWN
-
-
-def test_kept_topics_do_not_make_a_pipeline_present() -> None:
-    topic, query = Slow(), Slow()
-    topic.kind, query.kind = Kind.TOPIC, Kind.QUERY
-    gone = Observation(State.MISSING, Action.CREATE, "gone")
-    assert judge([(topic, unchanged("there")), (query, gone)]) is Overall.ABSENT
-    assert judge([(topic, gone), (query, unchanged("there"))]) is Overall.DEGRADED
 
 
 async def test_questions_asked_together_are_one_request() -> None:
