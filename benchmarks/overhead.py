@@ -245,7 +245,7 @@ def section(before: dict[str, Any], after: dict[str, Any], single: dict[str, Any
     columns = ["", *_heads(after)]
     text = f"""## What it costs while little happens
 
-`python -m benchmarks.overhead` on the sources of commit 866913c and on these, one after the other on the same machine; each with
+`python -m benchmarks.overhead` on the sources of commit 866913c and on later ones, within the hour on the same machine; each with
 {after["brokers"]} brokers, {_USERS:,} users. Per second unless a line says otherwise, summed over all brokers; the brokers' own counters.
 Each cell: before → now (ratio).
 

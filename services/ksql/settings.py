@@ -21,7 +21,7 @@ class Settings(ServiceSettings):
     #: names the internal topics and the transactional ids: a second server with the same id takes over from the first
     service_id: str = "default_"
     #: as ksqlDB's commit.interval.ms: state, offsets and results become visible together this often at most. What comes after a pause of
-    #: that length is committed at once. Each commit costs the brokers some 60 requests, however little is in it.
+    #: that length is committed at once. Each commit costs the brokers dozens of requests, however little is in it.
     commit_interval: timedelta = timedelta(milliseconds=500)
     #: partitions and replicas of sinks that take them neither from WITH nor from their source
     default_partitions: int = Field(default=5, ge=1)
