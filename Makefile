@@ -39,7 +39,7 @@ reset: ## stop everything and forget all data
 
 clean: ## as reset, and remove the Python environment and what tools have cached here
 	@if [ -x $(PAGEPULSE) ]; then $(PAGEPULSE) reset; fi
-	@rm -rf .venv .pagepulse .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .import-linter-cache dist
+	@rm -rf .venv .pagepulse .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache .import-linter-cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 compose: ## the same in containers (Docker Compose); IMAGES=local makes every image here, without an image registry
@@ -58,11 +58,14 @@ types: ## mypy --strict
 	@deploy/local/bootstrap.sh
 	$(BIN)/mypy
 
-test: ## set-up, lint, types, and every test on the real stack
+# Two runs: what needs no server, on all cores and with coverage; then what shares the one stack, in one process.
+test: ## set-up, lint, types, and every test, on the real stack too
 	@deploy/local/bootstrap.sh
 	@$(PAGEPULSE) setup --tests
 	$(MAKE) lint types
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m 'not stack and not compose' -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=
+	@$(BIN)/coverage report --skip-covered --sort=cover | head -n 12
+	$(BIN)/python -m pytest -m 'stack and not compose'
 
 test-compose: ## the deployment in containers as a user has it, without an image registry (root, or DOCKER_HOST)
 	@deploy/local/bootstrap.sh
