@@ -13,11 +13,12 @@ from aiokafka import AIOKafkaProducer
 from shared import dimension
 from shared.topics import PAGE_VIEW, USER_SESSION
 from tests.integration.sources import STRANGE, query_pinot
+from tests.patience import STEP_S
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-DEADLINE_S = 120
+DEADLINE_S = STEP_S
 _URL = "https://example.org/landing?campaign="
 _ROCKETS = "\U0001f680" * 2_000
 
@@ -153,6 +154,6 @@ async def test_every_strange_record_is_counted_or_skipped_and_the_audit_agrees(s
     assert report["undecodable"] == {}
     assert report["unreadable"][PAGE_VIEW] - before["unreadable"].get(PAGE_VIEW, 0) == len(skipped)
     assert report["rewritten"][PAGE_VIEW]["merged"] >= 1
-    async with httpx.AsyncClient(base_url=stack.url("provisioner"), timeout=60) as provisioner:
+    async with httpx.AsyncClient(base_url=stack.url("provisioner"), timeout=STEP_S) as provisioner:
         plan = (await provisioner.get("/provisioner/plan")).json()
     assert plan["changes"] == 0, [step for step in plan["steps"] if step["action"] != "unchanged"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shared.json import dumps
 from tests.drill import bound
+from tests.patience import STEP_S
 from tests.security.apps import BODIES, client_of
 
 JSON = {"content-type": "application/json"}
@@ -42,7 +43,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("service", "method", "path"), BODIES)
 async def test_hostile_bodies_are_refused_as_problems(service: str, method: str, path: str) -> None:
-    async with client_of(service) as client, asyncio.timeout(60):
+    async with client_of(service) as client, asyncio.timeout(STEP_S):
         for name, body in HOSTILE.items():
             answer = await client.request(method, path, content=body, headers=JSON)
             assert 400 <= answer.status_code < 500, (name, answer.status_code, answer.text[:300])
@@ -84,7 +85,7 @@ async def test_random_bodies_never_fail_inside(target: tuple[str, str, str], bod
     service, method, path = target
     if isinstance(body, dict) and isinstance(body.get("count"), int | float):
         body["count"] = 3  # as many users as the body says would be right, and take long
-    async with client_of(service) as client, asyncio.timeout(20):
+    async with client_of(service) as client, asyncio.timeout(STEP_S):
         answer = await client.request(method, path, json=body) if _is_json(body) else None
         assert answer is None or answer.status_code < 500, answer.text
 

@@ -14,7 +14,7 @@ from services.ksql.sql.parser import parse
 from tests.unit.ksql.rest.replay import lab
 
 #: each of these took minutes, or all memory, so a hang is ended here
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 N = 250_000
 COSTLY = {

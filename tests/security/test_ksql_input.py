@@ -13,6 +13,7 @@ from services.ksql.rest.errors import RestError
 from services.ksql.rest.topic_patterns import TopicPattern
 from services.ksql.sql.parser import parse
 from tests.drill import bound
+from tests.patience import STEP_S, WORK_S
 from tests.unit.ksql.rest.replay import Lab, lab
 
 N = 5_000
@@ -53,7 +54,7 @@ async def make_stream(ksql: Lab) -> None:
 
 
 async def test_hostile_statements_are_refused_and_change_nothing() -> None:
-    async with lab() as ksql, asyncio.timeout(60):
+    async with lab() as ksql, asyncio.timeout(WORK_S):
         await make_stream(ksql)
         for name, text in HOSTILE.items():
             answer = await ksql.client.post("/ksql", json={"ksql": text})
@@ -65,7 +66,7 @@ async def test_hostile_statements_are_refused_and_change_nothing() -> None:
 
 async def test_the_deepest_statement_that_is_taken_runs() -> None:
     """Also when it is shown, explained, and worked on: the bound leaves room for every stage."""
-    async with lab() as ksql, asyncio.timeout(60):
+    async with lab() as ksql, asyncio.timeout(WORK_S):
         await make_stream(ksql)
         condition = "a = 1 OR " * 90 + "a = 1"
         made = await ksql.client.post("/ksql", json={"ksql": f"CREATE STREAM D AS SELECT * FROM S WHERE {condition};"})
@@ -99,7 +100,7 @@ def test_random_text_is_parsed_or_refused(text: str) -> None:
 @given(texts=st.lists(TEXTS, min_size=20, max_size=20))
 @settings(max_examples=bound(5, 500), suppress_health_check=list(HealthCheck))
 async def test_random_statements_get_an_answer_of_ksqldb(texts: list[str]) -> None:
-    async with lab() as ksql, asyncio.timeout(60):
+    async with lab() as ksql, asyncio.timeout(WORK_S):
         await make_stream(ksql)
         for text in texts:
             answer = await ksql.client.post("/ksql", json={"ksql": text})
@@ -116,7 +117,7 @@ async def test_hostile_bodies_get_an_answer_of_ksqldb(path: str) -> None:
         b'{"sql": 1, "target": {}, "queryId": [], "deleteTopicList": {}}', b"null", b'{"ksql": "SHOW STREAMS;", "properties": 5}',
         b'{"ksql": "SHOW STREAMS;", "sessionVariables": {"a": {}}}', b'{"commandSequenceNumber": 1e99}', b"\x00", b'"\x00"',
     )  # fmt: skip
-    async with lab() as ksql, asyncio.timeout(60):
+    async with lab() as ksql, asyncio.timeout(WORK_S):
         for body in bodies:
             answer = await ksql.client.post(path, content=body)
             assert answer.status_code < 500, (body[:60], answer.text[:200])
@@ -142,7 +143,7 @@ async def test_open_queries_are_bounded() -> None:
         waiting = asyncio.create_task(
             ksql.client.post("/query-stream", json={"sql": "SELECT * FROM S EMIT CHANGES LIMIT 1;"})
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(STEP_S):
             while not ksql.core.engine.transients:
                 await asyncio.sleep(0.01)
             assert (await ksql.client.post("/query", json={"ksql": "SELECT * FROM S;"})).status_code == 429

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from tests.patience import STEP_S
 from tests.stack import REPOSITORY
 
 TOKEN, PASSWORD, CAPTURE = "token-5e9d1b7a", "password-'\"-8c2f", "capture-71a0e4"
@@ -48,7 +49,10 @@ async def running(service: str, log_format: str) -> AsyncIterator[tuple[httpx.As
     )
     reading = asyncio.create_task(process.communicate())
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client, asyncio.timeout(60):
+        async with (
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=STEP_S) as client,
+            asyncio.timeout(STEP_S),
+        ):
             while not await _answers(client):
                 assert process.returncode is None
                 await asyncio.sleep(0.1)
@@ -118,7 +122,7 @@ async def test_a_start_that_is_refused_does_not_print_the_settings(service: str,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(STEP_S):
         printed = (await process.communicate())[0].decode()
     assert process.returncode != 0
     assert "validation error" in printed

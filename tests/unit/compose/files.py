@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tests.patience import STEP_S
 from tests.unit.compose.dockerfile import stages, variables
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -43,7 +44,7 @@ def run_compose(variables: dict[str, str], *arguments: str) -> subprocess.Comple
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=STEP_S,
         check=False,
     )
 

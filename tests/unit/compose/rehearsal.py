@@ -20,12 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from tests.patience import STEP_S, WORK_S
 from tests.unit.compose.dockerfile import Instruction, command, expand, stages, variables
 from tests.unit.compose.files import FOLDER, REPOSITORY, own, services
 
 #: the absolute paths that the Dockerfile uses; here they lie below the folder
 _PATHS = re.compile(r"(?<![\w./-])/(?=(?:build|uv|venv|app)\b)")
-_STEP_WITHIN_S = 300.0
+_STEP_WITHIN_S = WORK_S
 _POLL_S = 0.1
 
 
@@ -113,7 +114,7 @@ class Rehearsal:
         assert done.returncode == 0, f"{step}\n{done.stdout}\n{done.stderr}"
 
     @contextmanager
-    def started(self, within_s: float = 60.0) -> Iterator[float]:
+    def started(self, within_s: float = STEP_S) -> Iterator[float]:
         """The image's command with the image's environment, on a free loopback port; gives the seconds until it was healthy.
 
         Raises:
@@ -132,11 +133,11 @@ class Rehearsal:
                 yield monotonic() - begun
             finally:
                 process.terminate()
-                process.wait(timeout=30)
+                process.wait(timeout=STEP_S)
 
     def _healthy(self, environment: dict[str, str]) -> bool:
         check = subprocess.run(
-            self.healthcheck, cwd=self.folder, env=environment, capture_output=True, timeout=10, check=False
+            self.healthcheck, cwd=self.folder, env=environment, capture_output=True, timeout=STEP_S, check=False
         )
         return check.returncode == 0
 
@@ -148,7 +149,7 @@ class Rehearsal:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=STEP_S,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.ports import PortName, Ports
+from tests.patience import STEP_S
 from tests.unit.compose.dockerfile import stages
 from tests.unit.compose.files import (
     FOLDER,
@@ -138,14 +139,18 @@ def test_base_images_are_of_a_stated_version(dockerfile: Path) -> None:
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=["own", "connect", "images"])
 def test_hadolint_finds_nothing_in_the_dockerfiles(dockerfile: Path) -> None:
-    done = subprocess.run([TOOLS / "hadolint", dockerfile], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([TOOLS / "hadolint", dockerfile], capture_output=True, text=True, timeout=STEP_S, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_compose_lint_finds_nothing_grave() -> None:
     files = [FOLDER / "compose.yaml", *FOLDER.glob("*/compose.yaml"), *FOLDER.glob("[k-u]*.yaml")]
     done = subprocess.run(
-        [TOOLS / "compose-lint", "--fail-on", "high", *files], capture_output=True, text=True, timeout=60, check=False
+        [TOOLS / "compose-lint", "--fail-on", "high", *files],
+        capture_output=True,
+        text=True,
+        timeout=STEP_S,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 

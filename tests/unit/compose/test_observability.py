@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from tests.patience import STEP_S
 from tests.unit.compose.files import REPOSITORY, hosts, own
 from tests.unit.compose.observability import BOARDS, OBSERVABILITY, RULES, alerts, board, queries, scraped
 
@@ -21,7 +22,7 @@ RULE_TESTS = Path(__file__).with_name("rules_test.yml")
     ids=["config", "rules", "rule tests"],
 )
 def test_promtool_is_content(arguments: tuple[str | Path, ...]) -> None:
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=STEP_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout
 

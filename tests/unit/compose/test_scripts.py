@@ -14,6 +14,7 @@ from threading import Thread
 
 import pytest
 
+from tests.patience import STEP_S
 from tests.unit.compose.files import FOLDER, example
 
 
@@ -42,7 +43,7 @@ def check(program: str, port: int, path: str) -> int:
         "http-ok.sh": ["bash", str(FOLDER / "http-ok.sh"), str(port), path],
     }[program]
     environment = {**os.environ, "PAGEPULSE_PORT": str(port), "PAGEPULSE_HEALTH_PATH": path}
-    return subprocess.run(command, env=environment, capture_output=True, timeout=20, check=False).returncode
+    return subprocess.run(command, env=environment, capture_output=True, timeout=STEP_S, check=False).returncode
 
 
 @pytest.mark.parametrize("program", ["healthcheck.py", "http-ok.sh"])
@@ -76,7 +77,7 @@ def test_a_broker_is_healthy_when_it_is_in_its_own_answer(tmp_path: Path, broker
         thread.start()
         script = tmp_path / "kafka-ok"
         script.write_text((FOLDER / "kafka-ok.sh").read_text().replace("9092", str(server.getsockname()[1])))
-        done = subprocess.run(["bash", script, "kafka1"], capture_output=True, timeout=60, check=False)
+        done = subprocess.run(["bash", script, "kafka1"], capture_output=True, timeout=STEP_S, check=False)
         thread.join()
     assert done.returncode == status, done.stderr
     (request,) = asked
@@ -109,7 +110,7 @@ def make_accounts(folder: Path, *, sourced: bool, seeder_password: str, server: 
     }
     # The image's own script stops at the first error.
     command = ["bash", "-c", f"set -e; . '{script}'; true"] if sourced else [str(script)]
-    return subprocess.run(command, env=environment, timeout=20, check=False).returncode
+    return subprocess.run(command, env=environment, timeout=STEP_S, check=False).returncode
 
 
 @pytest.mark.parametrize("sourced", [False, True])
@@ -142,7 +143,7 @@ def test_mysql_refuses_a_password_of_the_example(fake_mysql: Path, sourced: bool
 
 def test_every_secret_gets_a_value_of_its_own_once(tmp_path: Path) -> None:
     def made() -> dict[str, str]:
-        subprocess.run([FOLDER / "env.sh", tmp_path], capture_output=True, timeout=20, check=True)
+        subprocess.run([FOLDER / "env.sh", tmp_path], capture_output=True, timeout=STEP_S, check=True)
         lines = (tmp_path / ".env").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
@@ -162,7 +163,7 @@ def test_for_local_images_the_file_says_so_and_is_not_mixed_up(tmp_path: Path) -
     def make(images: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "IMAGES": images}
         command = [FOLDER / "env.sh", tmp_path]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=STEP_S, check=False)
 
     assert make("local").returncode == 0
     text = (tmp_path / ".env").read_text()

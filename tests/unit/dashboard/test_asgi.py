@@ -18,6 +18,7 @@ import services.dashboard
 from services.dashboard import asgi, trends
 from services.dashboard.plot import library
 from services.dashboard.trends import Sample
+from tests.patience import STEP_S
 
 
 @pytest.mark.parametrize(("asked", "sent_to"), [("", "./"), ("?range=1h&refresh=2s", "./?range=1h&refresh=2s")])
@@ -72,6 +73,6 @@ async def test_sampling_begins_with_the_server_and_ends_with_it(monkeypatch: pyt
     monkeypatch.setattr(asgi, "get_backend", lambda: Watched(added.set))
     monkeypatch.setattr(trends, "sample", sample)
     monkeypatch.setattr(trends, "EVERY_S", 0.0)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(STEP_S):
         async with asgi.lifespan(None):
             await added.wait()

@@ -18,6 +18,7 @@ from services.dashboard import chart_card, sidebar, widgets
 from services.dashboard.actions import ActionQueue
 from services.dashboard.backend import Backend
 from services.dashboard.pages import audience, controls, engagement, overview, pipeline, records, sources, sql
+from tests.patience import STEP_S
 from tests.unit.dashboard.fakes import PIPELINE, Pinot, Services, backend, flowing
 
 PAGES = ["overview", "audience", "sources", "engagement", "pipeline", "controls", "records", "sql"]
@@ -60,7 +61,7 @@ def open_page(name: str) -> AppTest:
         sidebar.draw()
         importlib.import_module(f"services.dashboard.pages.{page}").render()
 
-    test = AppTest.from_function(script, args=(name,), default_timeout=30).run()
+    test = AppTest.from_function(script, args=(name,), default_timeout=STEP_S).run()
     assert not test.exception, test.exception
     return test
 
@@ -265,7 +266,7 @@ def test_what_is_wrong_is_named_with_what_to_do(services: Services) -> None:
 
 
 def test_the_address_keeps_the_view() -> None:
-    test = AppTest.from_function(_range_script, default_timeout=30)
+    test = AppTest.from_function(_range_script, default_timeout=STEP_S)
     test.query_params["range"] = "6h"
     test.query_params["refresh"] = "paused"
     test.run()
@@ -344,7 +345,7 @@ def test_a_range_of_dates_and_a_comparison_reach_the_queries(pinot: Pinot) -> No
         sidebar.draw()
         sources.render()
 
-    test = AppTest.from_function(script, default_timeout=30)
+    test = AppTest.from_function(script, default_timeout=STEP_S)
     test.query_params.update(range="dates", compare="true")
     test.query_params["from"], test.query_params["to"] = "2026-11-01T10:00", "2026-11-01T11:00"
     test.run()

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tests.patience import STEP_S
 from tests.unit.compose.files import REPOSITORY, TOOLS
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
@@ -25,7 +26,7 @@ def rendered(overlay: str) -> tuple[Manifest, ...]:
         [TOOLS / "kubectl", "kustomize", FOLDER / "overlays" / overlay],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=STEP_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

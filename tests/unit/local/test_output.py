@@ -38,7 +38,6 @@ terminal.STALLED_AFTER = 0.2
 java.require = lambda: Path("/bin/true")
 cli.app(["up", "--no-demo", "--dir", str(folder / "state")])
 """
-WITHIN = 60.0
 
 
 @contextmanager
@@ -71,7 +70,7 @@ def group(command: str, folder: Path, stdout: int, stderr: int | None = None) ->
 async def everything_up(job: subprocess.Popen[bytes], folder: Path) -> list[int]:
     """The pids of the two components, once both run and the run is ready."""
     state = State(folder / "state")
-    await eventually(lambda: state.read_run().get("phase") == "ready" or job.poll() is not None, WITHIN)
+    await eventually(lambda: state.read_run().get("phase") == "ready" or job.poll() is not None, "the run is ready")
     assert job.poll() is None, "it has ended by itself"
     return [started.pid for name, started in state.read_pids().items() if name != "supervisor"]
 
@@ -81,7 +80,9 @@ def gone(pids: list[int]) -> bool:
 
 
 async def stopped_in_order(folder: Path, pids: list[int]) -> None:
-    await eventually(lambda: gone(pids) and not State(folder / "state").supervised(), WITHIN)
+    await eventually(
+        lambda: gone(pids) and not State(folder / "state").supervised(), "both components and the supervisor are gone"
+    )
     assert journal(folder)[-2:] == ["stop b", "stop a"]
     assert State(folder / "state").read_run()["phase"] == "stopped"
 

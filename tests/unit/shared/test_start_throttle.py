@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from shared.start_throttle import StartThrottle
+from tests.patience import STEP_S
 
 
 class Clock:
@@ -40,7 +41,7 @@ async def test_who_gives_up_takes_no_turn_away() -> None:
     first, second, third = (asyncio.create_task(turns.take()) for _ in range(3))
     await asyncio.sleep(0)
     second.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(STEP_S):
         await first
         await third
         await turns.take()
