@@ -129,11 +129,12 @@ def _pipeline(backend: Backend, lasting: list[Sample]) -> Iterator[Alert]:
         yield Alert(
             "PipelineNotReady", "page", f"Resources are not as they are meant to be{names}. Apply repairs them."
         )
-    stale = [sample.freshness_ms for sample in lasting]
-    if stale and all(age is not None and age > _STALE_MS for age in stale):
-        yield Alert(
-            "PipelineStale", "page", f"The newest event in Pinot is {duration(stale[-1])} old while events are made."
-        )
+    making = bool(lasting) and all((sample.rate or 0) > 0 for sample in lasting)
+    ages = [sample.freshness_ms for sample in lasting]
+    if making and all(age is None or age > _STALE_MS for age in ages):
+        age = ages[-1]
+        words = "There is none of the last 15 minutes" if age is None else f"The newest is {duration(age)} old"
+        yield Alert("PipelineStale", "page", f"Events are made, but do not reach Pinot. {words}.")
 
 
 def _lags(lasting: list[Sample]) -> dict[str, tuple[float, float]]:

@@ -88,6 +88,16 @@ def test_two_minutes_must_have_been_seen(made: Backend) -> None:
     assert alerts.evaluate(made, "UTC", NOW) == []
 
 
+def test_results_that_never_arrive_while_events_are_made_are_an_alert(made: Backend) -> None:
+    sampled(made, freshness_ms=None)
+    assert [alert.rule for alert in alerts.evaluate(made, "UTC", NOW)] == ["PipelineStale"]
+
+
+def test_without_load_nothing_is_late(made: Backend) -> None:
+    sampled(made, freshness_ms=None, rate=0.0, target=None)
+    assert alerts.evaluate(made, "UTC", NOW) == []
+
+
 def test_a_lag_that_shrinks_is_no_alert(made: Backend) -> None:
     sampled(made, lags=lambda second: {"query a": 200_000.0 + second})
     assert alerts.evaluate(made, "UTC", NOW) == []
