@@ -40,8 +40,9 @@ def test_a_zoom_holds_for_all_charts_when_wanted(visitor: Visit) -> None:
     visitor.arrived("Engagement")
     visitor.charts(2)
     visitor.page.evaluate(
-        """() => { const plot = document.querySelector('.js-plotly-plot'), [from, to] = plot._fullLayout.xaxis.range;
-        return Plotly.relayout(plot, {'xaxis.range[0]': from, 'xaxis.range[1]': new Date(Date.now() - 6e4).toISOString()}).then(() => null) }"""
+        """() => { const plot = document.querySelector(".js-plotly-plot"), [from] = plot._fullLayout.xaxis.range;
+        const to = new Date(Date.now() - 6e4).toISOString();
+        return Plotly.relayout(plot, {'xaxis.range[0]': from, 'xaxis.range[1]': to}).then(() => null) }"""
     )
     ranges = (
         "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.xaxis.range.map(x => +new Date(x)))"

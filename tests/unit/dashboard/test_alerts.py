@@ -55,6 +55,7 @@ CASES: dict[str, Case] = {
     "QueryStopped": stopped,
     "QueryLags": lambda _, made: sampled(made, lags=lambda second: {"query a": 300_000.0 - second}),
     "PipelineNotReady": not_ready,
+    "PipelineNotWatched": lambda services, _: services.pipeline.update(age_ms=400_000),
     "PipelineStale": lambda _, made: sampled(made, freshness_ms=61_000.0),
     "AuditFailed": lambda services, _: setattr(services, "last_audit", {"ok": False}),
 }
