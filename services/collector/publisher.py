@@ -19,7 +19,7 @@ from services.collector.journal import Entry, Journal
 from services.collector.settings import Settings
 from shared.errors import Conflict, PagePulseError, Unavailable
 from shared.json import dumps, loads
-from shared.kafka import admin_client
+from shared.kafka import admin_client, end_offsets
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 _TRANSACTION_MS: Final = 10_000
 _BATCH_BYTES: Final = 512 * 1024
 _CALL_S: Final = 30.0
+_CLOSE_S: Final = 5.0
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 _FORGOTTEN: Final = "forgotten:"
@@ -143,14 +144,15 @@ class Publisher:
 
     async def _committed(self) -> int:
         """The number of this journal's next entry as of the last committed transaction, 0 without one. Restores ``forgotten``."""
+        partition = TopicPartition(self._settings.state_topic, 0)
+        # The end of the log, not the last stable offset: the latter may lag behind the transaction that has just been settled.
+        end = (await end_offsets(self._settings.kafka_bootstrap, [partition.topic], committed=False))[partition]
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.kafka_bootstrap, isolation_level="read_committed", enable_auto_commit=False
         )
         await consumer.start()
         try:
-            partition = TopicPartition(self._settings.state_topic, 0)
             consumer.assign([partition])
-            end = (await consumer.end_offsets([partition]))[partition]
             await consumer.seek_to_beginning(partition)
             number, forgotten = 0, set[int]()
             while await consumer.position(partition) < end:
@@ -174,7 +176,7 @@ class Publisher:
 
 async def _close(producer: AIOKafkaProducer) -> None:
     try:
-        async with asyncio.timeout(_CALL_S):
+        async with asyncio.timeout(_CLOSE_S):
             await producer.stop()
     except (KafkaError, TimeoutError, AssertionError) as error:
         _log.warning("the producer did not close in order", error=str(error) or type(error).__name__)
