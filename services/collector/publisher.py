@@ -28,6 +28,7 @@ _TRANSACTION_MS: Final = 10_000
 _BATCH_BYTES: Final = 512 * 1024
 _CALL_S: Final = 30.0
 _CLOSE_S: Final = 5.0
+_METADATA_PAUSE_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 _FORGOTTEN: Final = "forgotten:"
@@ -146,7 +147,10 @@ class Publisher:
         """The number of this journal's next entry as of the last committed transaction, 0 without one. Restores ``forgotten``."""
         partition = TopicPartition(self._settings.state_topic, 0)
         # The end of the log, not the last stable offset: the latter may lag behind the transaction that has just been settled.
-        end = (await end_offsets(self._settings.kafka_bootstrap, [partition.topic], committed=False))[partition]
+        ends: dict[TopicPartition, int] = {}
+        while partition not in ends:  # a topic that has just been created is not in every broker's metadata yet
+            ends = await end_offsets(self._settings.kafka_bootstrap, [partition.topic], committed=False)
+            await asyncio.sleep(_METADATA_PAUSE_S)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.kafka_bootstrap, isolation_level="read_committed", enable_auto_commit=False
         )
@@ -155,7 +159,7 @@ class Publisher:
             consumer.assign([partition])
             await consumer.seek_to_beginning(partition)
             number, forgotten = 0, set[int]()
-            while await consumer.position(partition) < end:
+            while await consumer.position(partition) < ends[partition]:
                 for records in (await consumer.getmany(partition, timeout_ms=500)).values():
                     for record in records:
                         number = self._restore(record, number, forgotten)
