@@ -18,7 +18,8 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from shared.kafka import admin_client
-from tests.integration.ksql.harness import free_port, read_all, until
+from tests.integration.ksql.harness import free_port, read_all
+from tests.patience import WORK_S, eventually
 from tests.stack import REPOSITORY, Stack
 
 pytestmark = pytest.mark.stack
@@ -58,7 +59,7 @@ class CollectorProcess:
                 sys.executable, "-m", "services.collector", cwd=REPOSITORY, stdout=log, stderr=log,
                 env=self._environment | environment,
             )  # fmt: skip
-        await until(self._answers, 120, lambda: self.log.read_text()[-3000:])
+        await eventually(self._answers, lambda: self.log.read_text()[-3000:], WORK_S)
 
     async def _answers(self) -> bool:
         try:
@@ -79,7 +80,7 @@ class CollectorProcess:
             status = (await self.client.get("/collect/status")).json()
             return status["waiting"] == 0 and status["last_error"] is None
 
-        await until(nothing_waits, 180, lambda: self.log.read_text()[-3000:])
+        await eventually(nothing_waits, lambda: self.log.read_text()[-3000:], WORK_S)
 
     async def records(self, topic: str) -> list[dict[str, Any]]:
         return [json.loads(record.value) for record in await read_all(self.bootstrap, f"{self.prefix}{topic}")]
@@ -207,7 +208,7 @@ async def test_a_second_collector_with_the_same_id_fences_the_first(
         async def is_fenced() -> bool:
             return "PAGEPULSE_COLLECTOR_ID" in str((await collector.client.get("/collect/status")).json()["last_error"])
 
-        await until(is_fenced, 120, lambda: collector.log.read_text()[-3000:])
+        await eventually(is_fenced, lambda: collector.log.read_text()[-3000:], WORK_S)
     finally:
         await second.end()
         await second.client.aclose()
