@@ -15,6 +15,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, OutgoingRun, Span, Written
+from shared.kafka import track_topics
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
 _BATCH_BYTES = 1000 * 1024
@@ -35,6 +36,7 @@ class KafkaWriter:
     def __init__(self, bootstrap: str, transactional_id: str, compressed: Collection[str] = ()) -> None:
         self._id = transactional_id
         self._compressed = frozenset(compressed)
+        self._tracked: set[str] = set()
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             transactional_id=transactional_id,
@@ -118,6 +120,9 @@ class KafkaWriter:
 
     async def _send_all(self, records: Iterable[Written]) -> dict[Lane, Span]:
         batches = self._batches(records)
+        if new := {lane.topic for lane in batches} - self._tracked:
+            await track_topics(self._producer, new)
+            self._tracked |= new
         spans = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
         return dict(zip(batches, spans, strict=True))
 
