@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -361,7 +361,7 @@ class AuditRun(BaseModel):
     def of(cls, audit: Audit) -> AuditRun:
         return cls(
             id=audit.id,
-            state=audit.state,
+            state=cast(RunState, audit.state),
             started_at=audit.started_at,
             finished_at=audit.finished_at,
             phase=audit.progress.phase,
