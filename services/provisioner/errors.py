@@ -59,6 +59,15 @@ class NotReadyInTime(DeadlineExceeded):
 
 
 @contextmanager
+def raised_as(kind: type[PagePulseError], *caught: type[PagePulseError]) -> Iterator[None]:
+    """Gives ``caught`` errors of a server the meaning that they have for this request."""
+    try:
+        yield
+    except caught as error:
+        raise kind(error.detail, **error.extra) from error
+
+
+@contextmanager
 def understood(whom: str) -> Iterator[None]:
     """Reading an answer that lacks what it should have is the server's failure, not a crash of ours."""
     try:
