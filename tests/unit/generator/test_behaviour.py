@@ -11,7 +11,7 @@ from services.generator.source import Event
 from services.generator.waves import NATURAL, Waves
 from shared.events import Device, PageView, Source, UserSession
 from shared.json import loads
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 P = 5
 NOW_MS = 1_760_000_000_000
