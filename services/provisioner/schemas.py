@@ -163,7 +163,7 @@ class PlannedStep(BaseModel):
     kind: Kind
     name: str
     action: Action = Field(
-        description="update: in place; replace: remove and make anew; drifted: the definition is right, what runs is mended; "
+        description="update: in place; replace: remove and make anew; repair: the definition is right, what runs is resumed or restarted; "
         "unknown: it could not be seen, so nothing is planned for it"
     )
     reason: Text = Field(examples=["its query was terminated"])

@@ -83,11 +83,11 @@ async def test_only_what_is_gone_is_made_again(provisioner: Provisioner, world: 
     assert (await provisioner.status(fresh=True)).overall is Overall.READY
 
 
-async def test_a_terminated_query_is_drift_and_is_mended_alone(provisioner: Provisioner, world: World) -> None:
+async def test_a_terminated_query_is_drift_and_is_repaired_alone(provisioner: Provisioner, world: World) -> None:
     await apply(provisioner)
     world.ksql.sources["PAGEVIEW_TUMBLING"]["writeQueries"].clear()
-    assert changes(await provisioner.plan()) == {"query:pageview_tumbling": Action.DRIFTED}
-    assert await apply(provisioner) == {"query:pageview_tumbling": "drifted"}
+    assert changes(await provisioner.plan()) == {"query:pageview_tumbling": Action.REPAIR}
+    assert await apply(provisioner) == {"query:pageview_tumbling": "repair"}
     assert "topic6_PageView_Tumbling" not in world.kafka.deleted
 
 
@@ -95,7 +95,7 @@ async def test_a_paused_query_is_resumed(provisioner: Provisioner, world: World)
     await apply(provisioner)
     query = world.ksql.sources["PAGEVIEW_SESSION"]["writeQueries"][0]
     query["statusCount"] = {"PAUSED": 1}  # all that the real one tells; its state stays RUNNING
-    assert await apply(provisioner) == {"query:pageview_session": "drifted"}
+    assert await apply(provisioner) == {"query:pageview_session": "repair"}
     assert world.ksql.statements[-1] == f"RESUME {query['id']};"
 
 
