@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.provisioner.durations import milliseconds
 from services.provisioner.recompute.columns import NO_USER, EnrichedColumns, EventColumns
 from services.provisioner.recompute.rows import Shape
 from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.streamtime import Arrivals, Bounds, Lows
 from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.settings import Settings
+from shared.durations import milliseconds
 
 #: arrival and partition of a record, its group and event time -> bounds of stream time
 BoundsOf = Callable[[int, int, str, int], Bounds]

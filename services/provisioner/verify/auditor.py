@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.provisioner.decoding import key_decoders
-from services.provisioner.durations import milliseconds
 from services.provisioner.kinds.statement import Query
 from services.provisioner.pipeline import Servers
 from services.provisioner.recompute.columns import EnrichedColumns
@@ -40,6 +39,7 @@ from services.provisioner.verify.report import AuditReport, Progress, Side, Tabl
 from services.provisioner.verify.sinks import EnrichedSink, UsersSink, WindowedSink, pinot_rows, without_stale_sessions
 from services.provisioner.verify.sources import Sources
 from shared import topics
+from shared.durations import milliseconds
 
 #: how long a change may take from the database to the join, and a record from its stamp to its log
 _SLACK = timedelta(seconds=5)
