@@ -92,15 +92,3 @@ def bounds_by_arrival(arrivals: Arrivals, greatest: int) -> BoundsOf:
         return Bounds(low, max(low, high))
 
     return bounds_of
-
-
-def exact_bounds() -> BoundsOf:
-    """For a topic of one partition in the order of its records: stream time is known."""
-    newest = -1
-
-    def bounds_of(arrival: int, partition: int, group: str, time: int) -> Bounds:
-        nonlocal newest
-        newest = max(newest, time)
-        return Bounds(newest, newest)
-
-    return bounds_of
