@@ -6,11 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.seeder.jobs import JobKind, WriteJob
 from services.seeder.seeding import Mode
 from shared import jobs
+from shared.numbers import WHOLE, Number
 
 MAX_USERS = 1_000_000
 MAX_MUTATIONS_PER_S = 2_000
@@ -20,18 +21,6 @@ MAX_ID = 2**31 - 1
 #: the largest integer that every JSON reader keeps exact
 MAX_SEED = 2**53 - 1
 
-
-def _a_number(value: object) -> object:
-    if isinstance(value, str | bool):
-        raise ValueError("must be an integer")  # noqa: TRY004 - pydantic turns only a ValueError into a problem
-    return value
-
-
-#: for integers: takes 5 and 5.0, as JSON schema does, but neither "5" nor true. Stands behind the bounds.
-WHOLE = BeforeValidator(_a_number)
-
-#: JSON numbers only: pydantic by itself takes "5" and true for numbers too
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 PerSecond = Annotated[Number, Field(ge=0, le=MAX_MUTATIONS_PER_S)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
