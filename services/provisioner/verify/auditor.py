@@ -21,7 +21,9 @@ from services.provisioner.pipeline import Servers
 from services.provisioner.recompute.columns import EnrichedColumns
 from services.provisioner.recompute.compare import Comparison, Handling, compare_tables
 from services.provisioner.recompute.join import JoinAudit, audit_join
-from services.provisioner.recompute.pipeline import (
+from services.provisioner.recompute.rows import Identity, Row, Shape
+from services.provisioner.recompute.sessions import Sessions
+from services.provisioner.recompute.tables import (
     COUNTRY,
     add_logins,
     add_views,
@@ -29,8 +31,6 @@ from services.provisioner.recompute.pipeline import (
     by_country,
     empty_tables,
 )
-from services.provisioner.recompute.rows import Identity, Row, Shape
-from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.settings import Settings

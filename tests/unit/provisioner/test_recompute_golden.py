@@ -10,7 +10,9 @@ import pytest
 from services.provisioner.recompute.columns import EnrichedColumns, EventColumns, Names
 from services.provisioner.recompute.compare import Handling, compare_tables
 from services.provisioner.recompute.join import audit_join
-from services.provisioner.recompute.pipeline import (
+from services.provisioner.recompute.sessions import Sessions
+from services.provisioner.recompute.streamtime import Bounds
+from services.provisioner.recompute.tables import (
     BoundsOf,
     Tables,
     add_logins,
@@ -18,8 +20,6 @@ from services.provisioner.recompute.pipeline import (
     by_country,
     empty_tables,
 )
-from services.provisioner.recompute.sessions import Sessions
-from services.provisioner.recompute.streamtime import Bounds
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.values import Event, Unreadable, read_event, read_user
 from services.provisioner.recompute.windows import TimeWindows
