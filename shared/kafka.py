@@ -1,4 +1,4 @@
-"""Kafka clients that are opened whole or not at all, and end offsets."""
+"""Kafka clients that are opened whole or not at all, the topics that a producer tracks, and end offsets."""
 
 from __future__ import annotations
 
