@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 import services.seeder
 from services.dashboard import palette
 from shared import topics
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 DAY_MS: Final = 24 * 3_600_000
 MINUTE_MS: Final = 60_000

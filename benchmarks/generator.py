@@ -38,7 +38,7 @@ from services.generator.schemas import StartRequest
 from services.generator.settings import Settings
 from services.generator.source import EventSource
 from services.generator.statistics import Statistics
-from services.generator.waves import NATURAL, Waves
+from services.generator.waves import Waves, natural_waves
 from shared import topics
 from shared.gc_tuning import tune_gc
 from shared.kafka import admin_client, end_offsets
@@ -186,7 +186,7 @@ async def prepared(rate: float, *, max_events: int | None = None, duration_s: fl
     publisher = Publisher(settings, Kafka(settings), statistics)
     await publisher.start()
     rng = np.random.default_rng()
-    waves = Waves(request.sources, rng.spawn(1)[0], NATURAL)
+    waves = Waves(request.sources, rng.spawn(1)[0], natural_waves(Settings().session_gap))
     constant = Constant(kind="constant")
     control = RateControl(rate, constant, waves, rng, time.monotonic())
     crowd = Crowd(

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared import topics
 from shared.events import Device, PageView, Source, UserSession
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 Record = tuple[bytes, bytes, int]
 

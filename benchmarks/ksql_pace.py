@@ -15,7 +15,7 @@ from benchmarks.ksql_load import country_of
 from benchmarks.ksql_process import KsqlProcess
 from shared import topics
 from shared.events import PageView, Source
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 RATE: Final = 200
 SECONDS: Final = 20.0

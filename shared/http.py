@@ -1,4 +1,4 @@
-"""HTTP clients of the services: a deadline on every call, and a peer's problem told in our words."""
+"""HTTP clients of the services: a deadline on every call, failures of a peer translated into our errors."""
 
 from __future__ import annotations
 
@@ -40,24 +40,27 @@ def create_client(
     return httpx.AsyncClient(base_url=base_url, timeout=timeout.total_seconds(), headers=headers, transport=transport)
 
 
-async def call(client: httpx.AsyncClient, method: str, path: str, *, service: str, **options: Any) -> httpx.Response:
-    """One request to ``service`` (its name, for messages); ``options`` are httpx's.
+async def request(client: httpx.AsyncClient, method: str, path: str, *, service: str, **options: Any) -> httpx.Response:
+    """The answer of ``service`` (its name, for messages), whatever its status; ``options`` are httpx's.
 
     Raises:
-        Unavailable: nobody listens there.
+        Unavailable: no connection.
         DeadlineExceeded: no answer in time.
-        PagePulseError: the peer answered 4xx or 5xx; see ``raise_for_problem``.
     """
     try:
-        response = await client.request(method, path, **options)
+        return await client.request(method, path, **options)
     except httpx.TimeoutException as error:
         raise DeadlineExceeded(
             f"{service} at {client.base_url} did not answer {method} {path} in time", service=service
         ) from error
     except httpx.TransportError as error:
-        raise Unavailable(
-            f"{service} at {client.base_url} cannot be reached: {error or type(error).__name__}", service=service
-        ) from error
+        reason = str(error) or type(error).__name__
+        raise Unavailable(f"{service} at {client.base_url} cannot be reached: {reason}", service=service) from error
+
+
+async def call(client: httpx.AsyncClient, method: str, path: str, *, service: str, **options: Any) -> httpx.Response:
+    """A successful answer. Raises as ``request`` and, for 4xx and 5xx, as ``raise_for_problem``."""
+    response = await request(client, method, path, service=service, **options)
     raise_for_problem(response, service=service)
     return response
 
@@ -67,10 +70,10 @@ def raise_for_problem(response: httpx.Response, *, service: str) -> None:
     if response.is_success:
         return
     error_type = _BY_STATUS.get(response.status_code, UpstreamError)
-    raise error_type(f"{service}: {_detail(response)}", service=service, upstream_status=response.status_code)
+    raise error_type(f"{service}: {problem_text(response)}", service=service, upstream_status=response.status_code)
 
 
-def _detail(response: httpx.Response) -> str:
+def problem_text(response: httpx.Response) -> str:
     """What the answer says went wrong: problem+json's detail, ksqlDB's and Connect's message, Pinot's error, or the text."""
     try:
         body = response.json()

@@ -1,24 +1,23 @@
-"""Kafka helpers: the partitioner all clients must agree on, an admin client with a lifetime, and end offsets."""
+"""Kafka clients that are opened whole or not at all, the topics that a producer tracks, and end offsets."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from shared.errors import Unavailable
 
 
-def partition_for(key: bytes, partitions: int) -> int:
-    """The partition of ``key``, as Java's default partitioner has it: murmur2 with the sign bit cleared, modulo.
-
-    Producers that disagree on this (librdkafka's default does) make joins miss rows in silence.
-    """
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+async def open_admin(bootstrap: str, *, request_timeout_ms: int = 10_000) -> AIOKafkaAdminClient:
+    """A started admin client; the caller closes it. Raises ``Unavailable`` if no broker answers."""
+    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=request_timeout_ms)
+    await _start(bootstrap, client.start, client.close)
+    return client
 
 
 async def track_topics(producer: AIOKafkaProducer, topics: Collection[str]) -> None:
@@ -39,29 +38,36 @@ async def track_topics(producer: AIOKafkaProducer, topics: Collection[str]) -> N
 
 @asynccontextmanager
 async def admin_client(bootstrap: str, *, request_timeout_ms: int = 10_000) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client that is closed at the end.
-
-    Raises:
-        Unavailable: no broker answers.
-    """
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=request_timeout_ms)
-    try:
-        await client.start()
-    except KafkaError as error:
-        await client.close()
-        raise Unavailable(f"Kafka at {bootstrap} cannot be reached: {error}", service="kafka") from error
+    """An admin client that is closed at the end. Raises as ``open_admin``."""
+    client = await open_admin(bootstrap, request_timeout_ms=request_timeout_ms)
     try:
         yield client
     finally:
         await client.close()
 
 
+async def open_consumer(bootstrap: str, *, committed: bool = True, **options: Any) -> AIOKafkaConsumer:
+    """A started consumer without a group, from the earliest record; the caller stops it.
+
+    ``committed``: it sees only what committed transactions wrote; ``options`` are aiokafka's.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed" if committed else "read_uncommitted",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **options,
+    )
+    await _start(bootstrap, consumer.start, consumer.stop)
+    return consumer
+
+
 async def end_offsets(bootstrap: str, topics: Iterable[str], *, committed: bool = True) -> dict[TopicPartition, int]:
     """The end of every partition of ``topics``; with ``committed`` the end of what committed transactions wrote."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed" if committed else "read_uncommitted"
-    )
-    await consumer.start()
+    consumer = await open_consumer(bootstrap, committed=committed)
     try:
         partitions = []
         for topic in topics:
@@ -70,3 +76,18 @@ async def end_offsets(bootstrap: str, topics: Iterable[str], *, committed: bool 
         return dict(await consumer.end_offsets(partitions)) if partitions else {}
     finally:
         await consumer.stop()
+
+
+def unavailable(bootstrap: str, error: Exception) -> Unavailable:
+    return Unavailable(f"Kafka at {bootstrap} cannot be reached: {str(error) or type(error).__name__}", service="kafka")
+
+
+async def _start(bootstrap: str, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+    """Starts a client; one that fails, or whose start is cancelled by a deadline, closes what it has opened."""
+    try:
+        await start()
+    except BaseException as error:
+        await stop()
+        if isinstance(error, KafkaError):
+            raise unavailable(bootstrap, error) from error
+        raise

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.durations import WindowDuration
+
 
 def _split(value: object) -> object:
     return tuple(filter(None, (name.strip() for name in value.split(",")))) if isinstance(value, str) else value
@@ -61,6 +63,13 @@ class ServiceSettings(BaseSettings):
                 f"PAGEPULSE_HOST={self.host} is reachable from outside: set PAGEPULSE_API_TOKEN too, or use 127.0.0.1"
             )
         return self
+
+
+class PipelineSettings(ServiceSettings):
+    """Settings of the services that must agree on a property of the pipeline."""
+
+    #: the pause that ends a session window: in the pipeline's SQL, on the dashboard's charts, and shorter than the generator's pauses
+    session_gap: WindowDuration = timedelta(seconds=30)
 
 
 def is_loopback(host: str) -> bool:

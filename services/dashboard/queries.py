@@ -9,9 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import isfinite
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,6 +21,7 @@ from pinotdb import exceptions as pinot_errors
 from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
 from services.dashboard.settings import Settings
 from shared.errors import PagePulseError
+from shared.sql_files import load_sql
 
 #: with room: rows of a day (1,440 minutes x 3 sources, 288 windows x 5 countries), or five windows of all countries there are
 ROWS: Final = {
@@ -34,7 +33,6 @@ ROWS: Final = {
     "devices": 10_000,
 }
 
-_SQL: Final = Path(__file__).parent / "sql"
 _ERROR_CODE: Final = re.compile(r"'errorCode': (\d+)")
 #: Pinot's codes for "there is no such table" and "nothing serves it yet"
 _NO_TABLE: Final = {"190", "410"}
@@ -72,11 +70,9 @@ class Totals:
     sessions: int
 
 
-@cache
 def statement(name: str) -> str:
-    """The text of ``sql/<name>.sql`` without its comments."""
-    lines = (_SQL / f"{name}.sql").read_text().splitlines()
-    return "\n".join(line for line in lines if not line.startswith("--"))
+    """The statement in ``sql/<name>.sql``."""
+    return load_sql(__package__, name)
 
 
 def rendered(name: str, span: Span, **others: Any) -> str:

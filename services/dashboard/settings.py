@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from pydantic import Field
 
-from shared.settings import ServiceSettings
+from shared.settings import PipelineSettings
 
 
-class Settings(ServiceSettings):
+class Settings(PipelineSettings):
     port: int = Field(default=8501, ge=1, le=65535)
     generator_url: str = "http://127.0.0.1:8001"
     seeder_url: str = "http://127.0.0.1:8002"
@@ -30,8 +30,6 @@ class Settings(ServiceSettings):
     #: several viewers within this time share one answer
     share_for: timedelta = timedelta(seconds=1)
     refresh: timedelta = timedelta(seconds=15)
-    #: the pause that ends a session window, as in the pipeline's SQL
-    session_gap: timedelta = timedelta(seconds=30)
 
 
 @lru_cache(maxsize=1)

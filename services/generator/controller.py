@@ -24,7 +24,7 @@ from services.generator.schemas import StartRequest, State, Status
 from services.generator.settings import Settings
 from services.generator.statistics import Statistics
 from services.generator.status import status_of
-from services.generator.waves import NATURAL, Waves
+from services.generator.waves import Waves, natural_waves
 from shared.errors import Conflict, PagePulseError
 from shared.event_log import EventLog
 from shared.tasks import TaskSet
@@ -196,7 +196,8 @@ class Controller:
         ids = await fetch_user_ids(self._seeder, request.users)
         await asyncio.to_thread(user_names)
         statistics, publisher = await self._connect()
-        waves = Waves(request.sources, streams.waves, profile.waves() or (NATURAL if request.waves else None))
+        natural = natural_waves(self._settings.session_gap) if request.waves else None
+        waves = Waves(request.sources, streams.waves, profile.waves() or natural)
         control = RateControl(request.rate, profile, waves, streams.gaps, self._clock())
         crowd = Crowd(
             population=Population(ids, skew=request.skew, rng=streams.people),

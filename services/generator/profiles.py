@@ -11,27 +11,16 @@ from itertools import chain, repeat
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from services.generator.waves import WaveLengths
+from shared.numbers import WHOLE, Number
 
 MAX_RATE = 1_000_000.0
 #: random gaps drawn at a time
 _GAPS = 4096
 _PREVIEW_POINTS = 240
 
-
-def _a_number(value: object) -> object:
-    if isinstance(value, str | bool):
-        raise ValueError("must be an integer")  # noqa: TRY004 - pydantic turns only a ValueError into a problem
-    return value
-
-
-#: for integers: takes 5 and 5.0, as JSON schema does, but neither "5" nor true. Stands behind the bounds.
-WHOLE = BeforeValidator(_a_number)
-
-#: JSON numbers only: pydantic by itself takes "5" and true for numbers too
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 EventsPerSecond = Annotated[Number, Field(ge=0, le=MAX_RATE)]
 Seconds = Annotated[Number, Field(gt=0, le=604_800)]
 

@@ -16,7 +16,7 @@ from services.generator.profiles import Replay
 from services.generator.source import Event, Made
 from shared.errors import NotFound, Unprocessable
 from shared.json import dumps, loads
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 #: a recording is held in memory
 _MAX_BYTES: Final = 256 * 1024 * 1024

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
-from services.generator.profiles import ALL, MAX_RATE, WHOLE, LiveProfile, Number, Profile
+from services.generator.profiles import ALL, MAX_RATE, LiveProfile, Profile
 from shared.events import Device, Source
+from shared.numbers import WHOLE, Number
 
 #: below this a rate is a mistake, not a load
 MIN_RATE = 0.1

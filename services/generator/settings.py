@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from shared import topics
-from shared.settings import ServiceSettings
+from shared.settings import PipelineSettings
 
 
-class Settings(ServiceSettings):
+class Settings(PipelineSettings):
     port: int = Field(default=8001, ge=1, le=65535)
     seeder_url: str = "http://127.0.0.1:8002"
     page_view_topic: str = topics.PAGE_VIEW

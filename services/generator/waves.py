@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -26,12 +27,20 @@ class WaveLengths:
     always_one: bool = True
 
 
-#: pauses are longer than the session gap of the pipeline (30 s) with room for late acknowledgements
-NATURAL: Final = WaveLengths(active_s=(20.0, 60.0), pause_s=(36.0, 50.0))
+#: how much longer than the pipeline's session gap a pause is: events are late, and so are acknowledgements
+_BEYOND_GAP_S: Final = (6.0, 20.0)
+_ACTIVE_S: Final = (20.0, 60.0)
 #: how long a wave that had to go on overlaps the one that relieves it
 _HANDOVER_S: Final = 2.0
 #: all sources begin active; their first waves end one after the other, this far apart
 _FIRST_END_S: Final = 15.0
+
+
+def natural_waves(session_gap: timedelta) -> WaveLengths:
+    """Waves whose every pause ends a session."""
+    shortest, longest = _BEYOND_GAP_S
+    gap_s = session_gap.total_seconds()
+    return WaveLengths(active_s=_ACTIVE_S, pause_s=(gap_s + shortest, gap_s + longest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +56,11 @@ class Segment:
     #: weight of the active sources in that of all
     share: float
 
-    def pick(self, uniform: float) -> Source:
-        return self.sources[bisect_right(self.cumulative, uniform)]
-
 
 class Waves:
     """The waves of all sources as one timeline, made as far as someone asks. Same ``rng`` state, same timeline."""
 
-    def __init__(
-        self, weights: Mapping[Source, float], rng: np.random.Generator, lengths: WaveLengths | None = NATURAL
-    ) -> None:
+    def __init__(self, weights: Mapping[Source, float], rng: np.random.Generator, lengths: WaveLengths | None) -> None:
         self._weights = {source: weight for source, weight in weights.items() if weight > 0}
         self._total = sum(self._weights.values())
         self._rng = rng

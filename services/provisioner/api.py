@@ -131,7 +131,7 @@ async def verify(
 @router.get("/verify", summary="How far the audit is, and the last report", responses=problem_responses(401))
 async def audit_state(service: Service) -> AuditState:
     audits = service.audits
-    return AuditState.of(audits.current, next(iter(audits.all()), None), service.last_audit)
+    return AuditState.of(audits.current, audits.newest, service.last_audit)
 
 
 @router.get("/verify/{run_id}", summary="How far an audit is, and its report", responses=problem_responses(401, 404))

@@ -1,4 +1,4 @@
-"""Makes the pipeline what it should be: looks, removes what must be replaced, then makes, changes and mends in dependency order.
+"""Makes the pipeline what it should be: looks, removes what must be replaced, then makes, changes and repairs in dependency order.
 
 Nothing is remembered between runs: each looks at the servers first. A run that was cut off at any step is therefore finished by
 the next one, and what is right is never touched.
@@ -13,7 +13,7 @@ from functools import partial
 import stamina
 import structlog
 
-from services.provisioner.errors import TRANSIENT, StepFailed, understood
+from services.provisioner.errors import TRANSIENT, StepFailed, translate_malformed_response
 from services.provisioner.order import work_through
 from services.provisioner.plan import Plan, Step, make_plan
 from services.provisioner.resource import Action, Resource
@@ -86,8 +86,8 @@ class Applier:
                 record.state, record.detail, record.took_ms = "done", step.reason, 0
             case Action.UPDATE:
                 await self.attempt(record, lambda: resource.update(observation))
-            case Action.DRIFTED:
-                await self.attempt(record, lambda: resource.mend(observation))
+            case Action.REPAIR:
+                await self.attempt(record, lambda: resource.repair(observation))
             case _:
                 await self.attempt(record, resource.create)
 
@@ -97,7 +97,7 @@ class Applier:
             async for attempt in stamina.retry_context(
                 on=TRANSIENT, attempts=_ATTEMPTS, timeout=self._step_timeout, wait_initial=0.2, wait_max=3.0
             ):
-                with attempt, understood(record.resource):
+                with attempt, translate_malformed_response(record.resource):
                     record.attempts = attempt.num
                     record.detail = await work()
         _log.info(

@@ -11,9 +11,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from services.provisioner.durations import milliseconds
 from services.provisioner.settings import Settings
 from shared import topics
+from shared.durations import milliseconds
 from shared.json import loads
 
 

@@ -59,14 +59,23 @@ class NotReadyInTime(DeadlineExceeded):
 
 
 @contextmanager
-def understood(whom: str) -> Iterator[None]:
-    """Reading an answer that lacks what it should have is the server's failure, not a crash of ours."""
+def raised_as(kind: type[PagePulseError], *caught: type[PagePulseError]) -> Iterator[None]:
+    """Gives ``caught`` errors of a server the meaning that they have for this request."""
+    try:
+        yield
+    except caught as error:
+        raise kind(error.detail, **error.extra) from error
+
+
+@contextmanager
+def translate_malformed_response(resource: str) -> Iterator[None]:
+    """A response that lacks what it should have is an error of the server's: raises ``UpstreamError``."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        _log.warning("answer not understood", about=whom, exc_info=error)
+        _log.warning("malformed response", resource=resource, exc_info=error)
         raise UpstreamError(
-            f"{whom}: a server answered in an unknown form ({type(error).__name__}: {error})"
+            f"{resource}: a server answered in an unknown form ({type(error).__name__}: {error})"
         ) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.provisioner.errors import understood
+from services.provisioner.errors import translate_malformed_response
 from services.provisioner.resource import Action, Observation, Resource, unknown
 from shared.errors import PagePulseError
 
@@ -78,7 +78,7 @@ def decide(resources: Sequence[Resource], observations: Sequence[Observation]) -
 
 async def _observe(resource: Resource, deadline: timedelta) -> Observation:
     try:
-        with understood(resource.id):
+        with translate_malformed_response(resource.id):
             async with asyncio.timeout(deadline.total_seconds()):
                 return await resource.observe()
     except TimeoutError:

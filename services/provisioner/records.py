@@ -15,7 +15,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 
 from services.provisioner.clients.kafka import KafkaClient
 from services.provisioner.decoding import KeyDecoder, decode_value
@@ -133,10 +133,7 @@ async def offsets_at(
     kafka: KafkaClient, topic: str, at_ms: int, chosen: Mapping[int, tuple[int, int]]
 ) -> dict[int, int]:
     """By partition: the first record that is not older than ``at_ms``, or the end."""
-    async with kafka.deadline(f"look up a time in {topic}"):
-        reader = await kafka.lookup()
-        found = await reader.offsets_for_times({TopicPartition(topic, p): at_ms for p in chosen})
-    by_partition = {p.partition: place.offset for p, place in found.items() if place is not None}
+    by_partition = await kafka.offsets_for_time(topic, at_ms, chosen.keys())
     return {p: min(max(by_partition.get(p, end), begin), end) for p, (begin, end) in chosen.items()}
 
 

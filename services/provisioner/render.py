@@ -15,10 +15,10 @@ from importlib.resources.abc import Traversable
 from string import Template
 from typing import Any
 
-from services.provisioner.durations import milliseconds, to_ksql
 from services.provisioner.errors import BrokenResource
 from services.provisioner.settings import Settings
 from shared import dimension, topics
+from shared.durations import milliseconds, to_ksql
 
 Json = dict[str, Any]
 

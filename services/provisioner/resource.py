@@ -33,15 +33,15 @@ class State(StrEnum):
 class Action(StrEnum):
     """What an apply would do.
 
-    ``update`` changes a definition in place, ``replace`` removes and makes anew, ``drifted`` keeps the definition and mends what runs
-    (resumes, restarts), ``unknown`` cannot be planned because the server is away.
+    ``update`` changes a definition in place, ``replace`` removes and makes anew, ``repair`` keeps the definition and resumes or restarts
+    what runs, ``unknown`` cannot be planned because the server is away.
     """
 
     UNCHANGED = "unchanged"
     CREATE = "create"
     UPDATE = "update"
     REPLACE = "replace"
-    DRIFTED = "drifted"
+    REPAIR = "repair"
     UNKNOWN = "unknown"
 
 
@@ -109,9 +109,9 @@ class Resource(ABC):
         """Changes in place what ``observation`` found different."""
         raise BrokenResource(f"{self.id} is never updated in place: {observation.detail}")
 
-    async def mend(self, observation: Observation) -> str:
-        """Brings a right definition back to work."""
-        raise BrokenResource(f"{self.id} is never mended in place: {observation.detail}")
+    async def repair(self, observation: Observation) -> str:
+        """Resumes or restarts what runs by a right definition."""
+        raise BrokenResource(f"{self.id} is never repaired in place: {observation.detail}")
 
     @abstractmethod
     async def delete(self, *, data: bool) -> str:

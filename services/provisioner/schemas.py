@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -163,7 +163,7 @@ class PlannedStep(BaseModel):
     kind: Kind
     name: str
     action: Action = Field(
-        description="update: in place; replace: remove and make anew; drifted: the definition is right, what runs is mended; "
+        description="update: in place; replace: remove and make anew; repair: the definition is right, what runs is resumed or restarted; "
         "unknown: it could not be seen, so nothing is planned for it"
     )
     reason: Text = Field(examples=["its query was terminated"])
@@ -361,7 +361,7 @@ class AuditRun(BaseModel):
     def of(cls, audit: Audit) -> AuditRun:
         return cls(
             id=audit.id,
-            state=audit.state,
+            state=cast(RunState, audit.state),
             started_at=audit.started_at,
             finished_at=audit.finished_at,
             phase=audit.progress.phase,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
 from services.provisioner.apply import Applier
 from services.provisioner.decoding import key_decoders
@@ -14,7 +16,7 @@ from services.provisioner.kinds.statement import Query
 from services.provisioner.pipeline import Servers, build
 from services.provisioner.plan import Plan
 from services.provisioner.render import load
-from services.provisioner.runs import Audit, Change, R, Runs
+from services.provisioner.runs import Audit, Change
 from services.provisioner.sample import Samples, take_samples
 from services.provisioner.settings import Settings
 from services.provisioner.teardown import tear_down
@@ -23,6 +25,7 @@ from services.provisioner.verify.report import AuditReport
 from services.provisioner.watcher import PipelineStatus, Watcher
 from shared.concurrency_limit import ConcurrencyLimit
 from shared.errors import PagePulseError
+from shared.jobs import Job, JobTracker
 from shared.single_flight import SingleFlight
 from shared.tasks import TaskSet
 
@@ -32,6 +35,8 @@ _OBSERVE_TIMEOUT = timedelta(seconds=15)
 _SAMPLINGS = 4
 #: finished runs that can still be asked for; a report can be long
 _CHANGES_KEPT, _AUDITS_KEPT = 50, 10
+
+R = TypeVar("R", bound=Change | Audit)
 
 
 class Provisioner:
@@ -43,8 +48,8 @@ class Provisioner:
         self.resources = build(load(settings), servers, settings)
         self.events = EventLog()
         self.watcher = Watcher(self.resources, settings, self.events)
-        self.changes: Runs[Change] = Runs(tasks, RunInProgress, _CHANGES_KEPT)
-        self.audits: Runs[Audit] = Runs(tasks, AuditInProgress, _AUDITS_KEPT)
+        self.changes: JobTracker[Change] = JobTracker(tasks, busy=partial(_busy, RunInProgress), kept=_CHANGES_KEPT)
+        self.audits: JobTracker[Audit] = JobTracker(tasks, busy=partial(_busy, AuditInProgress), kept=_AUDITS_KEPT)
         self._plans = SingleFlight(self._plan)
         self._samplings = ConcurrencyLimit(_SAMPLINGS, "samplings")
         self._applier = Applier(self.resources, observe_timeout=_OBSERVE_TIMEOUT, step_timeout=settings.step_timeout)
@@ -109,7 +114,7 @@ class Provisioner:
 
         return self._start(self.changes, run, changing)
 
-    def _start(self, runs: Runs[R], run: R, work: Callable[[R], Awaitable[None]]) -> R:
+    def _start(self, runs: JobTracker[R], run: R, work: Callable[[R], Awaitable[None]]) -> R:
         """Begins a run whose begin and end are events."""
 
         def note(title: str, before: str, after: str, reason: str = "") -> None:
@@ -139,7 +144,7 @@ class Provisioner:
             StepFailed: an apply or a teardown failed; the problem names the step and the run.
             PagePulseError: an audit failed.
         """
-        await run.over.wait()
+        await run.finished.wait()
         if isinstance(run, Change) and run.state == "failed":
             step = run.failed_step
             name = step.resource if step else "observe"
@@ -157,3 +162,7 @@ class Provisioner:
             "ksql": servers.ksql.ping,
             "pinot": servers.pinot.ping,
         }
+
+
+def _busy(error: type[RunInProgress | AuditInProgress], run: Job) -> PagePulseError:
+    return error(f"The {run.kind} run {run.id} is in progress; ask for it, and come back after its end.", run_id=run.id)

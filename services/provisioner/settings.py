@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from services.provisioner.durations import require_whole_milliseconds
 from shared import topics
-from shared.settings import ServiceSettings
-
-#: a positive duration of whole milliseconds: the only ones that a window clause can hold
-WindowDuration = Annotated[timedelta, AfterValidator(require_whole_milliseconds)]
+from shared.durations import WindowDuration
+from shared.settings import PipelineSettings
 
 
-class Settings(ServiceSettings):
+class Settings(PipelineSettings):
     """The provisioner's settings; durations are ISO 8601 (``PT30S``) or ``HH:MM:SS``.
 
     Raises:
@@ -60,7 +57,6 @@ class Settings(ServiceSettings):
     tumbling_window: WindowDuration = timedelta(minutes=1)
     hopping_window: WindowDuration = timedelta(minutes=5)
     hopping_advance: WindowDuration = timedelta(minutes=1)
-    session_gap: WindowDuration = timedelta(seconds=30)
     device_window: WindowDuration = timedelta(minutes=1)
     #: with 2 minutes a backlog spread over 5 partitions makes whole windows late (seen on a real ksqlDB)
     grace: WindowDuration = timedelta(minutes=10)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from services.seeder.schemas import JobState
 from services.seeder.service import Seeder
 
 
@@ -17,15 +18,19 @@ class SeederCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         jobs, mutations = self._seeder.jobs, self._seeder.mutations
         finished = CounterMetricFamily("pagepulse_seeder_jobs", "Jobs that ended, by how", labels=["state"])
-        for state, count in jobs.finished_by_state.items():
-            if state != "running":
-                finished.add_metric([state], count)
+        ended = dict.fromkeys(set(JobState) - {JobState.RUNNING}, 0)
+        for (_, state), count in jobs.outcomes.items():
+            ended[JobState.of(state)] += count
+        for name, count in ended.items():
+            finished.add_metric([name], count)
         yield finished
-        current = jobs.current
-        running = current is not None and current.running
-        yield GaugeMetricFamily("pagepulse_seeder_job_running", "1 while a write job runs", value=float(running))
         yield GaugeMetricFamily(
-            "pagepulse_seeder_job_rows", "Rows written by the present or last job", value=current.done if current else 0
+            "pagepulse_seeder_job_running", "1 while a write job runs", value=float(jobs.current is not None)
+        )
+        yield GaugeMetricFamily(
+            "pagepulse_seeder_job_rows",
+            "Rows written by the present or last job",
+            value=jobs.newest.done if jobs.newest else 0,
         )
         changes = GaugeMetricFamily(
             "pagepulse_seeder_mutation_rows", "Rows changed by the last mutations", labels=["kind"]

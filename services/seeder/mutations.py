@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from services.seeder.jobs import Job
+from services.seeder.jobs import WriteJob
 from services.seeder.people import People
 from services.seeder.store import Store, Transaction
 
@@ -45,7 +45,7 @@ class Mutations:
     def ends_at(self) -> datetime | None:
         return None if self.pace.duration_s is None else self.started_at + timedelta(seconds=self.pace.duration_s)
 
-    async def run(self, job: Job, store: Store) -> None:
+    async def run(self, job: WriteJob, store: Store) -> None:
         people = People(self.seed)
         ids = await store.user_ids()
         owed = _Owed(self.pace)

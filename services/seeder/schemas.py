@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from services.seeder.jobs import Job, JobKind, JobState
+from services.seeder.jobs import JobKind, WriteJob
 from services.seeder.seeding import Mode
+from shared import jobs
+from shared.numbers import WHOLE, Number
 
 MAX_USERS = 1_000_000
 MAX_MUTATIONS_PER_S = 2_000
@@ -18,18 +21,6 @@ MAX_ID = 2**31 - 1
 #: the largest integer that every JSON reader keeps exact
 MAX_SEED = 2**53 - 1
 
-
-def _a_number(value: object) -> object:
-    if isinstance(value, str | bool):
-        raise ValueError("must be an integer")  # noqa: TRY004 - pydantic turns only a ValueError into a problem
-    return value
-
-
-#: for integers: takes 5 and 5.0, as JSON schema does, but neither "5" nor true. Stands behind the bounds.
-WHOLE = BeforeValidator(_a_number)
-
-#: JSON numbers only: pydantic by itself takes "5" and true for numbers too
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 PerSecond = Annotated[Number, Field(ge=0, le=MAX_MUTATIONS_PER_S)]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -69,6 +60,17 @@ class MutationsRequest(BaseModel):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED), WHOLE] | None = Field(default=None)
 
 
+class JobState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @classmethod
+    def of(cls, state: jobs.JobState) -> JobState:
+        return cls.DONE if state == "succeeded" else cls(state)
+
+
 class JobStatus(BaseModel):
     id: str = Field(examples=["5f2c8a9be101"])
     kind: JobKind
@@ -83,19 +85,19 @@ class JobStatus(BaseModel):
     error: str | None = Field(description="Why it failed")
 
     @classmethod
-    def of(cls, job: Job) -> JobStatus:
+    def of(cls, job: WriteJob) -> JobStatus:
         return cls(
             id=job.id,
             kind=job.kind,
-            state=job.state,
+            state=JobState.of(job.state),
             done=job.done,
             total=job.total,
             rows_per_s=round(job.rows_per_s, 1),
             eta_s=None if job.eta_s is None else round(job.eta_s, 2),
             elapsed_s=round(job.elapsed_s, 3),
-            created_at=job.created_at,
+            created_at=job.started_at,
             finished_at=job.finished_at,
-            error=None if job.error is None else job.error.detail,
+            error=job.error,
         )
 
 
@@ -103,7 +105,7 @@ class JobAnswer(BaseModel):
     job: JobStatus
 
     @classmethod
-    def of(cls, job: Job) -> JobAnswer:
+    def of(cls, job: WriteJob) -> JobAnswer:
         return cls(job=JobStatus.of(job))
 
 

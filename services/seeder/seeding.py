@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.seeder.jobs import Job
+from services.seeder.jobs import WriteJob
 from services.seeder.people import People
 from services.seeder.store import Store, Transaction
 
@@ -27,7 +27,7 @@ class Seeding:
     mode: Mode
     chunk: int
 
-    async def run(self, job: Job, store: Store) -> None:
+    async def run(self, job: WriteJob, store: Store) -> None:
         """Writes the users in chunks; a cancel or a failure leaves the table as it was."""
         people = People(self.seed)
         async with store.transaction() as transaction:
@@ -40,14 +40,14 @@ class Seeding:
                 job.done += await transaction.insert(batch, first_id=first_id)
 
 
-async def delete_everyone(job: Job, store: Store, chunk: int) -> None:
+async def delete_everyone(job: WriteJob, store: Store, chunk: int) -> None:
     """Deletes row by row, so that change capture turns each into a tombstone."""
     async with store.transaction() as transaction:
         job.total = await transaction.count()
         job.done = await _clear(job, transaction, chunk)
 
 
-async def _clear(job: Job, transaction: Transaction, chunk: int) -> int:
+async def _clear(job: WriteJob, transaction: Transaction, chunk: int) -> int:
     deleted = 0
     while touched := await transaction.delete_chunk(chunk):
         deleted += touched

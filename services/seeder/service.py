@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from services.seeder.jobs import Job, JobKind, Jobs, JobState
+from services.seeder.jobs import JobKind, WriteJob
 from services.seeder.mutations import Mutations, Pace
 from services.seeder.schemas import (
     Age,
@@ -25,7 +25,12 @@ from services.seeder.settings import Settings
 from services.seeder.store import Store
 from shared import dimension
 from shared.errors import Conflict, NotFound
+from shared.jobs import JobTracker
 from shared.single_flight import SingleFlight
+from shared.tasks import TaskSet
+
+#: finished jobs that can still be asked for
+_KEPT: Final = 100
 
 
 class Seeder:
@@ -34,18 +39,21 @@ class Seeder:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self.store = store
-        self.jobs = Jobs()
+        self._tasks = TaskSet()
+        self.jobs: JobTracker[WriteJob] = JobTracker(self._tasks, busy=_busy, kept=_KEPT)
         self.mutations: Mutations | None = None
         self._counts = SingleFlight(self._count)
         self._statistics = SingleFlight(self._stats)
 
     async def aclose(self) -> None:
-        await self.jobs.aclose()
+        if self.jobs.current is not None:
+            await self.jobs.cancel(self.jobs.current)
+        await self._tasks.aclose()
         await self._counts.aclose()
         await self._statistics.aclose()
         await self.store.aclose()
 
-    def seed(self, request: SeedRequest) -> Job:
+    def seed(self, request: SeedRequest) -> WriteJob:
         """Starts a seed job. Raises ``Conflict`` while another write job runs."""
         seeding = Seeding(
             count=request.count,
@@ -54,43 +62,43 @@ class Seeder:
             mode=request.mode,
             chunk=self._settings.seed_chunk,
         )
-        return self.jobs.start(Job(JobKind.SEED, total=request.count), partial(seeding.run, store=self.store))
+        return self.jobs.start(WriteJob(kind=JobKind.SEED, total=request.count), partial(seeding.run, store=self.store))
 
-    async def delete_all(self) -> Job:
+    async def delete_all(self) -> WriteJob:
         """Deletes every user and answers the finished job. Raises what made it fail, or ``Conflict``."""
         work = partial(delete_everyone, store=self.store, chunk=self._settings.seed_chunk)
-        return await self.finished(self.jobs.start(Job(JobKind.DELETE), work))
+        return await self.finished(self.jobs.start(WriteJob(kind=JobKind.DELETE), work))
 
-    def mutate(self, request: MutationsRequest) -> Job:
+    def mutate(self, request: MutationsRequest) -> WriteJob:
         """Starts changing the table. Raises ``Conflict`` while another write job runs."""
         pace = Pace(request.updates_per_s, request.deletes_per_s, request.inserts_per_s, request.duration_s)
         mutations = Mutations(pace, seed=request.seed, null_fraction=request.null_fraction)
-        job = self.jobs.start(Job(JobKind.MUTATIONS), partial(mutations.run, store=self.store))
+        job = self.jobs.start(WriteJob(kind=JobKind.MUTATIONS), partial(mutations.run, store=self.store))
         self.mutations = mutations
         return job
 
-    async def stop_mutations(self) -> Job:
+    async def stop_mutations(self) -> WriteJob:
         """Stops the changes. Raises ``NotFound`` if none are being made."""
         job = self.jobs.current
-        if job is None or job.kind is not JobKind.MUTATIONS or not job.running:
+        if job is None or job.kind is not JobKind.MUTATIONS:
             raise NotFound("No mutations are running; start some with POST /seeder/mutations.")
         return await self.jobs.cancel(job)
 
-    async def finished(self, job: Job) -> Job:
+    async def finished(self, job: WriteJob) -> WriteJob:
         """Waits for a job. Raises the error that made it fail, ``Conflict`` if someone cancelled it."""
         await job.finished.wait()
-        if job.error is not None:
-            raise job.error
-        if job.state is JobState.CANCELLED:
+        if job.problem is not None:
+            raise job.problem
+        if job.state == "cancelled":
             raise Conflict(f"The job {job.id} was cancelled; nothing was changed.", job_id=job.id)
         return job
 
     async def status(self) -> Status:
         row = await self._counts.get()
-        current = self.jobs.current
+        newest = self.jobs.newest
         return Status(
             **row,
-            job=JobStatus.of(current) if current else None,
+            job=JobStatus.of(newest) if newest else None,
             mutations=self._mutations_status() if self.mutations else None,
         )
 
@@ -132,7 +140,7 @@ class Seeder:
         mutations, job = self.mutations, self.jobs.current
         assert mutations is not None  # noqa: S101 - the caller has looked
         return MutationsStatus(
-            running=job is not None and job.kind is JobKind.MUTATIONS and job.running,
+            running=job is not None and job.kind is JobKind.MUTATIONS,
             updates_per_s=mutations.pace.updates_per_s,
             deletes_per_s=mutations.pace.deletes_per_s,
             inserts_per_s=mutations.pace.inserts_per_s,
@@ -150,3 +158,9 @@ def _as_counted(rows: list[dict[str, Any]]) -> dict[str, int]:
     for row in rows:
         users[dimension.apply(row["name"])] += row["users"]
     return dict(users)
+
+
+def _busy(job: WriteJob) -> Conflict:
+    return Conflict(
+        f"A {job.kind} job is running: wait for it or cancel it with DELETE /seeder/jobs/{job.id}.", job_id=job.id
+    )

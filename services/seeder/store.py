@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import aiomysql
@@ -17,6 +15,7 @@ import structlog
 from services.seeder.people import Person
 from services.seeder.settings import Settings
 from shared.errors import DeadlineExceeded, Unavailable
+from shared.sql_files import load_sql
 
 _log = structlog.get_logger(__name__)
 
@@ -24,12 +23,9 @@ _log = structlog.get_logger(__name__)
 _WARM_UP_S = 120.0
 
 
-@cache
 def sql(name: str, table: str = "users") -> str:
-    """The statement in ``sql/<name>.sql`` for ``table``, without its comment lines."""
-    text = files(__package__).joinpath(f"sql/{name}.sql").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("--")]
-    return "\n".join(lines).strip().replace("{users}", f"`{table}`")
+    """The statement in ``sql/<name>.sql`` for ``table``."""
+    return load_sql(__package__, name).replace("{users}", f"`{table}`")
 
 
 class Store:

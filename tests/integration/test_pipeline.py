@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from services.dashboard.queries import Span, Warehouse
 from services.dashboard.settings import Settings
 from shared.events import PageView, Source
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 from shared.topics import PAGE_VIEW, PARTITIONS, USER_SESSION, USERS
 from tests.integration.comparison import DIMENSIONS, actual_tables, table_differences
 from tests.integration.recompute import Table, expected_tables, greatest_lateness

@@ -1,34 +1,13 @@
-"""Which partition a key belongs to: Java's murmur2, so that the engine agrees with every Kafka client."""
+"""The partitions of keys, remembered: hashing costs more than the rest of a record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-_SEED = 0x9747B28C
-_M = 0x5BD1E995
-_MASK = 0xFFFFFFFF
+from shared.partitioner import partition_for
+
 _KEPT = 100_000
-
-
-def murmur2(data: bytes) -> int:
-    """The 32-bit hash of Kafka's default partitioner."""
-    length = len(data)
-    h = (_SEED ^ length) & _MASK
-    whole = length & ~3
-    for at in range(0, whole, 4):
-        k = int.from_bytes(data[at : at + 4], "little") * _M & _MASK
-        h = (h * _M & _MASK) ^ ((k ^ (k >> 24)) * _M & _MASK)
-    rest = data[whole:]
-    if rest:
-        h = (h ^ int.from_bytes(rest, "little")) * _M & _MASK
-    h = (h ^ (h >> 13)) * _M & _MASK
-    return h ^ (h >> 15)
-
-
-def partition_for(key: bytes, partitions: int) -> int:
-    """The partition of ``key``."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class KeyCache:

@@ -17,7 +17,7 @@ from services.ksql.runtime.broker import LARGEST_RECORD, BrokerError, Lane, Outg
 from services.ksql.runtime.handover import Handover
 from services.ksql.runtime.running import QueryState, RunningQuery
 from services.ksql.runtime.state_log import StateLog
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 #: partitions of recent keys are remembered: murmur2 in Python costs more than the rest of a record
 _REMEMBERED_KEYS = 200_000

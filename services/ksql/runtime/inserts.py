@@ -16,7 +16,7 @@ from services.ksql.runtime.broker import BrokerError, Outgoing
 from services.ksql.runtime.core import Core
 from services.ksql.serde.errors import EncodeError
 from services.ksql.serde.formats import encoder
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 _NOTHING = Layout((), 0)
 

@@ -22,7 +22,7 @@ from services.ksql.runtime.broker import (
     UnknownTopic,
     Written,
 )
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 _POLL = 1000
 

@@ -14,7 +14,7 @@ import httpx
 import stamina
 
 from services.provisioner.clients.polling import wait_until
-from services.provisioner.errors import TransientUpstreamError
+from services.provisioner.errors import TransientUpstreamError, raised_as
 from shared.errors import Conflict, NotFound, UpstreamError
 from shared.http import call
 
@@ -134,9 +134,6 @@ class ConnectClient:
         async for attempt in stamina.retry_context(
             on=TransientUpstreamError, attempts=8, timeout=self._patience, wait_initial=0.1, wait_max=1.0
         ):
-            with attempt:
-                try:
-                    return await call(self._http, method, path, service=_SERVICE, **options)
-                except Conflict as error:
-                    raise TransientUpstreamError(error.detail, **error.extra) from error
+            with attempt, raised_as(TransientUpstreamError, Conflict):
+                return await call(self._http, method, path, service=_SERVICE, **options)
         raise UpstreamError(f"{_SERVICE}: {method} {path} was not tried")

@@ -1,21 +1,30 @@
-"""Kafka's admin protocol."""
+"""Kafka as the provisioner uses it: topics over the admin protocol, and the committed records of topics without a consumer group.
+
+Connections are opened at the first use and kept; after a failure the next call opens new ones, so brokers may be unavailable at any time.
+Every call has a deadline.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from aiokafka.admin import NewTopic
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 
 from services.provisioner.clients.coalescing import Coalescer
-from services.provisioner.clients.kafka_reader import TopicReader
 from services.provisioner.clients.polling import wait_until
 from services.provisioner.errors import TransientUpstreamError
-from shared.errors import UpstreamError
+from shared.errors import DeadlineExceeded, UpstreamError
+from shared.kafka import open_admin, open_consumer, unavailable
+
+T = TypeVar("T")
 
 #: codes of Kafka's protocol that mean "as you wished already"
 _TOPIC_EXISTS, _UNKNOWN_TOPIC = 36, 3
@@ -38,27 +47,42 @@ class TopicState:
     config: dict[str, str] = field(default_factory=dict)
 
 
-class KafkaClient(TopicReader):
+class KafkaClient:
     """Talks to one Kafka cluster."""
 
     def __init__(self, bootstrap: str, *, timeout: timedelta, patience: timedelta, poll_interval: timedelta) -> None:
-        super().__init__(bootstrap, timeout=timeout, patience=patience, poll_interval=poll_interval)
+        self.bootstrap = bootstrap
+        self._timeout = timeout
+        self._patience = patience
+        self._poll = poll_interval
+        self._admin: AIOKafkaAdminClient | None = None
+        self._lookup: AIOKafkaConsumer | None = None
+        self._opening = asyncio.Lock()
         self._descriptions = Coalescer(self._describe)
+        self._ends = Coalescer(self._end_offsets)
+
+    async def aclose(self) -> None:
+        admin, self._admin = self._admin, None
+        lookup, self._lookup = self._lookup, None
+        if admin is not None:
+            await admin.close()
+        if lookup is not None:
+            await lookup.stop()
 
     async def ping(self) -> None:
         """Raises Unavailable if no broker answers."""
-        await self.with_admin(lambda admin: admin.describe_cluster())
+        await self._with_admin(lambda admin: admin.describe_cluster())
 
     async def topics(self) -> set[str]:
         """Names of all topics."""
-        return set(await self.with_admin(lambda admin: admin.list_topics()))
+        return set(await self._with_admin(lambda admin: admin.list_topics()))
 
     async def describe(self, name: str) -> TopicState | None:
         """The topic, or None if there is none."""
         return await self._descriptions.get(name)
 
     async def _describe(self, names: set[str]) -> dict[str, TopicState]:
-        described = await self.with_admin(lambda admin: admin.describe_topics(sorted(names)))
+        described = await self._with_admin(lambda admin: admin.describe_topics(sorted(names)))
         partitions = {topic["topic"]: topic["partitions"] for topic in described if not topic["error_code"]}
         configs = await self._configs(sorted(partitions)) if partitions else {}
         return {
@@ -81,7 +105,7 @@ class KafkaClient(TopicReader):
             UpstreamError: the brokers refuse.
         """
         topic = NewTopic(name, partitions, replication_factor, topic_configs=config)
-        response = await self.with_admin(lambda admin: admin.create_topics([topic]))
+        response = await self._with_admin(lambda admin: admin.create_topics([topic]))
         for _, code, *rest in response.topic_errors:
             _check(code, f"topic {name} cannot be made", rest, fine=_TOPIC_EXISTS)
 
@@ -89,13 +113,13 @@ class KafkaClient(TopicReader):
             state = await self.describe(name)
             return None if state and state.partitions >= partitions else "it is not in the metadata yet"
 
-        await wait_until(look, what=f"topic {name} is not there", within=self.patience, every=self.poll_interval)
+        await wait_until(look, what=f"topic {name} is not there", within=self._patience, every=self._poll)
 
     async def set_config(self, name: str, config: dict[str, str]) -> None:
         """Sets ``config`` on top of what is set on the topic (the request replaces everything, so both are sent)."""
         merged = {**(await self._configs([name])).get(name, {}), **config}
         resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=merged)
-        for response in await self.with_admin(lambda admin: admin.alter_configs([resource])):
+        for response in await self._with_admin(lambda admin: admin.alter_configs([resource])):
             for code, message, *_ in response.resources:
                 _check(code, f"settings of topic {name} cannot be changed", [message])
 
@@ -104,7 +128,7 @@ class KafkaClient(TopicReader):
         wanted = sorted(set(names) & await self.topics())
         if not wanted:
             return
-        response = await self.with_admin(lambda admin: admin.delete_topics(wanted))
+        response = await self._with_admin(lambda admin: admin.delete_topics(wanted))
         for topic, code in response.topic_error_codes:
             _check(code, f"topic {topic} cannot be deleted", [], fine=_UNKNOWN_TOPIC)
 
@@ -112,16 +136,144 @@ class KafkaClient(TopicReader):
             left = sorted(set(wanted) & await self.topics())
             return f"{', '.join(left)} still listed" if left else None
 
-        await wait_until(look, what="topics are not gone", within=self.patience, every=self.poll_interval)
+        await wait_until(look, what="topics are not gone", within=self._patience, every=self._poll)
+
+    async def end_offsets(self, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+        """By topic and partition: one past the last record that a reader of committed records may see."""
+        names = list(topics)
+        found = await asyncio.gather(*map(self._ends.get, names))
+        return {name: offsets for name, offsets in zip(names, found, strict=True) if offsets}
+
+    async def _end_offsets(self, topics: set[str]) -> dict[str, dict[int, int]]:
+        described = await self._with_admin(lambda admin: admin.describe_topics(sorted(topics)))
+        partitions = [
+            TopicPartition(topic["topic"], entry["partition"])
+            for topic in described
+            if not topic["error_code"]
+            for entry in topic["partitions"]
+        ]
+        found: dict[str, dict[int, int]] = {}
+        if partitions:
+            async with self._deadline("read the ends of topics"):
+                reader = await self._looker()
+                for partition, offset in (await reader.end_offsets(partitions)).items():
+                    found.setdefault(partition.topic, {})[partition.partition] = offset
+        return found
+
+    async def begin_offsets(self, topic: str) -> dict[int, int]:
+        """By partition: the first record that retention has left."""
+        partitions = [TopicPartition(topic, p) for p in (await self.end_offsets([topic])).get(topic, {})]
+        if not partitions:
+            return {}
+        async with self._deadline(f"read the beginning of {topic}"):
+            reader = await self._looker()
+            return {p.partition: offset for p, offset in (await reader.beginning_offsets(partitions)).items()}
+
+    async def offsets_for_time(self, topic: str, at_ms: int, partitions: Collection[int]) -> dict[int, int]:
+        """By partition: the first record that is not older than ``at_ms`` (epoch ms); none for a partition without one."""
+        async with self._deadline(f"look up a time in {topic}"):
+            reader = await self._looker()
+            found = await reader.offsets_for_times({TopicPartition(topic, p): at_ms for p in partitions})
+        return {p.partition: place.offset for p, place in found.items() if place is not None}
+
+    async def read(
+        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], stall: timedelta
+    ) -> AsyncIterator[list[ConsumerRecord[bytes, bytes]]]:
+        """Batches of the committed records in [start, end) of each partition, in order within a partition.
+
+        Raises:
+            DeadlineExceeded: nothing came for ``stall``.
+        """
+        todo = {TopicPartition(topic, p): end for p, end in ends.items() if starts.get(p, 0) < end}
+        if not todo:
+            return
+        async with self._consumer(max_partition_fetch_bytes=4 << 20) as consumer:
+            consumer.assign(list(todo))
+            for partition in todo:
+                consumer.seek(partition, starts.get(partition.partition, 0))
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + stall.total_seconds()
+            while todo:
+                batches = await consumer.getmany(timeout_ms=250, max_records=5_000)
+                for partition, records in batches.items():
+                    deadline = loop.time() + stall.total_seconds()
+                    wanted = [record for record in records if record.offset < todo.get(partition, 0)]
+                    if wanted:
+                        yield wanted
+                # A position beyond the last record: what lies between is a transaction's marker or was compacted away.
+                for partition in [p for p, end in todo.items() if await consumer.position(p) >= end]:
+                    del todo[partition]
+                    consumer.pause(partition)
+                if loop.time() > deadline:
+                    raise DeadlineExceeded(
+                        f"Kafka at {self.bootstrap} sent nothing of {topic} in time", service="kafka"
+                    )
+
+    async def tail(self, topic: str, rows: int) -> list[ConsumerRecord[bytes, bytes]]:
+        """The newest records, at most ``rows``, newest last; by timestamp across partitions."""
+        async with self._deadline(f"read the end of {topic}"), self._consumer() as consumer:
+            ends = await self.end_offsets([topic])
+            partitions = [TopicPartition(topic, p) for p in ends.get(topic, {})]
+            if not partitions:
+                return []
+            begins = await consumer.beginning_offsets(partitions)
+            # A transaction's marker takes an offset too, so look a little further back than the rows asked for.
+            starts = {p: max(begins[p], ends[topic][p.partition] - rows - 10 * rows) for p in partitions}
+            pending = {p for p in partitions if starts[p] < ends[topic][p.partition]}
+            consumer.assign(partitions)
+            for partition in partitions:
+                consumer.seek(partition, starts[partition])
+            records: list[ConsumerRecord[bytes, bytes]] = []
+            while pending:
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    records.extend(batch)
+                pending = {p for p in pending if await consumer.position(p) < ends[topic][p.partition]}
+        return sorted(records, key=lambda record: (record.timestamp, record.offset))[-rows:]
 
     async def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """What is set on each topic itself."""
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
         found: dict[str, dict[str, str]] = {}
-        for response in await self.with_admin(lambda admin: admin.describe_configs(resources)):
+        for response in await self._with_admin(lambda admin: admin.describe_configs(resources)):
             for _, _, _, name, entries in response.resources:
                 found[name] = {entry[0]: str(entry[1]) for entry in entries if entry[3] == _SET_ON_TOPIC}
         return found
+
+    @asynccontextmanager
+    async def _consumer(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = await open_consumer(self.bootstrap, **options)
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def _with_admin(self, use: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
+        async with self._deadline("talk to Kafka"):
+            async with self._opening:
+                if self._admin is None:
+                    self._admin = await open_admin(
+                        self.bootstrap, request_timeout_ms=int(self._timeout.total_seconds() * 1000)
+                    )
+                admin = self._admin
+            return await use(admin)
+
+    async def _looker(self) -> AIOKafkaConsumer:
+        """A consumer that only looks offsets up; opening one for each look would cost a connection to every broker."""
+        async with self._opening:
+            if self._lookup is None:
+                self._lookup = await open_consumer(self.bootstrap)
+            return self._lookup
+
+    @asynccontextmanager
+    async def _deadline(self, what: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._timeout.total_seconds()):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"Kafka at {self.bootstrap}: could not {what} in time", service="kafka") from error
+        except (KafkaError, OSError) as error:
+            await self.aclose()
+            raise unavailable(self.bootstrap, error) from error
 
 
 def _check(code: int, what: str, message: Sequence[Any], *, fine: int = 0) -> None:

@@ -22,7 +22,8 @@ import stamina
 
 from services.provisioner.clients.polling import wait_until
 from services.provisioner.errors import AlreadyThere, StatementRejected, TransientUpstreamError
-from shared.errors import DeadlineExceeded, NotFound, Unavailable, UpstreamError
+from shared.errors import NotFound, Unavailable, UpstreamError
+from shared.http import problem_text, request
 
 _SERVICE = "ksqlDB"
 
@@ -72,7 +73,7 @@ class KsqlClient:
         """Raises if the server is away or not ready."""
         body = (await self._request("GET", "/healthcheck")).json()
         if not body.get("isHealthy"):
-            raise Unavailable(f"{_SERVICE} says that it is not healthy: {body.get('details')}", service="ksql")
+            raise Unavailable(f"{_SERVICE} says that it is not healthy: {body.get('details')}", service=_SERVICE)
 
     async def execute(self, statement: str) -> Outcome:
         """Runs one DDL statement to its end, with ``auto.offset.reset=earliest``.
@@ -172,24 +173,13 @@ class KsqlClient:
             on=_BusyError, attempts=10, timeout=self._patience, wait_initial=0.2, wait_max=2.0
         ):
             with attempt:
-                response = await self._send(method, path, **options)
+                response = await request(self._http, method, path, service=_SERVICE, **options)
                 if response.is_success:
                     return response
                 if response.status_code == 404:
                     raise NotFound(f"{_SERVICE}: {_text(response)}")
                 await self._raise(response)
         raise UpstreamError(f"{_SERVICE}: {method} {path} was not tried")
-
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            return await self._http.request(method, path, **options)
-        except httpx.TimeoutException as error:
-            raise DeadlineExceeded(f"{_SERVICE} did not answer {method} {path} in time", service="ksql") from error
-        except httpx.TransportError as error:
-            reason = str(error) or type(error).__name__
-            raise Unavailable(
-                f"{_SERVICE} at {self._http.base_url} cannot be reached: {reason}", service="ksql"
-            ) from error
 
     async def _raise(self, response: httpx.Response) -> None:
         try:
@@ -228,10 +218,7 @@ def _refusal(message: str, statement: str | None, code: int | None = None) -> Up
 
 
 def _text(response: httpx.Response) -> str:
-    try:
-        return _plain(response.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return _plain(response.text[:300]) or f"HTTP {response.status_code}"
+    return _plain(problem_text(response))
 
 
 def _plain(message: object) -> str:

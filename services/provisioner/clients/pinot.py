@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from services.provisioner.clients.polling import wait_until
-from services.provisioner.errors import AlreadyThere, TransientUpstreamError
+from services.provisioner.errors import AlreadyThere, TransientUpstreamError, raised_as
 from shared.errors import BadRequest, Conflict, NotFound, UpstreamError
 from shared.http import call
 
@@ -89,11 +89,9 @@ class PinotClient:
         Raises:
             UpstreamError: it would not; the message is Pinot's.
         """
-        try:
+        with raised_as(UpstreamError, BadRequest):
             await self._send("POST", "/schemas/validate", json=schema)
             await self._send("POST", "/tableConfigs/validate", json=_table_configs(schema, table))
-        except BadRequest as error:
-            raise UpstreamError(error.detail, **error.extra) from error
 
     async def create_schema(self, schema: Json) -> None:
         """Adds a schema.
@@ -115,10 +113,8 @@ class PinotClient:
             UpstreamError: the change is not compatible.
         """
         name = schema["schemaName"]
-        try:
+        with raised_as(UpstreamError, BadRequest):
             await self._send("PUT", f"/schemas/{name}", json=schema)
-        except BadRequest as error:
-            raise UpstreamError(error.detail, **error.extra) from error
         await self.reload(name)
 
     async def create_table(self, table: Json) -> None:
@@ -129,9 +125,8 @@ class PinotClient:
             TransientUpstreamError: its topic cannot be seen (yet).
         """
         try:
-            await self._send("POST", "/tables", json=table)
-        except Conflict as error:
-            raise AlreadyThere(error.detail, **error.extra) from error
+            with raised_as(AlreadyThere, Conflict):
+                await self._send("POST", "/tables", json=table)
         except UpstreamError as error:
             if error.extra.get("upstream_status") == 500:
                 raise TransientUpstreamError(error.detail, **error.extra) from error

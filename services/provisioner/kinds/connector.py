@@ -63,10 +63,10 @@ class Connector(Resource):
                 State.DRIFTED, Action.UPDATE, f"configured otherwise: {fields}", differences, facts=facts
             )
         if status is None:
-            return Observation(State.FAILED, Action.DRIFTED, "Connect has not started it", facts=facts)
+            return Observation(State.FAILED, Action.REPAIR, "Connect has not started it", facts=facts)
         if not status.running:
             state = State.FAILED if status.failed else State.DRIFTED
-            return Observation(state, Action.DRIFTED, status.describe(), facts=facts)
+            return Observation(state, Action.REPAIR, status.describe(), facts=facts)
         if self._repeats is not None and await self._repeats.found():
             # An apply cannot help: the driver or the database has to be another one.
             detail = "it sends rows again and again that have not changed; see docs/operations.md, ConnectorRepeats"
@@ -81,7 +81,7 @@ class Connector(Resource):
         await self._connect.put_config(self.name, self._config)
         return f"set {', '.join(difference.field for difference in observation.differences)}"
 
-    async def mend(self, observation: Observation) -> str:
+    async def repair(self, observation: Observation) -> str:
         await self._connect.restart_failed(self.name)
         return "running again"
 

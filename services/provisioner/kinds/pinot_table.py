@@ -93,7 +93,7 @@ class PinotTable(Resource):
             return Observation(State.DRIFTED, Action.REPLACE, detail, facts=facts)
         detail = f"{running} of {self._partitions} partitions consumed, {lag} records behind"
         if running < self._partitions:
-            return Observation(State.FAILED, Action.DRIFTED, detail, facts=facts)
+            return Observation(State.FAILED, Action.REPAIR, detail, facts=facts)
         return unchanged(detail, **facts)
 
     async def create(self) -> str:
@@ -126,7 +126,7 @@ class PinotTable(Resource):
             await self._pinot.update_table(self.definition.table)
         return f"changed {', '.join(fields)}"
 
-    async def mend(self, observation: Observation) -> str:
+    async def repair(self, observation: Observation) -> str:
         """Consuming segments that do not run need a moment after Pinot's start; if that does not help, only a new table does."""
         try:
             await self._pinot.wait_consuming(self.name, self._partitions)

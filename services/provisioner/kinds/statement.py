@@ -46,10 +46,14 @@ class _Statement(Resource):
             raise TransientUpstreamError(f"{error.detail}; but {observation.detail}") from error
         return outcome.message
 
-    async def _definition_differences(self, description: dict[str, Any]) -> tuple[Difference, ...]:
-        text = description.get("statement") or ""
-        found = describe_difference(self.canonical, canonical(text))
-        return tuple(Difference(*difference) for difference in found)
+    def _drift(self, description: dict[str, Any], facts: dict[str, Any]) -> Observation | None:
+        """The observation of another definition than ours, None if it is ours."""
+        found = describe_difference(self.canonical, canonical(description.get("statement") or ""))
+        if not found:
+            return None
+        differences = tuple(Difference(*difference) for difference in found)
+        detail = "; ".join(map(str, differences))
+        return Observation(State.DRIFTED, Action.REPLACE, detail, differences, rebuilds=True, facts=facts)
 
     async def _drop(self, kind: str, *, delete_topic: bool) -> Outcome | None:
         """Ends what writes to it first: older servers do not do that by themselves. Nothing there is fine."""
@@ -78,10 +82,8 @@ class Source(_Statement):
         if description is None:
             return missing(f"there is no such {self.canonical.kind}")
         facts = {"topic": description.get("topic")}
-        differences = await self._definition_differences(description)
-        if differences:
-            detail = "; ".join(map(str, differences))
-            return Observation(State.DRIFTED, Action.REPLACE, detail, differences, rebuilds=True, facts=facts)
+        if (drift := self._drift(description, facts)) is not None:
+            return drift
         return unchanged(f"over {description.get('topic')}", **facts)
 
     async def delete(self, *, data: bool) -> str:
@@ -123,10 +125,8 @@ class Query(_Statement):
             return self._missing(topic_exists=topic is not None)
         queries = description.get("writeQueries") or []
         facts = self._facts(description, queries)
-        differences = await self._definition_differences(description)
-        if differences:
-            detail = "; ".join(map(str, differences))
-            return Observation(State.DRIFTED, Action.REPLACE, detail, differences, rebuilds=True, facts=facts)
+        if (drift := self._drift(description, facts)) is not None:
+            return drift
         if (fault := self._topic_fault(topic)) is not None:
             return self._broken(fault, facts, rebuild=True)
         return self._running(queries, facts)
@@ -143,7 +143,7 @@ class Query(_Statement):
             return self._broken("its query was terminated", facts, rebuild=rebuild)
         name, state = queries[0]["id"], _state(queries[0])
         if state == "PAUSED":
-            return Observation(State.DRIFTED, Action.DRIFTED, "its query is paused", facts=facts)
+            return Observation(State.DRIFTED, Action.REPAIR, "its query is paused", facts=facts)
         if state not in _WORKING:
             return self._broken(f"its query {name} is {state}", facts, rebuild=rebuild, failed=True)
         return unchanged(f"{name} is {state}", **facts)
@@ -166,7 +166,7 @@ class Query(_Statement):
     @staticmethod
     def _broken(detail: str, facts: dict[str, Any], *, rebuild: bool, failed: bool = False) -> Observation:
         state = State.FAILED if failed else State.DRIFTED
-        action = Action.REPLACE if rebuild else Action.DRIFTED
+        action = Action.REPLACE if rebuild else Action.REPAIR
         return Observation(state, action, detail, rebuilds=rebuild, facts=facts)
 
     async def create(self) -> str:
@@ -236,7 +236,7 @@ class Query(_Statement):
         self._has_written = self._has_written or written is not None
         return self._written.rate(written or 0)
 
-    async def mend(self, observation: Observation) -> str:
+    async def repair(self, observation: Observation) -> str:
         """Resumes a paused query; otherwise makes it anew over its topic, which upserts the same rows again."""
         description = await self._ksql.describe(self.name)
         queries = (description or {}).get("writeQueries") or []

@@ -38,7 +38,7 @@ class _Topic(Resource):
         }
 
     async def _healthy(self, state: TopicState) -> Observation:
-        """Under-replication is a broker's trouble that passes when it is back: told, but no apply mends it."""
+        """Under-replication is a broker's trouble that passes when it is back: told, but no apply repairs it."""
         shape, facts = f"{state.partitions} partitions, {state.replication_factor} replicas", await self._facts(state)
         if state.under_replicated:
             detail = f"{shape}; {state.under_replicated} partitions are under-replicated"

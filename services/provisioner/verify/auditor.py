@@ -16,13 +16,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.provisioner.decoding import key_decoders
-from services.provisioner.durations import milliseconds
 from services.provisioner.kinds.statement import Query
 from services.provisioner.pipeline import Servers
 from services.provisioner.recompute.columns import EnrichedColumns
 from services.provisioner.recompute.compare import Comparison, Handling, compare_tables
 from services.provisioner.recompute.join import JoinAudit, audit_join
-from services.provisioner.recompute.pipeline import (
+from services.provisioner.recompute.rows import Identity, Row, Shape
+from services.provisioner.recompute.sessions import Sessions
+from services.provisioner.recompute.tables import (
     COUNTRY,
     add_logins,
     add_views,
@@ -30,8 +31,6 @@ from services.provisioner.recompute.pipeline import (
     by_country,
     empty_tables,
 )
-from services.provisioner.recompute.rows import Identity, Row, Shape
-from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.settings import Settings
@@ -40,6 +39,7 @@ from services.provisioner.verify.report import AuditReport, Progress, Side, Tabl
 from services.provisioner.verify.sinks import EnrichedSink, UsersSink, WindowedSink, pinot_rows, without_stale_sessions
 from services.provisioner.verify.sources import Sources
 from shared import topics
+from shared.durations import milliseconds
 
 #: how long a change may take from the database to the join, and a record from its stamp to its log
 _SLACK = timedelta(seconds=5)

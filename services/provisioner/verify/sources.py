@@ -11,7 +11,6 @@ from typing import TypeAlias
 from aiokafka import ConsumerRecord
 
 from services.provisioner.clients.kafka import KafkaClient
-from services.provisioner.durations import milliseconds
 from services.provisioner.recompute.columns import EventColumns, Names, Spellings
 from services.provisioner.recompute.streamtime import Arrivals
 from services.provisioner.recompute.users import Users
@@ -19,6 +18,7 @@ from services.provisioner.recompute.values import Event, Unreadable, read_event,
 from services.provisioner.settings import Settings
 from services.provisioner.verify.report import Rewritten
 from shared import topics
+from shared.durations import milliseconds
 from shared.errors import Unprocessable
 
 Record: TypeAlias = ConsumerRecord[bytes, bytes]

@@ -19,7 +19,8 @@ from services.generator.app import create_app
 from services.generator.pacing import MAX_LAG_S
 from services.generator.settings import Settings
 from shared.json import loads
-from shared.kafka import admin_client, partition_for
+from shared.kafka import admin_client
+from shared.partitioner import partition_for
 from shared.topics import PARTITIONS, REPLICATION_FACTOR
 from tests.integration.recompute import Raw
 from tests.integration.sources import read_topic

@@ -19,7 +19,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
 from services.ksql.runtime.kafka_feed import committed_consumer
-from shared.kafka import admin_client, partition_for
+from shared.kafka import admin_client
+from shared.partitioner import partition_for
 from tests.patience import STEP_S, WORK_S, eventually
 
 _ROOT = Path(__file__).parents[3]

@@ -83,7 +83,7 @@ async def test_drift_behind_its_back_is_told_and_only_that_is_mended(
         (await client.delete(f"{stack.url('connect')}/connectors/users-source")).raise_for_status()
     await eventually(lambda: unready(provisioner), "the watch sees it without being asked to look")
     wrong = {
-        "query:pageview_tumbling": "drifted",
+        "query:pageview_tumbling": "repair",
         "query:pageview_hopping": "create",
         "pinot_table:pageview_session": "create",
         "connector:users-source": "create",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -8,10 +9,10 @@ import pytest
 from services.generator.behaviour import MEAN_VIEWS, Crowd, Faults
 from services.generator.population import Population, user_name
 from services.generator.source import Event
-from services.generator.waves import NATURAL, Waves
+from services.generator.waves import Waves, natural_waves
 from shared.events import Device, PageView, Source, UserSession
 from shared.json import loads
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 P = 5
 NOW_MS = 1_760_000_000_000
@@ -26,7 +27,7 @@ def crowd(
     rng = np.random.default_rng(seed)
     return Crowd(
         population=Population(np.arange(1, users + 1), skew=skew, rng=rng.spawn(1)[0]),
-        waves=Waves(SOURCES, rng.spawn(1)[0], NATURAL),
+        waves=Waves(SOURCES, rng.spawn(1)[0], natural_waves(timedelta(seconds=30))),
         devices=DEVICES,
         partitions=P,
         rng=rng,

@@ -8,7 +8,7 @@ from services.generator import replay
 from services.generator.profiles import Replay
 from shared.errors import NotFound, Unprocessable
 from shared.json import loads
-from shared.kafka import partition_for
+from shared.partitioner import partition_for
 
 RECORDING = b"""
 {"session_id":"b","user_id":2,"source":"Inbox","event_timestamp":4500}

@@ -3,11 +3,9 @@ from __future__ import annotations
 from itertools import islice
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
-from services.generator.session_ids import ID_LENGTH, murmur2, session_ids
-from shared.kafka import partition_for
+from services.generator.session_ids import ID_LENGTH, session_ids
+from shared.partitioner import partition_for
 
 
 def test_ids_are_unique_and_lie_where_java_puts_them() -> None:
@@ -18,13 +16,6 @@ def test_ids_are_unique_and_lie_where_java_puts_them() -> None:
     assert all(partition == partition_for(key, 5) for key, partition in ids[:500])
     counts = np.bincount([partition for _, partition in ids])
     assert counts.min() > 1_800
-
-
-@given(st.binary(min_size=16, max_size=16), st.integers(1, 64))
-def test_block_hash_equals_the_single_one(key: bytes, partitions: int) -> None:
-    (hashed,) = murmur2(np.frombuffer(key, dtype=np.uint8).reshape(1, 16)).tolist()
-
-    assert (hashed & 0x7FFFFFFF) % partitions == partition_for(key, partitions)
 
 
 def test_a_seed_gives_the_same_ids() -> None:

@@ -47,7 +47,7 @@ PLAN = {
     "steps": [
         step("topic", "topic5_PageView_Enriched_With_Users", "unchanged", "as described"),
         step(
-            "query", "pageview_country", "drifted", "its query CTAS_PAGEVIEW_COUNTRY_5 was terminated by somebody else"
+            "query", "pageview_country", "repair", "its query CTAS_PAGEVIEW_COUNTRY_5 was terminated by somebody else"
         ),
         step(
             "pinot_table",
@@ -68,8 +68,8 @@ def test_a_plan_has_whole_words_and_every_reason(width: int) -> None:
     for reason in ("terminated by somebody else", "differs in one field", "as described"):
         assert all(word in words for word in reason.split())
     assert "retentionTimeValue: absent -> 30" in words
-    assert "1 drifted, 1 update, 1 unchanged" in shown
-    assert shown.index("drifted") < shown.index("unchanged"), "what differs comes first"
+    assert "1 repair, 1 update, 1 unchanged" in shown
+    assert shown.index("repair") < shown.index("unchanged"), "what differs comes first"
     assert max(map(len, shown.splitlines())) <= width
 
 

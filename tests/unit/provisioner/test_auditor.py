@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.provisioner.recompute.compare import Comparison
-from services.provisioner.recompute.pipeline import empty_tables
+from services.provisioner.recompute.tables import empty_tables
 from services.provisioner.schemas import AuditOut
 from services.provisioner.settings import Settings
 from services.provisioner.verify import sinks

@@ -26,11 +26,11 @@ async def test_questions_asked_together_are_one_request() -> None:
 
 
 async def test_one_that_gives_up_leaves_the_others_their_answer() -> None:
-    started = asyncio.Event()
+    started, go_on = asyncio.Event(), asyncio.Event()
 
     async def fetch(keys: set[str]) -> dict[str, int]:
         started.set()
-        await asyncio.sleep(0.02)
+        await go_on.wait()
         return dict.fromkeys(keys, 1)
 
     gather: Coalescer[str, int] = Coalescer(fetch)
@@ -38,6 +38,8 @@ async def test_one_that_gives_up_leaves_the_others_their_answer() -> None:
     patient = asyncio.create_task(gather.get("b"))
     await started.wait()
     impatient.cancel()
+    await asyncio.wait([impatient])
+    go_on.set()
     assert await patient == 1
 
 

@@ -10,15 +10,16 @@ import pytest
 from services.provisioner.recompute.columns import EnrichedColumns, EventColumns, Names
 from services.provisioner.recompute.compare import Handling, compare_tables
 from services.provisioner.recompute.join import audit_join
-from services.provisioner.recompute.pipeline import (
+from services.provisioner.recompute.sessions import Sessions
+from services.provisioner.recompute.streamtime import Bounds
+from services.provisioner.recompute.tables import (
+    BoundsOf,
     Tables,
     add_logins,
     add_views,
     by_country,
     empty_tables,
-    exact_bounds,
 )
-from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.values import Event, Unreadable, read_event, read_user
 from services.provisioner.recompute.windows import TimeWindows
@@ -27,6 +28,18 @@ from tests.golden import document, lines
 
 #: the recording's grace; all else are the defaults
 SETTINGS = Settings(grace=timedelta(minutes=2))
+
+
+def exact_bounds() -> BoundsOf:
+    """For a topic of one partition in the order of its records: stream time is known."""
+    newest = -1
+
+    def bounds_of(arrival: int, partition: int, group: str, time: int) -> Bounds:
+        nonlocal newest
+        newest = max(newest, time)
+        return Bounds(newest, newest)
+
+    return bounds_of
 
 
 class Recomputed:

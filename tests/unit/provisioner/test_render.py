@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from services.provisioner.durations import require_whole_milliseconds, to_ksql
 from services.provisioner.errors import BrokenResource
 from services.provisioner.render import fill, load
 from services.provisioner.settings import Settings
 from services.provisioner.statements import canonical, describe_difference
 from shared import dimension, topics
+from shared.durations import require_whole_milliseconds, to_ksql
 from tests import golden
 
 

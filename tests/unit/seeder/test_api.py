@@ -27,6 +27,12 @@ async def seeder(store: MemoryStore, **settings: Any) -> AsyncIterator[httpx.Asy
         yield client
 
 
+def app_of(client: httpx.AsyncClient) -> Any:
+    transport = client._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    return transport.app
+
+
 async def seed(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
     answer = await client.post("/seeder/seed", params={"wait": True}, json=body)
     assert answer.status_code == 200, answer.text
@@ -76,7 +82,8 @@ async def test_a_cancelled_seed_leaves_the_table_as_it_was() -> None:
         job = (await client.post("/seeder/seed", json={"count": 100_000})).json()["job"]
         conflict = await client.post("/seeder/seed", json={"count": 5})
         cancelling = asyncio.create_task(client.delete(f"/seeder/jobs/{job['id']}"))
-        await asyncio.sleep(0.02)
+        running = app_of(client).state.seeder.jobs.get(job["id"])
+        await eventually(running._cancel.is_set, "the cancel has arrived")
         store.gate.set()
         cancelled = (await cancelling).json()["job"]
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from services.seeder.jobs import Job, JobKind
+from services.seeder.jobs import JobKind, WriteJob
 from services.seeder.mutations import Mutations, Pace, _Owed
 from services.seeder.people import People
 from tests.unit.seeder.fakes import MemoryStore
@@ -12,7 +12,7 @@ async def test_the_table_changes_as_asked() -> None:
     store.next_id = 201
     before = dict(store.rows)
     mutations = Mutations(Pace(updates_per_s=200, deletes_per_s=100, inserts_per_s=50, duration_s=0.5), seed=1)
-    job = Job(JobKind.MUTATIONS)
+    job = WriteJob(kind=JobKind.MUTATIONS)
 
     await mutations.run(job, store)
 
@@ -27,7 +27,7 @@ async def test_an_empty_table_only_grows() -> None:
     store = MemoryStore()
     mutations = Mutations(Pace(updates_per_s=100, deletes_per_s=0, inserts_per_s=100, duration_s=0.2), seed=1)
 
-    await mutations.run(Job(JobKind.MUTATIONS), store)
+    await mutations.run(WriteJob(kind=JobKind.MUTATIONS), store)
 
     assert len(store.rows) == mutations.inserts == 20
 

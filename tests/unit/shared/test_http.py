@@ -23,6 +23,7 @@ def failing(error: Exception) -> httpx.AsyncClient:
         (answering(409, json={"detail": "already running"}), Conflict, "already running"),
         (answering(400, json={"error_code": 40001, "message": "no such stream"}), PagePulseError, "no such stream"),
         (answering(500, text="boom"), UpstreamError, "boom"),
+        (answering(503), Unavailable, "HTTP 503"),
         (failing(httpx.ConnectError("refused")), Unavailable, "refused"),
         (failing(httpx.ReadTimeout("slow")), DeadlineExceeded, "in time"),
     ],

@@ -1,17 +1,17 @@
+from __future__ import annotations
+
 import pytest
 
-from shared.kafka import partition_for
+from shared.errors import Unavailable
+from shared.kafka import admin_client, end_offsets
+
+#: the discard port: nothing listens there
+_NOBODY = "127.0.0.1:9"
 
 
-# Values of Apache Kafka's own unit test of Utils.murmur2, with the sign bit cleared, modulo 5.
-@pytest.mark.parametrize(
-    ("key", "murmur2"),
-    [
-        (b"21", -973932308),
-        (b"foobar", -790332482),
-        (b"a-little-bit-long-string", -985981536),
-        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
-    ],
-)
-def test_the_partitioner_is_javas(key: bytes, murmur2: int) -> None:
-    assert partition_for(key, 5) == (murmur2 & 0x7FFFFFFF) % 5
+async def test_without_a_broker_every_client_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match=_NOBODY):
+        async with admin_client(_NOBODY):
+            pytest.fail("opened")
+    with pytest.raises(Unavailable, match=_NOBODY):
+        await end_offsets(_NOBODY, ["topic"])

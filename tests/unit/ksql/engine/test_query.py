@@ -10,23 +10,16 @@ from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.engine.chunk import Taken
 from services.ksql.engine.intake import Intake
-from services.ksql.engine.partitioning import murmur2, partition_for
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, TableRow
 from services.ksql.model.commands import CreateQuery, PushQuery
 from services.ksql.sql.parser import parse
+from shared.partitioner import partition_for
 from tests.unit.ksql.engine.test_durability import _SOURCES, plan_of
 
 
 def view(t: int, group: str = "a", number: int = 1, *, offset: int = 0, topic: str = "s") -> InputRecord:
     return InputRecord(topic, 0, offset, t, b"k", json.dumps({"V": number, "G": group, "D": 0.5}).encode())
-
-
-def test_murmur2_is_javas() -> None:
-    assert murmur2(b"21") == -973932308 & 0xFFFFFFFF
-    assert murmur2(b"foobar") == -790332482 & 0xFFFFFFFF
-    assert murmur2(b"abc") == 479470107
-    assert partition_for(b"External", 5) == (murmur2(b"External") & 0x7FFFFFFF) % 5
 
 
 def test_poison_is_counted_and_stops_nothing() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ksql.engine.partitioning import partition_for
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord
+from shared.partitioner import partition_for
 from tests.drill import bound
 from tests.unit.ksql.engine.test_durability import plan_of
 

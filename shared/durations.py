@@ -1,8 +1,11 @@
-"""Durations as a window clause writes them."""
+"""Durations of windows, and how a window clause writes them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -25,6 +28,10 @@ def require_whole_milliseconds(duration: timedelta) -> timedelta:
     if duration <= timedelta(0) or duration % _MILLISECOND:
         raise ValueError(f"{duration} is not a positive number of whole milliseconds")
     return duration
+
+
+#: for settings: the only durations that a window clause can hold
+WindowDuration = Annotated[timedelta, AfterValidator(require_whole_milliseconds)]
 
 
 def milliseconds(duration: timedelta) -> int:

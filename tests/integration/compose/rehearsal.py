@@ -1,6 +1,6 @@
 """Builds a service's image without a container engine: the Dockerfile's own steps, carried out in an empty folder.
 
-``python -m tests.unit.compose.rehearsal generator`` shows it. A folder is no container: the operating system below it is this
+``python -m tests.integration.compose.rehearsal generator`` shows it. A folder is no container: the operating system below it is this
 machine's, the user stays who it is, and the one step that makes a user is left out. Everything else is what the builder would
 do: the same commands, the same packages with the same hashes, the same files, the same command at the end.
 """

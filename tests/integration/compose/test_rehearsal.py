@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.compose.rehearsal import Rehearsal
 from tests.unit.compose.files import own, services
-from tests.unit.compose.rehearsal import Rehearsal
 
 #: imports every module of a service but the one that starts it, and prints what was imported from where
 _IMPORT_ALL = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.provisioner.durations import milliseconds
 from services.provisioner.recompute.columns import NO_USER, EnrichedColumns, EventColumns
 from services.provisioner.recompute.rows import Shape
 from services.provisioner.recompute.sessions import Sessions
 from services.provisioner.recompute.streamtime import Arrivals, Bounds, Lows
 from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.settings import Settings
+from shared.durations import milliseconds
 
 #: arrival and partition of a record, its group and event time -> bounds of stream time
 BoundsOf = Callable[[int, int, str, int], Bounds]
@@ -90,17 +90,5 @@ def bounds_by_arrival(arrivals: Arrivals, greatest: int) -> BoundsOf:
         low = lows.advance(partition, group, time)
         high = arrivals.greatest_by(arrival) if arrival >= 0 else greatest
         return Bounds(low, max(low, high))
-
-    return bounds_of
-
-
-def exact_bounds() -> BoundsOf:
-    """For a topic of one partition in the order of its records: stream time is known."""
-    newest = -1
-
-    def bounds_of(arrival: int, partition: int, group: str, time: int) -> Bounds:
-        nonlocal newest
-        newest = max(newest, time)
-        return Bounds(newest, newest)
 
     return bounds_of
