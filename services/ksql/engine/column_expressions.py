@@ -1,7 +1,6 @@
 """Expressions over columns, computed where they are asked for.
 
-A plain column is itself. What depends on one text only, as the rule for a dimension does, is computed once for each different text of a
-batch; everything else row by row.
+A plain column is itself. The value of what depends on one text only is looked up by the text; everything else is computed row by row.
 """
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from services.ksql.engine.columns import Columns, Make, objects
-from services.ksql.engine.expressions import Evaluate, compile_one, parts_of
+from services.ksql.engine.expressions import Evaluate, by_text, compile_one
 from services.ksql.engine.layout import Layout
 from services.ksql.model import expression as ex
-from services.ksql.model.types import BaseType
 
 Compute = Callable[[Columns], Make]
 
@@ -30,30 +28,11 @@ def _compile(expression: ex.Expression, layout: Layout) -> Compute:
             return lambda batch: batch.maker(at)
         if expression.name == "ROWTIME":
             return lambda batch: lambda: batch.times
+    if (found := by_text(expression, layout)) is not None:
+        text_at, values = found
+        return lambda batch: lambda: objects([*map(values.__getitem__, batch.column(text_at).tolist())])
     value = compile_one(expression, layout)
-    if (text_at := _only_text(expression, layout)) is not None:
-        return lambda batch: lambda: objects(_each_text(value, text_at, batch))
     return lambda batch: lambda: objects(_each(value, batch))
-
-
-def _only_text(expression: ex.Expression, layout: Layout) -> int | None:
-    """The place of the one VARCHAR column that decides the expression's value; None where there is more to it."""
-    parts = list(parts_of(expression))
-    columns = {part for part in parts if isinstance(part, ex.ColumnRef)}
-    # without an argument it is the time, a random number, a UUID
-    if len(columns) != 1 or any(isinstance(part, ex.Call) and not part.arguments for part in parts):
-        return None
-    (column,) = columns
-    if column.type.base is not BaseType.STRING or column.name not in layout.names:
-        return None
-    return layout.names.index(column.name)
-
-
-def _each_text(value: Evaluate, at: int, batch: Columns) -> list[object]:
-    texts = batch.column(at).tolist()
-    before = (None,) * at
-    known = {text: value((*before, text), 0, None) for text in dict.fromkeys(texts)}
-    return [known[text] for text in texts]
 
 
 def _each(value: Evaluate, batch: Columns) -> list[object]:

@@ -1,7 +1,8 @@
 """Compiles typed expressions to Python functions of a row ``r``, its time ``t`` and its window ``w``.
 
 A plain column is an index, a comparison of columns is inline; the rest calls ``evaluation``. An expression that fails
-(division by 0, a text that is no number) is NULL, as in ksqlDB.
+(division by 0, a text that is no number) is NULL, as in ksqlDB. Calls of functions whose value depends on one text only, as the rule for
+a dimension does, look their value up by the text.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from services.ksql.engine import evaluation
 from services.ksql.engine.layout import Layout
 from services.ksql.model import expression as ex
+from services.ksql.model.types import BaseType
 
 Evaluate = Callable[[tuple[Any, ...], int, Any], Any]
 
@@ -19,6 +21,12 @@ _INLINE = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 _NEVER_NULL = (ex.Comparison, ex.Logical, ex.IsNull, ex.Between, ex.In, ex.Like)
 
+
+#: characters of texts and values that one expression remembers, and what an entry counts beside them
+_REMEMBERED = 1_000_000
+_ENTRY = 200
+#: values of other types may change after they were made, or take any memory
+_PLAIN = frozenset({BaseType.BOOLEAN, BaseType.INTEGER, BaseType.BIGINT, BaseType.DOUBLE, BaseType.STRING})
 
 #: levels in one Python function, of up to three brackets each: Python takes 200
 _LEVELS = 40
@@ -39,6 +47,14 @@ class _Writer:
 
     def _call(self, function: Any, *arguments: str) -> str:
         return f"{self._named(function)}({', '.join(arguments)})"
+
+    def whole(self, expression: ex.Expression) -> tuple[str, bool]:
+        """The text of a whole expression, and whether it may fail."""
+        if (found := by_text(expression, self._layout)) is not None:
+            at, values = found
+            return f"{self._named(values)}[r[{at}]]", False
+        part = expression.operand if isinstance(expression, ex.IsNull) else expression
+        return self.write(expression), not isinstance(part, ex.ColumnRef | ex.Literal)
 
     def write(self, node: ex.Expression) -> str:
         """The text of ``node``; every so many levels it is the call of a function of its own."""
@@ -104,6 +120,50 @@ class _Writer:
         return self._call(evaluation.COMPARISONS[node.op], left, right)
 
 
+class ByText(dict[str | None, Any]):
+    """The values of an expression by the text that it depends on, None where it fails; those of recent texts are remembered."""
+
+    def __init__(self, value: Callable[[str | None], Any]) -> None:
+        super().__init__()
+        self._value = value
+        self._size = 0
+
+    def __missing__(self, text: str | None) -> Any:
+        try:
+            value = self._value(text)
+        except Exception:  # whatever a function raises: NULL, as in ksqlDB
+            value = None
+        size = _ENTRY + len(text or "") + (len(value) if isinstance(value, str) else 0)
+        if size <= _REMEMBERED // 4:
+            if self._size + size > _REMEMBERED:
+                self.clear()
+                self._size = 0
+            self._size += size
+            self[text] = value
+        return value
+
+
+def by_text(expression: ex.Expression, layout: Layout) -> tuple[int, ByText] | None:
+    """The place of the one VARCHAR column that decides the value of an expression with calls, and its values; None where there is more
+    to it."""
+    if isinstance(expression, ex.ColumnRef) or expression.type is None or expression.type.base not in _PLAIN:
+        return None
+    parts = list(parts_of(expression))
+    columns = {part for part in parts if isinstance(part, ex.ColumnRef)}
+    calls = [part for part in parts if isinstance(part, ex.Call)]
+    # without an argument it is the time, a random number, a UUID
+    if len(columns) != 1 or not calls or not all(call.arguments for call in calls):
+        return None
+    (column,) = columns
+    if column.type.base is not BaseType.STRING or column.name not in layout.names:
+        return None
+    at = layout.names.index(column.name)
+    writer = _Writer(layout)
+    value = _function(writer.write(expression), writer.scope)
+    before = (None,) * at
+    return at, ByText(lambda text: value((*before, text), 0, None))
+
+
 def _may_be_null(node: ex.Expression) -> bool:
     return not isinstance(node, ex.Literal) or node.value is None
 
@@ -117,8 +177,9 @@ def _function(text: str, scope: dict[str, Any]) -> Evaluate:
 def compile_one(expression: ex.Expression, layout: Layout) -> Evaluate:
     """The value of ``expression``, None where it fails."""
     writer = _Writer(layout)
-    fast = _function(writer.write(expression), writer.scope)
-    if isinstance(expression, ex.ColumnRef | ex.Literal | ex.IsNull):
+    text, may_fail = writer.whole(expression)
+    fast = _function(text, writer.scope)
+    if not may_fail:
         return fast
 
     def guarded(r: tuple[Any, ...], t: int, w: Any) -> Any:
@@ -133,8 +194,9 @@ def compile_one(expression: ex.Expression, layout: Layout) -> Evaluate:
 def compile_row(expressions: Sequence[ex.Expression], layout: Layout) -> Evaluate:
     """The values of all ``expressions`` as a tuple; where one fails it alone is None."""
     writer = _Writer(layout)
-    fast = _function("(" + "".join(writer.write(e) + ", " for e in expressions) + ")", writer.scope)
-    if all(isinstance(e, ex.ColumnRef | ex.Literal) for e in expressions):
+    texts = [writer.whole(e) for e in expressions]
+    fast = _function("(" + "".join(text + ", " for text, _ in texts) + ")", writer.scope)
+    if not any(may_fail for _, may_fail in texts):
         return fast
     singles = [compile_one(e, layout) for e in expressions]
 
