@@ -36,10 +36,13 @@ trap 'rm -rf "$work"' EXIT
 # The same input gives the same label, and an image that has it is left alone.
 current() { [ "$(docker image inspect --format '{{index .Config.Labels "pagepulse.made-of"}}' "$1" 2>/dev/null)" = "$2" ]; }
 
+digest() { sha256sum | cut -c 1-12; }
+recipe=$(awk '/^base\(\) \{/, /^\}/' "$0" | digest)
+
 # base NAME PACKAGE,...: a small Debian with these packages, without manuals, and without the lists and sources of apt.
 base() {
     image=$prefix/$1 packages=$2 tar=$work/${1%:*}.tar
-    label="$release $packages $(sha256sum <"$0" | cut -c 1-12)"
+    label="$release $packages $recipe"
     if current "$image" "$label"; then return; fi
     say "images: $image of Debian's $packages"
     # What this machine's apt is told to use; Debian's own archive where that says nothing of its own.
@@ -74,18 +77,25 @@ for file in /etc/pip.conf /etc/uv/uv.toml; do
     if [ -e "$file" ]; then cp "$file" "$target"; else : >"$target"; fi
 done
 
-say "images: the servers"
+# server IMAGE TARGET: of a base, the jars (whose folders are named for the poms that they were fetched by) and the files here.
+made_of=$(
+    for name in kafka connect pinot; do basename "$(jars $name)"; done
+    docker image inspect --format '{{.Id}}' $prefix/java:17 $prefix/mariadb-server:10.11 $prefix/prometheus-server:2.42
+)
 context=$work/context
-mkdir -p "$context/jars"
-for server in kafka connect pinot; do cp -a --reflink=auto "$(jars $server)" "$context/jars/$server"; done
-cp -a "$here"/* "$context"
-for server in kafka pinot; do cp "$repository/deploy/local/templates/$server-log4j2.xml.j2" "$context/jars/$server-log4j2.xml"; done
-
-# server IMAGE TARGET
+stage() {
+    say "images: the servers"
+    mkdir -p "$context/jars"
+    for name in kafka connect pinot; do cp -a --reflink=auto "$(jars $name)" "$context/jars/$name"; done
+    for name in kafka pinot; do
+        cp "$repository/deploy/local/templates/$name-log4j2.xml.j2" "$context/jars/$name-log4j2.xml"
+    done
+    cp -a "$here"/* "$context"
+}
 server() {
-    label=$(cd "$context" && find $(ls -d "$2" 2>/dev/null) Dockerfile jars -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c 1-12)
-    label="$label $(docker image inspect --format '{{.Id}}' "$prefix/java:17" "$prefix/mariadb-server:10.11" "$prefix/prometheus-server:2.42" | sha256sum | cut -c 1-12)"
+    label=$({ printf '%s' "$made_of"; cat "$here/Dockerfile" "$repository"/deploy/local/templates/*log4j2*; find "$here/$2" -type f -exec cat {} + 2>/dev/null; } | digest)
     if current "$prefix/$1" "$label"; then return; fi
+    [ -d "$context" ] || stage
     docker build --quiet --target "$2" --label "pagepulse.made-of=$label" --tag "$prefix/$1" "$context" >/dev/null
 }
 server kafka:4.1.1 kafka
