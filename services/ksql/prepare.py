@@ -18,7 +18,7 @@ from services.ksql.model.commands import Command, NothingToDo
 from services.ksql.model.schema import SourceKind
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.sql import ast
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import ParsedStatement
 
 S = TypeVar("S", ast.CreateSource, ast.CreateAsSelect)

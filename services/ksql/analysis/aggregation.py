@@ -10,15 +10,14 @@ from services.ksql.analysis.expressions import Scope, cast, typed
 from services.ksql.analysis.keys import KeyColumn
 from services.ksql.analysis.names import Names
 from services.ksql.analysis.partitioning import name_keys
-from services.ksql.analysis.rewrite import children, columns, rewrite, walk
-from services.ksql.analysis.words import join_words
 from services.ksql.errors import KsqlError
 from services.ksql.functions import registry
 from services.ksql.model.plan import AggregateCall, AggregateStep, NamedExpression, Step, WindowSpec
 from services.ksql.model.schema import WINDOW_COLUMNS, Column, KeyWindow, Schema, SourceKind
 from services.ksql.model.types import BIGINT
 from services.ksql.sql import ast
-from services.ksql.sql.format import format_expression
+from services.ksql.sql.ast import children, columns, rewrite, walk
+from services.ksql.sql.format import format_expression, join_words
 
 
 def is_aggregate_call(node: ast.Expression) -> bool:

@@ -12,7 +12,6 @@ from services.ksql.analysis.inserts import fit_to_sink, insert_values
 from services.ksql.analysis.properties import chosen_query_id, read_with_clause, with_properties
 from services.ksql.analysis.pull import plan_pull_query
 from services.ksql.analysis.query import Planned, QueryPlanner
-from services.ksql.analysis.rewrite import walk
 from services.ksql.analysis.sanitize import find_sources, sanitize
 from services.ksql.analysis.sinks import build_sink, check_result_kind
 from services.ksql.analysis.sources import build_source
@@ -24,7 +23,8 @@ from services.ksql.model import commands
 from services.ksql.model.plan import ProjectStep, QueryPlan
 from services.ksql.model.schema import DataSource, SourceKind
 from services.ksql.sql import ast
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.ast import walk
+from services.ksql.sql.format import format_statement
 
 _NO_SCHEMA = "Could not determine output schema for query due to error: "
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from services.ksql.analysis.expressions import Scope, typed
-from services.ksql.analysis.rewrite import rewrite
 from services.ksql.analysis.timestamps import parse_point_in_time
 from services.ksql.errors import KsqlError
 from services.ksql.model.expression import Expression
 from services.ksql.model.types import BOOLEAN
 from services.ksql.sql import ast
+from services.ksql.sql.ast import rewrite
 from services.ksql.sql.format import format_expression
 
 _POINTS_IN_TIME = ("ROWTIME", "WINDOWSTART", "WINDOWEND")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.ksql.analysis.names import Names
-from services.ksql.analysis.rewrite import columns
 from services.ksql.errors import KsqlError
 from services.ksql.model.expression import Expression
 from services.ksql.model.plan import JoinStep, SourceStep, Step
 from services.ksql.model.schema import KeyWindow, SourceKind, WindowType
 from services.ksql.sql import ast
+from services.ksql.sql.ast import columns
 from services.ksql.sql.format import backtick, format_expression
 
 _WITHIN_HELP = (

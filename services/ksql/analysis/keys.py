@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.ksql.analysis.words import join_words
 from services.ksql.errors import KsqlError
 from services.ksql.sql import ast
-from services.ksql.sql.format import backtick, format_expression
+from services.ksql.sql.format import backtick, format_expression, join_words
 
 _COPY_HINT = (
     "Each key column must only be in the projection once. If you intended to copy the key into the value, then consider using "

@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.ksql.analysis.expressions import Scope
-from services.ksql.analysis.rewrite import columns, rewrite
 from services.ksql.analysis.sanitize import AliasedSource
-from services.ksql.analysis.words import at
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import PSEUDO_COLUMNS, WINDOW_COLUMNS, Column, DataSource, Schema
 from services.ksql.model.types import SqlType
 from services.ksql.sql import ast
-from services.ksql.sql.format import format_expression
+from services.ksql.sql.ast import columns, rewrite
+from services.ksql.sql.format import at, format_expression
 
 #: Clauses that see the columns of the input only, which their messages say.
 _ON_INPUT = frozenset({"PARTITION BY"})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from services.ksql.analysis.expressions import Scope, typed
 from services.ksql.analysis.keys import KeyColumn
 from services.ksql.analysis.names import Names
-from services.ksql.analysis.rewrite import walk
 from services.ksql.analysis.sanitize import SYSTEM_COLUMNS, AliasGenerator
 from services.ksql.errors import KsqlError
 from services.ksql.functions import registry
 from services.ksql.model.plan import NamedExpression, PartitionByStep, Step
 from services.ksql.model.schema import Column, Schema, SourceKind
 from services.ksql.sql import ast
+from services.ksql.sql.ast import walk
 from services.ksql.sql.format import format_expression
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.analysis.rewrite import columns, rewrite
-from services.ksql.analysis.words import at, join_words
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import PSEUDO_COLUMNS, WINDOW_COLUMNS, DataSource
 from services.ksql.sql import ast
-from services.ksql.sql.format import backtick
+from services.ksql.sql.ast import columns, rewrite
+from services.ksql.sql.format import at, backtick, join_words
 
 SYSTEM_COLUMNS = {**PSEUDO_COLUMNS, **WINDOW_COLUMNS}
 

@@ -6,7 +6,7 @@ from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.errors import KsqlError, RequestError
 from services.ksql.model import commands, plain
 from services.ksql.model.plan import QueryPlan
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import parse_one
 from tests import golden
 from tests.unit.ksql.analysis.session import Session, with_sources

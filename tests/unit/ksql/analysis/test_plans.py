@@ -4,7 +4,7 @@ import pytest
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.model.commands import CreateQuery, InsertQuery, PushQuery
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import parse, parse_one
 from tests.unit.ksql.analysis.plans import check_plan
 from tests.unit.ksql.analysis.session import with_sources
