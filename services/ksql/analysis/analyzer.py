@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from services.ksql.analysis import ddl
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.analysis.formats import default_key_format, default_value_format
+from services.ksql.analysis.ddl import check_upgrade
 from services.ksql.analysis.inserts import fit_to_sink, insert_values
+from services.ksql.analysis.names import find_sources, sanitize
 from services.ksql.analysis.properties import chosen_query_id, read_with_clause, with_properties
 from services.ksql.analysis.pull import plan_pull_query
-from services.ksql.analysis.query import Planned, QueryPlanner
-from services.ksql.analysis.sanitize import find_sources, sanitize
-from services.ksql.analysis.sinks import build_sink, check_result_kind
-from services.ksql.analysis.sources import build_source
-from services.ksql.analysis.upgrades import check_upgrade
-from services.ksql.analysis.windows import window_spec
+from services.ksql.analysis.query import Planned, QueryPlanner, window_spec
+from services.ksql.analysis.sources import (
+    build_sink,
+    build_source,
+    check_result_kind,
+    default_key_format,
+    default_value_format,
+)
 from services.ksql.errors import FunctionError, KsqlError, RequestError
 from services.ksql.functions import registry
 from services.ksql.model import commands

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.expressions import cast, typed
 from services.ksql.errors import KsqlError, RequestError
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.commands import InsertValues
 from services.ksql.model.plan import NamedExpression, ProjectStep
 from services.ksql.model.schema import Column, DataSource, Schema, SourceKind

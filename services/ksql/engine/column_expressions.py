@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from services.ksql.engine.columns import Columns, Make, objects
 from services.ksql.engine.expressions import Evaluate, compile_one, parts_of
 from services.ksql.engine.layout import Layout
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.types import BaseType
 
 Compute = Callable[[Columns], Make]

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.ksql.engine import evaluation
 from services.ksql.engine.layout import Layout
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 
 Evaluate = Callable[[tuple[Any, ...], int, Any], Any]
 

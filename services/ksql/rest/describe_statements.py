@@ -7,8 +7,7 @@ from secrets import randbits
 
 from services.ksql.engine.query import Query
 from services.ksql.functions.registry import Listed, list_functions
-from services.ksql.model.commands import DescribeSource, Explain
-from services.ksql.model.plain import DescribeAll, DescribeFunction
+from services.ksql.model.commands import DescribeAll, DescribeFunction, DescribeSource, Explain
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
 from services.ksql.rest.descriptions import Describer

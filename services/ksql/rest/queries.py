@@ -9,8 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from services.ksql.errors import KsqlError, ParseError
-from services.ksql.model.commands import PullQuery, PushQuery
-from services.ksql.model.plain import Print
+from services.ksql.model.commands import Print, PullQuery, PushQuery
 from services.ksql.model.types import STRING
 from services.ksql.prepare import Preparer
 from services.ksql.rest import properties as props

@@ -11,7 +11,7 @@ from services.ksql.engine.layout import layout_of
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import TableRow
 from services.ksql.errors import KsqlError
-from services.ksql.model.pull import PullPlan, Range
+from services.ksql.model.plan import PullPlan, Range
 from services.ksql.runtime.core import Core
 
 

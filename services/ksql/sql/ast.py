@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from services.ksql.model.plain import (
+from services.ksql.model.commands import (
     Define,
     DescribeAll,
     DescribeFunction,

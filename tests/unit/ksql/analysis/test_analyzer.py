@@ -4,7 +4,7 @@ import pytest
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.errors import KsqlError, RequestError
-from services.ksql.model import commands, plain
+from services.ksql.model import commands
 from services.ksql.model.plan import QueryPlan
 from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import parse_one
@@ -14,11 +14,11 @@ from tests.unit.ksql.analysis.session import Session, with_sources
 
 def test_small_statements() -> None:
     session = with_sources()
-    assert session.run("SHOW STREAMS EXTENDED;") == plain.Show("STREAMS", True)
+    assert session.run("SHOW STREAMS EXTENDED;") == commands.Show("STREAMS", True)
     assert session.run("DESCRIBE clicks;") == commands.DescribeSource(session.source("CLICKS"))
-    assert session.run("DESCRIBE FUNCTION ucase;") == plain.DescribeFunction("UCASE")
-    assert session.run("SET 'a'='b';") == plain.SetProperty("a", "b")
-    assert session.run("PRINT clicks LIMIT 1;") == plain.Print("clicks", False, None, 1)
+    assert session.run("DESCRIBE FUNCTION ucase;") == commands.DescribeFunction("UCASE")
+    assert session.run("SET 'a'='b';") == commands.SetProperty("a", "b")
+    assert session.run("PRINT clicks LIMIT 1;") == commands.Print("clicks", False, None, 1)
 
 
 @pytest.mark.parametrize(
