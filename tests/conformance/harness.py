@@ -16,8 +16,8 @@ from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, OutputRecord
 from services.ksql.model import commands
 from services.ksql.model.schema import Column, DataSource, Format, WindowType
+from services.ksql.serde.base import append_window, split_window
 from services.ksql.serde.formats import decoder, encoder
-from services.ksql.serde.keys import append_window, split_window
 from services.ksql.sql.parser import parse
 
 

@@ -33,8 +33,8 @@ from services.ksql.model.commands import (
 from services.ksql.model.schema import SourceKind
 from services.ksql.prepare import Prepared, Preparer
 from services.ksql.rest import properties as props
-from services.ksql.rest.describe_statements import DescribeStatements
-from services.ksql.rest.entities import (
+from services.ksql.rest.descriptions import (
+    DescribeStatements,
     Entity,
     current_status,
     entity,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from services.ksql.engine.columns import is_whole
-from services.ksql.functions.aggregate import Aggregator, BaseAggregator
-from services.ksql.functions.aggregates_basic import Average, Count, CountDistinct, Max, Min, Sum
+from services.ksql.functions.aggregates import Average, Count, CountDistinct, Max, Min, Sum
+from services.ksql.functions.definitions import Aggregator, BaseAggregator
 from services.ksql.model.types import DOUBLE
 
 #: of a column of values, which may be an array

@@ -10,7 +10,7 @@ import numpy as np
 from services.ksql.engine.chunk import Chunk, Piece
 from services.ksql.engine.columns import Column, Columns, Make, is_whole, joined, objects
 from services.ksql.engine.operators.decoding import Decoding
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError
 from services.ksql.serde.formats import many_decoder
 
 _NO_TIME = -1
