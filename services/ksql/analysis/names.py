@@ -50,7 +50,7 @@ def find_sources(query: ast.Query, catalog: Catalog) -> tuple[AliasedSource, ...
     return tuple(found)
 
 
-def sanitize(query: ast.Query, catalog: Catalog) -> ast.Query:
+def qualify(query: ast.Query, catalog: Catalog) -> ast.Query:
     """The query with qualified names and an alias for every select item."""
     sources = find_sources(query, catalog)
     qualifier = _Qualifier(sources)

@@ -10,7 +10,7 @@ from typing import Any
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.expressions import predicate, typed, with_points_in_time
 from services.ksql.analysis.grouping import aggregate_calls
-from services.ksql.analysis.names import Names, find_sources, sanitize
+from services.ksql.analysis.names import Names, find_sources, qualify
 from services.ksql.analysis.projection import KeyRule, expand
 from services.ksql.errors import KsqlError
 from services.ksql.model import typed_expressions as ex
@@ -93,7 +93,7 @@ _HELP = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you int
 
 def plan_pull_query(query: ast.Query, catalog: Catalog, sql: str) -> PullPlan:
     """The look-up that a pull query asks for."""
-    sanitized = sanitize(query, catalog)
+    sanitized = qualify(query, catalog)
     _refuse_clauses(sanitized)
     names = Names(find_sources(sanitized, catalog))
     source = names.first

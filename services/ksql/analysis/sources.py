@@ -147,9 +147,8 @@ def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql
     )
 
 
-def _schema(statement: ast.CreateSource) -> Schema:
-    if not statement.columns:
-        raise KsqlError("The statement does not define any columns.")
+def check_column_names(statement: ast.CreateSource) -> None:
+    """Raises KsqlError for a reserved name of a column, or one that comes twice."""
     for column in statement.columns:
         if column.name in SYSTEM_COLUMNS:
             where = column.location
@@ -160,6 +159,11 @@ def _schema(statement: ast.CreateSource) -> Schema:
     doubles = [name for name, count in Counter(column.name for column in statement.columns).items() if count > 1]
     if doubles:
         raise KsqlError(f"Failed to prepare statement: Duplicate column names: {', '.join(map(backtick, doubles))}")
+
+
+def _schema(statement: ast.CreateSource) -> Schema:
+    if not statement.columns:
+        raise KsqlError("The statement does not define any columns.")
     for column in statement.columns:
         if column.constraint == "HEADERS":
             raise KsqlError("HEADERS columns are not supported by this server, HEADER('key') columns are.")

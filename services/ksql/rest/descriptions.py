@@ -13,10 +13,9 @@ from services.ksql.functions.java_time import Moment, formatter
 from services.ksql.functions.registry import Listed, list_functions
 from services.ksql.model.commands import DescribeAll, DescribeFunction, DescribeSource, Explain
 from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
-from services.ksql.model.schema import DataSource, Schema, SourceKind
+from services.ksql.model.schema import DataSource, Schema, SourceKind, TopicInfo
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.rest.errors import generic_error, statement_error
-from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.executor import CommandStatus, Executed
 from services.ksql.runtime.query_spec import QuerySpec

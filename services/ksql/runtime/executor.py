@@ -11,6 +11,7 @@ import structlog
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
+from services.ksql.analysis.completion import CompletedStatement
 from services.ksql.errors import KsqlError
 from services.ksql.model.commands import (
     Command,
@@ -20,9 +21,8 @@ from services.ksql.model.commands import (
     DropSource,
     InsertQuery,
 )
-from services.ksql.model.schema import SourceKind
-from services.ksql.prepare import Prepared
-from services.ksql.runtime.broker import Broker, BrokerError, TopicInfo
+from services.ksql.model.schema import SourceKind, TopicInfo
+from services.ksql.runtime.broker import Broker, BrokerError
 from services.ksql.runtime.command_log import Command as LoggedCommand
 from services.ksql.runtime.command_log import CommandLog
 from services.ksql.runtime.engine import Engine
@@ -86,7 +86,7 @@ class Executor:
         self.sequence = self._log.last_sequence
         return list(self.specs.values())
 
-    async def execute(self, prepared: Prepared, properties: Mapping[str, Any]) -> Executed:
+    async def execute(self, prepared: CompletedStatement, properties: Mapping[str, Any]) -> Executed:
         """Makes topics, logs the command, and carries it out.
 
         Raises:
@@ -126,7 +126,7 @@ class Executor:
         except BrokerError as error:
             raise TopicRefused(f"Failed to guarantee existence of topic {info.name}\nCaused by: {error}") from error
 
-    def _to_log(self, prepared: Prepared, properties: Mapping[str, Any]) -> LoggedCommand:
+    def _to_log(self, prepared: CompletedStatement, properties: Mapping[str, Any]) -> LoggedCommand:
         command, number = prepared.command, self._log.next_query_number
         match command:
             case CreateSource(source=source):

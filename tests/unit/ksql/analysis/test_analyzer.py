@@ -59,17 +59,17 @@ def test_errors_carry_the_statement_as_it_is_shown() -> None:
 def test_errors_of_preparation_carry_the_text_as_written() -> None:
     text = "CREATE STREAM x AS SELECT * FROM nosuch;"
     with pytest.raises(KsqlError) as error:
-        Analyzer(with_sources().catalog).prepare(parse_one(text).ast, text)
+        Analyzer(with_sources().catalog).qualify(parse_one(text).ast, text)
     assert error.value.message == "Exception while preparing statement: NOSUCH does not exist."
     assert error.value.statement == text
 
 
 def test_preparing_twice_changes_nothing() -> None:
     analyzer = Analyzer(with_sources().catalog)
-    once = analyzer.prepare(
+    once = analyzer.qualify(
         parse_one("CREATE STREAM x AS SELECT id, page || 'x', c.ROWTIME AS t FROM clicks c WHERE person > 1;").ast
     )
-    assert analyzer.prepare(once) == once
+    assert analyzer.qualify(once) == once
     assert format_statement(once) == (
         "CREATE STREAM X AS SELECT\n  C.ID ID,\n  CONCAT(C.PAGE, 'x') KSQL_COL_0,\n  C.ROWTIME T\nFROM CLICKS C\n"
         "WHERE (C.PERSON > 1)\nEMIT CHANGES;"

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from services.ksql.app import core_options, create_app
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.memory import MemoryBroker
 from services.ksql.runtime.thread import InlineRuntime

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime import committer, engine
-from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.engine import EngineState
 from services.ksql.runtime.thread import InlineRuntime

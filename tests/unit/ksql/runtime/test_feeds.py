@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.runtime.broker import Lane, Outgoing, Span, TopicInfo
+from services.ksql.model.schema import TopicInfo
+from services.ksql.runtime.broker import Lane, Outgoing, Span
 from services.ksql.runtime.feeds import Feeds
 from services.ksql.runtime.memory import MemoryBroker
 from tests.patience import STEP_S, eventually
