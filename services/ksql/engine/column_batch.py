@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ksql.engine.expressions import Evaluate, Layout, compile_one, parts_of
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.types import BaseType
 
 #: int64 where all values are whole numbers and none is NULL; else Python's own objects, which may be None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.ksql.engine import evaluation
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.schema import Schema
 
 

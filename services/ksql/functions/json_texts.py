@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from services.ksql.functions.definitions import scalar
 from services.ksql.functions.exact_json import dumps, loads
-from services.ksql.functions.scalar import scalar
 
 _KIND = "JSON"
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]")

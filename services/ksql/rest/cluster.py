@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.ksql.rest.entities import command_status
+from services.ksql.rest.descriptions import command_status
 from services.ksql.rest.errors import SERVER_ERROR, generic_error
 from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core

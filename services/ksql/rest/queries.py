@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from services.ksql.analysis.completion import StatementCompleter
 from services.ksql.errors import KsqlError, ParseError
-from services.ksql.model.commands import PullQuery, PushQuery
-from services.ksql.model.plain import Print
+from services.ksql.model.commands import Print, PullQuery, PushQuery
 from services.ksql.model.types import STRING
-from services.ksql.prepare import Preparer
 from services.ksql.rest import properties as props
 from services.ksql.rest.errors import NOT_READY, RestError, from_ksql_error, generic_error, statement_error
 from services.ksql.rest.rows import Header, Row
@@ -73,14 +72,14 @@ class QueryService:
             if endpoint is Endpoint.QUERY:
                 raise generic_error(_NOT_FOR_QUERY)
             raise statement_error(f"{_NOT_A_QUERY}\nStatement: {statement.text}", statement.text)
-        preparer = Preparer(
+        completer = StatementCompleter(
             self._core.command_runner.catalog,
             self._core.broker.topic,
             properties,
             partitions=self._core.options.default_partitions,
         )
         try:
-            command = (await preparer.prepare(statement)).command
+            command = (await completer.complete(statement)).command
             match command:
                 case PullQuery(plan=plan):
                     names = tuple(item.name for item in plan.select)

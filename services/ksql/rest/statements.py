@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from services.ksql.analysis.completion import CompletedStatement, StatementCompleter
 from services.ksql.errors import KsqlError
 from services.ksql.functions.registry import list_functions
 from services.ksql.model.commands import (
@@ -13,30 +15,27 @@ from services.ksql.model.commands import (
     ControlQuery,
     CreateQuery,
     CreateSource,
+    Define,
+    DescribeAll,
+    DescribeFunction,
     DescribeSource,
     DropSource,
     Explain,
     InsertQuery,
     InsertValues,
     NothingToDo,
+    Print,
     PullQuery,
     PushQuery,
-)
-from services.ksql.model.plain import (
-    Define,
-    DescribeAll,
-    DescribeFunction,
-    Print,
     SetProperty,
     Show,
     Undefine,
     UnsetProperty,
 )
-from services.ksql.model.schema import SourceKind
-from services.ksql.prepare import Prepared, Preparer
+from services.ksql.model.schema import SourceKind, TopicInfo
 from services.ksql.rest import properties as props
-from services.ksql.rest.describe_statements import DescribeStatements
-from services.ksql.rest.entities import (
+from services.ksql.rest.descriptions import (
+    DescribeStatements,
     Entity,
     current_status,
     entity,
@@ -55,7 +54,7 @@ from services.ksql.rest.errors import (
     wrong_endpoint,
 )
 from services.ksql.rest.topic_patterns import TopicPattern
-from services.ksql.runtime.broker import BrokerError, TopicInfo
+from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_values
 from services.ksql.settings import Settings
@@ -69,6 +68,14 @@ _HIDDEN = re.compile(
 )
 #: Kafka's own, which its clients never list unless they are asked to
 _INTERNAL = frozenset({"__consumer_offsets", "__transaction_state"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A statement with its plan, and the version of the catalog that the plan was made against."""
+
+    completed: CompletedStatement
+    version: int
 
 
 class StatementService:
@@ -103,8 +110,8 @@ class StatementService:
             raise from_ksql_error(error, text) from error
         if statements:
             props.check(properties, statements[0].text)
-        await self._try(statements, properties)
-        return await self._carry_out(statements, properties, dict(variables or {}))
+        tried = await self._try(statements, properties)
+        return await self._carry_out(tried, properties, dict(variables or {}))
 
     async def terminate_cluster(self, delete_topics: list[str]) -> list[Entity]:
         """Ends all queries and drops all sources, newest first; topics of theirs that match ``delete_topics`` go too.
@@ -128,8 +135,9 @@ class StatementService:
                 CATCH_UP_TIMEOUT,
             )
 
-    async def _try(self, statements: list[ParsedStatement], properties: Mapping[str, Any]) -> None:
-        """Raises what would go wrong, changing nothing."""
+    async def _try(self, statements: list[ParsedStatement], properties: Mapping[str, Any]) -> list[_Tried]:
+        """The statements, planned each on what those before it would leave; raises what would go wrong, changing nothing."""
+        tried: list[_Tried] = []
         catalog = self._core.command_runner.catalog.copy()
         planned: dict[str, TopicInfo] = {}
         number = self._core.command_log.next_query_number
@@ -141,34 +149,39 @@ class StatementService:
         for statement in statements:
             if isinstance(statement.ast, ast.Query | ast.Print):
                 raise wrong_endpoint(statement.text)
-            prepared = await self._prepare(statement, catalog, topic, session, [])
-            if prepared.new_topic is not None:
-                replicas = prepared.new_topic.replicas
-                planned[prepared.new_topic.name] = TopicInfo(
-                    prepared.new_topic.name,
-                    prepared.new_topic.partitions,
+            completed = await self._complete(statement, catalog, topic, session, [])
+            tried.append(_Tried(completed, catalog.version))
+            if completed.new_topic is not None:
+                replicas = completed.new_topic.replicas
+                planned[completed.new_topic.name] = TopicInfo(
+                    completed.new_topic.name,
+                    completed.new_topic.partitions,
                     replicas if replicas > 0 else 1,
-                    prepared.new_topic.config,
+                    completed.new_topic.config,
                 )
             number += 2
-            if isinstance(prepared.command, SetProperty):
-                if not props.is_known(prepared.command.name):
-                    raise statement_error(f"Unknown property: {prepared.command.name}", statement.text)
-                props.check_value(prepared.command.name, prepared.command.value)
-            _apply_session(prepared.command, session)
-            catalog.apply(prepared.command, f"TRY_{number}")
+            if isinstance(completed.command, SetProperty):
+                if not props.is_known(completed.command.name):
+                    raise statement_error(f"Unknown property: {completed.command.name}", statement.text)
+                props.check_value(completed.command.name, completed.command.value)
+            _apply_session(completed.command, session)
+            catalog.apply(completed.command, f"TRY_{number}")
+        return tried
 
     async def _carry_out(
-        self, statements: list[ParsedStatement], properties: Mapping[str, Any], variables: dict[str, str]
+        self, tried: list[_Tried], properties: Mapping[str, Any], variables: dict[str, str]
     ) -> list[Entity]:
         entities: list[Entity] = []
         session = dict(properties)
-        for statement in statements:
-            prepared = await self._prepare(
-                statement, self._core.command_runner.catalog, self._core.broker.topic, session, entities
-            )
+        catalog = self._core.command_runner.catalog
+        first = tried[0].version if tried else 0
+        for each in tried:
+            statement, completed = each.completed.parsed, each.completed
+            # The plan of the try holds while the catalog is as it was when the request came. Later ones name other queries.
+            if not each.version == first == catalog.version:
+                completed = await self._complete(statement, catalog, self._core.broker.topic, session, entities)
             try:
-                answer = await self._one(prepared, session, variables)
+                answer = await self._one(completed, session, variables)
             except KsqlError as error:
                 raise from_ksql_error(error, statement.text, entities) from error
             except BrokerError as error:
@@ -177,24 +190,24 @@ class StatementService:
                 entities.append(answer)
         return entities
 
-    async def _prepare(
+    async def _complete(
         self, statement: ParsedStatement, catalog: Any, topic: Any, session: Mapping[str, Any], entities: list[Entity]
-    ) -> Prepared:
-        preparer = Preparer(catalog, topic, session, partitions=self._settings.default_partitions)
+    ) -> CompletedStatement:
+        completer = StatementCompleter(catalog, topic, session, partitions=self._settings.default_partitions)
         try:
-            return await preparer.prepare(statement)
+            return await completer.complete(statement)
         except KsqlError as error:
             raise from_ksql_error(error, statement.text, entities) from error
         except BrokerError as error:
             raise statement_error(str(error), statement.text, 50000, entities) from error
 
     async def _one(  # noqa: PLR0911 - one answer per kind of statement
-        self, prepared: Prepared, session: dict[str, Any], variables: dict[str, str]
+        self, completed: CompletedStatement, session: dict[str, Any], variables: dict[str, str]
     ) -> Entity | None:
-        text, command = prepared.parsed.text, prepared.command
+        text, command = completed.parsed.text, completed.command
         match command:
             case CreateSource() | CreateQuery() | InsertQuery() | DropSource() | ControlQuery():
-                return current_status(prepared.text, await self._core.command_runner.execute(prepared, session))
+                return current_status(completed.text, await self._core.command_runner.execute(completed, session))
             case NothingToDo(message=message):
                 return warning(text, message)
             case InsertValues():

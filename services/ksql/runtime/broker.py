@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord
+from services.ksql.model.schema import TopicInfo
 
 
 class TopicPartition(NamedTuple):
@@ -52,20 +52,6 @@ class Bounds(NamedTuple):
 
     start: int
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class TopicInfo:
-    """A topic as the broker has it. ``replicas`` is the factor of its first partition; ``config`` only what differs from the default."""
-
-    name: str
-    partitions: int
-    replicas: int
-    config: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def retention_ms(self) -> int:
-        return int(self.config.get("retention.ms", 604_800_000))
 
 
 class BrokerError(Exception):

@@ -15,8 +15,7 @@ from services.ksql.engine.expressions import compile_predicate, compile_row, lay
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import TableRow
 from services.ksql.errors import KsqlError
-from services.ksql.model.plan import QueryPlan
-from services.ksql.model.pull import PullPlan, Range
+from services.ksql.model.plan import PullPlan, QueryPlan, Range
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.query_task import ClientOutput, QueryTask, start_positions
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from services.ksql.runtime.broker import Broker, BrokerError, Producer, ProducerRecord, TopicInfo, TopicPartition
+from services.ksql.model.schema import TopicInfo
+from services.ksql.runtime.broker import Broker, BrokerError, Producer, ProducerRecord, TopicPartition
 from shared.json import dumps, loads
 
 _CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1"}

@@ -11,6 +11,7 @@ import structlog
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
+from services.ksql.analysis.completion import CompletedStatement
 from services.ksql.errors import KsqlError
 from services.ksql.model.commands import (
     Command,
@@ -20,9 +21,8 @@ from services.ksql.model.commands import (
     DropSource,
     InsertQuery,
 )
-from services.ksql.model.schema import SourceKind
-from services.ksql.prepare import Prepared
-from services.ksql.runtime.broker import Broker, BrokerError, TopicInfo
+from services.ksql.model.schema import SourceKind, TopicInfo
+from services.ksql.runtime.broker import Broker, BrokerError
 from services.ksql.runtime.command_log import CommandLog, CommandRecord
 from services.ksql.runtime.query_manager import QueryManager
 from services.ksql.runtime.query_task import QuerySpec
@@ -85,7 +85,7 @@ class CommandRunner:
         self.sequence = self._log.last_sequence
         return list(self.specs.values())
 
-    async def execute(self, prepared: Prepared, properties: Mapping[str, Any]) -> Executed:
+    async def execute(self, prepared: CompletedStatement, properties: Mapping[str, Any]) -> Executed:
         """Makes topics, logs the command, and carries it out.
 
         Raises:
@@ -125,7 +125,7 @@ class CommandRunner:
         except BrokerError as error:
             raise TopicRefused(f"Failed to guarantee existence of topic {info.name}\nCaused by: {error}") from error
 
-    def _to_log(self, prepared: Prepared, properties: Mapping[str, Any]) -> CommandRecord:
+    def _to_log(self, prepared: CompletedStatement, properties: Mapping[str, Any]) -> CommandRecord:
         command, number = prepared.command, self._log.next_query_number
         match command:
             case CreateSource(source=source):

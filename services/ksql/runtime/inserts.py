@@ -13,7 +13,7 @@ from services.ksql.model.commands import InsertValues
 from services.ksql.model.schema import DataSource
 from services.ksql.runtime.broker import BrokerError, ProducerRecord
 from services.ksql.runtime.core import Core
-from services.ksql.serde.errors import EncodeError
+from services.ksql.serde.base import EncodeError
 from services.ksql.serde.formats import encoder
 from shared.kafka import partition_for
 

@@ -12,7 +12,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from services.ksql.engine.records import InputRecord
-from services.ksql.runtime.broker import Bounds, BrokerError, ProducerRecord, TopicInfo, UnknownTopic
+from services.ksql.model.schema import TopicInfo
+from services.ksql.runtime.broker import Bounds, BrokerError, ProducerRecord, UnknownTopic
 from services.ksql.runtime.kafka_consumer import AssignedConsumer, KafkaConsumer, committed_consumer
 from services.ksql.runtime.kafka_producer import KafkaProducer
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.ksql.runtime.broker import Broker, ProducerRecord, TopicInfo, TopicPartition
+from services.ksql.model.schema import TopicInfo
+from services.ksql.runtime.broker import Broker, ProducerRecord, TopicPartition
 
 _POSITIONS = "@positions"
 _OFFSETS = b"@offsets"

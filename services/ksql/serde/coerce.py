@@ -16,7 +16,7 @@ from typing import Any
 from services.ksql.functions.exact_json import dumps
 from services.ksql.functions.numbers import parse_double, parse_whole, whole_of, wrap_int, wrap_long
 from services.ksql.model.types import BaseType, SqlType
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError
 
 Coerce = Callable[[Any], Any]
 

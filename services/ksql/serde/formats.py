@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.ksql.model.schema import Column, Format
-from services.ksql.serde import delimited, json, json_columns, json_writer, kafka
+from services.ksql.serde import delimited, json, json_columns, json_writer, kafka_format
 from services.ksql.serde.json_columns import DecodeMany
 from services.ksql.serde.json_writer import EncodeMany
 
@@ -30,7 +30,7 @@ def decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) ->
         case "DELIMITED":
             return delimited.decoder(columns, form.delimiter)
         case "KAFKA":
-            return kafka.decoder(columns)
+            return kafka_format.decoder(columns)
     nothing = (None,) * len(columns)
     return lambda data: nothing
 
@@ -42,7 +42,7 @@ def many_decoder(form: Format, columns: Sequence[Column], *, is_key: bool = Fals
         case "JSON" if columns and not _is_bare(form, columns, is_key=is_key):
             return json_columns.objects_decoder(columns, json.field_names)
         case "KAFKA":
-            return kafka.many_decoder(columns)
+            return kafka_format.many_decoder(columns)
     return None
 
 
@@ -63,7 +63,7 @@ def encoder(form: Format, columns: Sequence[Column], *, is_key: bool = False, ke
             encode = delimited.encoder(columns, form.delimiter)
             return _unless_all_null(encode) if is_key and not keep_nulls else encode
         case "KAFKA":
-            return kafka.encoder(columns)
+            return kafka_format.encoder(columns)
     return lambda row: None
 
 

@@ -17,8 +17,8 @@ import orjson
 from services.ksql.functions.exact_json import loads_bytes, may_exceed_limits
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
+from services.ksql.serde.base import DecodeError
 from services.ksql.serde.coerce import coercion
-from services.ksql.serde.errors import DecodeError
 
 Decode = Callable[[bytes], tuple[Any, ...]]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from services.ksql.functions.numbers import java_double
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType, SqlType
-from services.ksql.serde.doubles import java_double
 from shared.json import trimmed
 
 Encode = Callable[[Sequence[Any]], bytes | None]

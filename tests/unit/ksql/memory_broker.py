@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.broker import (
     Bounds,
     BrokerError,
@@ -18,7 +19,6 @@ from services.ksql.runtime.broker import (
     ProducerBatch,
     ProducerInput,
     ProducerRecord,
-    TopicInfo,
     TopicPartition,
     UnknownTopic,
 )

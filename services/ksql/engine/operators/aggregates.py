@@ -10,8 +10,8 @@ from services.ksql.engine.expressions import compile_row
 from services.ksql.engine.operators.base import Context, Key, Node, Row
 from services.ksql.engine.operators.batch_aggregation import BatchAggregation
 from services.ksql.engine.state import pack, unpack
-from services.ksql.functions.aggregate import Aggregator
-from services.ksql.functions.aggregates_basic import Count, CountDistinct, Max
+from services.ksql.functions.aggregates import Count, CountDistinct, Max
+from services.ksql.functions.definitions import Aggregator
 from services.ksql.model.plan import AggregateStep
 
 #: The state of one group (in one window): its time, then one state for each aggregate.

@@ -14,8 +14,8 @@ import numpy as np
 
 from services.ksql.engine.column_batch import Column, is_whole
 from services.ksql.engine.operators.base import Key
-from services.ksql.functions.aggregate import Aggregator, BaseAggregator
-from services.ksql.functions.aggregates_basic import Average, Count, CountDistinct, Max, Min, Sum
+from services.ksql.functions.aggregates import Average, Count, CountDistinct, Max, Min, Sum
+from services.ksql.functions.definitions import Aggregator, BaseAggregator
 from services.ksql.model.types import DOUBLE
 
 

@@ -16,10 +16,8 @@ from services.ksql.engine.operators.base import Row
 from services.ksql.engine.records import InputRecord, Window
 from services.ksql.model.schema import DataSource
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError, extractor, split_window
 from services.ksql.serde.formats import decoder, many_decoder
-from services.ksql.serde.keys import split_window
-from services.ksql.serde.timestamps import extractor
 
 #: key columns, value columns, event time, window
 Parts = tuple[Row, Row, int, Window | None]

@@ -19,7 +19,7 @@ from services.ksql.engine.operators.aggregates import Aggregates, State
 from services.ksql.engine.operators.base import Key
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Change, Store, decode_key, encode_key, pack, read, unpack, written
-from services.ksql.functions.aggregates_basic import CountDistinct
+from services.ksql.functions.aggregates import CountDistinct
 
 #: bytes of sets that are always written whole
 _SMALL: Final = 64

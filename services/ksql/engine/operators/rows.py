@@ -10,8 +10,8 @@ from services.ksql.engine.column_batch import ColumnBatch, compile_columns
 from services.ksql.engine.expressions import Layout, compile_predicate, compile_row, layout_of
 from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
 from services.ksql.engine.records import Window
-from services.ksql.model.expression import ColumnRef
 from services.ksql.model.plan import FilterStep, PartitionByStep, ProjectStep
+from services.ksql.model.typed_expressions import ColumnRef
 from services.ksql.model.types import STRING
 
 

@@ -9,9 +9,8 @@ from services.ksql.engine.column_batch import ColumnBatch
 from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
 from services.ksql.engine.records import OutputBatch, OutputRecord, Window
 from services.ksql.model.schema import DataSource
+from services.ksql.serde.base import append_window, extractor
 from services.ksql.serde.formats import encoder, many_encoder
-from services.ksql.serde.keys import append_window
-from services.ksql.serde.timestamps import extractor
 
 _KEYS_KEPT = 100_000
 

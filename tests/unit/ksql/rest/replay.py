@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from services.ksql.app import core_options, create_app
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.settings import Settings
 from tests import golden

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.model.schema import TopicInfo
 from tests.patience import eventually
 from tests.unit.ksql.rest.replay import Lab, lab
 

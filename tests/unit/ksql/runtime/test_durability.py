@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime import committer, query_manager
-from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.query_manager import EngineState
 from tests.patience import eventually

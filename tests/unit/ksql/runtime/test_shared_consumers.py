@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.runtime.broker import OffsetRange, ProducerRecord, TopicInfo, TopicPartition
+from services.ksql.model.schema import TopicInfo
+from services.ksql.runtime.broker import OffsetRange, ProducerRecord, TopicPartition
 from services.ksql.runtime.shared_consumers import SharedConsumers
 from tests.patience import STEP_S, eventually
 from tests.unit.ksql.memory_broker import MemoryBroker

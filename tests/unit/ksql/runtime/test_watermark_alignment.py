@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.query_task import PersistentTask
 from tests.patience import eventually
 from tests.unit.ksql.rest.replay import Lab, lab

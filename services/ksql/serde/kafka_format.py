@@ -1,4 +1,4 @@
-"""The KAFKA format: one column as Kafka's own serialisers write it. Numbers are big-endian, texts UTF-8."""
+"""X"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError
 from services.ksql.serde.json_columns import DecodeMany
 
 _STRUCTS = {

@@ -15,16 +15,14 @@ from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.properties import with_properties
 from services.ksql.errors import KsqlError, RequestError
 from services.ksql.model.commands import Command, NothingToDo
-from services.ksql.model.schema import SourceKind
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.model.schema import SourceKind, TopicInfo
 from services.ksql.sql import ast
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import ParsedStatement
 
 S = TypeVar("S", ast.CreateSource, ast.CreateAsSelect)
 TopicLookup = Callable[[str], Awaitable[TopicInfo | None]]
 
-_PREPARING = ("Failed to prepare statement: ", "Exception while preparing statement: ")
 _LEGAL_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 #: of one topic: more than anyone means, and few enough for a cluster to survive it
 _MOST_PARTITIONS = 10_000
@@ -38,7 +36,7 @@ class TopicMismatch(KsqlError):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class CompletedStatement:
     """``text`` is what answers show, ``new_topic`` what must be created before ``command`` is carried out."""
 
     parsed: ParsedStatement
@@ -47,8 +45,8 @@ class Prepared:
     new_topic: TopicInfo | None = None
 
 
-class Preparer:
-    """Prepares statements against one catalog. ``topic`` looks a topic up; it may know planned ones too."""
+class StatementCompleter:
+    """Completes statements against one catalog. ``topic`` looks a topic up; it may know planned ones too."""
 
     def __init__(self, catalog: Catalog, topic: TopicLookup, properties: Mapping[str, Any], *, partitions: int) -> None:
         self._catalog = catalog
@@ -57,7 +55,7 @@ class Preparer:
         self._partitions = partitions
         self._analyzer = Analyzer(catalog, self._properties)
 
-    async def prepare(self, parsed: ParsedStatement) -> Prepared:
+    async def complete(self, parsed: ParsedStatement) -> CompletedStatement:
         """Checks and completes one statement.
 
         Raises:
@@ -70,12 +68,12 @@ class Preparer:
                 return await self._sink(parsed, parsed.ast)
             case ast.DropSource(delete_topic=True):
                 text = format_statement(replace(parsed.ast, delete_topic=False))
-                return Prepared(parsed, text, self._analyzer.analyze(parsed.ast, parsed.text))
+                return CompletedStatement(parsed, text, self._analyzer.analyze(parsed.ast, parsed.text))
             case _:
-                return Prepared(parsed, parsed.text, self._analyzer.analyze(parsed.ast, parsed.text))
+                return CompletedStatement(parsed, parsed.text, self._analyzer.analyze(parsed.ast, parsed.text))
 
-    async def _source(self, parsed: ParsedStatement, written: ast.CreateSource) -> Prepared:
-        statement = self._early(parsed, written)
+    async def _source(self, parsed: ParsedStatement, written: ast.CreateSource) -> CompletedStatement:
+        statement = self._qualified(parsed, written)
         given = dict(statement.properties)
         name = str(given["KAFKA_TOPIC"].value) if "KAFKA_TOPIC" in given else statement.name
         statement = _with(statement, KAFKA_TOPIC=name)
@@ -94,10 +92,10 @@ class Preparer:
         command = self._analyzer.analyze(completed, text)
         _must_be_possible(name, partitions)
         wanted = TopicInfo(name, partitions or 1, replicas or -1, _config(policy, retention))
-        return _prepared(parsed, text, command, None if found else wanted)
+        return _completed(parsed, text, command, None if found else wanted)
 
-    async def _sink(self, parsed: ParsedStatement, written: ast.CreateAsSelect) -> Prepared:
-        statement = self._early(parsed, written)
+    async def _sink(self, parsed: ParsedStatement, written: ast.CreateAsSelect) -> CompletedStatement:
+        statement = self._qualified(parsed, written)
         given = dict(statement.properties)
         prefix = self._properties.get(_TOPIC_PREFIX, "")
         name = str(given["KAFKA_TOPIC"].value) if "KAFKA_TOPIC" in given else prefix + statement.name
@@ -126,28 +124,17 @@ class Preparer:
             _must_fit(found, partitions, replicas, kept, parsed.text)
         _must_be_possible(name, partitions)
         wanted = TopicInfo(name, partitions, replicas, _config(policy, kept))
-        return _prepared(parsed, text, command, None if found else wanted)
+        return _completed(parsed, text, command, None if found else wanted)
 
-    def _early(self, parsed: ParsedStatement, written: S) -> S:
-        """The statement with names and formats filled in. What is wrong at this stage is shown with the text as it was written."""
-        try:
-            self._analyzer.analyze(written)
-        except KsqlError as error:
-            if error.message.startswith(_PREPARING):
-                error.statement = parsed.text
-                raise
-        try:
-            prepared = self._analyzer.prepare(written)
-        except KsqlError as error:
-            error.statement = error.statement or parsed.text
-            raise
-        return prepared  # type: ignore[return-value]  # a statement of the same kind
+    def _qualified(self, parsed: ParsedStatement, written: S) -> S:
+        """The statement with names and formats filled in. An error of this stage is shown with the text as it was written."""
+        return self._analyzer.qualify(written, parsed.text)  # type: ignore[return-value]  # a statement of the same kind
 
 
-def _prepared(parsed: ParsedStatement, text: str, command: Command, topic: TopicInfo | None) -> Prepared:
+def _completed(parsed: ParsedStatement, text: str, command: Command, topic: TopicInfo | None) -> CompletedStatement:
     if isinstance(command, NothingToDo):
-        return Prepared(parsed, parsed.text, command)
-    return Prepared(parsed, text, command, topic)
+        return CompletedStatement(parsed, parsed.text, command)
+    return CompletedStatement(parsed, text, command, topic)
 
 
 def _with(statement: S, **properties: str | int) -> S:

@@ -1,4 +1,4 @@
-"""Typed, resolved expressions: what the analyser makes of an AST expression and the engine compiles to code.
+"""Typed, resolved expressions: the analyser's form of an AST expression, which the engine compiles to code.
 
 Every node knows its SQL ``type`` (None only for the NULL literal). A column is named as in the schema of the step that
 the expression is evaluated over, or is one of the pseudo columns. Implicit conversions are explicit ``Cast`` nodes.
