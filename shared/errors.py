@@ -150,7 +150,9 @@ def problem(request: Request, status: int, type_: str, title: str, detail: str, 
     body = {**extra, "type": type_, "title": title, "status": status, "detail": detail, "instance": path}
     if request_id:
         body["request_id"] = request_id
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if "retry_after_s" in extra:
+        headers["Retry-After"] = str(extra["retry_after_s"])
     return Response(dumps(renderable(body)), status_code=status, media_type=PROBLEM_JSON, headers=headers)
 
 

@@ -1,4 +1,4 @@
-"""The two event types that the generator makes, as they stand in Kafka.
+"""The two event types of the source topics, as they are stored in Kafka.
 
 Both are keyed by ``session_id`` (UTF-8) and carry wall-clock event time in milliseconds since the epoch.
 """
@@ -29,16 +29,23 @@ class Device(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageView:
+    """The fields after ``event_timestamp`` come from real visitors only; where there is no value the field is left out."""
+
     session_id: str
     user_id: int
     source: Source
     event_timestamp: int
+    page: str | None = None
+    referrer_host: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
 
     def key(self) -> bytes:
         return self.session_id.encode()
 
     def value(self) -> bytes:
-        return dumps(asdict(self))
+        return dumps({name: value for name, value in asdict(self).items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)

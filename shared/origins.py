@@ -7,6 +7,8 @@ for following a link. Programs send neither mark, and are not affected.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -15,6 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.errors import Forbidden, refuse
 from shared.settings import ServiceSettings
 
+#: the origin of a page that this machine serves, as a regular expression
+LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
+_LOOPBACK = re.compile(LOOPBACK_ORIGIN)
 #: of Sec-Fetch-Site: the service's own pages, and what a person typed
 _OWN = ("same-origin", "none")
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -23,30 +28,41 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 class OriginMiddleware:
     """Pure ASGI; answers 403."""
 
-    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServiceSettings, *, public_paths: Sequence[str] = (), loopback_pages: bool = False
+    ) -> None:
+        """``public_paths`` may be loaded by any page; with ``loopback_pages`` every page of this machine may use the API."""
         self.app = app
+        self._public_paths = frozenset(public_paths)
+        self._loopback_pages = loopback_pages
         self._hosts = ("localhost", settings.host.lower(), *(name.lower() for name in settings.allowed_hosts))
         self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
-                self._check(scope["method"], [(k, v.decode("latin-1")) for k, v in scope["headers"]])
+                self._check(scope["method"], scope["path"], [(k, v.decode("latin-1")) for k, v in scope["headers"]])
             except Forbidden as error:
                 await refuse(error, scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
-    def _check(self, method: str, headers: list[tuple[bytes, str]]) -> None:
+    def _check(self, method: str, path: str, headers: list[tuple[bytes, str]]) -> None:
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not self._is_known(hosts[0]):
             raise Forbidden(
                 "The Host of the request is not a name of this service: use its address, or put the name into "
                 "PAGEPULSE_ALLOWED_HOSTS."
             )
+        if path in self._public_paths:
+            return
         given = dict(headers)
         origin, site = given.get(b"origin", "").lower(), given.get(b"sec-fetch-site")
-        if origin in self._origins or self._is_own(method, hosts[0], origin, site, given.get(b"sec-fetch-mode")):
+        if not origin and site not in (None, *_OWN):
+            # An image has no Origin; the page that shows it is its Referer.
+            origin = origin_of(given.get(b"referer", ""))
+        allowed = origin in self._origins or (self._loopback_pages and _LOOPBACK.fullmatch(origin) is not None)
+        if allowed or self._is_own(method, hosts[0], origin, site, given.get(b"sec-fetch-mode")):
             return
         raise Forbidden(
             "A web page of another origin sent this request: put the origin into PAGEPULSE_ALLOWED_ORIGINS if it may."
@@ -67,6 +83,15 @@ class OriginMiddleware:
             return site in _OWN or (method == "GET" and mode == "navigate")
         # Browsers without the mark send an Origin with whatever may change something.
         return not origin or method in _SAFE or origin in (f"http://{host.lower()}", f"https://{host.lower()}")
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a page's address in lower case; empty if it has none."""
+    try:
+        parts = urlsplit(url.lower())
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
 
 
 def host_name(host: str) -> str | None:

@@ -32,6 +32,9 @@ def create_service_app(
     summary: str,
     settings: ServiceSettings,
     routers: Sequence[APIRouter],
+    public_routers: Sequence[APIRouter] = (),
+    public_paths: Sequence[str] = (),
+    loopback_pages: bool = False,
     lifespan: Lifespan | None = None,
     checks: Checks = no_checks,
     registry: CollectorRegistry | None = None,
@@ -39,7 +42,10 @@ def create_service_app(
 ) -> FastAPI:
     """An application with the service's ``routers`` behind the token, and health, readiness and metrics beside them.
 
-    ``root`` is where ``GET /`` leads. ``app.state`` has ``settings`` and ``registry``; a service's lifespan puts what it owns beside them.
+    ``public_routers`` need no token. ``public_paths`` and ``loopback_pages``: which web pages may call, see ``OriginMiddleware``.
+    ``root`` is where ``GET /`` leads.
+
+    ``app.state`` has ``settings`` and ``registry``; a service's lifespan puts what it owns beside them.
     """
     registry = registry or CollectorRegistry()
     # its pages of documentation load their scripts from here, FastAPI's own load them from a public server
@@ -47,11 +53,13 @@ def create_service_app(
     app.state.name, app.state.settings, app.state.registry = name, settings, registry
     # The last one added is the first one asked.
     app.add_middleware(LimitMiddleware, settings=settings)
-    app.add_middleware(OriginMiddleware, settings=settings)
+    app.add_middleware(OriginMiddleware, settings=settings, public_paths=public_paths, loopback_pages=loopback_pages)
     app.add_middleware(RequestIdMiddleware)
     install_error_handlers(app)
     app.include_router(health_router(app, checks, registry))
     guard = [Depends(require_token(settings.api_token))]
+    for router in public_routers:
+        app.include_router(router)
     for router in routers:
         app.include_router(router, dependencies=guard)
 

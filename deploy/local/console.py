@@ -31,7 +31,9 @@ _STYLES: Mapping[Health, str] = {
 
 _PAGES: tuple[tuple[str, PortName, str], ...] = (
     ("Dashboard", "dashboard", ""),
+    ("Shop to try it with", "collector", "/shop/"),
     ("Generator API", "generator", "/docs"),
+    ("Collector API", "collector", "/docs"),
     ("Seeder API", "seeder", "/docs"),
     ("Provisioner API", "provisioner", "/docs"),
     ("ksql API", "ksql", "/docs"),

@@ -22,6 +22,8 @@ NOT_EVALUATED: Final = ("RecordsDropped", "TransactionsFail")
 _FOR_S: Final = 120.0
 _LAG: Final = 100_000
 _STALE_MS: Final = 60_000
+#: 120 s, for a minute
+_UNWATCHED_MS: Final = 180_000
 _SLOW_ACK_MS: Final = 1_000
 
 Severity = Literal["page", "warn"]
@@ -129,11 +131,16 @@ def _pipeline(backend: Backend, lasting: list[Sample]) -> Iterator[Alert]:
         yield Alert(
             "PipelineNotReady", "page", f"Resources are not as they are meant to be{names}. Apply repairs them."
         )
-    stale = [sample.freshness_ms for sample in lasting]
-    if stale and all(age is not None and age > _STALE_MS for age in stale):
-        yield Alert(
-            "PipelineStale", "page", f"The newest event in Pinot is {duration(stale[-1])} old while events are made."
-        )
+    age_ms = status.get("age_ms")
+    if age_ms is not None and age_ms > _UNWATCHED_MS:
+        words = f"The provisioner last saw the whole pipeline {duration(age_ms)} ago: see its log."
+        yield Alert("PipelineNotWatched", "warn", words)
+    making = bool(lasting) and all((sample.rate or 0) > 0 for sample in lasting)
+    ages = [sample.freshness_ms for sample in lasting]
+    if making and all(age is None or age > _STALE_MS for age in ages):
+        age = ages[-1]
+        words = "There is none of the last 15 minutes" if age is None else f"The newest is {duration(age)} old"
+        yield Alert("PipelineStale", "page", f"Events are made, but do not reach Pinot. {words}.")
 
 
 def _lags(lasting: list[Sample]) -> dict[str, tuple[float, float]]:

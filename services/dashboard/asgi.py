@@ -21,9 +21,10 @@ from services.dashboard.plot import library
 #: pages beside the first one, by their addresses
 PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "controls", "records", "sql")
 #: holds behind a proxy with a path of its own too
-_BASE: Final = (
+_HEAD: Final = (
     "<script>window.__streamlit={BACKEND_BASE_URL:location.origin+location.pathname"
     f".replace(/\\/({'|'.join(PAGES)})?\\/?$/,'')+'/'}}</script>"
+    f'<script async data-plotly src="{library.address()}" onerror="this.remove()"></script>'
 )
 
 
@@ -51,7 +52,8 @@ async def overview(request: Request) -> RedirectResponse:
 class Document:
     """What each HTML document has besides Streamlit's own.
 
-    It names plotly.js, so that a browser fetches it beside Streamlit's scripts, not after them. And it says where the server is: on a link
+    It loads plotly.js, so that a browser fetches it beside Streamlit's scripts, not after them (a preload would warn in the console where
+    the machine is slow). And it says where the server is: on a link
     straight to a page Streamlit's script would look below that page's address first, which is two answers 404 in the console.
     """
 
@@ -76,21 +78,22 @@ class _Addition:
         self._body = b""
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(raw=message["headers"])
-            if headers.get("Content-Type", "").startswith("text/html"):
-                headers.append("Link", f"<{library.address()}>; rel=preload; as=script")
-                self._start = message
-                return
+        if message["type"] == "http.response.start" and _is_document(message):
+            self._start = message
+            return
         if self._start is None or message["type"] != "http.response.body":
             await self._send(message)
             return
         self._body += message.get("body", b"")
         if not message.get("more_body"):
-            body = self._body.replace(b"<head>", b"<head>" + _BASE.encode(), 1)
+            body = self._body.replace(b"<head>", b"<head>" + _HEAD.encode(), 1)
             MutableHeaders(raw=self._start["headers"])["Content-Length"] = str(len(body))
             await self._send(self._start)
             await self._send({"type": "http.response.body", "body": body})
+
+
+def _is_document(start: Message) -> bool:
+    return MutableHeaders(raw=start["headers"]).get("Content-Type", "").startswith("text/html")
 
 
 def routes() -> list[Route]:

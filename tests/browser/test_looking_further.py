@@ -40,8 +40,9 @@ def test_a_zoom_holds_for_all_charts_when_wanted(visitor: Visit) -> None:
     visitor.arrived("Engagement")
     visitor.charts(2)
     visitor.page.evaluate(
-        """() => { const plot = document.querySelector('.js-plotly-plot'), [from, to] = plot._fullLayout.xaxis.range;
-        return Plotly.relayout(plot, {'xaxis.range[0]': from, 'xaxis.range[1]': new Date(Date.now() - 6e4).toISOString()}) }"""
+        """() => { const plot = document.querySelector(".js-plotly-plot"), [from] = plot._fullLayout.xaxis.range;
+        const to = new Date(Date.now() - 6e4).toISOString();
+        return Plotly.relayout(plot, {'xaxis.range[0]': from, 'xaxis.range[1]': to}).then(() => null) }"""
     )
     ranges = (
         "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.xaxis.range.map(x => +new Date(x)))"
@@ -83,7 +84,7 @@ def test_a_query_of_the_pipeline_is_run_and_nothing_else_is(visitor: Visit, engi
     run.click()
     expect(visitor.main.get_by_text(" in ").filter(has_text="row")).to_be_visible(timeout=PATIENCE_MS)
     expect(visitor.main.get_by_test_id("stDataFrame")).to_be_visible(timeout=PATIENCE_MS)
-    text = visitor.main.get_by_label("Query")
+    text = visitor.main.get_by_role("textbox", name="Query")
     text.fill("DROP TABLE pageview_tumbling")
     run.click()
     expect(visitor.main.get_by_text("it must begin with SELECT")).to_be_visible(timeout=PATIENCE_MS)

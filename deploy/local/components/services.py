@@ -15,7 +15,7 @@ from deploy.local.ports import HOST, PortName
 
 
 def services(context: Context) -> list[Component]:
-    """ksql, generator, seeder, provisioner and dashboard."""
+    """ksql, generator, collector, seeder, provisioner and dashboard."""
     brokers = kafka.names(context)
     database = {"PAGEPULSE_MYSQL_USER": USER, "PAGEPULSE_MYSQL_PASSWORD": context.state.secret("mysql_password")}
     capture = {"PAGEPULSE_CDC_USER": CDC_USER, "PAGEPULSE_CDC_PASSWORD": context.state.secret("cdc_password")}
@@ -28,6 +28,14 @@ def services(context: Context) -> list[Component]:
             ready="/healthcheck",
         ),
         _service(context, "generator", "Generator", depends_on=brokers),
+        # Without Kafka it takes events too, so it is healthy as soon as it answers.
+        _service(
+            context,
+            "collector",
+            "Collector",
+            ready="/healthz",
+            env={"PAGEPULSE_JOURNAL": str(context.state.data / "collector")},
+        ),
         _service(context, "seeder", "Seeder", depends_on=("mariadb",), env=database),
         # Its /readyz is that of all the servers it works on, which have their own lines here.
         _service(context, "provisioner", "Provisioner", ready="/healthz", env=database | capture),
@@ -65,6 +73,7 @@ def _addresses(context: Context) -> dict[str, str]:
     ports, options = context.ports, context.options
     urls: dict[str, PortName] = {
         "GENERATOR": "generator",
+        "COLLECTOR": "collector",
         "SEEDER": "seeder",
         "PROVISIONER": "provisioner",
         "KSQL": "ksql",

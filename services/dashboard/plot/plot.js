@@ -6,14 +6,17 @@ let loading;
 function plotly(address) {
   loading ??= new Promise((resolve, reject) => {
     if (window.Plotly) return resolve(window.Plotly);
-    const script = document.createElement("script");
-    script.src = address;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => {
+    // the document has it in its head; only where that failed it is loaded anew
+    const known = document.querySelector("script[data-plotly]");
+    const script = known ?? document.createElement("script");
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => {
       loading = undefined; // the next refresh tries again
       script.remove();
       reject(new Error("plotly.js cannot be loaded"));
-    };
+    });
+    if (known) return;
+    script.src = address;
     document.head.append(script);
   });
   return loading;

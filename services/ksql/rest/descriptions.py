@@ -16,10 +16,9 @@ from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceS
 from services.ksql.model.schema import DataSource, Schema, SourceKind, TopicInfo
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.rest.errors import generic_error, statement_error
+from services.ksql.runtime.command_runner import CommandStatus, Executed
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.executor import CommandStatus, Executed
-from services.ksql.runtime.query_spec import QuerySpec
-from services.ksql.runtime.running import RunningQuery
+from services.ksql.runtime.query_task import PersistentTask, QuerySpec
 
 Entity = dict[str, Any]
 
@@ -116,11 +115,11 @@ class Describer:
 
     def state(self, query_id: str) -> str:
         """RUNNING, PAUSED or ERROR."""
-        running = self._core.engine.queries.get(query_id)
+        running = self._core.query_manager.queries.get(query_id)
         if running is not None:
             return running.state.value
-        spec = self._core.executor.specs.get(query_id)
-        if query_id in self._core.engine.broken:
+        spec = self._core.command_runner.specs.get(query_id)
+        if query_id in self._core.query_manager.broken:
             return "ERROR"
         return "PAUSED" if spec is not None and spec.paused else "RUNNING"
 
@@ -139,11 +138,11 @@ class Describer:
 
     def queries(self) -> list[Entity]:
         """All persistent queries."""
-        return [self.query(spec) for spec in self._core.executor.specs.values()]
+        return [self.query(spec) for spec in self._core.command_runner.specs.values()]
 
     def source(self, source: DataSource, topic: TopicInfo | None, *, extended: bool) -> Entity:
         """DESCRIBE; offsets of the readers are left to ``offset_summaries``."""
-        catalog, specs = self._core.executor.catalog, self._core.executor.specs
+        catalog, specs = self._core.command_runner.catalog, self._core.command_runner.specs
         readers = [specs[q.id] for q in catalog.readers(source.name) if q.id in specs]
         writers = [specs[q.id] for q in catalog.writers(source.name) if q.id in specs]
         statistics, errors = self._statistics(source, readers, writers)
@@ -173,7 +172,7 @@ class Describer:
 
     def offsets(self, spec: QuerySpec) -> Entity:
         """Positions and ends of a query's inputs."""
-        running = self._core.engine.queries.get(spec.id)
+        running = self._core.query_manager.queries.get(spec.id)
         topics: dict[str, list[Entity]] = {}
         for lane, progress in running.progress.items() if running else ():
             offset = {
@@ -190,8 +189,8 @@ class Describer:
 
     def explained(self, spec: QuerySpec) -> Entity:
         """EXPLAIN of a running query."""
-        running = self._core.engine.queries.get(spec.id)
-        error = running.error if running else self._core.engine.broken.get(spec.id)
+        running = self._core.query_manager.queries.get(spec.id)
+        error = running.error if running else self._core.query_manager.broken.get(spec.id)
         state = _running_too(self.state(spec.id))
         return {
             "id": spec.id,
@@ -241,7 +240,7 @@ class Describer:
 
     def _last_message(self, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]) -> str:
         """When a reader last consumed, or a writer last produced, as the end of the statistics' text."""
-        queries = self._core.engine.queries
+        queries = self._core.query_manager.queries
         times = [queries[spec.id].meter.last_consumed_ms for spec in readers if spec.id in queries]
         times += [queries[spec.id].meter.last_produced_ms for spec in writers if spec.id in queries]
         last = max(times, default=0)
@@ -251,7 +250,7 @@ class Describer:
         self, source: DataSource, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]
     ) -> tuple[list[Entity], list[Entity]]:
         """Counters of the source: what its readers consumed and dropped, what its writers produced."""
-        queries = self._core.engine.queries
+        queries = self._core.query_manager.queries
         reading = [queries[spec.id] for spec in readers if spec.id in queries]
         writing = [queries[spec.id] for spec in writers if spec.id in queries]
         now = _now_ms()
@@ -306,7 +305,7 @@ def _running_too(state: str) -> str:
     return "RUNNING" if state == "PAUSED" else state
 
 
-def _task(running: RunningQuery) -> Entity:
+def _task(running: PersistentTask) -> Entity:
     return {
         "taskId": "0_0",
         "topicOffsets": [
@@ -362,7 +361,7 @@ class DescribeStatements:
         """Descriptions of all streams or all tables."""
         described = [
             self._describer.source(source, await self._core.broker.topic(source.topic), extended=extended)
-            for source in self._core.executor.catalog.sources()
+            for source in self._core.command_runner.catalog.sources()
             if source.kind is kind
         ]
         return entity("source_descriptions", text, sourceDescriptions=described)
@@ -373,12 +372,12 @@ class DescribeStatements:
 
     def all_queries(self, text: str) -> Entity:
         """SHOW QUERIES EXTENDED."""
-        described = [self._describer.explained(spec) for spec in self._core.executor.specs.values()]
+        described = [self._describer.explained(spec) for spec in self._core.command_runner.specs.values()]
         return entity("queryDescriptions", text, queryDescriptions=described)
 
     def _explain(self, text: str, command: Explain) -> Entity:
         if command.query_id is not None:
-            return self._describer.explained(self._core.executor.specs[command.query_id])
+            return self._describer.explained(self._core.command_runner.specs[command.query_id])
         if not isinstance(command.plan, QueryPlan):
             raise statement_error("The provided statement does not run a ksql query", text)
         first = command.plan.sources[0].name

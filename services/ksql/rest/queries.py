@@ -19,12 +19,11 @@ from services.ksql.rest import properties as props
 from services.ksql.rest.errors import NOT_READY, RestError, from_ksql_error, generic_error, statement_error
 from services.ksql.rest.rows import DELIMITED, JSON, Header, Row, RowFormat, RowWriter, error_line, format_for
 from services.ksql.runtime.broker import BrokerError
+from services.ksql.runtime.client_queries import open_push, pull
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.print_topic import PrintedTopic, open_print
-from services.ksql.runtime.pull import pull
-from services.ksql.runtime.push import open_push
+from services.ksql.runtime.query_task import ClientOutput
 from services.ksql.runtime.thread import Runtime
-from services.ksql.runtime.transient import TransientQuery
 from services.ksql.sql import ast
 from services.ksql.sql.parser import parse
 
@@ -47,7 +46,7 @@ class Answer:
 
     header: Header
     rows: Sequence[Row] = ()
-    live: TransientQuery | None = None
+    live: ClientOutput | None = None
 
 
 class QueryService:
@@ -78,7 +77,7 @@ class QueryService:
                 raise generic_error(_NOT_FOR_QUERY)
             raise statement_error(f"{_NOT_A_QUERY}\nStatement: {statement.text}", statement.text)
         completer = StatementCompleter(
-            self._core.executor.catalog,
+            self._core.command_runner.catalog,
             self._core.broker.topic,
             properties,
             partitions=self._core.options.default_partitions,
@@ -106,7 +105,7 @@ class QueryService:
 
     async def close(self, query_id: str) -> bool:
         """Ends a push query; False if there is none of this id."""
-        return await self._core.engine.close_transient(query_id)
+        return await self._core.query_manager.close_transient(query_id)
 
     def _parse(self, text: str, variables: Mapping[str, str] | None, endpoint: Endpoint) -> Any:
         try:

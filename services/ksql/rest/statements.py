@@ -152,7 +152,7 @@ class StatementService:
         """
         patterns = [TopicPattern(text) for text in delete_topics]
         entities = await self.run("TERMINATE ALL;", {})
-        for source in reversed(list(self._core.executor.catalog.sources())):
+        for source in reversed(list(self._core.command_runner.catalog.sources())):
             delete = any(pattern.matches(source.topic) for pattern in patterns)
             text = f"DROP {source.kind} {quote(source.name)}{' DELETE TOPIC' if delete else ''};"
             entities += await self.run(text, {})
@@ -160,7 +160,7 @@ class StatementService:
 
     async def _catch_up(self, sequence: int | None) -> None:
         timeout = self._settings.command_timeout.total_seconds()
-        if sequence is not None and not await self._core.executor.reached(sequence, timeout):
+        if sequence is not None and not await self._core.command_runner.reached(sequence, timeout):
             raise generic_error(
                 f"Timed out while waiting for a previous command to execute. command sequence number: {sequence}",
                 CATCH_UP_TIMEOUT,
@@ -169,7 +169,7 @@ class StatementService:
     async def _try(self, statements: list[ParsedStatement], properties: Mapping[str, Any]) -> list[_Tried]:
         """The statements, planned each on what those before it would leave; raises what would go wrong, changing nothing."""
         tried: list[_Tried] = []
-        catalog = self._core.executor.catalog.copy()
+        catalog = self._core.command_runner.catalog.copy()
         planned: dict[str, TopicInfo] = {}
         number = self._core.command_log.next_query_number
 
@@ -204,7 +204,7 @@ class StatementService:
     ) -> list[Entity]:
         entities: list[Entity] = []
         session = dict(properties)
-        catalog = self._core.executor.catalog
+        catalog = self._core.command_runner.catalog
         first = tried[0].version if tried else 0
         for each in tried:
             statement, completed = each.completed.parsed, each.completed
@@ -238,7 +238,7 @@ class StatementService:
         text, command = completed.parsed.text, completed.command
         match command:
             case CreateSource() | CreateQuery() | InsertQuery() | DropSource() | ControlQuery():
-                return current_status(completed.text, await self._core.executor.execute(completed, session))
+                return current_status(completed.text, await self._core.command_runner.execute(completed, session))
             case NothingToDo(message=message):
                 return warning(text, message)
             case InsertValues():
@@ -264,7 +264,7 @@ class StatementService:
                 raise wrong_endpoint(text)
 
     async def _show(self, text: str, what: str, *, extended: bool) -> Entity:  # noqa: PLR0911 - one answer per kind
-        executor = self._core.executor
+        executor = self._core.command_runner
         match what:
             case "STREAMS" | "TABLES":
                 kind = SourceKind(what.removesuffix("S"))
@@ -302,7 +302,7 @@ class StatementService:
         if not extended:
             return listed_topics(text, shown)
         readers: dict[str, int] = {}
-        for spec in self._core.executor.specs.values():
+        for spec in self._core.command_runner.specs.values():
             for topic in spec.input_topics:
                 readers[topic] = readers.get(topic, 0) + 1
         return listed_topics_extended(text, shown, readers)

@@ -55,6 +55,7 @@ CASES: dict[str, Case] = {
     "QueryStopped": stopped,
     "QueryLags": lambda _, made: sampled(made, lags=lambda second: {"query a": 300_000.0 - second}),
     "PipelineNotReady": not_ready,
+    "PipelineNotWatched": lambda services, _: services.pipeline.update(age_ms=400_000),
     "PipelineStale": lambda _, made: sampled(made, freshness_ms=61_000.0),
     "AuditFailed": lambda services, _: setattr(services, "last_audit", {"ok": False}),
 }
@@ -85,6 +86,16 @@ def test_a_rule_that_holds_is_said(rule: str, services: Services, made: Backend)
 
 def test_two_minutes_must_have_been_seen(made: Backend) -> None:
     made.trends.add(Sample(NOW - 10, 1.0, 90_000.0, 0.5, target=200.0))
+    assert alerts.evaluate(made, "UTC", NOW) == []
+
+
+def test_results_that_never_arrive_while_events_are_made_are_an_alert(made: Backend) -> None:
+    sampled(made, freshness_ms=None)
+    assert [alert.rule for alert in alerts.evaluate(made, "UTC", NOW)] == ["PipelineStale"]
+
+
+def test_without_load_nothing_is_late(made: Backend) -> None:
+    sampled(made, freshness_ms=None, rate=0.0, target=None)
     assert alerts.evaluate(made, "UTC", NOW) == []
 
 

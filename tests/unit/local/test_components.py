@@ -49,7 +49,7 @@ def test_the_stack_is_whole_and_in_order(tmp_path: Path) -> None:
     order.check(components)
     assert {c.name for c in components} == {
         *("kafka1", "kafka2", "kafka3", "connect", "mariadb", "zookeeper", "pinot"),
-        *("ksql", "generator", "seeder", "provisioner", "dashboard"),
+        *("ksql", "generator", "collector", "seeder", "provisioner", "dashboard"),
     }
     ports = [port for c in components for port in c.ports]
     assert len(ports) == len(set(ports))

@@ -1,0 +1,186 @@
+"""From the journal into Kafka, each entry exactly once.
+
+One transaction per batch holds the batch's records and, in a compacted topic, the number of the next entry. After a crash the new
+producer takes over the transactional id, which ends what the old one had open; the committed number then says where to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import NewTopic
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced, TopicAlreadyExistsError
+
+from services.collector.journal import Entry, Journal
+from services.collector.settings import Settings
+from shared.errors import Conflict, PagePulseError, Unavailable
+from shared.json import dumps, loads
+from shared.kafka import admin_client, end_offsets
+
+_log = structlog.get_logger(__name__)
+
+#: an open transaction of a collector that died holds back readers of committed records for no longer than this
+_TRANSACTION_MS: Final = 10_000
+_BATCH_BYTES: Final = 512 * 1024
+_CALL_S: Final = 30.0
+_CLOSE_S: Final = 5.0
+_METADATA_PAUSE_S: Final = 0.1
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 10.0
+_FORGOTTEN: Final = "forgotten:"
+
+
+class Fenced(Conflict):
+    type = "fenced"
+    title = "Another collector has the same id"
+
+
+def forgotten_record(settings: Settings, user_id: int, at_ms: int) -> tuple[str, str, str]:
+    """The record of the state topic that keeps a user forgotten."""
+    return settings.state_topic, f"{_FORGOTTEN}{user_id}", dumps({"at": at_ms}).decode()
+
+
+class Publisher:
+    """Owned by the service's lifespan: ``run`` is its task."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._position_key = f"{settings.collector_id}:next".encode()
+        #: events in Kafka since the start
+        self.published = 0
+        #: why Kafka takes no events at present; None while it does
+        self.error: PagePulseError | None = Unavailable("not connected to Kafka yet")
+
+    async def check(self) -> None:
+        """For /readyz."""
+        if self.error is not None:
+            raise self.error
+
+    async def run(self) -> None:
+        """Publishes until cancelled; goes on after every error but that of a second collector with this id."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            before = self.published
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._settings.kafka_bootstrap,
+                client_id=f"pagepulse-collector-{self._settings.collector_id}",
+                transactional_id=f"pagepulse-collector-{self._settings.collector_id}",
+                transaction_timeout_ms=_TRANSACTION_MS,
+                acks="all",
+                max_batch_size=_BATCH_BYTES,
+            )
+            try:
+                await self._publish(producer)
+            except (ProducerFenced, InvalidProducerEpoch):
+                self.error = Fenced(
+                    f"A collector with PAGEPULSE_COLLECTOR_ID={self._settings.collector_id} has taken over: give each an id of "
+                    "its own, then restart this one. Its journal is kept."
+                )
+                _log.error("fenced", collector=self._settings.collector_id)
+                return
+            except (KafkaError, PagePulseError, TimeoutError, OSError, AssertionError) as error:
+                # aiokafka asserts its state machine: after a failed transaction that is as fatal as an error of the broker.
+                text = error.detail if isinstance(error, PagePulseError) else str(error) or type(error).__name__
+                self.error = Unavailable(f"Kafka at {self._settings.kafka_bootstrap}: {text}", service="kafka")
+                _log.warning("events wait for Kafka", reason=text, waiting=self._journal.waiting)
+            finally:
+                await _close(producer)
+            pause = _FIRST_PAUSE_S if self.published > before else min(2 * pause, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+
+    async def _publish(self, producer: AIOKafkaProducer) -> None:
+        async with asyncio.timeout(_CALL_S):
+            await producer.start()
+        async with asyncio.timeout(_CALL_S):
+            await self._ensure_state_topic()
+            self._journal.mark_published(await self._committed())
+        self.error = None
+        while True:
+            await self._journal.more_than(self._journal.published)
+            await asyncio.sleep(self._settings.linger.total_seconds())
+            entries = await asyncio.to_thread(
+                self._journal.read, self._journal.published, self._settings.max_transaction_events
+            )
+            async with asyncio.timeout(_CALL_S):
+                await self._transaction(producer, entries)
+            self._journal.mark_published(entries[-1].number + 1)
+            self.published += len(entries)
+
+    async def _transaction(self, producer: AIOKafkaProducer, entries: Sequence[Entry]) -> None:
+        await self._check_topics(producer, {topic for entry in entries for topic, _, _ in entry.records})
+        await producer.begin_transaction()
+        deliveries = []
+        for entry in entries:
+            for topic, key, value in entry.records:
+                data = None if value is None else value.encode()
+                deliveries.append(await producer.send(topic, data, key.encode("latin-1"), timestamp_ms=entry.at_ms))
+        position = dumps({"journal": self._journal.id, "next": entries[-1].number + 1})
+        deliveries.append(await producer.send(self._settings.state_topic, position, self._position_key))
+        await asyncio.gather(*deliveries)
+        await producer.commit_transaction()
+
+    async def _check_topics(self, producer: AIOKafkaProducer, topics: set[str]) -> None:
+        known = await producer.client.fetch_all_metadata()
+        if missing := sorted(topic for topic in topics if not known.partitions_for_topic(topic)):
+            raise Unavailable(f"no topic {', '.join(missing)}: apply the pipeline first (POST /provisioner/apply)")
+
+    async def _ensure_state_topic(self) -> None:
+        topic = NewTopic(
+            self._settings.state_topic,
+            1,
+            self._settings.replication_factor,
+            topic_configs={"cleanup.policy": "compact"},
+        )
+        async with admin_client(self._settings.kafka_bootstrap) as admin:
+            # One that is there already is an error in the answer, not an exception.
+            answer = await admin.create_topics([topic])
+            for name, code, *_ in answer.topic_errors:
+                if code not in (0, TopicAlreadyExistsError.errno):
+                    raise Unavailable(f"topic {name} cannot be created: error {code}")
+
+    async def _committed(self) -> int:
+        """The number of this journal's next entry as of the last committed transaction, 0 without one. Restores ``forgotten``."""
+        partition = TopicPartition(self._settings.state_topic, 0)
+        # The end of the log, not the last stable offset: the latter may lag behind the transaction that has just been settled.
+        ends: dict[TopicPartition, int] = {}
+        while partition not in ends:  # a topic that has just been created is not in every broker's metadata yet
+            ends = await end_offsets(self._settings.kafka_bootstrap, [partition.topic], committed=False)
+            await asyncio.sleep(_METADATA_PAUSE_S)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap, isolation_level="read_committed", enable_auto_commit=False
+        )
+        await consumer.start()
+        try:
+            consumer.assign([partition])
+            await consumer.seek_to_beginning(partition)
+            number, forgotten = 0, set[int]()
+            while await consumer.position(partition) < ends[partition]:
+                for records in (await consumer.getmany(partition, timeout_ms=500)).values():
+                    for record in records:
+                        number = self._restore(record, number, forgotten)
+            await self._journal.forget(forgotten)
+            return number
+        finally:
+            await consumer.stop()
+
+    def _restore(self, record: Any, number: int, forgotten: set[int]) -> int:
+        key = (record.key or b"").decode()
+        if key == self._position_key.decode() and record.value:
+            position = loads(record.value)
+            return int(position["next"]) if position["journal"] == self._journal.id else 0
+        if key.startswith(_FORGOTTEN) and record.value is not None:
+            forgotten.add(int(key.removeprefix(_FORGOTTEN)))
+        return number
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await producer.stop()
+    except (KafkaError, TimeoutError, AssertionError) as error:
+        _log.warning("the producer did not close in order", error=str(error) or type(error).__name__)

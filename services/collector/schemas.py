@@ -1,0 +1,75 @@
+"""Requests and answers of the collector's API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+#: what the tracker makes: 128 random bits as hexadecimal digits, or an id of the caller's own
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+#: a site's own number of a user; KSQL's INT
+UserId = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
+
+
+class VisitorEvent(BaseModel):
+    """One page view as a browser reports it. Unknown fields are ignored, so that a newer tracker meets an older collector."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "5f0c1c9c7d6d4e0c9f0f7a7f5f0c1c9c",
+                    "session": "9f0f7a7f5f0c1c9c7d6d4e0c",
+                    "url": "https://shop.example/products/lamp?utm_medium=email",
+                    "referrer": "https://search.example/",
+                    "delay_ms": 120,
+                }
+            ]
+        },
+    )
+
+    id: Identifier = Field(description="Unique per event; a retry sends the same one and is counted once")
+    session: Identifier = Field(description="The visit, which ends after 30 minutes without an event")
+    url: str = Field(max_length=2048, description="The page; of the query only utm_* is kept")
+    referrer: str = Field(default="", max_length=2048, description="The page before; only its host is kept")
+    user: UserId | None = Field(default=None, description="The site's own number of the user, if the site gives one")
+    delay_ms: int = Field(
+        default=0, ge=0, description="Milliseconds between the view and this request, by the client's clock"
+    )
+
+
+class Rejection(BaseModel):
+    index: int = Field(description="Position in the batch, from 0")
+    reason: str
+
+
+class Accepted(BaseModel):
+    """``accepted`` events are durable. ``duplicates`` among them were accepted before and are counted once."""
+
+    accepted: int
+    duplicates: int = 0
+    ignored: Literal["do-not-track"] | None = Field(
+        default=None, description="Set if nothing was kept because the visitor asks not to be tracked"
+    )
+    rejected: list[Rejection] = []
+
+
+class Forgotten(BaseModel):
+    user_id: int
+    detail: str
+
+
+class Status(BaseModel):
+    """Events since the start, and what waits for Kafka."""
+
+    accepted: int
+    duplicates: int
+    ignored: int
+    rejected: dict[str, int]
+    published: int = Field(description="Events acknowledged by Kafka")
+    waiting: int = Field(description="Accepted events that Kafka has not acknowledged yet")
+    journal_bytes: int
+    journal_max_bytes: int
+    last_error: str | None = Field(default=None, description="Why Kafka takes no events at present")

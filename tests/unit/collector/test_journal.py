@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.collector.journal import Journal, JournalBroken, JournalFull, Record
+from shared.tasks import TaskSet
+
+RECORDS: list[Record] = [("views", "s", '{"a":1}')]
+
+
+@asynccontextmanager
+async def journal(
+    folder: Path,
+    *,
+    max_bytes: int = 1_000_000,
+    segment_bytes: int = 1_000,
+    keep_ms: int = 10_000,
+    now: list[int] | None = None,
+) -> AsyncIterator[Journal]:
+    clock = now if now is not None else [1_000]
+    opened = Journal(
+        folder, max_bytes=max_bytes, segment_bytes=segment_bytes, keep_ms=keep_ms, clock_ms=lambda: clock[0]
+    )
+    opened.open()
+    async with TaskSet() as tasks:
+        tasks.start(opened.write(), "write")
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.log"))
+
+
+async def test_what_was_flushed_is_there_after_a_restart_in_order(tmp_path: Path) -> None:
+    async with journal(tmp_path) as one:
+        for n in range(50):
+            one.append(f"event-{n}", "visit-1", 1_000, RECORDS)
+            await one.flushed()
+        identity = one.id
+    async with journal(tmp_path) as two:
+        assert two.id == identity
+        assert [entry.id for entry in two.read(0, 100)] == [f"event-{n}" for n in range(50)]
+        assert two.next == 50
+        assert two.knows("event-49")
+        assert not two.knows("event-50")
+        assert not two.is_new_session("visit-1")
+    assert len(segments(tmp_path)) > 3
+
+
+async def test_reading_goes_on_where_it_ended_and_sees_later_entries(tmp_path: Path) -> None:
+    async with journal(tmp_path) as opened:
+        seen: list[int] = []
+        for n in range(100):
+            opened.append(f"event-{n}", "visit", 1_000, RECORDS)
+            if n % 7 == 0:
+                await opened.flushed()
+                while entries := opened.read(len(seen), 5):
+                    seen += [entry.number for entry in entries]
+        await opened.flushed()
+        while entries := opened.read(len(seen), 5):
+            seen += [entry.number for entry in entries]
+    assert seen == list(range(100))
+
+
+@given(cut=st.integers(min_value=1, max_value=400))
+@settings(max_examples=25)
+def test_an_entry_that_was_cut_off_is_cut_away_and_nothing_else(cut: int) -> None:
+    async def check(folder: Path) -> None:
+        async with journal(folder, segment_bytes=100_000) as one:
+            for n in range(10):
+                one.append(f"event-{n}", "visit", 1_000, RECORDS)
+            await one.flushed()
+        (file,) = segments(folder)
+        whole = file.read_bytes()
+        left = whole[: len(whole) - cut]
+        file.write_bytes(left)
+        survivors = left.count(b"\n")
+        async with journal(folder, segment_bytes=100_000) as two:
+            assert two.next == survivors < 10
+            two.append("event-new", "visit", 1_000, RECORDS)
+            await two.flushed()
+            ids = [entry.id for entry in two.read(0, 100)]
+            assert ids == [*(f"event-{n}" for n in range(survivors)), "event-new"]
+
+    import tempfile  # noqa: PLC0415 - a folder per example
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(check(Path(folder)))
+
+
+async def test_a_full_journal_refuses_and_takes_again_when_kafka_has_taken_some(tmp_path: Path) -> None:
+    async with journal(tmp_path, max_bytes=3_000, segment_bytes=500) as opened:
+        taken = 0
+        with pytest.raises(JournalFull) as refused:
+            while True:
+                opened.append(f"event-{taken}", "visit", 1_000, RECORDS)
+                await opened.flushed()
+                taken += 1
+        assert refused.value.extra["retry_after_s"] > 0
+        assert not opened.knows(f"event-{taken}")
+        opened.mark_published(taken)
+        opened.append("event-late", "visit", 1_000, RECORDS)
+        await opened.flushed()
+        assert [entry.id for entry in opened.read(taken, 10)] == ["event-late"]
+
+
+async def test_published_segments_stay_while_a_retry_may_come_then_go(tmp_path: Path) -> None:
+    now = [1_000]
+    async with journal(tmp_path, now=now) as opened:
+        for n in range(50):
+            opened.append(f"event-{n}", "visit", now[0], RECORDS)
+            await opened.flushed()
+        opened.mark_published(50)
+        assert opened.knows("event-0")
+        now[0] += 20_000
+        opened.append("event-50", "visit", now[0], RECORDS)
+        await opened.flushed()
+        opened.mark_published(51)
+        assert not opened.knows("event-0")
+        assert len(segments(tmp_path)) <= 2
+
+
+async def test_a_session_is_new_again_after_its_pause(tmp_path: Path) -> None:
+    now = [1_000]
+    async with journal(tmp_path, now=now) as opened:
+        assert opened.is_new_session("visit")
+        opened.append("event-1", "visit", now[0], RECORDS)
+        assert not opened.is_new_session("visit")
+        now[0] += 10_001
+        assert opened.is_new_session("visit")
+
+
+async def test_a_disk_that_refuses_is_said_and_a_retry_is_taken_as_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with journal(tmp_path) as opened:
+        opened.append("event-0", "visit", 1_000, RECORDS)
+        await opened.flushed()
+
+        def full(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("services.collector.journal.os.fsync", full)
+            opened.append("event-1", "other", 1_000, RECORDS)
+            with pytest.raises(JournalBroken, match="No space left"):
+                await opened.flushed()
+        assert not opened.knows("event-1")
+        assert opened.is_new_session("other")
+        opened.append("event-1", "other", 1_000, RECORDS)
+        await opened.flushed()
+        assert [entry.id for entry in opened.read(0, 10)] == ["event-0", "event-1"]
+
+
+async def test_many_senders_share_one_write(tmp_path: Path) -> None:
+    async with journal(tmp_path) as opened:
+
+        async def send(n: int) -> None:
+            opened.append(f"event-{n}", f"visit-{n}", 1_000, RECORDS)
+            await opened.flushed()
+
+        await asyncio.gather(*(send(n) for n in range(500)))
+        assert opened.durable == 500
+
+
+async def test_forgotten_users_survive_a_restart(tmp_path: Path) -> None:
+    async with journal(tmp_path) as one:
+        await one.forget({7})
+        await one.forget({9})
+    async with journal(tmp_path) as two:
+        assert two.forgotten == {7, 9}
