@@ -11,13 +11,11 @@ from starlette.responses import Response
 
 from services.ksql.rest import properties as props
 from services.ksql.rest.cluster import ClusterService
-from services.ksql.rest.errors import NOT_FOUND, generic_error
+from services.ksql.rest.errors import NOT_FOUND, generic_error, missing_field, parse_body
 from services.ksql.rest.inserts_stream import stream_inserts
-from services.ksql.rest.json_body import missing_field, parse_body
-from services.ksql.rest.queries import Endpoint, QueryService
+from services.ksql.rest.queries import Endpoint, QueryService, stream_answer
 from services.ksql.rest.rows import DELIMITED, JSON, V1
 from services.ksql.rest.statements import StatementService
-from services.ksql.rest.streaming import stream_answer
 from services.ksql.runtime.thread import Runtime
 from services.ksql.schemas import (
     CloseQueryRequest,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.ksql.errors import KsqlError
 from services.ksql.rest.errors import RestError
-from services.ksql.rest.topic_patterns import TopicPattern
+from services.ksql.rest.statements import TopicPattern
 from services.ksql.sql.parser import parse
 from tests.drill import bound
 from tests.patience import STEP_S, WORK_S

@@ -1,11 +1,11 @@
-"""``POST /ksql``: parse all, try all on a copy of the catalog, then carry them out one by one."""
+"""``POST /ksql`` and ``/ksql/terminate``: parse all, try all on a copy of the catalog, then carry them out one by one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from services.ksql.analysis.completion import CompletedStatement, StatementCompleter
 from services.ksql.errors import KsqlError
@@ -53,7 +53,6 @@ from services.ksql.rest.errors import (
     statement_error,
     wrong_endpoint,
 )
-from services.ksql.rest.topic_patterns import TopicPattern
 from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_values
@@ -61,6 +60,38 @@ from services.ksql.settings import Settings
 from services.ksql.sql import ast
 from services.ksql.sql.format import quote
 from services.ksql.sql.parser import ParsedStatement, parse
+
+_LONGEST: Final = 300
+#: a pattern of n repetitions may take (length of the name)^n steps
+_REPETITIONS: Final = 2
+_REPEATED: Final = re.compile(r"[*+?}]")
+#: a repeated group may take 2^(length of the name) steps
+_REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
+
+
+class TopicPattern:
+    """One entry of ``deleteTopicList``.
+
+    Raises:
+        RestError: it is no regular expression, or one that may take too long.
+    """
+
+    def __init__(self, text: str) -> None:
+        if (
+            len(text) > _LONGEST
+            or len(_REPEATED.findall(text)) > _REPETITIONS
+            or _REPEATED_GROUP.search(text)
+            or "(?" in text
+        ):
+            raise generic_error(f"Pattern too complex: at most {_REPETITIONS} repetitions, and none of a group")
+        try:
+            self._pattern = re.compile(text)
+        except re.error as error:
+            raise generic_error(f"Invalid pattern: {error}") from error
+
+    def matches(self, topic: str) -> bool:
+        return self._pattern.fullmatch(topic) is not None
+
 
 #: topics that SHOW TOPICS leaves out: ksqlDB's by default, and those of this server
 _HIDDEN = re.compile(
