@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
@@ -20,6 +20,22 @@ def partition_for(key: bytes, partitions: int) -> int:
     Producers that disagree on this (librdkafka's default does) make joins miss rows in silence.
     """
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+async def track_topics(producer: AIOKafkaProducer, topics: Collection[str]) -> None:
+    """Makes ``producer`` refresh the metadata of all of ``topics`` from now on. Call it before the first record for any of them.
+
+    A producer that tracks nothing yet knows every topic, but the first topic that is new to it becomes the only one whose metadata it
+    keeps. A batch for another one, queued at that moment, has no leader any more and fails after the request time-out.
+
+    Raises:
+        UnknownTopicOrPartitionError: a topic does not exist within the request time-out.
+    """
+    for topic in topics:
+        producer.client.add_topic(topic)
+    for topic in topics:
+        await producer.partitions_for(topic)
+    await producer.client.force_metadata_update()
 
 
 @asynccontextmanager

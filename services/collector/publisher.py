@@ -19,7 +19,7 @@ from services.collector.journal import Entry, Journal
 from services.collector.settings import Settings
 from shared.errors import Conflict, PagePulseError, Unavailable
 from shared.json import dumps, loads
-from shared.kafka import admin_client, end_offsets
+from shared.kafka import admin_client, end_offsets, track_topics
 
 _log = structlog.get_logger(__name__)
 
@@ -53,6 +53,8 @@ class Publisher:
         self._position_key = f"{settings.collector_id}:next".encode()
         #: events in Kafka since the start
         self.published = 0
+        #: topics that the present producer has the metadata of
+        self._tracked: set[str] = set()
         #: why Kafka takes no events at present; None while it does
         self.error: PagePulseError | None = Unavailable("not connected to Kafka yet")
 
@@ -99,6 +101,7 @@ class Publisher:
         async with asyncio.timeout(_CALL_S):
             await self._ensure_state_topic()
             self._journal.mark_published(await self._committed())
+        self._tracked = set()
         self.error = None
         while True:
             await self._journal.more_than(self._journal.published)
@@ -112,7 +115,8 @@ class Publisher:
             self.published += len(entries)
 
     async def _transaction(self, producer: AIOKafkaProducer, entries: Sequence[Entry]) -> None:
-        await self._check_topics(producer, {topic for entry in entries for topic, _, _ in entry.records})
+        topics = {topic for entry in entries for topic, _, _ in entry.records}
+        await self._check_topics(producer, topics | {self._settings.state_topic})
         await producer.begin_transaction()
         deliveries = []
         for entry in entries:
@@ -125,9 +129,12 @@ class Publisher:
         await producer.commit_transaction()
 
     async def _check_topics(self, producer: AIOKafkaProducer, topics: set[str]) -> None:
-        known = await producer.client.fetch_all_metadata()
-        if missing := sorted(topic for topic in topics if not known.partitions_for_topic(topic)):
-            raise Unavailable(f"no topic {', '.join(missing)}: apply the pipeline first (POST /provisioner/apply)")
+        if new := topics - self._tracked:
+            known = await producer.client.fetch_all_metadata()
+            if missing := sorted(topic for topic in new if not known.partitions_for_topic(topic)):
+                raise Unavailable(f"no topic {', '.join(missing)}: apply the pipeline first (POST /provisioner/apply)")
+            await track_topics(producer, new)
+            self._tracked |= new
 
     async def _ensure_state_topic(self) -> None:
         topic = NewTopic(

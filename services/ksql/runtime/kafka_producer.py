@@ -23,6 +23,7 @@ from services.ksql.runtime.broker import (
     TopicPartition,
 )
 from shared.aiokafka_internals import append_many, compressed_batch
+from shared.kafka import track_topics
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
 _BATCH_BYTES = 1000 * 1024
@@ -43,6 +44,7 @@ class KafkaProducer:
     def __init__(self, bootstrap: str, transactional_id: str, compressed: Collection[str] = ()) -> None:
         self._id = transactional_id
         self._compressed = frozenset(compressed)
+        self._tracked: set[str] = set()
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
             transactional_id=transactional_id,
@@ -126,6 +128,9 @@ class KafkaProducer:
 
     async def _send_all(self, records: Iterable[ProducerInput]) -> dict[TopicPartition, OffsetRange]:
         batches = self._batches(records)
+        if new := {tp.topic for tp in batches} - self._tracked:
+            await track_topics(self._producer, new)
+            self._tracked |= new
         spans = await asyncio.gather(*(self._send(tp, builders) for tp, builders in batches.items()))
         return dict(zip(batches, spans, strict=True))
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from services.ksql.runtime.kafka import KafkaBroker
+from shared.kafka import track_topics
 from tests.integration.ksql.harness import KsqlServer
 from tests.patience import STEP_S
 
@@ -49,5 +50,22 @@ async def test_a_feed_knows_of_records_that_nobody_can_read_yet(bootstrap: str) 
                 await consumer.stop()
     finally:
         await broker.stop()
+        await server.client.aclose()
+        await server.clean_up()
+
+
+async def test_a_producer_keeps_the_leaders_of_all_the_topics_that_it_tracks(bootstrap: str) -> None:
+    """Without tracking, the first topic that is new to a producer makes it forget the leaders of all others."""
+    server = KsqlServer(bootstrap)
+    try:
+        old = await server.create_topic("old", 1)
+        async with transacting(bootstrap, f"{old}-tracking") as producer:
+            assert await producer.partitions_for(old)
+            new = await server.create_topic("new", 1)
+            await track_topics(producer, {old, new})
+            await producer.client.force_metadata_update()
+            for topic in (old, new):
+                assert producer.client.cluster.leader_for_partition(TopicPartition(topic, 0)) is not None
+    finally:
         await server.client.aclose()
         await server.clean_up()
