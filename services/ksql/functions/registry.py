@@ -10,7 +10,7 @@ from services.ksql.errors import FunctionError
 from services.ksql.functions import (  # noqa: F401 - importing a family registers it
     aggregates,
     date_time,
-    json_texts,
+    json,
     maths,
     nulls,
     strings,

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.ksql.functions.exact_json import loads
+from services.ksql.functions.json import loads
 from services.ksql.functions.numbers import java_double
 
 _NO_DATA = "¯\\_(ツ)_/¯ - no data processed"

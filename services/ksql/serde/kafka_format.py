@@ -11,7 +11,7 @@ import numpy as np
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
 from services.ksql.serde.base import DecodeError
-from services.ksql.serde.json_columns import DecodeMany
+from services.ksql.serde.json import DecodeMany
 
 _STRUCTS = {
     BaseType.INTEGER: struct.Struct(">i"),

@@ -18,7 +18,7 @@ from services.ksql.engine.state import Store
 from services.ksql.model.commands import CreateQuery
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BIGINT
-from services.ksql.serde.json_writer import object_encoder, objects_encoder
+from services.ksql.serde.json import object_encoder, objects_encoder
 from services.ksql.sql.parser import parse
 from services.provisioner.render import load
 from services.provisioner.settings import Settings
