@@ -32,7 +32,8 @@ curl() { command curl --no-progress-meter --fail-with-body --max-time 240 "$@"; 
 pagepulse() { "$PAGEPULSE" "$@" --dir "$STACK"; }
 """
 _PORTS = [
-    Ports()[n] for n in ("generator", "collector", "seeder", "provisioner", "ksql", "connect", "pinot_controller", "dashboard")
+    Ports()[n]
+    for n in ("generator", "collector", "seeder", "provisioner", "ksql", "connect", "pinot_controller", "dashboard")
 ]
 
 

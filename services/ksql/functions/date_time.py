@@ -14,8 +14,8 @@ from services.ksql.functions.java_time import (
     month_length,
     time_parser,
     timestamp_parser,
+    zone_of,
 )
-from services.ksql.functions.time_zones import zone_of
 
 _KIND = "DATE / TIME"
 _DAY = 86_400_000

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from services.ksql.engine.records import InputRecord
 from services.ksql.errors import RequestError
-from services.ksql.functions.java_time import Moment, formatter
-from services.ksql.functions.time_zones import offset_zone
+from services.ksql.functions.java_time import Moment, formatter, offset_zone
 from services.ksql.model.commands import Print
 from services.ksql.runtime.broker import Consumer
 from services.ksql.runtime.core import Core

@@ -10,8 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from services.ksql.functions.java_time import timestamp_parser
-from services.ksql.functions.time_zones import UTC_ZONE
+from services.ksql.functions.java_time import UTC_ZONE, timestamp_parser
 from services.ksql.model.schema import KeyWindow, TimestampColumn, WindowType
 
 
