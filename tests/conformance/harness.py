@@ -10,14 +10,13 @@ import orjson
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.engine.expressions import compile_one
-from services.ksql.engine.layout import Layout
+from services.ksql.engine.expressions import Layout, compile_one
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, OutputRecord
-from services.ksql.model import commands, plain
+from services.ksql.model import commands
 from services.ksql.model.schema import Column, DataSource, Format, WindowType
+from services.ksql.serde.base import append_window, split_window
 from services.ksql.serde.formats import decoder, encoder
-from services.ksql.serde.keys import append_window, split_window
 from services.ksql.sql.parser import parse
 
 
@@ -49,7 +48,7 @@ class Harness:
             case commands.InsertValues():
                 self._insert(command)
                 return
-            case plain.SetProperty(name=name, value=value):
+            case commands.SetProperty(name=name, value=value):
                 self._properties[name] = value
                 return
             case _:

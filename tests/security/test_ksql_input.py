@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.ksql.errors import KsqlError
 from services.ksql.rest.errors import RestError
-from services.ksql.rest.topic_patterns import TopicPattern
+from services.ksql.rest.statements import TopicPattern
 from services.ksql.sql.parser import parse
 from tests.drill import bound
 from tests.patience import STEP_S, WORK_S
@@ -144,7 +144,7 @@ async def test_open_queries_are_bounded() -> None:
             ksql.client.post("/query-stream", json={"sql": "SELECT * FROM S EMIT CHANGES LIMIT 1;"})
         )
         async with asyncio.timeout(STEP_S):
-            while not ksql.core.engine.transients:
+            while not ksql.core.query_manager.transients:
                 await asyncio.sleep(0.01)
             assert (await ksql.client.post("/query", json={"ksql": "SELECT * FROM S;"})).status_code == 429
             while not waiting.done():

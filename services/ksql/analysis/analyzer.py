@@ -7,24 +7,28 @@ from dataclasses import replace
 
 from services.ksql.analysis import ddl
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.analysis.formats import default_key_format, default_value_format
+from services.ksql.analysis.ddl import check_upgrade
 from services.ksql.analysis.inserts import fit_to_sink, insert_values
+from services.ksql.analysis.names import find_sources, qualify
 from services.ksql.analysis.properties import chosen_query_id, read_with_clause, with_properties
 from services.ksql.analysis.pull import plan_pull_query
-from services.ksql.analysis.query import Planned, QueryPlanner
-from services.ksql.analysis.rewrite import walk
-from services.ksql.analysis.sanitize import find_sources, sanitize
-from services.ksql.analysis.sinks import build_sink, check_result_kind
-from services.ksql.analysis.sources import build_source
-from services.ksql.analysis.upgrades import check_upgrade
-from services.ksql.analysis.windows import window_spec
+from services.ksql.analysis.query import Planned, QueryPlanner, window_spec
+from services.ksql.analysis.sources import (
+    build_sink,
+    build_source,
+    check_column_names,
+    check_result_kind,
+    default_key_format,
+    default_value_format,
+)
 from services.ksql.errors import FunctionError, KsqlError, RequestError
 from services.ksql.functions import registry
 from services.ksql.model import commands
 from services.ksql.model.plan import ProjectStep, QueryPlan
 from services.ksql.model.schema import DataSource, SourceKind
 from services.ksql.sql import ast
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.ast import walk
+from services.ksql.sql.format import format_statement
 
 _NO_SCHEMA = "Could not determine output schema for query due to error: "
 
@@ -39,7 +43,7 @@ class Analyzer:
         self._catalog = catalog
         self._properties = dict(properties or {})
 
-    def prepare(self, statement: ast.Statement, raw: str = "") -> ast.Statement:
+    def qualify(self, statement: ast.Statement, raw: str = "") -> ast.Statement:
         """The statement as ksqlDB shows it: names qualified, aliases and default formats filled in.
 
         A caller may add to its WITH clause (``properties.with_properties``) before it formats and analyses it. Errors found
@@ -49,21 +53,21 @@ class Analyzer:
             KsqlError: an unknown source or alias, a bad WITH clause, an impossible window.
         """
         try:
-            return self._prepare(statement)
+            return self._qualify(statement)
         except KsqlError as error:
             error.statement = error.statement or raw
             raise
 
-    def _prepare(self, statement: ast.Statement) -> ast.Statement:
+    def _qualify(self, statement: ast.Statement) -> ast.Statement:
         match statement:
             case ast.CreateSource():
-                return self._prepare_source(statement)
+                return self._with_default_formats(statement)
             case ast.CreateAsSelect() | ast.InsertSelect():
                 if isinstance(statement, ast.CreateAsSelect):
                     read_with_clause(statement.properties, create_as=True)
                 else:
                     chosen_query_id(statement.properties)
-                query = sanitize(statement.query, self._catalog)
+                query = qualify(statement.query, self._catalog)
                 if query.window is not None:
                     window_spec(query.window)
                 return replace(statement, query=replace(query, emit=query.emit or "CHANGES"))
@@ -76,16 +80,17 @@ class Analyzer:
         Raises:
             KsqlError: worded as ksqlDB words it, ``statement`` set.
         """
-        prepared = self.prepare(statement, text or "")
-        shown = text if text is not None else format_statement(prepared)
+        qualified = self.qualify(statement, text or "")
+        shown = text if text is not None else format_statement(qualified)
         try:
-            return self._command(prepared, shown)
+            return self._command(qualified, shown)
         except KsqlError as error:
             error.statement = error.statement or shown
             raise
 
-    def _prepare_source(self, statement: ast.CreateSource) -> ast.CreateSource:
+    def _with_default_formats(self, statement: ast.CreateSource) -> ast.CreateSource:
         read_with_clause(statement.properties, create_as=False)
+        check_column_names(statement)
         given = {name for name, _ in statement.properties}
         if "FORMAT" in given:
             return statement
@@ -221,13 +226,13 @@ class Analyzer:
         return commands.PushQuery(self._plan_push(query, text), until_end=query.emit is None)
 
     def _plan_push(self, query: ast.Query, text: str) -> QueryPlan:
-        sanitized = sanitize(query, self._catalog)
-        _, planned = self._planned(sanitized, "SELECT", transient=True)
+        qualified = qualify(query, self._catalog)
+        _, planned = self._planned(qualified, "SELECT", transient=True)
         return self._query_plan(planned.projection.transient(planned.below), None, query, planned, text)
 
     def _explain(self, statement: ast.Explain, text: str) -> commands.Explain:
         if statement.statement is not None:
-            command = self._command(self.prepare(statement.statement), text)
+            command = self._command(self.qualify(statement.statement), text)
             return commands.Explain(plan=getattr(command, "plan", None))
         query_id = statement.query_id or ""
         if self._catalog.query(query_id) is None:

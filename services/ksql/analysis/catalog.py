@@ -42,12 +42,15 @@ class Catalog:
         self._queries: dict[str, PersistentQuery] = {}
         #: sink -> the sources that its CREATE ... AS SELECT named; outlives the query
         self._made_from: dict[str, tuple[str, ...]] = {}
+        #: changes so far: a plan holds for the version that it was made against
+        self.version = 0
 
     def copy(self) -> Catalog:
         other = Catalog()
         other._sources = dict(self._sources)
         other._queries = dict(self._queries)
         other._made_from = dict(self._made_from)
+        other.version = self.version
         return other
 
     def find(self, name: str) -> DataSource | None:
@@ -100,6 +103,7 @@ class Catalog:
                 raise ValueError("a query needs an id")
             case _:
                 return
+        self.version += 1
 
     def _end(self, query_ids: Iterable[str]) -> None:
         for query_id in tuple(query_ids):

@@ -1,20 +1,182 @@
-"""AST expressions to typed ones over the columns of a step.
+"""AST expressions to typed ones over the columns of a step: type rules, IN lists, predicates, literals of time.
 
 The AST handed in has bare column names only (see ``names``); every implicit conversion becomes a Cast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from services.ksql.analysis.in_lists import coerce_options
-from services.ksql.analysis.types import can_cast, common_for_arithmetic, common_for_comparison, comparison_name
 from services.ksql.errors import KsqlError
 from services.ksql.functions import registry
-from services.ksql.model import expression as ex
-from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, SqlType
+from services.ksql.functions.java_time import partial_timestamp
+from services.ksql.model import typed_expressions as ex
+from services.ksql.model.typed_expressions import Expression
+from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, BaseType, SqlType
 from services.ksql.sql import ast
+from services.ksql.sql.ast import rewrite
 from services.ksql.sql.format import format_expression
+
+_WIDTH = {BaseType.INTEGER: 0, BaseType.BIGINT: 1, BaseType.DOUBLE: 2}
+_TEMPORAL = {BaseType.DATE, BaseType.TIME, BaseType.TIMESTAMP}
+_COMPARISONS = {
+    "=": "EQUAL",
+    "<>": "NOT_EQUAL",
+    "<": "LESS_THAN",
+    "<=": "LESS_THAN_OR_EQUAL",
+    ">": "GREATER_THAN",
+    ">=": "GREATER_THAN_OR_EQUAL",
+    "IS DISTINCT FROM": "IS_DISTINCT_FROM",
+    "IS NOT DISTINCT FROM": "IS_NOT_DISTINCT_FROM",
+}
+_TRUE_TEXTS, _FALSE_TEXTS = ("true", "yes"), ("false", "no")
+
+
+def comparison_name(op: str) -> str:
+    """ksqlDB's name of a comparison operator."""
+    return _COMPARISONS[op]
+
+
+def wider(left: SqlType, right: SqlType) -> SqlType | None:
+    """The numeric type that holds both, None if one is no number."""
+    if left.base not in _WIDTH or right.base not in _WIDTH:
+        return None
+    return max(left, right, key=lambda t: _WIDTH[t.base])
+
+
+def common_for_comparison(op: str, left: SqlType, right: SqlType) -> SqlType | None:
+    """The type in which two values are compared with ``op``, None if they cannot be."""
+    number = wider(left, right)
+    if number is not None:
+        return number
+    bases = {left.base, right.base}
+    if left == right:
+        ordered = op in ("<", "<=", ">", ">=")
+        unordered_type = left.base in (BaseType.BOOLEAN, BaseType.ARRAY, BaseType.STRUCT)
+        return None if ordered and unordered_type else left
+    if BaseType.STRING in bases and bases & _TEMPORAL:
+        return left if left.base in _TEMPORAL else right
+    if bases == {BaseType.DATE, BaseType.TIMESTAMP}:
+        return left if left.base is BaseType.TIMESTAMP else right
+    return None
+
+
+def common_for_arithmetic(op: str, left: SqlType | None, right: SqlType | None) -> SqlType | None:
+    """The type of an arithmetic result; + also joins texts."""
+    if left is None or right is None:
+        return None
+    if op == "+" and left == right == STRING:
+        return STRING
+    return wider(left, right)
+
+
+def can_cast(source: SqlType, target: SqlType) -> bool:
+    if target in (source, STRING):
+        return True
+    if source == STRING:
+        return target.base not in (BaseType.ARRAY, BaseType.STRUCT, BaseType.BYTES)
+    if source.is_numeric and target.is_numeric:
+        return True
+    return (source.base, target.base) in {
+        (BaseType.TIMESTAMP, BaseType.DATE),
+        (BaseType.TIMESTAMP, BaseType.TIME),
+        (BaseType.DATE, BaseType.TIMESTAMP),
+    }
+
+
+def parse_boolean(text: str) -> bool | None:
+    """What a text means as BOOLEAN: any beginning of true, yes, false, no; None if nothing."""
+    lower = text.strip().lower()
+    if lower and any(word.startswith(lower) for word in _TRUE_TEXTS):
+        return True
+    if lower and any(word.startswith(lower) for word in _FALSE_TEXTS):
+        return False
+    return None
+
+
+def parse_number(text: str) -> tuple[int | float, SqlType] | None:
+    """The number in a text with its smallest type, None if there is none."""
+    try:
+        whole = int(text.strip())
+    except ValueError:
+        try:
+            return float(text.strip()), DOUBLE
+        except ValueError:
+            return None
+    return whole, INTEGER if -(2**31) <= whole < 2**31 else BIGINT
+
+
+def parse_point_in_time(text: str) -> int:
+    """Epoch milliseconds of a full or shortened ISO time; UTC unless it has a zone.
+
+    Raises:
+        KsqlError: the text is not such a time.
+    """
+    try:
+        return partial_timestamp(text)
+    except ValueError as error:
+        raise KsqlError(f"Failed to parse timestamp '{text}'") from error
+
+
+_HINT = "\nHint: You might need to add explicit type casts."
+
+
+def coerce_options(expressions: Sequence[ex.Expression], texts: Sequence[str]) -> list[ex.Expression]:
+    """``expressions`` (the operand first) as one type; ``texts`` are their spellings for messages.
+
+    A text literal takes the type of the others where it can be read as one.
+    """
+    common: SqlType | None = None
+    for expression, text in zip(expressions, texts, strict=True):
+        if expression.type is None or _text(expression) is not None:
+            continue
+        common = _joined(common, expression.type, text)
+    if common is None or common == STRING:
+        return list(expressions)
+    for literal in map(_text, expressions):
+        if literal is not None and common.is_numeric:
+            common = wider(common, _number(literal, common)[1]) or common
+    return [_as(expression, common) for expression in expressions]
+
+
+def _joined(common: SqlType | None, other: SqlType, text: str) -> SqlType:
+    if common is None or common == other:
+        return other
+    number = wider(common, other)
+    if number is not None:
+        return number
+    raise KsqlError(f"operator does not exist: {common} = {other} ({text}){_HINT}")
+
+
+def _text(expression: ex.Expression) -> str | None:
+    """The value of a text literal, None for anything else."""
+    return expression.value if isinstance(expression, ex.Literal) and isinstance(expression.value, str) else None
+
+
+def _invalid(common: SqlType, value: object) -> KsqlError:
+    return KsqlError(f'invalid input syntax for type {common}: "{value}".')
+
+
+def _number(text: str, common: SqlType) -> tuple[int | float, SqlType]:
+    parsed = parse_number(text)
+    if parsed is None:
+        raise _invalid(common, text)
+    return parsed
+
+
+def _as(expression: ex.Expression, common: SqlType) -> ex.Expression:
+    if expression.type is None or expression.type == common:
+        return expression
+    text = _text(expression)
+    if text is not None and common == BOOLEAN:
+        flag = parse_boolean(text)
+        if flag is None:
+            raise _invalid(common, text)
+        return ex.Literal(flag, BOOLEAN)
+    if text is not None and common.is_numeric:
+        return ex.Literal(_number(text, common)[0], common)
+    return ex.Cast(expression, common)
+
 
 Scope = Mapping[str, SqlType]
 
@@ -221,3 +383,49 @@ def _call(node: ast.Call, scope: Scope) -> ex.Expression:
         for argument, wanted in zip(arguments, function.parameter_types, strict=True)
     )
     return ex.Call(function.name, function, converted, function.return_type)
+
+
+_POINTS_IN_TIME = ("ROWTIME", "WINDOWSTART", "WINDOWEND")
+
+
+def predicate(clause: str, bare: ast.Expression, scope: Scope) -> Expression:
+    """The typed predicate of ``clause`` (WHERE or HAVING)."""
+    try:
+        expression = typed(bare, scope)
+    except KsqlError as error:
+        error.message = f"Error in {clause} expression: {error.message}"
+        raise
+    if expression.type != BOOLEAN:
+        text = format_expression(bare)
+        raise KsqlError(
+            f"Type error in {clause} expression: Should evaluate to boolean but is {text} ({expression.type or 'null'}) "
+            f"instead.\nStatement: {text}"
+        )
+    return expression
+
+
+def with_points_in_time(expression: ast.Expression) -> ast.Expression:
+    """The expression with texts that are compared to ROWTIME or window bounds as epoch milliseconds."""
+
+    def change(node: ast.Expression) -> ast.Expression | None:
+        if isinstance(node, ast.Comparison):
+            if _is_time(node.left):
+                return ast.Comparison(node.op, node.left, _converted(node.right))
+            if _is_time(node.right):
+                return ast.Comparison(node.op, _converted(node.left), node.right)
+        if isinstance(node, ast.Between) and _is_time(node.operand):
+            return ast.Between(node.operand, _converted(node.low), _converted(node.high))
+        return None
+
+    return rewrite(expression, change)
+
+
+def _is_time(node: ast.Expression) -> bool:
+    return isinstance(node, ast.ColumnName) and node.name in _POINTS_IN_TIME
+
+
+def _converted(node: ast.Expression) -> ast.Expression:
+    if isinstance(node, ast.Literal) and isinstance(node.value, str):
+        value = parse_point_in_time(node.value)
+        return ast.Literal(value, "bigint", str(value))
+    return node

@@ -5,14 +5,13 @@ from __future__ import annotations
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.expressions import cast, typed
 from services.ksql.errors import KsqlError, RequestError
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.commands import InsertValues
 from services.ksql.model.plan import NamedExpression, ProjectStep
 from services.ksql.model.schema import Column, DataSource, Schema, SourceKind
 from services.ksql.model.types import BIGINT, BaseType, SqlType
 from services.ksql.sql import ast
-from services.ksql.sql.format import backtick, format_schema
-from services.ksql.sql.format_statements import masked_insert_values
+from services.ksql.sql.format import backtick, format_schema, masked_insert_values
 
 _WIDENS_TO = {
     BaseType.INTEGER: {BaseType.BIGINT, BaseType.DOUBLE},

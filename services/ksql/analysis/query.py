@@ -1,32 +1,60 @@
-"""A sanitised query to the steps of a plan: FROM, WHERE, PARTITION BY or GROUP BY, HAVING, SELECT."""
+"""A qualified query to the steps of a plan: FROM, WHERE, WINDOW, PARTITION BY or GROUP BY, HAVING, SELECT."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.ksql.analysis.aggregation import (
+from services.ksql.analysis.catalog import Catalog
+from services.ksql.analysis.expressions import Scope, predicate, with_points_in_time
+from services.ksql.analysis.grouping import (
     Grouping,
     aggregate_arguments,
     aggregate_calls,
+    check_keys,
+    partition,
     refuse_window_bounds,
     scope_above,
 )
-from services.ksql.analysis.catalog import Catalog
-from services.ksql.analysis.clauses import predicate, with_points_in_time
-from services.ksql.analysis.expressions import Scope
 from services.ksql.analysis.joins import JoinKey, Relation, build_relation
-from services.ksql.analysis.keys import KeyColumn, KeyRule
-from services.ksql.analysis.names import Names
-from services.ksql.analysis.partitioning import check_keys, partition
-from services.ksql.analysis.projection import Item, Projection, expand
-from services.ksql.analysis.sanitize import find_sources
-from services.ksql.analysis.windows import key_window, window_spec
-from services.ksql.errors import KsqlError
-from services.ksql.model.plan import FilterStep, Step, SuppressStep
-from services.ksql.model.schema import WINDOW_COLUMNS, SourceKind
+from services.ksql.analysis.names import Names, find_sources
+from services.ksql.analysis.projection import Item, KeyColumn, KeyRule, Projection, expand
+from services.ksql.errors import KsqlError, ServerError
+from services.ksql.model.plan import FilterStep, Step, SuppressStep, WindowSpec
+from services.ksql.model.schema import WINDOW_COLUMNS, KeyWindow, SourceKind, WindowType
 from services.ksql.sql import ast
 from services.ksql.sql.format import format_expression
+
+
+def window_spec(window: ast.Window) -> WindowSpec:
+    """The window in milliseconds.
+
+    Raises:
+        ServerError: bounds on which ksqlDB itself fails.
+    """
+    size = window.size.milliseconds
+    if size < 1:
+        raise ServerError("Window size (sizeMs) must be larger than zero.")
+    advance = window.advance.milliseconds if window.advance else size
+    if window.type is WindowType.HOPPING and not 0 < advance <= size:
+        raise ServerError(
+            "Window advancement interval should be more than zero and less than window duration "
+            f"which is {size} ms, but given advancement interval is: {advance} ms"
+        )
+    grace = window.grace.milliseconds if window.grace else None
+    retention = window.retention.milliseconds if window.retention else None
+    if retention is not None and grace is not None and retention < size + grace:
+        raise ServerError(
+            "The retention period of the window store Aggregate-Aggregate-Materialize must be no smaller than its window size "
+            f"plus the grace period. Got size=[{size}], grace=[{grace}], retention=[{retention}]"
+        )
+    return WindowSpec(window.type, size, advance, grace, retention)
+
+
+def key_window(window: ast.Window) -> KeyWindow:
+    """How keys look that come out of the window."""
+    return KeyWindow(window.type, None if window.type is WindowType.SESSION else window.size.milliseconds)
+
 
 NEW_PLANNER = "ksql.new.query.planner.enabled"
 

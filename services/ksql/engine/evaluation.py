@@ -9,8 +9,8 @@ from typing import Any
 
 from services.ksql.functions import numbers
 from services.ksql.functions.java_time import Moment, formatter, partial_timestamp
+from services.ksql.functions.numbers import java_double
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER, BaseType, SqlType
-from services.ksql.serde.doubles import java_double
 
 Binary = Callable[[Any, Any], Any]
 Unary = Callable[[Any], Any]

@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from services.ksql.functions.definitions import scalar
 from services.ksql.functions.numbers import round_half_up, round_to_places, wrap_int, wrap_long
-from services.ksql.functions.scalar import scalar
 
 _KIND = "MATHEMATICAL"
 

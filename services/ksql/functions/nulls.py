@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.ksql.functions.scalar import scalar
+from services.ksql.functions.definitions import scalar
 
 
 @scalar("COALESCE", "T, T... -> T", "T -> T", category="CONDITIONAL", nulls=True)

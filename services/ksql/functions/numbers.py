@@ -1,5 +1,6 @@
-"""Java's numbers in Python: whole numbers of 32 and 64 bits wrap round, division goes towards zero; texts as Java reads and writes
-them."""
+"""Java's numbers in Python: whole numbers of 32 and 64 bits wrap round, division goes towards zero; texts as Java reads and
+writes them (1.0E10 where Python writes 10000000000.0).
+"""
 
 from __future__ import annotations
 
@@ -163,3 +164,22 @@ def round_to_places(value: float, places: int) -> float:
         return value
     step = Decimal(1).scaleb(-places)
     return float(((Decimal(repr(value)) / step) + Decimal("0.5")).to_integral_value(ROUND_FLOOR) * step)
+
+
+_LEAST = 5e-324
+
+
+def java_double(value: float) -> str:
+    """``value`` as Double.toString gives it."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    size = abs(value)
+    if size == _LEAST:  # Java shows two digits of it, although one would do
+        return "4.9E-324" if value > 0 else "-4.9E-324"
+    if size == 0 or 1e-3 <= size < 1e7:
+        return repr(value)
+    sign, digits, _ = Decimal(repr(value)).as_tuple()
+    kept = "".join(map(str, digits)).rstrip("0") or "0"
+    return f"{'-' if sign else ''}{kept[0]}.{kept[1:] or '0'}E{Decimal(repr(value)).adjusted()}"

@@ -8,22 +8,23 @@ from typing import Any
 
 from services.ksql.errors import FunctionError
 from services.ksql.functions import (  # noqa: F401 - importing a family registers it
-    aggregates_basic,
-    aggregates_collect,
-    aggregates_offset,
-    aggregates_topk,
-    dates,
-    json_texts,
+    aggregates,
+    date_time,
+    json,
     maths,
     nulls,
     strings,
-    strings_more,
-    times,
     urls,
 )
-from services.ksql.functions.aggregate import AGGREGATES, AggregateFunction, AggregateVariant
-from services.ksql.functions.scalar import SCALARS, ScalarFunction, Variant
-from services.ksql.functions.signature import Match
+from services.ksql.functions.definitions import (
+    AGGREGATES,
+    SCALARS,
+    AggregateFunction,
+    AggregateVariant,
+    Match,
+    ScalarFunction,
+    Variant,
+)
 from services.ksql.model.types import SqlType
 
 
@@ -105,11 +106,11 @@ def list_functions() -> list[Listed]:
         Listed(d.name, "SCALAR", d.category, d.description, tuple(_shown(v) for v in d.variants))
         for d in SCALARS.values()
     ]
-    aggregates = [
+    aggregated = [
         Listed(d.name, "AGGREGATE", "AGGREGATE", d.description, tuple(_shown(v) for v in d.variants))
         for d in AGGREGATES.values()
     ]
-    return sorted(scalars + aggregates, key=lambda f: f.name)
+    return sorted(scalars + aggregated, key=lambda f: f.name)
 
 
 def _shown(variant: Variant | AggregateVariant) -> tuple[tuple[Parameter, ...], str]:

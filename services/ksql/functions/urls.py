@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
-from services.ksql.functions.scalar import scalar
+from services.ksql.functions.definitions import scalar
 
 _KIND = "URL"
 

@@ -1,16 +1,71 @@
-"""What a statement asks for, checked and resolved: the analyser's answer, carried out by runtime and server.
+"""Commands: checked and resolved statements, the analyser's answer, carried out by runtime and server.
 
-``sql`` is the text under which the thing is known afterwards, as ksqlDB formats it.
+``sql`` is the text under which the thing is known afterwards, as ksqlDB formats it. A statement in which nothing has to be
+looked up (SHOW, SET, PRINT ...) is AST and command at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.ksql.model.plain import PlainStatement
-from services.ksql.model.plan import NamedExpression, QueryPlan
-from services.ksql.model.pull import PullPlan
+from services.ksql.model.plan import NamedExpression, PullPlan, QueryPlan
 from services.ksql.model.schema import DataSource, SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """``what`` is STREAMS, TABLES, TOPICS, ALL TOPICS, QUERIES, PROPERTIES, FUNCTIONS, VARIABLES, TYPES, CONNECTORS ..."""
+
+    what: str
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeAll:
+    """DESCRIBE STREAMS or TABLES."""
+
+    kind: SourceKind
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeFunction:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """PRINT 'topic' on the query endpoints."""
+
+    topic: str
+    from_beginning: bool = False
+    interval: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperty:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsetProperty:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undefine:
+    name: str
+
+
+PlainStatement = Show | DescribeAll | DescribeFunction | Print | SetProperty | UnsetProperty | Define | Undefine
 
 
 @dataclass(frozen=True, slots=True)

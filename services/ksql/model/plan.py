@@ -1,4 +1,4 @@
-"""Plans: a tree of steps from sources to one sink. Pure data, made by ``analysis``, run by ``engine``.
+"""Plans: a tree of steps from sources to one sink, and the lookup of a pull query. Pure data, made by ``analysis``, run by ``engine``.
 
 Each step has ``schema``, the columns of the rows it gives, and ``kind``, whether those rows are events or changes of a table.
 Names in expressions are names in the schema of the step's input.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from services.ksql.model.expression import Expression
 from services.ksql.model.schema import DataSource, KeyWindow, Schema, SourceKind, WindowType
+from services.ksql.model.typed_expressions import Expression
 
 
 class JoinType(StrEnum):
@@ -186,3 +186,42 @@ class QueryPlan:
         if self.sink is None:
             raise ValueError("a transient query has no sink")
         return self.sink
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bounds in ms or of a key; None is open."""
+
+    low: Any = None
+    low_inclusive: bool = True
+    high: Any = None
+    high_inclusive: bool = True
+
+    @property
+    def is_open(self) -> bool:
+        return self.low is None and self.high is None
+
+
+OPEN = Range()
+
+
+@dataclass(frozen=True, slots=True)
+class PullPlan:
+    """A pull query over one table.
+
+    ``keys`` are the whole keys to look up (one value per key column, in the order of the source's schema), None for a scan;
+    ``key_range`` narrows a scan of a table with one key column. Both, and the window ranges, only narrow: ``where`` is the
+    whole predicate and decides. Expressions see the source's columns, ROWTIME, and WINDOWSTART and WINDOWEND if windowed.
+    ``select`` are the result columns in order; the names in ``key_columns`` are those that count as KEY in a header.
+    """
+
+    source: DataSource
+    select: tuple[NamedExpression, ...]
+    key_columns: tuple[str, ...]
+    where: Expression | None = None
+    keys: tuple[tuple[Any, ...], ...] | None = None
+    key_range: Range = OPEN
+    window_start: Range = OPEN
+    window_end: Range = OPEN
+    limit: int | None = None
+    sql: str = ""

@@ -1,7 +1,8 @@
-"""Columns, schemas, formats and sources: what the catalog holds of a stream or table."""
+"""Columns, schemas, formats, sources and topics: the catalog's entry for a stream or table, and what lies under it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -95,3 +96,17 @@ class DataSource:
     replicas: int | None = None
     retention_ms: int | None = None
     properties: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """A topic as the broker has it. ``replicas`` is the factor of its first partition; ``config`` only what differs from the default."""
+
+    name: str
+    partitions: int
+    replicas: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def retention_ms(self) -> int:
+        return int(self.config.get("retention.ms", 604_800_000))

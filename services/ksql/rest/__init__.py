@@ -1,1 +1,1 @@
-"""ksqlDB's REST API: requests and answers as the real server words them. No Kafka, no engine in here."""
+"""The application behind ksqlDB's REST API: requests are checked, carried out by ``runtime``, answered as the real server words it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.ksql.rest.entities import command_status
+from services.ksql.rest.descriptions import command_status
 from services.ksql.rest.errors import SERVER_ERROR, generic_error
 from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core
@@ -56,7 +56,7 @@ class ClusterService:
 
     def statuses(self) -> dict[str, Any]:
         """``/status``."""
-        statuses = self._core.executor.statuses
+        statuses = self._core.command_runner.statuses
         return {"commandStatuses": {command_id: status.status for command_id, status in sorted(statuses.items())}}
 
     def status(self, kind: str, entity: str, action: str) -> dict[str, Any] | None:
@@ -68,5 +68,5 @@ class ClusterService:
         if kind not in _COMMAND_KINDS:
             name = f"io.confluent.ksql.rest.entity.CommandId.Type.{kind.upper()}"
             raise generic_error(f"No enum constant {name}", SERVER_ERROR)
-        status = self._core.executor.statuses.get(f"{kind}/{entity}/{action}")
+        status = self._core.command_runner.statuses.get(f"{kind}/{entity}/{action}")
         return None if status is None else command_status(status)

@@ -1,19 +1,103 @@
-"""SHOW QUERIES, DESCRIBE and EXPLAIN: what is known of sources and queries, as entities."""
+"""Entities of ``/ksql``: one ``@type``d answer per statement, and the descriptions of DESCRIBE, EXPLAIN and the EXTENDED lists."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from secrets import randbits
 from typing import Any
 
+from services.ksql.engine.query import Query
 from services.ksql.functions.java_time import Moment, formatter
+from services.ksql.functions.registry import Listed, list_functions
+from services.ksql.model.commands import DescribeAll, DescribeFunction, DescribeSource, Explain
 from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
-from services.ksql.model.schema import DataSource
-from services.ksql.rest.entities import Entity, fields
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.model.schema import DataSource, Schema, SourceKind, TopicInfo
+from services.ksql.model.types import BaseType, SqlType
+from services.ksql.rest.errors import generic_error, statement_error
+from services.ksql.runtime.command_runner import CommandStatus, Executed
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.query_spec import QuerySpec
-from services.ksql.runtime.running import RunningQuery
+from services.ksql.runtime.query_task import PersistentTask, QuerySpec
+
+Entity = dict[str, Any]
+
+
+def entity(type_: str, statement: str, **content: Any) -> Entity:
+    """An entity with the members that all have."""
+    return {"@type": type_, "statementText": statement, **content, "warnings": []}
+
+
+def current_status(statement: str, executed: Executed) -> Entity:
+    """The answer to a statement that went through the command log."""
+    return entity(
+        "currentStatus",
+        statement,
+        commandId=executed.command_id,
+        commandStatus=command_status(executed.status),
+        commandSequenceNumber=executed.sequence,
+    )
+
+
+def command_status(status: CommandStatus) -> Entity:
+    return {"status": status.status, "message": status.message, "queryId": status.query_id}
+
+
+def warning(statement: str, message: str) -> Entity:
+    return entity("warning_entity", statement, message=message)
+
+
+def listed_source(source: DataSource) -> Entity:
+    """An entry of SHOW STREAMS or TABLES."""
+    return {
+        "type": source.kind.value,
+        "name": source.name,
+        "topic": source.topic,
+        "keyFormat": source.key_format.name,
+        "valueFormat": source.value_format.name,
+        "isWindowed": source.window is not None,
+    }
+
+
+def listed_sources(statement: str, kind: SourceKind, sources: Iterable[DataSource]) -> Entity:
+    name = f"{kind.lower()}s"
+    return entity(name, statement, **{name: [listed_source(source) for source in sources if source.kind is kind]})
+
+
+def listed_topics(statement: str, topics: Iterable[TopicInfo]) -> Entity:
+    listed = [{"name": t.name, "replicaInfo": [t.replicas] * t.partitions} for t in topics]
+    return entity("kafka_topics", statement, topics=listed)
+
+
+def listed_topics_extended(statement: str, topics: Iterable[TopicInfo], readers: Mapping[str, int]) -> Entity:
+    listed = [
+        {
+            "name": t.name,
+            "replicaInfo": [t.replicas] * t.partitions,
+            "consumerCount": readers.get(t.name, 0) * t.partitions,
+            "consumerGroupCount": readers.get(t.name, 0),
+        }
+        for t in topics
+    ]
+    return entity("kafka_topics_extended", statement, topics=listed)
+
+
+def fields(schema: Schema) -> list[Entity]:
+    """The columns of a schema as DESCRIBE lists them; key columns are marked."""
+    keys = [{"name": c.name, "schema": type_info(c.type), "type": "KEY"} for c in schema.key]
+    return keys + [
+        {"name": c.name, "schema": type_info(c.type)} | ({"type": "HEADER"} if c.header is not None else {})
+        for c in schema.value
+    ]
+
+
+def type_info(sql_type: SqlType) -> Entity:
+    if sql_type.base is BaseType.STRUCT:
+        members = [{"name": name, "schema": type_info(member)} for name, member in sql_type.fields]
+        return {"type": "STRUCT", "fields": members, "memberSchema": None}
+    member_schema = type_info(sql_type.element) if sql_type.element else None
+    return {"type": sql_type.base.value, "fields": None, "memberSchema": member_schema}
+
 
 _DEPRECATED = (
     "The {0} field is deprecated and will be removed in a future version of ksql. Please update your client to the latest "
@@ -31,11 +115,11 @@ class Describer:
 
     def state(self, query_id: str) -> str:
         """RUNNING, PAUSED or ERROR."""
-        running = self._core.engine.queries.get(query_id)
+        running = self._core.query_manager.queries.get(query_id)
         if running is not None:
             return running.state.value
-        spec = self._core.executor.specs.get(query_id)
-        if query_id in self._core.engine.broken:
+        spec = self._core.command_runner.specs.get(query_id)
+        if query_id in self._core.query_manager.broken:
             return "ERROR"
         return "PAUSED" if spec is not None and spec.paused else "RUNNING"
 
@@ -54,11 +138,11 @@ class Describer:
 
     def queries(self) -> list[Entity]:
         """All persistent queries."""
-        return [self.query(spec) for spec in self._core.executor.specs.values()]
+        return [self.query(spec) for spec in self._core.command_runner.specs.values()]
 
     def source(self, source: DataSource, topic: TopicInfo | None, *, extended: bool) -> Entity:
         """DESCRIBE; offsets of the readers are left to ``offset_summaries``."""
-        catalog, specs = self._core.executor.catalog, self._core.executor.specs
+        catalog, specs = self._core.command_runner.catalog, self._core.command_runner.specs
         readers = [specs[q.id] for q in catalog.readers(source.name) if q.id in specs]
         writers = [specs[q.id] for q in catalog.writers(source.name) if q.id in specs]
         statistics, errors = self._statistics(source, readers, writers)
@@ -88,7 +172,7 @@ class Describer:
 
     def offsets(self, spec: QuerySpec) -> Entity:
         """Positions and ends of a query's inputs."""
-        running = self._core.engine.queries.get(spec.id)
+        running = self._core.query_manager.queries.get(spec.id)
         topics: dict[str, list[Entity]] = {}
         for lane, progress in running.progress.items() if running else ():
             offset = {
@@ -105,8 +189,8 @@ class Describer:
 
     def explained(self, spec: QuerySpec) -> Entity:
         """EXPLAIN of a running query."""
-        running = self._core.engine.queries.get(spec.id)
-        error = running.error if running else self._core.engine.broken.get(spec.id)
+        running = self._core.query_manager.queries.get(spec.id)
+        error = running.error if running else self._core.query_manager.broken.get(spec.id)
         state = _running_too(self.state(spec.id))
         return {
             "id": spec.id,
@@ -156,7 +240,7 @@ class Describer:
 
     def _last_message(self, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]) -> str:
         """When a reader last consumed, or a writer last produced, as the end of the statistics' text."""
-        queries = self._core.engine.queries
+        queries = self._core.query_manager.queries
         times = [queries[spec.id].meter.last_consumed_ms for spec in readers if spec.id in queries]
         times += [queries[spec.id].meter.last_produced_ms for spec in writers if spec.id in queries]
         last = max(times, default=0)
@@ -166,7 +250,7 @@ class Describer:
         self, source: DataSource, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]
     ) -> tuple[list[Entity], list[Entity]]:
         """Counters of the source: what its readers consumed and dropped, what its writers produced."""
-        queries = self._core.engine.queries
+        queries = self._core.query_manager.queries
         reading = [queries[spec.id] for spec in readers if spec.id in queries]
         writing = [queries[spec.id] for spec in writers if spec.id in queries]
         now = _now_ms()
@@ -221,7 +305,7 @@ def _running_too(state: str) -> str:
     return "RUNNING" if state == "PAUSED" else state
 
 
-def _task(running: RunningQuery) -> Entity:
+def _task(running: PersistentTask) -> Entity:
     return {
         "taskId": "0_0",
         "topicOffsets": [
@@ -243,3 +327,90 @@ def _deprecated(name: str, entries: list[dict[str, Any]]) -> str:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
+
+
+_EXPLAIN = re.compile(r"\s*EXPLAIN\s+", re.IGNORECASE)
+
+
+class DescribeStatements:
+    """Answers from the state of one core."""
+
+    def __init__(self, core: Core, host: str) -> None:
+        self._core = core
+        self._describer = Describer(core, host)
+
+    async def answer(self, text: str, command: DescribeSource | DescribeAll | DescribeFunction | Explain) -> Entity:
+        """The entity for one statement.
+
+        Raises:
+            RestError: there is no such function.
+        """
+        match command:
+            case DescribeSource(source=source, extended=extended):
+                topic = await self._core.broker.topic(source.topic)
+                described = self._describer.source(source, topic, extended=extended)
+                return entity("sourceDescription", text, sourceDescription=described)
+            case DescribeAll(kind=kind, extended=extended):
+                return await self.all(text, kind, extended=extended)
+            case DescribeFunction(name=name):
+                return _function(text, name)
+            case Explain():
+                return entity("queryDescription", text, queryDescription=self._explain(text, command))
+
+    async def all(self, text: str, kind: SourceKind, *, extended: bool) -> Entity:
+        """Descriptions of all streams or all tables."""
+        described = [
+            self._describer.source(source, await self._core.broker.topic(source.topic), extended=extended)
+            for source in self._core.command_runner.catalog.sources()
+            if source.kind is kind
+        ]
+        return entity("source_descriptions", text, sourceDescriptions=described)
+
+    def queries(self) -> list[Entity]:
+        """SHOW QUERIES."""
+        return self._describer.queries()
+
+    def all_queries(self, text: str) -> Entity:
+        """SHOW QUERIES EXTENDED."""
+        described = [self._describer.explained(spec) for spec in self._core.command_runner.specs.values()]
+        return entity("queryDescriptions", text, queryDescriptions=described)
+
+    def _explain(self, text: str, command: Explain) -> Entity:
+        if command.query_id is not None:
+            return self._describer.explained(self._core.command_runner.specs[command.query_id])
+        if not isinstance(command.plan, QueryPlan):
+            raise statement_error("The provided statement does not run a ksql query", text)
+        first = command.plan.sources[0].name
+        query_id = f"transient_{first}_{randbits(63)}"
+        topology = Query(command.plan).describe()
+        return self._describer.explained_plan(query_id, _EXPLAIN.sub("", text), command.plan, topology)
+
+
+def _function(text: str, name: str) -> Entity:
+    found = next((f for f in list_functions() if f.name == name.upper()), None)
+    if found is None:
+        raise generic_error(f"Can't find any functions with the name '{name}'")
+    return entity(
+        "describe_function",
+        text,
+        name=found.name,
+        description=found.description,
+        author="PagePulse",
+        version="",
+        path="internal",
+        functions=[_signature(found, parameters, returns) for parameters, returns in found.signatures],
+        type=found.type,
+    )
+
+
+def _signature(function: Listed, parameters: object, returns: str) -> Entity:
+    arguments = [
+        {"name": p.name, "type": p.type, "description": "", "isVariadic": p.is_variadic}
+        for p in parameters  # type: ignore[attr-defined]
+    ]
+    return {
+        "arguments": arguments,
+        "returnType": returns,
+        "description": function.description,
+        "argumentTypes": [a["type"] for a in arguments],
+    }

@@ -10,8 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import DataSource
 from services.ksql.model.types import BaseType, SqlType
-from services.ksql.rest.errors import BAD_REQUEST, BAD_STATEMENT, generic_error
-from services.ksql.rest.json_body import missing_field
+from services.ksql.rest.errors import BAD_REQUEST, BAD_STATEMENT, generic_error, missing_field
 from services.ksql.rest.rows import DELIMITED, JSON, format_for
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_row
@@ -78,7 +77,7 @@ async def _target(core: Core, lines: list[bytes]) -> DataSource:
         raise missing_field(lines[0], "InsertsStreamArgs", "target")
     name = head["target"]
     name = name.strip("`") if name.startswith("`") else name.upper()
-    source = core.executor.catalog.find(name)
+    source = core.command_runner.catalog.find(name)
     if source is None:
         raise generic_error(f"Cannot insert values into an unknown stream/table: {backtick(name)}", BAD_STATEMENT)
     return source

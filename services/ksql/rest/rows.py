@@ -10,7 +10,7 @@ import orjson
 
 from services.ksql.engine.evaluation import cast
 from services.ksql.model.types import STRING, BaseType, SqlType
-from services.ksql.serde.json_writer import converter
+from services.ksql.serde.json import converter
 from services.ksql.sql.format import backtick
 from shared.json import dumps
 

@@ -1,11 +1,13 @@
-"""``POST /ksql``: parse all, try all on a copy of the catalog, then carry them out one by one."""
+"""``POST /ksql`` and ``/ksql/terminate``: parse all, try all on a copy of the catalog, then carry them out one by one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
+from services.ksql.analysis.completion import CompletedStatement, StatementCompleter
 from services.ksql.errors import KsqlError
 from services.ksql.functions.registry import list_functions
 from services.ksql.model.commands import (
@@ -13,30 +15,27 @@ from services.ksql.model.commands import (
     ControlQuery,
     CreateQuery,
     CreateSource,
+    Define,
+    DescribeAll,
+    DescribeFunction,
     DescribeSource,
     DropSource,
     Explain,
     InsertQuery,
     InsertValues,
     NothingToDo,
+    Print,
     PullQuery,
     PushQuery,
-)
-from services.ksql.model.plain import (
-    Define,
-    DescribeAll,
-    DescribeFunction,
-    Print,
     SetProperty,
     Show,
     Undefine,
     UnsetProperty,
 )
-from services.ksql.model.schema import SourceKind
-from services.ksql.prepare import Prepared, Preparer
+from services.ksql.model.schema import SourceKind, TopicInfo
 from services.ksql.rest import properties as props
-from services.ksql.rest.describe_statements import DescribeStatements
-from services.ksql.rest.entities import (
+from services.ksql.rest.descriptions import (
+    DescribeStatements,
     Entity,
     current_status,
     entity,
@@ -54,8 +53,7 @@ from services.ksql.rest.errors import (
     statement_error,
     wrong_endpoint,
 )
-from services.ksql.rest.topic_patterns import TopicPattern
-from services.ksql.runtime.broker import BrokerError, TopicInfo
+from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_values
 from services.ksql.settings import Settings
@@ -63,12 +61,52 @@ from services.ksql.sql import ast
 from services.ksql.sql.format import quote
 from services.ksql.sql.parser import ParsedStatement, parse
 
+_LONGEST: Final = 300
+#: a pattern of n repetitions may take (length of the name)^n steps
+_REPETITIONS: Final = 2
+_REPEATED: Final = re.compile(r"[*+?}]")
+#: a repeated group may take 2^(length of the name) steps
+_REPEATED_GROUP: Final = re.compile(r"\)[*+?{]")
+
+
+class TopicPattern:
+    """One entry of ``deleteTopicList``.
+
+    Raises:
+        RestError: it is no regular expression, or one that may take too long.
+    """
+
+    def __init__(self, text: str) -> None:
+        if (
+            len(text) > _LONGEST
+            or len(_REPEATED.findall(text)) > _REPETITIONS
+            or _REPEATED_GROUP.search(text)
+            or "(?" in text
+        ):
+            raise generic_error(f"Pattern too complex: at most {_REPETITIONS} repetitions, and none of a group")
+        try:
+            self._pattern = re.compile(text)
+        except re.error as error:
+            raise generic_error(f"Invalid pattern: {error}") from error
+
+    def matches(self, topic: str) -> bool:
+        return self._pattern.fullmatch(topic) is not None
+
+
 #: topics that SHOW TOPICS leaves out: ksqlDB's by default, and those of this server
 _HIDDEN = re.compile(
     "_confluent.*|__confluent.*|_schemas|connect-configs|connect-offsets|connect-status|connect-statuses|_pagepulse-ksql-.*"
 )
 #: Kafka's own, which its clients never list unless they are asked to
 _INTERNAL = frozenset({"__consumer_offsets", "__transaction_state"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A statement with its plan, and the version of the catalog that the plan was made against."""
+
+    completed: CompletedStatement
+    version: int
 
 
 class StatementService:
@@ -103,8 +141,8 @@ class StatementService:
             raise from_ksql_error(error, text) from error
         if statements:
             props.check(properties, statements[0].text)
-        await self._try(statements, properties)
-        return await self._carry_out(statements, properties, dict(variables or {}))
+        tried = await self._try(statements, properties)
+        return await self._carry_out(tried, properties, dict(variables or {}))
 
     async def terminate_cluster(self, delete_topics: list[str]) -> list[Entity]:
         """Ends all queries and drops all sources, newest first; topics of theirs that match ``delete_topics`` go too.
@@ -114,7 +152,7 @@ class StatementService:
         """
         patterns = [TopicPattern(text) for text in delete_topics]
         entities = await self.run("TERMINATE ALL;", {})
-        for source in reversed(list(self._core.executor.catalog.sources())):
+        for source in reversed(list(self._core.command_runner.catalog.sources())):
             delete = any(pattern.matches(source.topic) for pattern in patterns)
             text = f"DROP {source.kind} {quote(source.name)}{' DELETE TOPIC' if delete else ''};"
             entities += await self.run(text, {})
@@ -122,15 +160,16 @@ class StatementService:
 
     async def _catch_up(self, sequence: int | None) -> None:
         timeout = self._settings.command_timeout.total_seconds()
-        if sequence is not None and not await self._core.executor.reached(sequence, timeout):
+        if sequence is not None and not await self._core.command_runner.reached(sequence, timeout):
             raise generic_error(
                 f"Timed out while waiting for a previous command to execute. command sequence number: {sequence}",
                 CATCH_UP_TIMEOUT,
             )
 
-    async def _try(self, statements: list[ParsedStatement], properties: Mapping[str, Any]) -> None:
-        """Raises what would go wrong, changing nothing."""
-        catalog = self._core.executor.catalog.copy()
+    async def _try(self, statements: list[ParsedStatement], properties: Mapping[str, Any]) -> list[_Tried]:
+        """The statements, planned each on what those before it would leave; raises what would go wrong, changing nothing."""
+        tried: list[_Tried] = []
+        catalog = self._core.command_runner.catalog.copy()
         planned: dict[str, TopicInfo] = {}
         number = self._core.command_log.next_query_number
 
@@ -141,34 +180,39 @@ class StatementService:
         for statement in statements:
             if isinstance(statement.ast, ast.Query | ast.Print):
                 raise wrong_endpoint(statement.text)
-            prepared = await self._prepare(statement, catalog, topic, session, [])
-            if prepared.new_topic is not None:
-                replicas = prepared.new_topic.replicas
-                planned[prepared.new_topic.name] = TopicInfo(
-                    prepared.new_topic.name,
-                    prepared.new_topic.partitions,
+            completed = await self._complete(statement, catalog, topic, session, [])
+            tried.append(_Tried(completed, catalog.version))
+            if completed.new_topic is not None:
+                replicas = completed.new_topic.replicas
+                planned[completed.new_topic.name] = TopicInfo(
+                    completed.new_topic.name,
+                    completed.new_topic.partitions,
                     replicas if replicas > 0 else 1,
-                    prepared.new_topic.config,
+                    completed.new_topic.config,
                 )
             number += 2
-            if isinstance(prepared.command, SetProperty):
-                if not props.is_known(prepared.command.name):
-                    raise statement_error(f"Unknown property: {prepared.command.name}", statement.text)
-                props.check_value(prepared.command.name, prepared.command.value)
-            _apply_session(prepared.command, session)
-            catalog.apply(prepared.command, f"TRY_{number}")
+            if isinstance(completed.command, SetProperty):
+                if not props.is_known(completed.command.name):
+                    raise statement_error(f"Unknown property: {completed.command.name}", statement.text)
+                props.check_value(completed.command.name, completed.command.value)
+            _apply_session(completed.command, session)
+            catalog.apply(completed.command, f"TRY_{number}")
+        return tried
 
     async def _carry_out(
-        self, statements: list[ParsedStatement], properties: Mapping[str, Any], variables: dict[str, str]
+        self, tried: list[_Tried], properties: Mapping[str, Any], variables: dict[str, str]
     ) -> list[Entity]:
         entities: list[Entity] = []
         session = dict(properties)
-        for statement in statements:
-            prepared = await self._prepare(
-                statement, self._core.executor.catalog, self._core.broker.topic, session, entities
-            )
+        catalog = self._core.command_runner.catalog
+        first = tried[0].version if tried else 0
+        for each in tried:
+            statement, completed = each.completed.parsed, each.completed
+            # The plan of the try holds while the catalog is as it was when the request came. Later ones name other queries.
+            if not each.version == first == catalog.version:
+                completed = await self._complete(statement, catalog, self._core.broker.topic, session, entities)
             try:
-                answer = await self._one(prepared, session, variables)
+                answer = await self._one(completed, session, variables)
             except KsqlError as error:
                 raise from_ksql_error(error, statement.text, entities) from error
             except BrokerError as error:
@@ -177,24 +221,24 @@ class StatementService:
                 entities.append(answer)
         return entities
 
-    async def _prepare(
+    async def _complete(
         self, statement: ParsedStatement, catalog: Any, topic: Any, session: Mapping[str, Any], entities: list[Entity]
-    ) -> Prepared:
-        preparer = Preparer(catalog, topic, session, partitions=self._settings.default_partitions)
+    ) -> CompletedStatement:
+        completer = StatementCompleter(catalog, topic, session, partitions=self._settings.default_partitions)
         try:
-            return await preparer.prepare(statement)
+            return await completer.complete(statement)
         except KsqlError as error:
             raise from_ksql_error(error, statement.text, entities) from error
         except BrokerError as error:
             raise statement_error(str(error), statement.text, 50000, entities) from error
 
     async def _one(  # noqa: PLR0911 - one answer per kind of statement
-        self, prepared: Prepared, session: dict[str, Any], variables: dict[str, str]
+        self, completed: CompletedStatement, session: dict[str, Any], variables: dict[str, str]
     ) -> Entity | None:
-        text, command = prepared.parsed.text, prepared.command
+        text, command = completed.parsed.text, completed.command
         match command:
             case CreateSource() | CreateQuery() | InsertQuery() | DropSource() | ControlQuery():
-                return current_status(prepared.text, await self._core.executor.execute(prepared, session))
+                return current_status(completed.text, await self._core.command_runner.execute(completed, session))
             case NothingToDo(message=message):
                 return warning(text, message)
             case InsertValues():
@@ -220,7 +264,7 @@ class StatementService:
                 raise wrong_endpoint(text)
 
     async def _show(self, text: str, what: str, *, extended: bool) -> Entity:  # noqa: PLR0911 - one answer per kind
-        executor = self._core.executor
+        executor = self._core.command_runner
         match what:
             case "STREAMS" | "TABLES":
                 kind = SourceKind(what.removesuffix("S"))
@@ -258,7 +302,7 @@ class StatementService:
         if not extended:
             return listed_topics(text, shown)
         readers: dict[str, int] = {}
-        for spec in self._core.executor.specs.values():
+        for spec in self._core.command_runner.specs.values():
             for topic in spec.input_topics:
                 readers[topic] = readers.get(topic, 0) + 1
         return listed_topics_extended(text, shown, readers)

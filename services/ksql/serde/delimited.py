@@ -7,11 +7,10 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.ksql.functions.numbers import parse_double, parse_whole
+from services.ksql.functions.numbers import java_double, parse_double, parse_whole
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
-from services.ksql.serde.doubles import java_double
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError
 
 _NAMED = {"SPACE": " ", "TAB": "\t"}
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.ksql.model.schema import Column, Format
-from services.ksql.serde import delimited, json, json_columns, json_writer, kafka
-from services.ksql.serde.json_columns import DecodeMany
-from services.ksql.serde.json_writer import EncodeMany
+from services.ksql.serde import delimited, json, kafka_format
+from services.ksql.serde.json import DecodeMany, EncodeMany
 
 Decode = Callable[[bytes], tuple[Any, ...]]
 Encode = Callable[[Sequence[Any]], bytes | None]
@@ -30,7 +29,7 @@ def decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) ->
         case "DELIMITED":
             return delimited.decoder(columns, form.delimiter)
         case "KAFKA":
-            return kafka.decoder(columns)
+            return kafka_format.decoder(columns)
     nothing = (None,) * len(columns)
     return lambda data: nothing
 
@@ -40,9 +39,9 @@ def many_decoder(form: Format, columns: Sequence[Column], *, is_key: bool = Fals
     does it. None instead of a function where that is always so."""
     match form.name.upper():
         case "JSON" if columns and not _is_bare(form, columns, is_key=is_key):
-            return json_columns.objects_decoder(columns, json.field_names)
+            return json.objects_decoder(columns, json.field_names)
         case "KAFKA":
-            return kafka.many_decoder(columns)
+            return kafka_format.many_decoder(columns)
     return None
 
 
@@ -56,14 +55,14 @@ def encoder(form: Format, columns: Sequence[Column], *, is_key: bool = False, ke
     match form.name.upper():
         case "JSON":
             if _is_bare(form, columns, is_key=is_key):
-                return json_writer.bare_encoder(columns[0])
-            write = json_writer.object_encoder(columns)
+                return json.bare_encoder(columns[0])
+            write = json.object_encoder(columns)
             return _unless_all_null(write) if is_key and not keep_nulls else write
         case "DELIMITED":
             encode = delimited.encoder(columns, form.delimiter)
             return _unless_all_null(encode) if is_key and not keep_nulls else encode
         case "KAFKA":
-            return kafka.encoder(columns)
+            return kafka_format.encoder(columns)
     return lambda row: None
 
 
@@ -71,7 +70,7 @@ def many_encoder(form: Format, columns: Sequence[Column]) -> EncodeMany | None:
     """Writes the values of many records, given column by column, as ``encoder`` does it; it gives None where one of them must
     be looked at by itself. None instead of a function where that is always so."""
     if columns and form.name.upper() == "JSON" and not _is_bare(form, columns, is_key=False):
-        return json_writer.objects_encoder(columns)
+        return json.objects_encoder(columns)
     return None
 
 

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.ksql.functions.exact_json import loads
-from services.ksql.serde.doubles import java_double
+from services.ksql.functions.json import loads
+from services.ksql.functions.numbers import java_double
 
 _NO_DATA = "¯\\_(ツ)_/¯ - no data processed"
 _UNKNOWN = (

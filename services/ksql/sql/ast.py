@@ -1,10 +1,15 @@
-"""The AST: what a statement says, before any name is looked up. Expressions and queries have modules of their own."""
+"""The AST: expressions, queries and statements, before any name is looked up; and the walk over expressions.
+
+Locations take no part in equality, so that two spellings of one expression at two places compare equal.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from services.ksql.model.plain import (
+from services.ksql.model.commands import (
     Define,
     DescribeAll,
     DescribeFunction,
@@ -15,29 +20,298 @@ from services.ksql.model.plain import (
     Undefine,
     UnsetProperty,
 )
-from services.ksql.model.schema import SourceKind
+from services.ksql.model.schema import SourceKind, WindowType
 from services.ksql.model.types import SqlType
-from services.ksql.sql.ast_expressions import (
-    NOWHERE,
-    Arithmetic,
-    Between,
-    Call,
-    Case,
-    Cast,
-    ColumnName,
-    Comparison,
-    Expression,
-    In,
-    IsNull,
-    Like,
-    Literal,
-    Location,
-    Logical,
-    Not,
-    Signed,
-    When,
+
+
+class Location(NamedTuple):
+    """1-based line and column of a node's first token in the text that was parsed."""
+
+    line: int
+    column: int
+
+
+NOWHERE = Location(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnName:
+    source: str | None
+    name: str
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """``kind`` is null, boolean, integer, bigint, decimal, double or string; ``text`` is how a number was written."""
+
+    value: bool | int | float | str | None
+    kind: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    op: str
+    left: Expression
+    right: Expression
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    op: str
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    op: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Logical:
+    op: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    operand: Expression
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    operand: Expression
+    low: Expression
+    high: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    operand: Expression
+    options: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    operand: Expression
+    pattern: Expression
+    escape: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    condition: Expression
+    result: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """``operand`` is None for CASE WHEN condition."""
+
+    operand: Expression | None
+    whens: tuple[When, ...]
+    default: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    operand: Expression
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``COUNT(*)`` is a call without arguments."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+Expression = (
+    ColumnName
+    | Literal
+    | Arithmetic
+    | Signed
+    | Comparison
+    | Logical
+    | Not
+    | IsNull
+    | Between
+    | In
+    | Like
+    | Case
+    | Cast
+    | Call
 )
-from services.ksql.sql.ast_queries import UNIT_MS, Interval, Join, Query, Relation, SelectItem, Star, Window, Within
+
+
+def children(node: Expression) -> tuple[Expression, ...]:  # noqa: PLR0911 - one arm per kind of node
+    """The direct parts of an expression."""
+    match node:
+        case Arithmetic() | Comparison() | Logical():
+            return (node.left, node.right)
+        case Signed() | Not() | IsNull() | Cast():
+            return (node.operand,)
+        case Between():
+            return (node.operand, node.low, node.high)
+        case In():
+            return (node.operand, *node.options)
+        case Like():
+            return (node.operand, node.pattern)
+        case Case():
+            parts = [part for when in node.whens for part in (when.condition, when.result)]
+            return tuple(part for part in (node.operand, *parts, node.default) if part is not None)
+        case Call():
+            return node.arguments
+        case _:
+            return ()
+
+
+def walk(node: Expression) -> Iterator[Expression]:
+    """The expression and everything inside it, outermost first."""
+    yield node
+    for part in children(node):
+        yield from walk(part)
+
+
+def columns(node: Expression) -> Iterator[ColumnName]:
+    return (part for part in walk(node) if isinstance(part, ColumnName))
+
+
+def rewrite(  # noqa: PLR0911 - one arm per kind of node
+    node: Expression, change: Callable[[Expression], Expression | None]
+) -> Expression:
+    """A copy in which ``change`` has replaced what it wants; it is asked outermost first, None keeps a node."""
+    changed = change(node)
+    if changed is not None:
+        return changed
+
+    def go(part: Expression) -> Expression:
+        return rewrite(part, change)
+
+    match node:
+        case Arithmetic() | Comparison() | Logical():
+            return replace(node, left=go(node.left), right=go(node.right))
+        case Signed() | Not() | IsNull() | Cast():
+            return replace(node, operand=go(node.operand))
+        case Between():
+            return Between(go(node.operand), go(node.low), go(node.high))
+        case In():
+            return In(go(node.operand), tuple(map(go, node.options)))
+        case Like():
+            return Like(go(node.operand), go(node.pattern), node.escape)
+        case Case():
+            whens = tuple(When(go(when.condition), go(when.result)) for when in node.whens)
+            operand = None if node.operand is None else go(node.operand)
+            return Case(operand, whens, None if node.default is None else go(node.default))
+        case Call():
+            return replace(node, arguments=tuple(map(go, node.arguments)))
+        case _:
+            return node
+
+
+@dataclass(frozen=True, slots=True)
+class Star:
+    """``*`` or ``source.*``."""
+
+    source: str | None = None
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectItem:
+    expression: Expression
+    alias: str | None = None
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """``unit`` as ksqlDB prints it: the plural, upper-case."""
+
+    value: int
+    unit: str
+
+    @property
+    def milliseconds(self) -> int:
+        return self.value * UNIT_MS[self.unit]
+
+
+_DAY_MS = 86_400_000
+#: Months and years have no fixed length; ksqlDB refuses them in windows.
+UNIT_MS = {
+    "MILLISECONDS": 1,
+    "SECONDS": 1_000,
+    "MINUTES": 60_000,
+    "HOURS": 3_600_000,
+    "DAYS": _DAY_MS,
+    "MONTHS": 30 * _DAY_MS,
+    "YEARS": 365 * _DAY_MS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    name: str
+    alias: str
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    before: Interval
+    after: Interval
+    grace: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """``type`` is INNER, LEFT, RIGHT or FULL."""
+
+    type: str
+    right: Relation
+    criteria: Expression
+    within: Within | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``size`` is the gap of a SESSION window."""
+
+    type: WindowType
+    size: Interval
+    advance: Interval | None = None
+    retention: Interval | None = None
+    grace: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """``emit`` is CHANGES, FINAL or None (a pull query when it stands alone)."""
+
+    select: tuple[SelectItem | Star, ...]
+    source: Relation
+    joins: tuple[Join, ...] = ()
+    window: Window | None = None
+    where: Expression | None = None
+    group_by: tuple[Expression, ...] = ()
+    partition_by: tuple[Expression, ...] = ()
+    having: Expression | None = None
+    emit: str | None = None
+    limit: int | None = None
+
 
 __all__ = [
     "NOWHERE",

@@ -1,14 +1,16 @@
-"""AST back to text, as ksqlDB prints it.
+"""AST to text, as ksqlDB prints it, and the pieces of text that its messages share.
 
-Expressions come in two spellings: in messages names are bare, in statements a name that needs quotes has back-ticks.
+Expressions have two spellings: in messages names are bare, in statements a name that needs quotes has back-ticks.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from services.ksql.model.schema import Schema
 from services.ksql.sql import ast
+from services.ksql.sql.ast import Location
 from services.ksql.sql.tokens import RESERVED
 
 _PLAIN = re.compile(r"[A-Z_][A-Z0-9_@]*")
@@ -98,3 +100,180 @@ def format_literal(literal: ast.Literal) -> str:
             return format_string(literal.value)
         case _:
             return literal.text or str(literal.value)
+
+
+def format_statement(statement: ast.Statement) -> str:
+    """The text of a statement with its semicolon."""
+    return f"{_statement(statement)};"
+
+
+def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one arm per kind of statement
+    match statement:
+        case ast.Query():
+            return format_query(statement)
+        case ast.CreateSource():
+            return _create_source(statement)
+        case ast.CreateAsSelect():
+            head = f"CREATE {_or_replace(statement)}{statement.kind} {_if_not_exists(statement)}{quote(statement.name)}"
+            return f"{head}{_with(statement.properties)} AS {format_query(statement.query)}"
+        case ast.InsertSelect():
+            return f"INSERT INTO {quote(statement.target)}{_with(statement.properties)} {format_query(statement.query)}"
+        case ast.InsertValues():
+            return _insert_values(statement)
+        case ast.DropSource():
+            head = f"DROP {statement.kind} {'IF EXISTS ' if statement.if_exists else ''}{quote(statement.name)}"
+            return f"{head}{' DELETE TOPIC' if statement.delete_topic else ''}"
+        case ast.QueryControl():
+            return f"{statement.action} {statement.query_id or 'ALL'}"
+        case ast.Show():
+            return f"SHOW {statement.what}{_extended(statement.extended)}"
+        case ast.DescribeSource():
+            return f"DESCRIBE {quote(statement.name)}{_extended(statement.extended)}"
+        case ast.DescribeAll():
+            return f"DESCRIBE {statement.kind}S{_extended(statement.extended)}"
+        case ast.DescribeFunction():
+            return f"DESCRIBE FUNCTION {statement.name}"
+        case ast.Explain():
+            inner = _statement(statement.statement) if statement.statement else statement.query_id
+            return f"EXPLAIN {inner}"
+        case ast.SetProperty():
+            return f"SET {format_string(statement.name)}={format_string(statement.value)}"
+        case ast.UnsetProperty():
+            return f"UNSET {format_string(statement.name)}"
+        case ast.Define():
+            return f"DEFINE {statement.name}={format_string(statement.value)}"
+        case ast.Undefine():
+            return f"UNDEFINE {statement.name}"
+        case ast.Print():
+            return f"PRINT {statement.topic}"
+        case ast.Refused():
+            return statement.what
+
+
+def _or_replace(statement: ast.CreateSource | ast.CreateAsSelect) -> str:
+    return "OR REPLACE " if statement.or_replace else ""
+
+
+def _if_not_exists(statement: ast.CreateSource | ast.CreateAsSelect) -> str:
+    return "IF NOT EXISTS " if statement.if_not_exists else ""
+
+
+def _extended(extended: bool) -> str:
+    return " EXTENDED" if extended else ""
+
+
+def _create_source(statement: ast.CreateSource) -> str:
+    source = "SOURCE " if statement.read_only else ""
+    head = f"CREATE {_or_replace(statement)}{source}{statement.kind} {_if_not_exists(statement)}{quote(statement.name)}"
+    columns = f" ({', '.join(map(_column, statement.columns))})" if statement.columns else ""
+    return f"{head}{columns}{_with(statement.properties)}"
+
+
+def _column(column: ast.ColumnDef) -> str:
+    constraint = f" {column.constraint}" if column.constraint else ""
+    if column.constraint == "HEADER":
+        constraint = f" HEADER({format_string(column.header or '')})"
+    return f"{quote(column.name)} {column.type}{constraint}"
+
+
+def _with(properties: ast.Properties) -> str:
+    if not properties:
+        return ""
+    return f" WITH ({', '.join(f'{name}={format_literal(value)}' for name, value in sorted(properties))})"
+
+
+def _insert_values(statement: ast.InsertValues) -> str:
+    columns = f" ({', '.join(map(quote, statement.columns))})" if statement.columns else ""
+    values = ", ".join(map(format_expression, statement.values))
+    return f"INSERT INTO {quote(statement.target)}{columns} {_values(values)}"
+
+
+def _values(text: str) -> str:
+    return f"VALUES ({text})"
+
+
+def masked_insert_values(statement: ast.InsertValues) -> str:
+    """The statement without its values, as error answers show it."""
+    columns = f" ({', '.join(f'`{name}`' for name in statement.columns)})" if statement.columns else ""
+    values = ", ".join("'[value]'" for _ in statement.values)
+    return " ".join(("INSERT INTO", f"`{statement.target}`{columns}", f"VALUES ({values});"))
+
+
+def format_query(query: ast.Query) -> str:
+    """A query over several lines; an alias is printed for every column and source that has one."""
+    items = [_select_item(item) for item in query.select]
+    select = f"SELECT {items[0]}" if len(items) == 1 else "SELECT\n  " + ",\n  ".join(items)
+    lines = [select, f"FROM {_relation(query.source)}"]
+    lines += [_join(join) for join in query.joins]
+    if query.window:
+        lines.append(f"WINDOW {_window(query.window)} ")
+    if query.where is not None:
+        lines.append(f"WHERE {format_expression(query.where, quoted=True)}")
+    if query.group_by:
+        lines.append(f"GROUP BY {_list(query.group_by)}")
+    if query.partition_by:
+        lines.append(f"PARTITION BY {_list(query.partition_by)}")
+    if query.having is not None:
+        lines.append(f"HAVING {format_expression(query.having, quoted=True)}")
+    if query.emit:
+        lines.append(f"EMIT {query.emit}")
+    if query.limit is not None:
+        lines.append(f"LIMIT {query.limit}")
+    return "\n".join(lines)
+
+
+def _list(expressions: tuple[ast.Expression, ...]) -> str:
+    if len(expressions) == 1:
+        return format_expression(expressions[0], quoted=True)
+    return ", ".join(format_expression(expression, quoted=True) for expression in expressions)
+
+
+def _select_item(item: ast.SelectItem | ast.Star) -> str:
+    if isinstance(item, ast.Star):
+        return f"{quote(item.source)}.*" if item.source else "*"
+    text = format_expression(item.expression, quoted=True)
+    return f"{text} {quote(item.alias)}" if item.alias else text
+
+
+def _relation(relation: ast.Relation) -> str:
+    return f"{quote(relation.name)} {quote(relation.alias)}"
+
+
+def _join(join: ast.Join) -> str:
+    kind = {"INNER": "INNER", "LEFT": "LEFT OUTER", "RIGHT": "RIGHT OUTER", "FULL": "FULL OUTER"}[join.type]
+    within = f" {_within(join.within)}" if join.within else ""
+    return f"{kind} JOIN {_relation(join.right)}{within} ON ({format_expression(join.criteria, quoted=True)})"
+
+
+def _within(within: ast.Within) -> str:
+    before, after = format_interval(within.before), format_interval(within.after)
+    grace = f" GRACE PERIOD {format_interval(within.grace)}" if within.grace else ""
+    return (f"WITHIN {before}" if before == after else f"WITHIN ({before}, {after})") + grace
+
+
+def format_interval(interval: ast.Interval) -> str:
+    return f"{interval.value} {interval.unit}"
+
+
+def _window(window: ast.Window) -> str:
+    head = "" if window.type == "SESSION" else "SIZE "
+    parts = [f"{head}{format_interval(window.size)}"]
+    if window.advance:
+        parts.append(f"ADVANCE BY {format_interval(window.advance)}")
+    if window.retention:
+        parts.append(f"RETENTION {format_interval(window.retention)}")
+    if window.grace:
+        parts.append(f"GRACE PERIOD {format_interval(window.grace)}")
+    return f"{window.type} ( {' , '.join(parts)} )"
+
+
+def join_words(words: Sequence[str], last: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def at(location: Location) -> str:
+    """The prefix ``Line: 1, Col: 8: `` of a message, or nothing for an unknown place."""
+    return f"Line: {location.line}, Col: {location.column}: " if location.line else ""

@@ -15,11 +15,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.ksql.engine.operators.aggregates import Aggregates, State
 from services.ksql.engine.operators.base import Key
+from services.ksql.engine.operators.batch_aggregation import Aggregates, State
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Change, Store, decode_key, encode_key, pack, read, unpack, written
-from services.ksql.functions.aggregates_basic import CountDistinct
+from services.ksql.functions.aggregates import CountDistinct
 
 #: bytes of sets that are always written whole
 _SMALL: Final = 64

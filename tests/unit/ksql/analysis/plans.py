@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from services.ksql.model.expression import ColumnRef, Expression
 from services.ksql.model.plan import (
     AggregateStep,
     FilterStep,
@@ -18,6 +17,7 @@ from services.ksql.model.plan import (
     SuppressStep,
 )
 from services.ksql.model.schema import PSEUDO_COLUMNS, WINDOW_COLUMNS
+from services.ksql.model.typed_expressions import ColumnRef, Expression
 from services.ksql.model.types import SqlType
 
 

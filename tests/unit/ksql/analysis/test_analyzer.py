@@ -4,9 +4,9 @@ import pytest
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.errors import KsqlError, RequestError
-from services.ksql.model import commands, plain
+from services.ksql.model import commands
 from services.ksql.model.plan import QueryPlan
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import parse_one
 from tests import golden
 from tests.unit.ksql.analysis.session import Session, with_sources
@@ -14,11 +14,11 @@ from tests.unit.ksql.analysis.session import Session, with_sources
 
 def test_small_statements() -> None:
     session = with_sources()
-    assert session.run("SHOW STREAMS EXTENDED;") == plain.Show("STREAMS", True)
+    assert session.run("SHOW STREAMS EXTENDED;") == commands.Show("STREAMS", True)
     assert session.run("DESCRIBE clicks;") == commands.DescribeSource(session.source("CLICKS"))
-    assert session.run("DESCRIBE FUNCTION ucase;") == plain.DescribeFunction("UCASE")
-    assert session.run("SET 'a'='b';") == plain.SetProperty("a", "b")
-    assert session.run("PRINT clicks LIMIT 1;") == plain.Print("clicks", False, None, 1)
+    assert session.run("DESCRIBE FUNCTION ucase;") == commands.DescribeFunction("UCASE")
+    assert session.run("SET 'a'='b';") == commands.SetProperty("a", "b")
+    assert session.run("PRINT clicks LIMIT 1;") == commands.Print("clicks", False, None, 1)
 
 
 @pytest.mark.parametrize(
@@ -59,17 +59,17 @@ def test_errors_carry_the_statement_as_it_is_shown() -> None:
 def test_errors_of_preparation_carry_the_text_as_written() -> None:
     text = "CREATE STREAM x AS SELECT * FROM nosuch;"
     with pytest.raises(KsqlError) as error:
-        Analyzer(with_sources().catalog).prepare(parse_one(text).ast, text)
+        Analyzer(with_sources().catalog).qualify(parse_one(text).ast, text)
     assert error.value.message == "Exception while preparing statement: NOSUCH does not exist."
     assert error.value.statement == text
 
 
 def test_preparing_twice_changes_nothing() -> None:
     analyzer = Analyzer(with_sources().catalog)
-    once = analyzer.prepare(
+    once = analyzer.qualify(
         parse_one("CREATE STREAM x AS SELECT id, page || 'x', c.ROWTIME AS t FROM clicks c WHERE person > 1;").ast
     )
-    assert analyzer.prepare(once) == once
+    assert analyzer.qualify(once) == once
     assert format_statement(once) == (
         "CREATE STREAM X AS SELECT\n  C.ID ID,\n  CONCAT(C.PAGE, 'x') KSQL_COL_0,\n  C.ROWTIME T\nFROM CLICKS C\n"
         "WHERE (C.PERSON > 1)\nEMIT CHANGES;"

@@ -2,7 +2,7 @@ import pytest
 
 from services.ksql.analysis.expressions import typed
 from services.ksql.errors import KsqlError
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, TIMESTAMP
 from services.ksql.sql import ast
 from services.ksql.sql.parser import parse_one

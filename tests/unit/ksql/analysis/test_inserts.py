@@ -1,6 +1,6 @@
 import pytest
 
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.commands import InsertValues
 from services.ksql.model.plan import NamedExpression
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER

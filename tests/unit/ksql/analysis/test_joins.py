@@ -1,6 +1,6 @@
 import pytest
 
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.commands import CreateQuery
 from services.ksql.model.plan import JoinStep, JoinType, ProjectStep, SourceStep
 from services.ksql.model.schema import SourceKind

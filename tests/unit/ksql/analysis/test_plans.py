@@ -4,7 +4,7 @@ import pytest
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.model.commands import CreateQuery, InsertQuery, PushQuery
-from services.ksql.sql.format_statements import format_statement
+from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import parse, parse_one
 from tests.unit.ksql.analysis.plans import check_plan
 from tests.unit.ksql.analysis.session import with_sources
@@ -53,7 +53,7 @@ def test_the_text_that_is_logged_gives_the_same_plan(text: str) -> None:
     session = with_sources()
     for statement in parse(text):
         analyzer = Analyzer(session.catalog)
-        prepared = analyzer.prepare(statement.ast)
+        prepared = analyzer.qualify(statement.ast)
         logged = parse_one(format_statement(prepared)).ast
         assert analyzer.analyze(logged, "same") == analyzer.analyze(prepared, "same")
         session.run(statement.text)

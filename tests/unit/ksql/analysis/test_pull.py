@@ -1,7 +1,7 @@
 import pytest
 
 from services.ksql.model.commands import PullQuery
-from services.ksql.model.pull import OPEN, PullPlan, Range
+from services.ksql.model.plan import OPEN, PullPlan, Range
 from tests.unit.ksql.analysis.session import Session, with_sources
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from services.ksql.errors import ServerError
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.commands import CreateQuery, InsertQuery, PushQuery
 from services.ksql.model.plan import AggregateStep, FilterStep, PartitionByStep, ProjectStep, SourceStep, SuppressStep
 from services.ksql.model.schema import Format, KeyWindow, SourceKind, TimestampColumn, WindowType

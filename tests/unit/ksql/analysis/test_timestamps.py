@@ -1,6 +1,6 @@
 import pytest
 
-from services.ksql.analysis.timestamps import parse_point_in_time
+from services.ksql.analysis.expressions import parse_point_in_time
 from services.ksql.errors import KsqlError
 
 

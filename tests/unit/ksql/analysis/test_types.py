@@ -1,6 +1,6 @@
 import pytest
 
-from services.ksql.analysis.types import (
+from services.ksql.analysis.expressions import (
     can_cast,
     common_for_arithmetic,
     common_for_comparison,

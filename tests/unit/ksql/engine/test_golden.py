@@ -10,7 +10,7 @@ import pytest
 
 from services.ksql.engine.records import OutputRecord
 from services.ksql.model.schema import KeyWindow, WindowType
-from services.ksql.serde.keys import split_window
+from services.ksql.serde.base import split_window
 from tests.conformance.harness import Harness
 from tests.golden import document, lines
 from tests.unit.ksql.engine.golden import SINKS, feed, key_bytes, pipeline, same, same_value

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from services.ksql.errors import FunctionError
-from services.ksql.functions.aggregate import Aggregator
+from services.ksql.functions.definitions import Aggregator
 from services.ksql.functions.registry import literal_count, resolve_aggregate
 from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, SqlType, array_of
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from services.ksql.functions.java_time import Moment, date_parser, formatter, time_parser, timestamp_parser
-from services.ksql.functions.numbers import parse_double, parse_whole
-from services.ksql.functions.time_zones import zone_of
-from services.ksql.serde.doubles import java_double
+from services.ksql.functions.java_time import Moment, date_parser, formatter, time_parser, timestamp_parser, zone_of
+from services.ksql.functions.numbers import java_double, parse_double, parse_whole
 
 _RECORDED = Path(__file__).parents[3] / "data" / "java-time" / "java-time.tsv"
 _ANSWERS: dict[str, Callable[[str, str, str], object]] = {

@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 
 from services.ksql.app import core_options, create_app
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.memory import MemoryBroker
-from services.ksql.runtime.thread import InlineRuntime
 from services.ksql.settings import Settings
 from tests import golden
 from tests.patience import STEP_S, eventually
+from tests.unit.ksql.inline_runtime import InlineRuntime
+from tests.unit.ksql.memory_broker import MemoryBroker
 
 _SOURCES = ("topic1_PageView", "topic2_UserSession", "topic3_Users")
 #: members whose values are clocks, counters, ids of runs, or names of this server
@@ -63,7 +63,7 @@ class Lab:
 
         def is_quiet() -> bool:
             nonlocal calm
-            queries = list(self.core.engine.queries.values())
+            queries = list(self.core.query_manager.queries.values())
             calm = calm + 1 if all(q.is_caught_up and not q.dirty for q in queries) else 0
             return calm >= 3
 

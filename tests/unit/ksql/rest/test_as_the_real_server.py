@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.ksql.runtime.broker import TopicInfo
+from services.ksql.analysis.query import Planned, QueryPlanner
+from services.ksql.model.schema import TopicInfo
 from tests.unit.ksql.rest.replay import Lab, lab
 
 _CLICKS = "CREATE STREAM clicks (k VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='clicks', VALUE_FORMAT='JSON', PARTITIONS=1);"
@@ -189,3 +190,26 @@ async def test_an_insert_query_has_the_id_that_was_chosen() -> None:
         await ksql(server, "TERMINATE my_id;")
         left = (await ksql(server, "SHOW QUERIES;"))[0]["queries"]
     assert [query["id"] for query in left] == ["CSAS_COPIES_1"]
+
+
+async def test_a_query_is_planned_once_unless_the_catalog_changed_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[str] = []
+    plan = QueryPlanner.plan
+
+    def counted(planner: QueryPlanner) -> Planned:
+        planned.append("plan")
+        return plan(planner)
+
+    monkeypatch.setattr(QueryPlanner, "plan", counted)
+    async with lab() as server:
+        await ksql(server, _CLICKS)
+        await ksql(server, "SET 'auto.offset.reset' = 'earliest'; CREATE STREAM copies AS SELECT * FROM clicks;")
+        alone = len(planned)
+        await ksql(
+            server,
+            "CREATE STREAM big AS SELECT * FROM copies WHERE n > 9; CREATE STREAM bigger AS SELECT * FROM big WHERE n > 99;",
+        )
+        queries = (await ksql(server, "SHOW QUERIES;"))[0]["queries"]
+    assert alone == 1
+    assert len(planned) == alone + 3  # the second of two is planned again on what the first one left
+    assert len(queries) == 3

@@ -7,8 +7,8 @@ import struct
 import pytest
 
 from services.ksql.model.schema import WindowType
+from services.ksql.serde.base import append_window
 from services.ksql.serde.guessed import GuessedFormat
-from services.ksql.serde.keys import append_window
 
 _WINDOW = (1_760_000_040_000, 1_760_000_100_000)
 _START, _END = _WINDOW

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ksql.functions.numbers import java_double
 from services.ksql.model.schema import Column, Format
 from services.ksql.model.types import BIGINT, BOOLEAN, BYTES, DOUBLE, INTEGER, STRING, TIMESTAMP, SqlType, array_of
-from services.ksql.serde.doubles import java_double
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError
 from services.ksql.serde.formats import decoder, encoder
 
 JSON = Format("JSON")

@@ -9,9 +9,7 @@ import pytest
 
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, STRING, SqlType
-from services.ksql.serde.json import field_names, object_decoder
-from services.ksql.serde.json_columns import objects_decoder
-from services.ksql.serde.json_writer import object_encoder, objects_encoder
+from services.ksql.serde.json import field_names, object_decoder, object_encoder, objects_decoder, objects_encoder
 
 _MANY = 1_000
 

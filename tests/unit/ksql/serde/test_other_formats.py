@@ -6,10 +6,8 @@ import pytest
 
 from services.ksql.model.schema import Column, Format, KeyWindow, TimestampColumn, WindowType
 from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, SqlType
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError, append_window, extractor, split_window
 from services.ksql.serde.formats import decoder, encoder
-from services.ksql.serde.keys import append_window, split_window
-from services.ksql.serde.timestamps import extractor
 
 DELIMITED = Format("DELIMITED")
 KAFKA = Format("KAFKA")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.ksql.functions.exact_json import dumps, loads
+from services.ksql.functions.json import dumps, loads
 from services.ksql.model.schema import Column, Format
 from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, SqlType, array_of
-from services.ksql.serde.errors import DecodeError
+from services.ksql.serde.base import DecodeError
 from services.ksql.serde.formats import decoder, encoder, many_decoder
 
 JSON = Format("JSON")

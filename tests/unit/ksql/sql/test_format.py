@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 from services.ksql.model.schema import Column, Schema
 from services.ksql.model.types import BIGINT, STRING
 from services.ksql.sql import ast
-from services.ksql.sql.format import format_expression, format_schema, quote
-from services.ksql.sql.format_statements import format_statement, masked_insert_values
+from services.ksql.sql.format import format_expression, format_schema, format_statement, masked_insert_values, quote
 from services.ksql.sql.parser import parse_one
 
 

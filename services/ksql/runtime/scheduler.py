@@ -1,0 +1,49 @@
+"""The scheduler of query tasks: a slice of each in turn, yielding to the event loop between slices so that REST calls get through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from time import monotonic
+
+from services.ksql.runtime.query_task import STEP_RECORDS, ClientTask, PersistentTask
+
+#: with more records than this uncommitted the scheduler waits for the commit, so that a slow broker does not fill the memory
+_UNCOMMITTED = 100_000
+_UNCOMMITTED_POLL_S = 0.01
+_YIELD_S = 0.005
+
+
+class Scheduler:
+    """Runs until cancelled. ``wake`` must be called when records were delivered."""
+
+    def __init__(
+        self, queries: Callable[[], Iterable[PersistentTask | ClientTask]], on_progress: Callable[[], None]
+    ) -> None:
+        self._queries = queries
+        self._on_progress = on_progress
+        self._awake = asyncio.Event()
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Processes whatever is ready, and sleeps when nothing is."""
+        while True:
+            self._awake.clear()
+            worked = 0
+            since = monotonic()
+            for query in list(self._queries()):
+                if query.ready:
+                    worked += query.step(STEP_RECORDS)
+                if query.dirty:
+                    self._on_progress()
+                if monotonic() - since > _YIELD_S:
+                    await asyncio.sleep(0)
+                    since = monotonic()
+            if worked:
+                await asyncio.sleep(0)
+            else:
+                await self._awake.wait()
+            while sum(query.uncommitted for query in self._queries()) > _UNCOMMITTED:  # noqa: ASYNC110
+                await asyncio.sleep(_UNCOMMITTED_POLL_S)

@@ -1,0 +1,36 @@
+"""What the transactional producer makes of records, before any broker sees it."""
+
+from __future__ import annotations
+
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+
+from services.ksql.runtime.broker import ProducerRecord, TopicPartition
+from services.ksql.runtime.kafka_producer import KafkaProducer
+from shared.aiokafka_internals import batch_bytes
+
+
+def read(builders: list[BatchBuilder]) -> list[tuple[bytes | None, bytes | None]]:
+    found = []
+    for builder in builders:
+        builder.close()
+        records = MemoryRecords(batch_bytes(builder))
+        while (batch := records.next_batch()) is not None:
+            assert batch.is_transactional
+            found += [(record.key, record.value) for record in batch]
+    return found
+
+
+async def test_a_compressed_topic_is_smaller_and_says_the_same() -> None:
+    # more than is compressed of one write, and a record that is too large for it
+    values = [b"[1732797723000,%d]" % number * 20 for number in range(1_000)]
+    values.insert(500, b"x" * 200_000)
+    sizes = {}
+    for topic in ("plain", "small"):
+        writer = KafkaProducer("127.0.0.1:1", "writer", compressed=("small",))
+        writer._producer._txn_manager.transactional_id = "writer"
+        batches = writer._batches([ProducerRecord(topic, 0, b"%d" % i, value, 1) for i, value in enumerate(values)])
+        assert read(batches[TopicPartition(topic, 0)]) == [(b"%d" % i, value) for i, value in enumerate(values)]
+        sizes[topic] = sum(builder.size() for builder in batches[TopicPartition(topic, 0)])
+        await writer.stop()
+    assert sizes["small"] < sizes["plain"] - 50_000
