@@ -19,7 +19,7 @@ from typing import Final
 
 import orjson
 
-from services.ksql.runtime.running import RunningQuery
+from services.ksql.runtime.query_task import QueryTask
 from services.ksql.server import main
 
 INTERVAL_S: Final = 0.005
@@ -28,7 +28,7 @@ CORE_THREAD: Final = "ksql-core"
 #: part of a file's path -> stage; the innermost frame that matches one of them decides
 STAGES: Final = (
     ("ksql/engine/operators/source.py", "decode"),
-    ("ksql/engine/operators/reading.py", "decode"),
+    ("ksql/engine/operators/decode.py", "decode"),
     ("ksql/engine/operators/sink.py", "encode"),
     ("ksql/engine/operators/time_windows.py", "window aggregate"),
     ("ksql/engine/operators/session_windows.py", "session aggregate"),
@@ -39,16 +39,16 @@ STAGES: Final = (
     ("ksql/engine/state.py", "state to changelog"),
     ("ksql/engine/", "query loop"),
     ("ksql/runtime/merge.py", "read in step"),
-    ("ksql/runtime/kafka_feed.py", "fetch"),
-    ("ksql/runtime/kafka_chunks.py", "fetch"),
-    ("ksql/runtime/feeds.py", "fetch"),
+    ("ksql/runtime/kafka_consumer.py", "fetch"),
+    ("ksql/runtime/aiokafka_internals.py", "fetch"),
+    ("ksql/runtime/shared_consumers.py", "fetch"),
     ("aiokafka/consumer/", "fetch"),
     ("aiokafka/producer/", "send"),
-    ("ksql/runtime/kafka_writer.py", "send"),
+    ("ksql/runtime/kafka_producer.py", "send"),
     ("ksql/runtime/committer.py", "send"),
     ("ksql/runtime/state_log.py", "send"),
     ("aiokafka/", "Kafka connections"),
-    ("ksql/runtime/running.py", "bookkeeping"),
+    ("ksql/runtime/query_task.py", "bookkeeping"),
     ("asyncio/runners.py", "waiting"),
     ("asyncio/", "Kafka connections"),
     ("ksql/runtime/thread.py", "waiting"),
@@ -67,9 +67,9 @@ def stage_of(frame: FrameType | None) -> str:
             stage = next((name for part, name in STAGES if part in path), "")
             if stage and stage not in _PER_QUERY:
                 return stage
-        elif frame.f_code.co_filename.endswith("runtime/running.py"):
+        elif frame.f_code.co_filename.endswith("runtime/query_task.py"):
             running = frame.f_locals.get("self")
-            if isinstance(running, RunningQuery):
+            if isinstance(running, QueryTask):
                 return f"{stage}: {running.id.split('_', 1)[1].rsplit('_', 1)[0].lower()}"
         frame = frame.f_back
     return stage or "waiting"

@@ -43,4 +43,4 @@ class RuntimeCollector(Collector):
         yield CounterMetricFamily("ksql_session_failures", "Failed transactions and restarts", value=engine.failures)
         yield GaugeMetricFamily("ksql_commit_seconds", "Duration of the last commit", value=engine.commit_seconds)
         yield GaugeMetricFamily("ksql_push_queries", "Open push queries", value=len(engine.transients))
-        yield GaugeMetricFamily("ksql_feeds", "Consumers", value=len(engine.feeds))
+        yield GaugeMetricFamily("ksql_feeds", "Consumers", value=len(engine.consumers))

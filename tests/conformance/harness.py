@@ -10,8 +10,7 @@ import orjson
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.engine.expressions import compile_one
-from services.ksql.engine.layout import Layout
+from services.ksql.engine.expressions import Layout, compile_one
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, OutputRecord
 from services.ksql.model import commands, plain

@@ -118,7 +118,7 @@ class Chunk:
         return self._sizes[end] - self._sizes[start]
 
 
-class Piece:
+class ChunkSlice:
     """The records ``start`` to ``end`` (not included) of a chunk."""
 
     __slots__ = ("chunk", "end", "start")
@@ -132,39 +132,42 @@ class Piece:
         return self.end - self.start
 
 
-class Taken:
+class MergedBatch:
     """Records of several partitions in the order in which they are to be processed.
 
-    ``order`` numbers the records of all ``pieces``, one piece after the other. ``oldest`` is the least event time among them,
+    ``order`` numbers the records of all ``slices``, one piece after the other. ``oldest`` is the least event time among them,
     where it is known and there is any.
     """
 
-    __slots__ = ("oldest", "order", "pieces")
+    __slots__ = ("oldest", "order", "slices")
 
-    def __init__(self, pieces: Sequence[Piece], order: Integers, oldest: int | None = None) -> None:
-        self.pieces = pieces
+    def __init__(self, slices: Sequence[ChunkSlice], order: Integers, oldest: int | None = None) -> None:
+        self.slices = slices
         self.order = order
         self.oldest = oldest
 
     @classmethod
-    def of(cls, records: Iterable[InputRecord]) -> Taken:
+    def of(cls, records: Iterable[InputRecord]) -> MergedBatch:
         """The same records in the same order."""
-        lanes: dict[tuple[str, int], list[tuple[int, InputRecord]]] = {}
+        partitions: dict[tuple[str, int], list[tuple[int, InputRecord]]] = {}
         for number, record in enumerate(records):
-            lanes.setdefault((record.topic, record.partition), []).append((number, record))
-        pieces = [Piece(Chunk.of([r for _, r in lane]), 0, len(lane)) for lane in lanes.values()]
-        numbers = [number for lane in lanes.values() for number, _ in lane]
-        return cls(pieces, np.argsort(np.asarray(numbers, dtype=np.int64), kind="stable"))
+            partitions.setdefault((record.topic, record.partition), []).append((number, record))
+        slices = [
+            ChunkSlice(Chunk.of([r for _, r in records_there]), 0, len(records_there))
+            for records_there in partitions.values()
+        ]
+        numbers = [number for records_there in partitions.values() for number, _ in records_there]
+        return cls(slices, np.argsort(np.asarray(numbers, dtype=np.int64), kind="stable"))
 
     def __len__(self) -> int:
         return len(self.order)
 
     def records(self) -> list[InputRecord]:
         """All of them, in order."""
-        ends = np.cumsum([len(piece) for piece in self.pieces])
+        ends = np.cumsum([len(chunk_slice) for chunk_slice in self.slices])
         found = np.searchsorted(ends, self.order, side="right")
         records = []
         for number, at in zip(self.order.tolist(), found.tolist(), strict=True):
-            piece = self.pieces[at]
-            records.append(piece.chunk.record(piece.end - int(ends[at]) + number))
+            chunk_slice = self.slices[at]
+            records.append(chunk_slice.chunk.record(chunk_slice.end - int(ends[at]) + number))
         return records

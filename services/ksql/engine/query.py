@@ -8,18 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from services.ksql.engine.batching import NEVER, BatchCutter
 from services.ksql.engine.build import Builder, internal_key_encoder
-from services.ksql.engine.chunk import Chunk, Integers, Taken
-from services.ksql.engine.describe import topology
-from services.ksql.engine.intake import NEVER, Intake
+from services.ksql.engine.chunk import Chunk, Integers, MergedBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
-from services.ksql.engine.operators.base import Batch, Context, Entry, Node
+from services.ksql.engine.operators.base import Batch, Context, Entry, Node, Stats, topology
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.sink import Poll, Sink
 from services.ksql.engine.operators.source import Source
 from services.ksql.engine.records import InputRecord, Output, OutputRecord, TableRow, flattened
 from services.ksql.engine.state import Change
-from services.ksql.engine.stats import Stats
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
 
@@ -74,7 +72,7 @@ class Query:
         self._root.down = end
         self._end = end
         if self._sink is not None and cached and is_table:
-            _defer(self._root)
+            _enable_cache(self._root)
         self._nodes = builder.nodes
         self._max_ahead = max_ahead_ms
         self._by_topic: dict[str, list[Source]] = {}
@@ -124,7 +122,7 @@ class Query:
             return np.full(len(chunk), -1, dtype=np.int64)
         if source.uses_record_time:
             return chunk.timestamps
-        if source.is_plain and len(chunk) >= Intake.few:
+        if source.is_plain and len(chunk) >= BatchCutter.few:
             return source.reader.read(chunk).times
         times = (self.event_time(record) for record in chunk.records())
         return np.fromiter((-1 if t is None else t for t in times), dtype=np.int64, count=len(chunk))
@@ -159,12 +157,12 @@ class Query:
                 batch.append(row)
         self._pass_on(current, batch)
 
-    def process_taken(self, taken: Taken, now_ms: int | None = None) -> Sequence[Output]:
+    def process_merged(self, merged: MergedBatch, now_ms: int | None = None) -> Sequence[Output]:
         """The same for records that were fetched in chunks: column by column where that is possible."""
-        if len(taken) < Intake.few:
-            return self.process_batch(taken.records(), now_ms)
-        for part in Intake(self._streams, self._max_ahead, now_ms).parts(taken):
-            if isinstance(part, Taken):
+        if len(merged) < BatchCutter.few:
+            return self.process_batch(merged.records(), now_ms)
+        for part in BatchCutter(self._streams, self._max_ahead, now_ms).parts(merged):
+            if isinstance(part, MergedBatch):
                 self._process_rows(part.records(), now_ms)
                 continue
             source, batch = part
@@ -231,7 +229,7 @@ class Query:
     def changes(self) -> list[Change]:
         """(store, key, value) of all state that was written since the last call; None deletes."""
         for node in self._nodes:
-            node.settle()
+            node.sync_dirty()
         return [change for store in self._stores.values() for change in store.changes()]
 
     def restore(self, store: str, key: bytes, value: bytes | None) -> None:
@@ -265,10 +263,10 @@ class Query:
         return topology(self._end)
 
 
-def _defer(root: Node) -> None:
+def _enable_cache(root: Node) -> None:
     """Lets the cache work where the aggregation is, if only operators without a state lie between it and the sink."""
     node = root
     while isinstance(node, Project | Filter):
         node = node.inputs[0]
     if isinstance(node, AggregateNode):
-        node.defer()
+        node.enable_cache()

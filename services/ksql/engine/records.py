@@ -39,7 +39,7 @@ class OutputRecord(NamedTuple):
     headers: Headers = ()
 
 
-class OutputRun:
+class OutputBatch:
     """Records for one sink without windows and headers, field by field; their keys decide their partitions."""
 
     __slots__ = ("keys", "timestamps", "topic", "values")
@@ -61,14 +61,14 @@ class OutputRun:
         return [OutputRecord(self.topic, key, value, time, key) for key, value, time in fields]
 
 
-Output = OutputRecord | OutputRun
+Output = OutputRecord | OutputBatch
 
 
 def flattened(outputs: Iterable[Output]) -> list[OutputRecord]:
     """Every record by itself."""
     listed: list[OutputRecord] = []
     for output in outputs:
-        if isinstance(output, OutputRun):
+        if isinstance(output, OutputBatch):
             listed += output.records()
         else:
             listed.append(output)
@@ -77,7 +77,7 @@ def flattened(outputs: Iterable[Output]) -> list[OutputRecord]:
 
 def count_of(outputs: Iterable[Output]) -> int:
     """How many records these are."""
-    return sum(len(output.keys) if isinstance(output, OutputRun) else 1 for output in outputs)
+    return sum(len(output.keys) if isinstance(output, OutputBatch) else 1 for output in outputs)
 
 
 class TableRow(NamedTuple):

@@ -92,7 +92,7 @@ class Store(Generic[V]):
         if self._tracked:
             self._dirty.add(key)
 
-    def touch(self, key: Any) -> None:
+    def mark_dirty(self, key: Any) -> None:
         """Notes that the value of ``key`` was changed in place."""
         if self._tracked:
             self._dirty.add(key)

@@ -8,7 +8,7 @@ from typing import Any
 from services.ksql.model.schema import DataSource, Schema, SourceKind
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.runtime.broker import TopicInfo
-from services.ksql.runtime.executor import CommandStatus, Executed
+from services.ksql.runtime.command_runner import CommandStatus, Executed
 
 Entity = dict[str, Any]
 

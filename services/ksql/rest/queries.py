@@ -21,7 +21,7 @@ from services.ksql.runtime.core import Core
 from services.ksql.runtime.print_topic import PrintedTopic, open_print
 from services.ksql.runtime.pull import pull
 from services.ksql.runtime.push import open_push
-from services.ksql.runtime.transient import TransientQuery
+from services.ksql.runtime.query_task import TransientQuery
 from services.ksql.sql import ast
 from services.ksql.sql.parser import parse
 

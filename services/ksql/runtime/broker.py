@@ -1,4 +1,4 @@
-"""What the runtime needs of a broker. ``kafka.py`` is the real one, ``memory.py`` the one for tests."""
+"""What the runtime needs of a Kafka cluster. ``kafka.py`` implements it over aiokafka."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord
 
 
-class Lane(NamedTuple):
+class TopicPartition(NamedTuple):
     """One partition of one topic."""
 
     topic: str
     partition: int
 
 
-class Outgoing(NamedTuple):
+class ProducerRecord(NamedTuple):
     """A record to write; ``timestamp`` in ms, None for the time of sending."""
 
     topic: str
@@ -28,7 +28,7 @@ class Outgoing(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-class OutgoingRun(NamedTuple):
+class ProducerBatch(NamedTuple):
     """Records to write to one partition, field by field, without headers."""
 
     topic: str
@@ -37,14 +37,14 @@ class OutgoingRun(NamedTuple):
     values: list[bytes]
     timestamps: list[int]
 
-    def records(self) -> list[Outgoing]:
+    def records(self) -> list[ProducerRecord]:
         """Every record by itself."""
         fields = zip(self.keys, self.values, self.timestamps, strict=True)
-        return [Outgoing(self.topic, self.partition, key, value, time) for key, value, time in fields]
+        return [ProducerRecord(self.topic, self.partition, key, value, time) for key, value, time in fields]
 
 
-#: what a writer takes
-Written = Outgoing | OutgoingRun
+#: what a producer takes
+ProducerInput = ProducerRecord | ProducerBatch
 
 
 class Bounds(NamedTuple):
@@ -80,7 +80,7 @@ class Fenced(BrokerError):
     """Another process has taken over this transactional id: this one must not write any more."""
 
 
-class FeedSource(Protocol):
+class Consumer(Protocol):
     """A consumer of some partitions of one topic, which sees committed records only."""
 
     async def start(self) -> None: ...
@@ -107,8 +107,8 @@ class FeedSource(Protocol):
 LARGEST_RECORD = 900 * 1024
 
 
-class Span(NamedTuple):
-    """Where the records of one write to a lane lie: offsets from ``first`` up to, not including, ``end``.
+class OffsetRange(NamedTuple):
+    """Where the records of one write to a partition lie: offsets from ``first`` up to, not including, ``end``.
 
     ``verbatim``: they lie one after the other with the timestamps they were given, so that the n-th is at ``first`` + n.
     """
@@ -118,16 +118,18 @@ class Span(NamedTuple):
     verbatim: bool = True
 
 
-Follow = Callable[[Mapping[Lane, Span]], Awaitable[Sequence[Written]]]
+Follow = Callable[[Mapping[TopicPartition, OffsetRange]], Awaitable[Sequence[ProducerInput]]]
 
 
-class Writer(Protocol):
+class Producer(Protocol):
     """A transactional producer: ``start`` fences every earlier one with the same id and settles what it left open."""
 
     async def start(self) -> None: ...
 
-    async def write(self, records: Iterable[Written], follow: Follow | None = None) -> dict[Lane, Span]:
-        """Writes all or nothing; gives the span of ``records`` in each lane.
+    async def write(
+        self, records: Iterable[ProducerInput], follow: Follow | None = None
+    ) -> dict[TopicPartition, OffsetRange]:
+        """Writes all or nothing; gives the span of ``records`` in each partition.
 
         ``follow`` is told the spans once the records are there but nobody can read them yet. What it gives is written in the
         same transaction, and it is asked again, until it has nothing more.
@@ -162,13 +164,13 @@ class Broker(Protocol):
 
     async def bounds(self, topic: str) -> dict[int, Bounds]: ...
 
-    def feed(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> FeedSource:
-        """``shared``: it may be read together with other feeds, all of which are polled all the time."""
+    def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> Consumer:
+        """``shared``: it may be read together with other consumers, all of which are polled all the time."""
 
-    def writer(self, transactional_id: str, compressed: Collection[str] = ()) -> Writer:
+    def producer(self, transactional_id: str, compressed: Collection[str] = ()) -> Producer:
         """``compressed``: topics whose records are worth compressing."""
 
-    async def send(self, record: Outgoing) -> None:
+    async def send(self, record: ProducerRecord) -> None:
         """One record outside the engine's transactions (INSERT VALUES); acknowledged when it returns."""
 
     def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from services.ksql.runtime.broker import Broker, BrokerError, Lane, Outgoing, TopicInfo, Writer
+from services.ksql.runtime.broker import Broker, BrokerError, Producer, ProducerRecord, TopicInfo, TopicPartition
 from shared.json import dumps, loads
 
 _CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandRecord:
     """One statement that changed something. ``id`` is ksqlDB's command id (``table/`X`/create``); ``query_id`` is set where
     it starts a query; ``properties`` are the streams properties that came with it."""
 
@@ -34,7 +34,7 @@ class CommandLog:
     def __init__(self, broker: Broker, topic: str, transactional_id: str) -> None:
         self._broker = broker
         self._transactional_id = transactional_id
-        self._writer: Writer | None = None
+        self._producer: Producer | None = None
         self.topic = topic
         self.last_sequence = -1
 
@@ -43,13 +43,13 @@ class CommandLog:
         """The number that the next query's id ends with."""
         return self.last_sequence + 1
 
-    async def open(self) -> list[Command]:
+    async def open(self) -> list[CommandRecord]:
         """Makes the topic if need be, takes it over, and gives all commands so far."""
         if await self._broker.topic(self.topic) is None:
             await self._broker.create_topic(TopicInfo(self.topic, 1, -1, _CONFIG))
-        self._writer = await self._take_over()
+        self._producer = await self._take_over()
         commands = [
-            Command(**{**loads(record.value), "sequence": record.offset})
+            CommandRecord(**{**loads(record.value), "sequence": record.offset})
             async for records in self._broker.read_all(self.topic)
             for record in records
             if record.value is not None
@@ -58,24 +58,24 @@ class CommandLog:
             self.last_sequence = commands[-1].sequence
         return commands
 
-    async def append(self, command: Command) -> Command:
+    async def append(self, command: CommandRecord) -> CommandRecord:
         """Writes ``command``; it is durable when this returns it with its sequence number.
 
         Raises:
             BrokerError: it was not written, as far as is known.
         """
-        writer, self._writer = self._writer or await self._take_over(), None
+        producer, self._producer = self._producer or await self._take_over(), None
         content = {k: v for k, v in asdict(command).items() if k != "sequence"}
         try:
-            spans = await writer.write([Outgoing(self.topic, 0, command.id.encode(), dumps(content))])
+            spans = await producer.write([ProducerRecord(self.topic, 0, command.id.encode(), dumps(content))])
         except BrokerError:
-            await writer.stop()
+            await producer.stop()
             return await self._find_out(content)
-        self._writer = writer
-        self.last_sequence = spans[Lane(self.topic, 0)].first
-        return Command(**{**content, "sequence": self.last_sequence})
+        self._producer = producer
+        self.last_sequence = spans[TopicPartition(self.topic, 0)].first
+        return CommandRecord(**{**content, "sequence": self.last_sequence})
 
-    async def _find_out(self, content: Mapping[str, Any]) -> Command:
+    async def _find_out(self, content: Mapping[str, Any]) -> CommandRecord:
         """After a failed write: a new writer settles what became of it, then the log itself tells."""
         before = self.last_sequence
         commands = await self.open()
@@ -83,12 +83,12 @@ class CommandLog:
             return commands[-1]
         raise BrokerError("the command could not be written to the command log")
 
-    async def _take_over(self) -> Writer:
-        writer = self._broker.writer(self._transactional_id)
-        await writer.start()
-        return writer
+    async def _take_over(self) -> Producer:
+        producer = self._broker.producer(self._transactional_id)
+        await producer.start()
+        return producer
 
     async def close(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            await writer.stop()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()

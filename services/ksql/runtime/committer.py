@@ -12,16 +12,26 @@ from contextlib import suppress
 from itertools import cycle
 from time import monotonic, time
 
-from services.ksql.engine.records import Output, OutputRecord, OutputRun
-from services.ksql.runtime.broker import LARGEST_RECORD, BrokerError, Lane, Outgoing, OutgoingRun, Span, Writer, Written
-from services.ksql.runtime.handover import Handover
-from services.ksql.runtime.running import QueryState, RunningQuery
+from services.ksql.engine.records import Output, OutputBatch, OutputRecord
+from services.ksql.runtime.broker import (
+    LARGEST_RECORD,
+    BrokerError,
+    OffsetRange,
+    Producer,
+    ProducerBatch,
+    ProducerInput,
+    ProducerRecord,
+    TopicPartition,
+)
+from services.ksql.runtime.chaining import Chaining
+from services.ksql.runtime.query_task import QueryState, QueryTask
 from services.ksql.runtime.state_log import StateLog
 from shared.kafka import partition_for
 
 #: partitions of recent keys are remembered: murmur2 in Python costs more than the rest of a record
 _REMEMBERED_KEYS = 200_000
-#: with this many records waiting a commit comes early, after this share of the interval at the earliest: the pump stops at twice as many
+#: with this many records waiting a commit comes early, after this share of the interval at the earliest: the scheduler waits at twice
+#: as many
 _MUCH = 50_000
 _SHORTEST = 0.2
 #: Kafka refuses records more than an hour ahead of its clock (message.timestamp.after.max.ms); a little less, as clocks differ
@@ -41,13 +51,13 @@ class Partitioner:
         self._partitions[topic] = partitions
         self._turns[topic] = cycle(range(partitions))
 
-    def place(self, record: OutputRecord) -> Outgoing:
+    def place(self, record: OutputRecord) -> ProducerRecord:
         """The record with its partition."""
         key = record.partition_key
         partition = next(self._turns[record.topic]) if key is None else self.partition(record.topic, key)
-        return Outgoing(record.topic, partition, record.key, record.value, record.timestamp, record.headers)
+        return ProducerRecord(record.topic, partition, record.key, record.value, record.timestamp, record.headers)
 
-    def place_run(self, run: OutputRun) -> list[OutgoingRun]:
+    def place_run(self, run: OutputBatch) -> list[ProducerBatch]:
         """The records by partition, each partition's in order."""
         turns = self._turns[run.topic]
         chosen = {key: self.partition(run.topic, key) for key in set(run.keys) if key is not None}
@@ -56,7 +66,7 @@ class Partitioner:
             places.setdefault(next(turns) if key is None else chosen[key], []).append(at)
         keys, values, times = run.keys, run.values, run.timestamps
         return [
-            OutgoingRun(run.topic, p, [keys[i] for i in own], [values[i] for i in own], [times[i] for i in own])
+            ProducerBatch(run.topic, p, [keys[i] for i in own], [values[i] for i in own], [times[i] for i in own])
             for p, own in places.items()
         ]
 
@@ -76,21 +86,21 @@ class Committer:
 
     def __init__(
         self,
-        writer: Writer,
+        producer: Producer,
         state_log: StateLog,
         partitioner: Partitioner,
-        queries: Mapping[str, RunningQuery],
+        queries: Mapping[str, QueryTask],
         *,
         interval_s: float,
-        expect: Callable[[Mapping[Lane, int]], None],
+        expect: Callable[[Mapping[TopicPartition, int]], None],
         committed: Callable[[], None],
     ) -> None:
-        self._writer = writer
+        self._producer = producer
         self._state_log = state_log
         self._partitioner = partitioner
         self._queries = queries
         self._interval = interval_s
-        #: told the end of each lane once the records are there but nobody can read them yet
+        #: told the end of each partition once the records are there but nobody can read them yet
         self._expect = expect
         #: told when all of it can be read
         self._committed = committed
@@ -130,45 +140,49 @@ class Committer:
             last = monotonic()
             await self.commit()
 
-    async def commit(self, also: Iterable[Outgoing] = ()) -> None:
+    async def commit(self, also: Iterable[ProducerRecord] = ()) -> None:
         """One transaction with everything pending, and ``also``; none at all if there is nothing."""
         async with self._writing:
             queries = list(self._queries.values())
-            batch: list[Written] = [*self._collect(queries), *also]
-            handover = Handover(queries)
+            batch: list[ProducerInput] = [*self._collect(queries), *also]
+            chaining = Chaining(queries)
 
-            async def follow(spans: Mapping[Lane, Span]) -> Sequence[Written]:
+            async def follow(spans: Mapping[TopicPartition, OffsetRange]) -> Sequence[ProducerInput]:
                 nonlocal batch
-                self.records += sum(len(one.keys) if isinstance(one, OutgoingRun) else 1 for one in batch)
-                served = await handover(batch, spans)
-                self._expect({lane: span.end for lane, span in spans.items()})
+                self.records += sum(len(one.keys) if isinstance(one, ProducerBatch) else 1 for one in batch)
+                served = await chaining(batch, spans)
+                self._expect({tp: span.end for tp, span in spans.items()})
                 batch = list(self._collect(served))
                 return batch
 
             if batch:
                 begun = monotonic()
                 try:
-                    await self._writer.write(batch, follow)
+                    await self._producer.write(batch, follow)
                 except BrokerError as error:
                     self._failure = error
                     self.want()
                     raise
                 for query in queries:
-                    query.handed_on()
+                    query.mark_committed()
                 self._committed()
                 self.transactions += 1
                 self.last_duration_s = monotonic() - begun
 
-    def _writable(self, query: RunningQuery, outputs: Iterable[Output]) -> list[Written]:
+    def _writable(self, query: QueryTask, outputs: Iterable[Output]) -> list[ProducerInput]:
         """The outputs with their partitions. One refused record would fail every transaction from now on, so what the broker
         refuses is left out: a timestamp too far ahead is dropped and counted, a record too large fails its query."""
         latest = int(time() * 1000) + _AHEAD_MS
-        placed: list[Written] = []
+        placed: list[ProducerInput] = []
         for output in outputs:
-            if isinstance(output, OutputRun) and output.largest <= LARGEST_RECORD and max(output.timestamps) <= latest:
+            if (
+                isinstance(output, OutputBatch)
+                and output.largest <= LARGEST_RECORD
+                and max(output.timestamps) <= latest
+            ):
                 placed += self._partitioner.place_run(output)
                 continue
-            for record in output.records() if isinstance(output, OutputRun) else (output,):
+            for record in output.records() if isinstance(output, OutputBatch) else (output,):
                 if record.timestamp > latest:
                     query.query.stats.drop("sink", "timestamp_ahead")
                 elif len(record.key or b"") + len(record.value or b"") > LARGEST_RECORD:
@@ -178,7 +192,7 @@ class Committer:
                     placed.append(self._partitioner.place(record))
         return placed
 
-    def _collect(self, queries: Iterable[RunningQuery]) -> Iterator[Written]:
+    def _collect(self, queries: Iterable[QueryTask]) -> Iterator[ProducerInput]:
         for query in queries:
             if not query.dirty:
                 continue

@@ -11,8 +11,8 @@ import structlog
 
 from services.ksql.runtime.broker import Broker, BrokerError
 from services.ksql.runtime.command_log import CommandLog
-from services.ksql.runtime.engine import Engine, EngineState
-from services.ksql.runtime.executor import Executor
+from services.ksql.runtime.command_runner import CommandRunner
+from services.ksql.runtime.query_manager import EngineState, QueryManager
 from services.ksql.runtime.state_log import StateLog
 
 _log = structlog.get_logger(__name__)
@@ -42,14 +42,14 @@ class Core:
         self.options = options
         self.broker = broker
         self.command_log = CommandLog(broker, options.command_topic, f"{options.command_topic}-writer")
-        self.engine = Engine(
+        self.engine = QueryManager(
             broker,
             StateLog(broker, options.state_topic),
             transactional_id=f"{options.state_topic}-writer",
             commit_interval_s=options.commit_interval.total_seconds(),
             max_ahead_ms=None if ahead is None else int(ahead.total_seconds() * 1000),
         )
-        self.executor = Executor(broker, self.command_log, self.engine)
+        self.executor = CommandRunner(broker, self.command_log, self.engine)
         self.cluster_id = ""
         self.ready = asyncio.Event()
 

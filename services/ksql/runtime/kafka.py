@@ -12,9 +12,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from services.ksql.engine.records import InputRecord
-from services.ksql.runtime.broker import Bounds, BrokerError, Outgoing, TopicInfo, UnknownTopic
-from services.ksql.runtime.kafka_feed import FeedConsumer, KafkaFeed, committed_consumer
-from services.ksql.runtime.kafka_writer import KafkaWriter
+from services.ksql.runtime.broker import Bounds, BrokerError, ProducerRecord, TopicInfo, UnknownTopic
+from services.ksql.runtime.kafka_consumer import AssignedConsumer, KafkaConsumer, committed_consumer
+from services.ksql.runtime.kafka_producer import KafkaProducer
 
 #: a config entry that was set on the topic itself
 _DYNAMIC_TOPIC_CONFIG = 1
@@ -27,7 +27,7 @@ _ALWAYS_TOLD = frozenset({"retention.ms", "cleanup.policy"})
 
 
 class KafkaBroker:
-    """See ``broker.Broker``. Feeds and writers have clients of their own."""
+    """See ``broker.Broker``. Consumers and writers have clients of their own."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
@@ -36,7 +36,7 @@ class KafkaBroker:
         self._offsets: AIOKafkaConsumer | None = None
         #: sees what is not committed too
         self._log: AIOKafkaConsumer | None = None
-        self._shared = FeedConsumer(bootstrap)
+        self._shared = AssignedConsumer(bootstrap)
 
     async def start(self) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=_REQUEST_MS)
@@ -130,18 +130,18 @@ class KafkaBroker:
         described = await self._call(self._admin_client.describe_topics([topic]))
         if not described or described[0]["error_code"]:
             raise UnknownTopic(f"Topic '{topic}' does not exist.")
-        lanes = [TopicPartition(topic, p["partition"]) for p in described[0]["partitions"]]
-        starts = await self._call(self._offsets.beginning_offsets(lanes))
-        ends = await self._call(self._offsets.end_offsets(lanes))
-        return {lane.partition: Bounds(starts[lane], ends[lane]) for lane in lanes}
+        tps = [TopicPartition(topic, p["partition"]) for p in described[0]["partitions"]]
+        starts = await self._call(self._offsets.beginning_offsets(tps))
+        ends = await self._call(self._offsets.end_offsets(tps))
+        return {tp.partition: Bounds(starts[tp], ends[tp]) for tp in tps}
 
-    def feed(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> KafkaFeed:
-        return KafkaFeed(self._bootstrap, topic, positions, self._log_ends, self._shared if shared else None)
+    def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> KafkaConsumer:
+        return KafkaConsumer(self._bootstrap, topic, positions, self._log_ends, self._shared if shared else None)
 
-    def writer(self, transactional_id: str, compressed: Collection[str] = ()) -> KafkaWriter:
-        return KafkaWriter(self._bootstrap, transactional_id, compressed)
+    def producer(self, transactional_id: str, compressed: Collection[str] = ()) -> KafkaProducer:
+        return KafkaProducer(self._bootstrap, transactional_id, compressed)
 
-    async def send(self, record: Outgoing) -> None:
+    async def send(self, record: ProducerRecord) -> None:
         if self._producer is None:
             raise BrokerError("not connected")
         await self._call(
@@ -157,23 +157,23 @@ class KafkaBroker:
 
     async def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:
         bounds = await self.bounds(topic)
-        feed = self.feed(topic, {p: b.start for p, b in bounds.items()})
-        await feed.start()
+        consumer = self.consumer(topic, {p: b.start for p, b in bounds.items()})
+        await consumer.start()
         try:
             # Ends are those of the log itself, markers included: an open transaction of a dead writer was settled before.
             remaining = {p for p, b in bounds.items() if b.end > b.start}
             while remaining:
-                polled = await feed.poll(remaining, timeout_ms=100)
+                polled = await consumer.poll(remaining, timeout_ms=100)
                 for records in polled.values():
                     yield list(records.records())
-                remaining = {p for p in remaining if feed.position(p) < bounds[p].end}
+                remaining = {p for p in remaining if consumer.position(p) < bounds[p].end}
         finally:
-            await feed.stop()
+            await consumer.stop()
 
-    async def _log_ends(self, lanes: list[TopicPartition]) -> dict[TopicPartition, int]:
+    async def _log_ends(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         if self._log is None:
             raise BrokerError("not connected")
-        ends: dict[TopicPartition, int] = await self._call(self._log.end_offsets(lanes))
+        ends: dict[TopicPartition, int] = await self._call(self._log.end_offsets(tps))
         return ends
 
     @property

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.ksql.engine.chunk import Chunk, Integers, Piece, Taken
-from services.ksql.runtime.broker import Lane
+from services.ksql.engine.chunk import Chunk, ChunkSlice, Integers, MergedBatch
+from services.ksql.runtime.broker import TopicPartition
 
 #: records without a usable event time are handed on at once: the engine drops and counts them
 _AT_ONCE = -1
@@ -35,7 +35,7 @@ _MARGIN_MS = 300
 _PATIENCE_MS = 3_000
 #: later than every event
 NEVER = 1 << 62
-_NOTHING = Taken((), np.empty(0, dtype=np.int64))
+_NOTHING = MergedBatch((), np.empty(0, dtype=np.int64))
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class _Held:
 
 
 class _Queue:
-    """The records of one lane that are here."""
+    """The records of one partition that are here."""
 
     __slots__ = ("at_end", "checked", "held", "size")
 
@@ -65,18 +65,18 @@ class _Queue:
         held = self.held[0]
         return int(held.times[held.start])
 
-    def first(self, count: int) -> tuple[list[Piece], list[Integers], list[int]]:
+    def first(self, count: int) -> tuple[list[ChunkSlice], list[Integers], list[int]]:
         """Up to ``count`` records in pieces, with their event times and times of arrival."""
-        pieces, times, arrived = [], [], []
+        slices, times, arrived = [], [], []
         for held in self.held:
             end = min(len(held.chunk), held.start + count)
-            pieces.append(Piece(held.chunk, held.start, end))
+            slices.append(ChunkSlice(held.chunk, held.start, end))
             times.append(held.times[held.start : end])
             arrived.append(held.arrived)
             count -= end - held.start
             if not count:
                 break
-        return pieces, times, arrived
+        return slices, times, arrived
 
     def drop(self, count: int) -> None:
         """Forgets the first ``count`` records."""
@@ -91,8 +91,8 @@ class _Queue:
             self.held.popleft()
 
 
-class InStepMerger:
-    """A pure data structure: chunks in by lane, records out by event time. Ties go to the lane that was opened first.
+class EventTimeMerger:
+    """A pure data structure: chunks in by partition, records out by event time. Ties go to the partition that was opened first.
 
     ``event_times`` gives the event times of a chunk, -1 for records that have none. Times of arrival and of looking
     (``now_ms``, ``checked_ms``) are given by the caller, in milliseconds of the wall clock.
@@ -100,27 +100,27 @@ class InStepMerger:
 
     def __init__(self, event_times: Callable[[Chunk], Integers]) -> None:
         self._event_times = event_times
-        self._ranks: dict[Lane, int] = {}
+        self._ranks: dict[TopicPartition, int] = {}
         self._queues: list[_Queue] = []
         self._waiting: set[int] = set()
         self._horizon = _AT_ONCE
         self.size = 0
-        #: whether the next record waits for a look at the empty lanes
+        #: whether the next record waits for a look at the empty partitions
         self.holding = False
 
-    def open(self, lane: Lane) -> None:
-        """A new lane, not known to be at its end: nothing comes out until its first records or its end are known."""
-        rank = self._ranks[lane] = len(self._queues)
+    def open(self, tp: TopicPartition) -> None:
+        """A new partition, not known to be at its end: nothing comes out until its first records or its end are known."""
+        rank = self._ranks[tp] = len(self._queues)
         self._queues.append(_Queue())
         self._waiting.add(rank)
 
-    def backlog(self, lane: Lane) -> int:
-        """How many records of ``lane`` are here and not taken yet."""
-        return self._queues[self._ranks[lane]].size
+    def backlog(self, tp: TopicPartition) -> int:
+        """How many records of ``tp`` are here and not taken yet."""
+        return self._queues[self._ranks[tp]].size
 
-    def is_waiting_for(self, lane: Lane) -> bool:
-        """Whether everything stands still until more of ``lane``, or its end, is known."""
-        return self._ranks[lane] in self._waiting
+    def is_waiting_for(self, tp: TopicPartition) -> bool:
+        """Whether everything stands still until more of ``tp``, or its end, is known."""
+        return self._ranks[tp] in self._waiting
 
     @property
     def ready(self) -> bool:
@@ -129,13 +129,13 @@ class InStepMerger:
 
     @property
     def next_ms(self) -> int:
-        """The event time of the next record. As long as some lane is waited for, nothing newer than the last one is certain."""
+        """The event time of the next record. As long as some partition is waited for, nothing newer than the last one is certain."""
         head = min((queue.head for queue in self._queues if queue.size), default=NEVER)
         return min(head, self._horizon) if self._waiting else head
 
-    def add(self, lane: Lane, chunk: Chunk | None, *, at_end: bool, now_ms: int = 0) -> None:
-        """Appends what was fetched of ``lane``; ``at_end`` says whether the broker holds nothing beyond it."""
-        rank = self._ranks[lane]
+    def add(self, tp: TopicPartition, chunk: Chunk | None, *, at_end: bool, now_ms: int = 0) -> None:
+        """Appends what was fetched of ``tp``; ``at_end`` says whether the broker holds nothing beyond it."""
+        rank = self._ranks[tp]
         queue = self._queues[rank]
         if chunk is not None and len(chunk):
             queue.held.append(_Held(chunk, self._event_times(chunk), now_ms))
@@ -148,46 +148,46 @@ class InStepMerger:
             self._waiting.add(rank)
         self.holding = False
 
-    def confirm(self, lane: Lane, checked_ms: int) -> None:
-        """The broker said at ``checked_ms`` that ``lane`` ends where it is known to end."""
-        self._queues[self._ranks[lane]].checked = checked_ms
+    def mark_polled(self, tp: TopicPartition, checked_ms: int) -> None:
+        """The broker said at ``checked_ms`` that ``tp`` ends where it is known to end."""
+        self._queues[self._ranks[tp]].checked = checked_ms
         self.holding = False
 
-    def take(self, limit: int, now_ms: int = 0, until_ms: int = NEVER) -> Taken:
+    def take(self, limit: int, now_ms: int = 0, until_ms: int = NEVER) -> MergedBatch:
         """Up to ``limit`` records that may go now, none newer than ``until_ms``; none at all only if something is waited for,
         or nothing so old is here."""
-        lanes = [] if self._waiting else [_Lane(rank, queue) for rank, queue in enumerate(self._queues) if queue.size]
-        if not lanes:
+        heads = [] if self._waiting else [_Head(rank, queue) for rank, queue in enumerate(self._queues) if queue.size]
+        if not heads:
             return _NOTHING
         before = 0
-        for lane in lanes:
-            lane.look(max(1, limit // len(lanes)), before)
-            before += len(lane)
-        order = np.argsort(np.concatenate([lane.keys for lane in lanes]), kind="stable")
-        # a lane that goes on beyond what was looked at: nothing behind its last record may go yet
-        ends = [int(np.flatnonzero(order == lane.last)[0]) for lane in lanes if lane.goes_on]
+        for head in heads:
+            head.look(max(1, limit // len(heads)), before)
+            before += len(head)
+        order = np.argsort(np.concatenate([head.keys for head in heads]), kind="stable")
+        # a partition that goes on beyond what was looked at: nothing behind its last record may go yet
+        ends = [int(np.flatnonzero(order == head.last)[0]) for head in heads if head.goes_on]
         order = order[: min([limit, *(end + 1 for end in ends)])]
-        times = np.concatenate([part for lane in lanes for part in lane.times])[order]
+        times = np.concatenate([part for head in heads for part in head.times])[order]
         newer = times > until_ms
         if newer.any():
             order = order[: int(newer.argmax())]
         if len(order):
-            order = order[: self._held_back(lanes, order, times[: len(order)], now_ms)]
+            order = order[: self._held_back(heads, order, times[: len(order)], now_ms)]
         self._horizon = max(self._horizon, int(times[: len(order)].max(initial=_AT_ONCE)))
-        return self._taken(lanes, order, times[: len(order)])
+        return self._taken(heads, order, times[: len(order)])
 
-    def _held_back(self, lanes: Sequence[_Lane], order: Integers, times: Integers, now_ms: int) -> int:
-        """How many of these records may go before one that waits for a look at the empty lanes."""
+    def _held_back(self, heads: Sequence[_Head], order: Integers, times: Integers, now_ms: int) -> int:
+        """How many of these records may go before one that waits for a look at the empty partitions."""
         looked = np.full(len(order), min((q.checked for q in self._queues if not q.size), default=NEVER))
-        for lane in lanes:
-            if not lane.goes_on:
-                emptied = np.flatnonzero(order == lane.last)
+        for head in heads:
+            if not head.goes_on:
+                emptied = np.flatnonzero(order == head.last)
                 if len(emptied):
                     after = int(emptied[0]) + 1
-                    looked[after:] = np.minimum(looked[after:], lane.queue.checked)
+                    looked[after:] = np.minimum(looked[after:], head.queue.checked)
         if looked[-1] == NEVER:
             return len(order)
-        arrived = np.concatenate([lane.arrived() for lane in lanes])[order]
+        arrived = np.concatenate([head.arrived() for head in heads])[order]
         before = np.maximum.accumulate(np.concatenate(([self._horizon], times)))[:-1]
         waits = (times > before) & (times < now_ms - _LIVE_MS)
         waits &= (arrived > looked - _MARGIN_MS) & (arrived > now_ms - _PATIENCE_MS)
@@ -195,27 +195,27 @@ class InStepMerger:
         self.holding = bool(waits[first])
         return first if self.holding else len(order)
 
-    def _taken(self, lanes: Sequence[_Lane], order: Integers, times: Integers) -> Taken:
+    def _taken(self, heads: Sequence[_Head], order: Integers, times: Integers) -> MergedBatch:
         """Takes the records out of their queues."""
-        numbers = np.repeat(np.arange(len(lanes)), [len(lane) for lane in lanes])[order]
-        counts = np.bincount(numbers, minlength=len(lanes)).tolist()
-        pieces: list[Piece] = []
+        numbers = np.repeat(np.arange(len(heads)), [len(head) for head in heads])[order]
+        counts = np.bincount(numbers, minlength=len(heads)).tolist()
+        slices: list[ChunkSlice] = []
         shifts, left = [], 0
-        for lane, count in zip(lanes, counts, strict=True):
+        for head, count in zip(heads, counts, strict=True):
             shifts.append(left)
-            left += len(lane) - count
-            pieces += lane.take(count)
-            if not lane.queue.size and not lane.queue.at_end:
-                self._waiting.add(lane.rank)
+            left += len(head) - count
+            slices += head.take(count)
+            if not head.queue.size and not head.queue.at_end:
+                self._waiting.add(head.rank)
         self.size -= len(order)
         usable = times[times >= 0]
-        return Taken(pieces, order - np.asarray(shifts)[numbers], int(usable.min()) if len(usable) else None)
+        return MergedBatch(slices, order - np.asarray(shifts)[numbers], int(usable.min()) if len(usable) else None)
 
 
-class _Lane:
+class _Head:
     """The next records of a queue, as far as one ``take`` looks: ``last`` is the number of the last one of them."""
 
-    __slots__ = ("_arrived", "_pieces", "goes_on", "keys", "last", "queue", "rank", "times")
+    __slots__ = ("_arrived", "_slices", "goes_on", "keys", "last", "queue", "rank", "times")
 
     def __init__(self, rank: int, queue: _Queue) -> None:
         self.rank = rank
@@ -223,7 +223,7 @@ class _Lane:
 
     def look(self, count: int, before: int) -> None:
         """Looks at up to ``count`` records, which are numbered from ``before`` on."""
-        self._pieces, self.times, self._arrived = self.queue.first(count)
+        self._slices, self.times, self._arrived = self.queue.first(count)
         self.keys = np.maximum.accumulate(np.concatenate(self.times))
         self.last = before + len(self.keys) - 1
         self.goes_on = len(self.keys) < self.queue.size or not self.queue.at_end
@@ -232,14 +232,16 @@ class _Lane:
         return len(self.keys)
 
     def arrived(self) -> Integers:
-        return np.repeat(self._arrived, [len(piece) for piece in self._pieces])
+        return np.repeat(self._arrived, [len(chunk_slice) for chunk_slice in self._slices])
 
-    def take(self, count: int) -> list[Piece]:
+    def take(self, count: int) -> list[ChunkSlice]:
         """Takes the first ``count`` records out of the queue."""
         self.queue.drop(count)
-        taken = []
-        for piece in self._pieces:
+        merged = []
+        for chunk_slice in self._slices:
             if count:
-                taken.append(Piece(piece.chunk, piece.start, min(piece.end, piece.start + count)))
-                count -= len(taken[-1])
-        return taken
+                merged.append(
+                    ChunkSlice(chunk_slice.chunk, chunk_slice.start, min(chunk_slice.end, chunk_slice.start + count))
+                )
+                count -= len(merged[-1])
+        return merged

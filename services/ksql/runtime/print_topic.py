@@ -9,7 +9,7 @@ from services.ksql.errors import RequestError
 from services.ksql.functions.java_time import Moment, formatter
 from services.ksql.functions.time_zones import offset_zone
 from services.ksql.model.plain import Print
-from services.ksql.runtime.broker import FeedSource
+from services.ksql.runtime.broker import Consumer
 from services.ksql.runtime.core import Core
 from services.ksql.serde.guessed import GuessedFormat
 
@@ -20,8 +20,8 @@ _TIME = formatter("yyyy/MM/dd HH:mm:ss.SSS z")
 class PrintedTopic:
     """Lines of one topic. ``close`` must be called at the end."""
 
-    def __init__(self, feed: FeedSource, partitions: tuple[int, ...], command: Print) -> None:
-        self._feed = feed
+    def __init__(self, consumer: Consumer, partitions: tuple[int, ...], command: Print) -> None:
+        self._consumer = consumer
         self._partitions = partitions
         self._every = command.interval or 1
         self._remaining = command.limit
@@ -32,14 +32,14 @@ class PrintedTopic:
     async def take(self) -> str | None:
         """The next lines as soon as there are any; None after the last one of a LIMIT."""
         while self._remaining is None or self._remaining > 0:
-            polled = await self._feed.poll(self._partitions, timeout_ms=_POLL_MS)
+            polled = await self._consumer.poll(self._partitions, timeout_ms=_POLL_MS)
             lines = self._lines(record for chunk in polled.values() for record in chunk.records())
             if lines:
                 return "".join(lines)
         return None
 
     async def close(self) -> None:
-        await self._feed.stop()
+        await self._consumer.stop()
 
     def _lines(self, records: Iterator[InputRecord]) -> list[str]:
         """The lines of what was fetched together, after the formats where these have changed."""
@@ -76,9 +76,9 @@ async def open_print(core: Core, command: Print) -> PrintedTopic:
         )
     bounds = await core.broker.bounds(command.topic)
     positions = {p: b.start if command.from_beginning else b.end for p, b in bounds.items()}
-    feed = core.broker.feed(command.topic, positions)
-    await feed.start()
-    return PrintedTopic(feed, tuple(positions), command)
+    consumer = core.broker.consumer(command.topic, positions)
+    await consumer.start()
+    return PrintedTopic(consumer, tuple(positions), command)
 
 
 async def lines(printed: PrintedTopic) -> AsyncIterator[str]:

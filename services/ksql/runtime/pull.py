@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from services.ksql.engine.expressions import compile_predicate, compile_row
-from services.ksql.engine.layout import layout_of
+from services.ksql.engine.expressions import compile_predicate, compile_row, layout_of
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import TableRow
 from services.ksql.errors import KsqlError

@@ -7,9 +7,9 @@ from secrets import randbits
 from services.ksql.engine.query import Query
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
-from services.ksql.runtime.broker import Lane
+from services.ksql.runtime.broker import TopicPartition
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.transient import TransientQuery
+from services.ksql.runtime.query_task import TransientQuery
 
 
 async def open_push(core: Core, plan: QueryPlan, *, earliest: bool, to_end: bool = False) -> TransientQuery:
@@ -18,16 +18,16 @@ async def open_push(core: Core, plan: QueryPlan, *, earliest: bool, to_end: bool
     Raises:
         BrokerError: a topic cannot be read.
     """
-    positions: dict[Lane, int] = {}
-    ends: dict[Lane, int] = {}
+    positions: dict[TopicPartition, int] = {}
+    ends: dict[TopicPartition, int] = {}
     partitions = 1
     tables_first = sorted(plan.sources, key=lambda source: source.kind is not SourceKind.TABLE)
     for topic in dict.fromkeys(source.topic for source in tables_first):
         bounds = await core.broker.bounds(topic)
         for partition, bound in sorted(bounds.items()):
-            lane = Lane(topic, partition)
-            positions[lane] = bound.start if earliest or to_end else bound.end
-            ends[lane] = bound.end
+            tp = TopicPartition(topic, partition)
+            positions[tp] = bound.start if earliest or to_end else bound.end
+            ends[tp] = bound.end
         if topic == plan.sources[0].topic:
             partitions = len(bounds)
     query = TransientQuery(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.ksql.runtime.broker import Broker, Lane, Outgoing, TopicInfo
+from services.ksql.runtime.broker import Broker, ProducerRecord, TopicInfo, TopicPartition
 
 _POSITIONS = "@positions"
 _OFFSETS = b"@offsets"
@@ -27,12 +27,12 @@ _CONFIG = {
 
 @dataclass(slots=True)
 class StoredQuery:
-    """What the changelog holds of one query: entries by (store, key), and the next offset of each input lane."""
+    """What the changelog holds of one query: entries by (store, key), and the next offset of each input partition."""
 
     entries: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
-    offsets: dict[Lane, int] = field(default_factory=dict)
-    #: lanes whose entry is one of an earlier version
-    outdated: set[Lane] = field(default_factory=set)
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    #: partitions whose entry is one of an earlier version
+    outdated: set[TopicPartition] = field(default_factory=set)
 
 
 class StateLog:
@@ -65,51 +65,51 @@ class StateLog:
             query = stored.setdefault(query_id.decode(), StoredQuery())
             if store == _OFFSETS:
                 topic, _, partition = key.decode().rpartition("/")
-                lane = Lane(topic, int(partition))
-                query.offsets.setdefault(lane, int.from_bytes(value, "big"))
-                query.outdated.add(lane)
+                tp = TopicPartition(topic, int(partition))
+                query.offsets.setdefault(tp, int.from_bytes(value, "big"))
+                query.outdated.add(tp)
             elif store == _POSITIONS.encode():
                 query.offsets.update(_unpacked(key.decode(), value))
             else:
                 query.entries[store.decode(), key] = value
         return stored
 
-    def entry(self, query_id: str, store: str, key: bytes, value: bytes | None) -> Outgoing:
+    def entry(self, query_id: str, store: str, key: bytes, value: bytes | None) -> ProducerRecord:
         """One change of state; ``value`` None deletes."""
-        return Outgoing(self.topic, 0, b"%b\0%b\0%b" % (query_id.encode(), store.encode(), key), value)
+        return ProducerRecord(self.topic, 0, b"%b\0%b\0%b" % (query_id.encode(), store.encode(), key), value)
 
-    def positions(self, query_id: str, positions: Mapping[Lane, int]) -> Iterator[Outgoing]:
+    def positions(self, query_id: str, positions: Mapping[TopicPartition, int]) -> Iterator[ProducerRecord]:
         """The entries of these input positions, all of the query's. A transaction that fails must be followed by ``load``."""
         by_topic: dict[str, dict[int, int]] = {}
-        for lane, position in positions.items():
-            by_topic.setdefault(lane.topic, {})[lane.partition] = position
+        for tp, position in positions.items():
+            by_topic.setdefault(tp.topic, {})[tp.partition] = position
         for topic, own in by_topic.items():
             value = b"".join(own.get(p, -1).to_bytes(8, "big", signed=True) for p in range(max(own) + 1))
             if self._written.get((query_id, topic)) != value:
                 self._written[query_id, topic] = value
                 yield self.entry(query_id, _POSITIONS, topic.encode(), value)
 
-    def renewed(self, query_id: str, stored: StoredQuery) -> Iterator[Outgoing]:
+    def renewed(self, query_id: str, stored: StoredQuery) -> Iterator[ProducerRecord]:
         """The positions of an earlier version as they are written now."""
         if stored.outdated:
             yield from self.positions(query_id, stored.offsets)
             yield from self._without_outdated(query_id, stored)
 
-    def forget(self, query_id: str, stored: StoredQuery) -> Iterator[Outgoing]:
+    def forget(self, query_id: str, stored: StoredQuery) -> Iterator[ProducerRecord]:
         """Tombstones for everything that is stored of a query that is gone."""
         for store, key in stored.entries:
             yield self.entry(query_id, store, key, None)
-        for topic in {lane.topic for lane in stored.offsets}:
+        for topic in {tp.topic for tp in stored.offsets}:
             self._written.pop((query_id, topic), None)
             yield self.entry(query_id, _POSITIONS, topic.encode(), None)
         yield from self._without_outdated(query_id, stored)
 
-    def _without_outdated(self, query_id: str, stored: StoredQuery) -> Iterator[Outgoing]:
-        for lane in stored.outdated:
-            yield self.entry(query_id, _OFFSETS.decode(), f"{lane.topic}/{lane.partition}".encode(), None)
+    def _without_outdated(self, query_id: str, stored: StoredQuery) -> Iterator[ProducerRecord]:
+        for tp in stored.outdated:
+            yield self.entry(query_id, _OFFSETS.decode(), f"{tp.topic}/{tp.partition}".encode(), None)
 
 
-def _unpacked(topic: str, value: bytes) -> dict[Lane, int]:
+def _unpacked(topic: str, value: bytes) -> dict[TopicPartition, int]:
     """The positions in the value of an entry."""
     offsets = (int.from_bytes(value[at : at + 8], "big", signed=True) for at in range(0, len(value), 8))
-    return {Lane(topic, partition): offset for partition, offset in enumerate(offsets) if offset >= 0}
+    return {TopicPartition(topic, partition): offset for partition, offset in enumerate(offsets) if offset >= 0}

@@ -88,23 +88,3 @@ class ThreadRuntime:
             await self._task
         except asyncio.CancelledError:
             _log.info("the runtime has stopped")
-
-
-class InlineRuntime:
-    """A core on the caller's own loop, for tests."""
-
-    def __init__(self, core: Core) -> None:
-        self.core = core
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self.core.run(), name="core")
-        await self.core.ready.wait()
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await function(*args, **kwargs)

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
-from services.ksql.runtime.kafka_feed import committed_consumer
+from services.ksql.runtime.kafka_consumer import committed_consumer
 from shared.kafka import admin_client, partition_for
 from tests.patience import STEP_S, WORK_S, eventually
 
@@ -170,16 +170,16 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     await consumer.start()
     try:
         metadata = await consumer._client.fetch_all_metadata()
-        lanes = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]
-        consumer.assign(lanes)
-        ends = await consumer.end_offsets(lanes)
-        await consumer.seek_to_beginning(*lanes)
+        tps = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]
+        consumer.assign(tps)
+        ends = await consumer.end_offsets(tps)
+        await consumer.seek_to_beginning(*tps)
         records: list[ConsumerRecord] = []
         async with asyncio.timeout(WORK_S):
             while True:
                 for polled in (await consumer.getmany(timeout_ms=200)).values():
                     records += polled
-                if all([await consumer.position(lane) >= ends[lane] for lane in lanes]):
+                if all([await consumer.position(tp) >= ends[tp] for tp in tps]):
                     return sorted(records, key=lambda r: (r.partition, r.offset))
     finally:
         await consumer.stop()

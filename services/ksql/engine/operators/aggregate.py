@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from services.ksql.engine.column_expressions import compile_columns
-from services.ksql.engine.columns import Columns
-from services.ksql.engine.expressions import compile_row
-from services.ksql.engine.layout import layout_of
+from services.ksql.engine.column_batch import ColumnBatch, compile_columns
+from services.ksql.engine.expressions import compile_row, layout_of
 from services.ksql.engine.operators.aggregates import Aggregates, State
 from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.batch_aggregation import Groups, grouped
 from services.ksql.engine.operators.group_store import GroupStore
-from services.ksql.engine.operators.grouping import Groups, grouped
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import AggregateStep
@@ -36,14 +34,14 @@ class AggregateNode(Node):
     def want_old(self) -> None:
         self._wants_old = True
 
-    def defer(self) -> None:
+    def enable_cache(self) -> None:
         """Holds changes back until ``flush``, so that only the newest state of each key and window is ever looked at."""
         self._pending = {}
 
     def flush(self) -> None:
         if not self._pending:
             return
-        self.settle()
+        self.sync_dirty()
         pending, self._pending = self._pending, {}
         finish, change = self.aggregates.finish, self.down.change
         for (key, w), (before, state) in pending.items():
@@ -52,7 +50,7 @@ class AggregateNode(Node):
             elif before is not None and w is not None:
                 change(key, None, before, w[1], w)
 
-    def groups(self, batch: Columns) -> Groups:
+    def groups(self, batch: ColumnBatch) -> Groups:
         """The groups of all rows, those with a NULL in their key too."""
         return grouped([make() for make in self._group_columns(batch)])
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.ksql.engine.column_expressions import compile_columns
+from services.ksql.engine.column_batch import compile_columns
 from services.ksql.engine.expressions import compile_row
 from services.ksql.engine.operators.base import Context, Key, Node, Row
-from services.ksql.engine.operators.bulk import Bulk
+from services.ksql.engine.operators.batch_aggregation import BatchAggregation
 from services.ksql.engine.state import pack, unpack
 from services.ksql.functions.aggregate import Aggregator
 from services.ksql.functions.aggregates_basic import Count, CountDistinct, Max
@@ -34,7 +34,7 @@ class Aggregates:
         self.undo = self._method("undo")
         self.finish = self._finisher()
         #: for many rows at once; None where their order matters
-        self.bulk = Bulk.of(self.parts, self._counts)
+        self.bulk = BatchAggregation.of(self.parts, self._counts)
 
     def _method(self, method: str) -> Callable[[State, Row], None]:
         """``update(s, v)``: brings the values of one row into a state, the commonest aggregates without a call."""

@@ -11,11 +11,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.ksql.engine.columns import Columns
-from services.ksql.engine.layout import Layout
+from services.ksql.engine.column_batch import ColumnBatch
+from services.ksql.engine.expressions import Layout
 from services.ksql.engine.records import Output, Window
 from services.ksql.engine.state import Store
-from services.ksql.engine.stats import Stats
+
+
+@dataclass(slots=True)
+class Stats:
+    """``dropped`` counts by (operator, cause); causes are late, malformed, null_key, no_event_time, event_time_ahead ..."""
+
+    consumed: int = 0
+    produced: int = 0
+    dropped: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def drop(self, operator: str, cause: str, count: int = 1) -> None:
+        self.dropped[operator, cause] = self.dropped.get((operator, cause), 0) + count
+
+    def by_cause(self) -> dict[str, int]:
+        """The drops of all operators together."""
+        total: dict[str, int] = {}
+        for (_, cause), count in self.dropped.items():
+            total[cause] = total.get(cause, 0) + count
+        return total
+
 
 Row = tuple[Any, ...]
 Key = tuple[Any, ...]
@@ -67,7 +86,7 @@ class Node:
         for r, t in batch:
             row(r, t, None)
 
-    def columns(self, batch: Columns) -> None:
+    def columns(self, batch: ColumnBatch) -> None:
         """The same rows column by column; operators that have no use for columns take them as rows."""
         self.rows(batch.batch())
 
@@ -94,7 +113,7 @@ class Node:
     def flush(self) -> None:
         """Passes on what is held back by a cache."""
 
-    def settle(self) -> None:
+    def sync_dirty(self) -> None:
         """Notes in the stores what was changed in place."""
 
     def stores(self) -> Sequence[Store[Any]]:
@@ -119,3 +138,16 @@ class _End(Node):
 
 
 _END: Node = _End()
+
+
+def topology(end: Node) -> str:
+    """One line for each operator, the sink first, inputs indented."""
+    lines: list[str] = []
+
+    def visit(node: Node, depth: int) -> None:
+        lines.append(f"{'  ' * depth}> [ {node.name.upper().replace('-', '_')} ] | {node.describe()}")
+        for source in node.inputs:
+            visit(source, depth + 1)
+
+    visit(end, 0)
+    return "\n".join(lines)

@@ -10,8 +10,8 @@ from bisect import bisect_left, insort
 from typing import Any
 
 from services.ksql.engine.operators.base import Context, Node, Row
-from services.ksql.engine.operators.clock import Clock, grace_of
 from services.ksql.engine.operators.joining import Join
+from services.ksql.engine.operators.windowing import StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store, pack, unpack
@@ -38,9 +38,9 @@ class StreamStreamJoin(Join):
         self._arrivals = 0
         self._windowed = step.left.window is not None
         self._keys = KeyCache(context.encode_key, context.partitions)
-        self._clock = Clock(self.name, context)
+        self._clock = StreamTime(self.name, context)
         #: what each side itself has seen, which decides what has left its store
-        self._seen = tuple(Clock(f"{self.name}-{side}", context) for side in ("left", "right"))
+        self._seen = tuple(StreamTime(f"{self.name}-{side}", context) for side in ("left", "right"))
         self._tables = tuple(
             Store[list[list[Any]]](
                 f"{self.name}-{side}", tracked=context.tracked, pack_value=_pack_rows, unpack_value=self._unpack_rows

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.ksql.engine.column_expressions import compile_columns
-from services.ksql.engine.columns import Columns, Make, objects
+from services.ksql.engine.column_batch import ColumnBatch, Make, compile_columns, objects
 from services.ksql.engine.operators.base import Batch, Context, Node, Row
 from services.ksql.engine.operators.joining import Join
 from services.ksql.engine.records import Window
@@ -45,7 +44,7 @@ class StreamTableJoin(Join):
                 self.context.stats.drop(self.name, "null_key")
         self.down.rows(joined)
 
-    def left_columns(self, batch: Columns) -> None:
+    def left_columns(self, batch: ColumnBatch) -> None:
         if self.step.right.window:
             super().left_columns(batch)
             return
@@ -77,4 +76,4 @@ class StreamTableJoin(Join):
                 makers.append(batch.maker(left.layout.names.index(column.name)))
             else:
                 makers.append(right_column(right.layout.names.index(column.name)))
-        self.down.columns(Columns(makers, batch.times))
+        self.down.columns(ColumnBatch(makers, batch.times))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.ksql.engine.columns import Columns
-from services.ksql.engine.expressions import compile_one
-from services.ksql.engine.layout import layout_of
+from services.ksql.engine.column_batch import ColumnBatch
+from services.ksql.engine.expressions import compile_one, layout_of
 from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
 from services.ksql.engine.records import Window
 from services.ksql.model.plan import JoinStep
@@ -32,7 +31,7 @@ class Side(Node):
         else:
             super().rows(batch)
 
-    def columns(self, batch: Columns) -> None:
+    def columns(self, batch: ColumnBatch) -> None:
         if self._is_left:
             self._join.left_columns(batch)
         else:
@@ -82,7 +81,7 @@ class Join(Node):
         for r, t in batch:
             self.left_row(r, t, None)
 
-    def left_columns(self, batch: Columns) -> None:
+    def left_columns(self, batch: ColumnBatch) -> None:
         """The same rows column by column."""
         self.left_rows(batch.batch())
 

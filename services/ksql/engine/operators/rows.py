@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from services.ksql.engine.column_expressions import compile_columns
-from services.ksql.engine.columns import Columns
-from services.ksql.engine.expressions import compile_predicate, compile_row
-from services.ksql.engine.layout import Layout, layout_of
+from services.ksql.engine.column_batch import ColumnBatch, compile_columns
+from services.ksql.engine.expressions import Layout, compile_predicate, compile_row, layout_of
 from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
 from services.ksql.engine.records import Window
 from services.ksql.model.expression import ColumnRef
@@ -36,7 +34,7 @@ class Filter(Node):
         holds = self._holds
         self.down.rows([one for one in batch if holds(one[0], one[1], None)])
 
-    def columns(self, batch: Columns) -> None:
+    def columns(self, batch: ColumnBatch) -> None:
         holds = self._holds
         kept = np.fromiter((holds(r, t, None) for r, t in batch.batch()), dtype=bool, count=len(batch))
         if kept.any():
@@ -88,8 +86,8 @@ class Project(Node):
         make = self._make
         self.down.rows([(make(r, t, None), t) for r, t in batch])
 
-    def columns(self, batch: Columns) -> None:
-        self.down.columns(Columns(self._make_columns(batch), batch.times))
+    def columns(self, batch: ColumnBatch) -> None:
+        self.down.columns(ColumnBatch(self._make_columns(batch), batch.times))
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         self.down.null_row(self._key(r, t, w) + self._nulls, t, w)

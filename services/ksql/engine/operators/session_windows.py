@@ -15,15 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from services.ksql.engine.columns import Column, Columns
+from services.ksql.engine.column_batch import Column, ColumnBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.aggregates import State
 from services.ksql.engine.operators.base import Batch, Context, Entry, Key, Node, Row
-from services.ksql.engine.operators.bulk import Bulk
-from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.operators.batch_aggregation import BatchAggregation, group_rows
 from services.ksql.engine.operators.group_store import SessionStore
-from services.ksql.engine.operators.grouping import heaps
-from services.ksql.engine.operators.session_run import SessionRun
+from services.ksql.engine.operators.windowing import SessionRun, StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
@@ -42,9 +40,9 @@ class SessionAggregate(AggregateNode):
         self._grace = grace_of(spec.grace_ms, spec.size_ms)
         self._retention = max(spec.retention_ms or 0, self._gap + self._grace)
         self._keys = KeyCache(context.encode_key, context.partitions)
-        self._clock = Clock(self.name, context)
+        self._clock = StreamTime(self.name, context)
         #: for each partition the greatest session end that was stored
-        self._stored = Clock(f"{self.name}-stored", context)
+        self._stored = StreamTime(f"{self.name}-stored", context)
         self._store = SessionStore(self.name, context.tracked, self.aggregates)
         self._swept: dict[int, int] = {}
 
@@ -126,7 +124,7 @@ class SessionAggregate(AggregateNode):
             self._finish(run, bulk)
         self._settle(newest)
 
-    def columns(self, batch: Columns) -> None:
+    def columns(self, batch: ColumnBatch) -> None:
         """The same with columns: all rows up to the first that must go its usual way, then that one, and so on."""
         bulk = self.aggregates.bulk
         if self._pending is None or bulk is None:
@@ -144,13 +142,13 @@ class SessionAggregate(AggregateNode):
             start = rest
 
     def _bring_in(
-        self, keys: Sequence[Key], numbers: Column, times: Column, values: Sequence[Column], bulk: Bulk
+        self, keys: Sequence[Key], numbers: Column, times: Column, values: Sequence[Column], bulk: BatchAggregation
     ) -> int:
         """Brings in the first rows, as many as lengthen the newest sessions of their keys or lie within; gives how many."""
         top = int(times.max())
         runs = {}
         count = len(times)
-        for number, rows in heaps(numbers):
+        for number, rows in group_rows(numbers):
             run = self._begin(keys[number], top)
             if run is None:
                 count = min(count, int(rows[0]))
@@ -194,7 +192,7 @@ class SessionAggregate(AggregateNode):
         for partition in newest:
             self._forget(partition, self._stored.now(partition) - self._retention)
 
-    def _finish(self, run: SessionRun, bulk: Bulk) -> None:
+    def _finish(self, run: SessionRun, bulk: BatchAggregation) -> None:
         """Brings the rows of a run into its session."""
         pending, key = self._pending, run.key
         sessions = self._store.get(key)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from services.ksql.engine.columns import Columns
+from services.ksql.engine.column_batch import ColumnBatch
 from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
-from services.ksql.engine.records import OutputRecord, OutputRun, Window
+from services.ksql.engine.records import OutputBatch, OutputRecord, Window
 from services.ksql.model.schema import DataSource
 from services.ksql.serde.formats import encoder, many_encoder
 from services.ksql.serde.keys import append_window
@@ -65,7 +65,7 @@ class Sink(Node):
                 self.context.stats.drop(self.name, "unserialisable")
         self.context.stats.produced += len(out) - before
 
-    def columns(self, batch: Columns) -> None:
+    def columns(self, batch: ColumnBatch) -> None:
         if self._time_at is not None or self._encode_many is None:
             super().columns(batch)
             return
@@ -77,7 +77,7 @@ class Sink(Node):
         rows = list(zip(*lists[: self._nk], strict=True)) if self._nk else [()] * len(batch)
         known = {row: self._key(row) for row in dict.fromkeys(rows)}
         self.context.stats.produced += len(rows)
-        self.context.out.append(OutputRun(self._topic, [known[row] for row in rows], values, batch.times.tolist()))
+        self.context.out.append(OutputBatch(self._topic, [known[row] for row in rows], values, batch.times.tolist()))
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         self._write(r[: self._nk], None, t, w)

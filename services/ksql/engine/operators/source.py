@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from services.ksql.engine.chunk import Piece
-from services.ksql.engine.columns import Column, Columns
-from services.ksql.engine.layout import layout_of
+from services.ksql.engine.chunk import ChunkSlice
+from services.ksql.engine.column_batch import Column, ColumnBatch
+from services.ksql.engine.expressions import layout_of
 from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
-from services.ksql.engine.operators.decoding import Decoding, Parts
-from services.ksql.engine.operators.reading import Origin, Reader, gathered
+from services.ksql.engine.operators.decode import Decoding, Origin, Parts, Reader, gathered
 from services.ksql.engine.records import InputRecord, Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import SourceStep
@@ -75,10 +74,10 @@ class Source(Node):
         build: Callable[..., Row] = scope["build"]
         return build
 
-    def columns_of(self, pieces: Sequence[Piece], order: Column, times: Column) -> Columns | None:
+    def columns_of(self, slices: Sequence[ChunkSlice], order: Column, times: Column) -> ColumnBatch | None:
         """The rows of these records of a plain stream, none of them dropped or without a value; None if they cannot be had
         in columns."""
-        return None if self.origins is None else gathered(self.reader, self.origins, pieces, order, times)
+        return None if self.origins is None else gathered(self.reader, self.origins, slices, order, times)
 
     @property
     def is_plain(self) -> bool:

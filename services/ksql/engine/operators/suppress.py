@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
-from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.operators.windowing import StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store, encode_key
@@ -31,7 +31,7 @@ class Suppress(Node):
         #: how far stream time must be past the end; a session is closed one millisecond after its gap and grace
         self._delay = self._grace + spec.size_ms + 1 if self._is_session else self._grace
         self._keys = KeyCache(context.encode_key, context.partitions)
-        self._clock = Clock(self.name, context)
+        self._clock = StreamTime(self.name, context)
         #: (end, start, key) -> (row, time)
         self._held: Store[tuple[Row, int]] = Store(self.name, tracked=context.tracked)
         #: for each partition the least end that is held; None until the first row after a start

@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from services.ksql.engine.columns import Columns
+from services.ksql.engine.column_batch import ColumnBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.aggregates import State
 from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
-from services.ksql.engine.operators.bulk import Bulk
-from services.ksql.engine.operators.clock import Clock, grace_of
+from services.ksql.engine.operators.batch_aggregation import BatchAggregation, group_rows
 from services.ksql.engine.operators.group_store import WindowStore
-from services.ksql.engine.operators.grouping import heaps
+from services.ksql.engine.operators.windowing import StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import AggregateStep, WindowSpec
 
 #: rows in one window step: key, start of the last window they are in, newest time, how many, their states together
-_Heap = tuple[Key, int, int, int, list[Any]]
+_RowGroup = tuple[Key, int, int, int, list[Any]]
 #: so many different combinations of key and step can be numbered
 _MOST_PLACES = 1 << 62
 #: fewer rows than this are not worth another cut
@@ -40,7 +39,7 @@ class TimeWindowAggregate(AggregateNode):
         self._grace = grace_of(spec.grace_ms, spec.size_ms)
         self._retention = max(spec.retention_ms or 0, self._size + self._grace)
         self._keys = KeyCache(context.encode_key, context.partitions)
-        self._clock = Clock(self.name, context)
+        self._clock = StreamTime(self.name, context)
         self._store = WindowStore(self.name, context.tracked, self.aggregates)
         self._newest: dict[int, int] = {}
 
@@ -72,26 +71,26 @@ class TimeWindowAggregate(AggregateNode):
                     state[0] = t
             aggregates.update(state, values)
             if pending is None:
-                self._store.touch(slot)
+                self._store.mark_dirty(slot)
                 self.down.change(key, aggregates.finish(key, state), before, state[0], window[1])
             elif window not in pending:
                 pending[window] = (before, state)
 
     def rows(self, batch: Batch) -> None:
-        """With a cache, rows are gathered by key and step of the windows; each heap goes into its windows as a whole."""
+        """With a cache, rows are gathered by key and step of the windows; each row_group goes into its windows as a whole."""
         bulk = self.aggregates.bulk
         if self._pending is None or bulk is None or self._size % self._advance:
             super().rows(batch)
             return
-        found = self._heaps(batch)
+        found = self._row_groups(batch)
         closed = self._closed(found)
         if closed is None:
             super().rows(batch)
             return
         self._bring_in([(key, last, t, len(v), bulk.fold(v)) for (key, last), (t, v) in found.items()], closed, bulk)
 
-    def columns(self, batch: Columns) -> None:
-        """The same, with the heaps made from columns."""
+    def columns(self, batch: ColumnBatch) -> None:
+        """The same, with the row_groups made from columns."""
         bulk = self.aggregates.bulk
         if self._pending is None or bulk is None or self._size % self._advance:
             super().columns(batch)
@@ -105,7 +104,7 @@ class TimeWindowAggregate(AggregateNode):
             return
         found = [
             (keys[place // span], (place % span + first) * self._advance, int(batch.times[rows].max()), rows)
-            for place, rows in heaps(numbers * span + (steps - first))
+            for place, rows in group_rows(numbers * span + (steps - first))
         ]
         closed = self._closed({(key, last): (newest, []) for key, last, newest, _ in found})
         if closed is None:
@@ -121,7 +120,7 @@ class TimeWindowAggregate(AggregateNode):
             bulk,
         )
 
-    def _in_halves(self, batch: Columns) -> None:
+    def _in_halves(self, batch: ColumnBatch) -> None:
         """The batch closes a window that has rows in it: the smaller it is, the fewer rows must go one by one."""
         half = len(batch) // 2
         if half < _SMALL:
@@ -130,9 +129,9 @@ class TimeWindowAggregate(AggregateNode):
         self.columns(batch.select(slice(0, half)))
         self.columns(batch.select(slice(half, None)))
 
-    def _bring_in(self, heaps: Iterable[_Heap], closed: Mapping[int, int], bulk: Bulk) -> None:
+    def _bring_in(self, row_groups: Iterable[_RowGroup], closed: Mapping[int, int], bulk: BatchAggregation) -> None:
         drop = self.context.stats.drop
-        for key, last, newest, count, folded in heaps:
+        for key, last, newest, count, folded in row_groups:
             if None in key:
                 drop(self.name, "null_key", count)
                 continue
@@ -142,31 +141,31 @@ class TimeWindowAggregate(AggregateNode):
                 else:
                     bulk.merge(self._state(key, start, newest), folded)
 
-    def _heaps(self, batch: Batch) -> dict[tuple[Key, int], tuple[int, list[Row]]]:
+    def _row_groups(self, batch: Batch) -> dict[tuple[Key, int], tuple[int, list[Row]]]:
         """(key, start of the last window) -> (newest time, values for the aggregates)."""
-        heaps: dict[tuple[Key, int], list[Any]] = {}
+        row_groups: dict[tuple[Key, int], list[Any]] = {}
         group, values_of, advance = self._group, self.aggregates.values, self._advance
         for r, t in batch:
             place = group(r, t, None), t - t % advance
-            heap = heaps.get(place)
-            if heap is None:
-                heaps[place] = [t, [values_of(r, t, None)]]
+            row_group = row_groups.get(place)
+            if row_group is None:
+                row_groups[place] = [t, [values_of(r, t, None)]]
                 continue
-            heap[0] = max(heap[0], t)
-            heap[1].append(values_of(r, t, None))
-        return heaps  # type: ignore[return-value]
+            row_group[0] = max(row_group[0], t)
+            row_group[1].append(values_of(r, t, None))
+        return row_groups  # type: ignore[return-value]
 
-    def _closed(self, heaps: Mapping[tuple[Key, int], tuple[int, list[Row]]]) -> dict[int, int] | None:
+    def _closed(self, row_groups: Mapping[tuple[Key, int], tuple[int, list[Row]]]) -> dict[int, int] | None:
         """Advances the clocks; for each partition the end up to which windows are closed. None, and nothing is done, if a
         window that has rows closes within the batch: then the order of the rows decides which of them are late."""
         newest: dict[int, int] = {}
-        for (key, _), (t, _) in heaps.items():
+        for (key, _), (t, _) in row_groups.items():
             if None not in key:
                 partition = self._keys.partition(key)
                 newest[partition] = max(t, newest.get(partition, -1))
         before = {partition: self._clock.now(partition) - self._grace for partition in newest}
         after = {partition: max(before[partition], t - self._grace) for partition, t in newest.items()}
-        for key, last in heaps:
+        for key, last in row_groups:
             if None in key:
                 continue
             partition = self._keys.partition(key)
@@ -199,10 +198,10 @@ class TimeWindowAggregate(AggregateNode):
             pending[window] = (before, state)
         return state
 
-    def settle(self) -> None:
+    def sync_dirty(self) -> None:
         for key, w in self._pending or ():
             if w is not None:
-                self._store.touch((w[0], key))
+                self._store.mark_dirty((w[0], key))
 
     def _open(self, partition: int, start: int) -> None:
         """Evicts what a newly opened window pushes out of its partition."""

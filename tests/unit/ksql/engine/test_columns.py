@@ -13,8 +13,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from services.ksql.engine.chunk import Chunk, Taken
-from services.ksql.engine.intake import Intake
+from services.ksql.engine.batching import BatchCutter
+from services.ksql.engine.chunk import Chunk, MergedBatch
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, OutputRecord, flattened
 from services.ksql.engine.state import Change
@@ -136,14 +136,14 @@ def test_columns_give_what_rows_give(name: str, records: list[InputRecord], cuts
     rows, columns = (Query(plan, partitions=2, cached=True, max_ahead_ms=_AHEAD) for _ in range(2))
     bounds = sorted({0, *(cut for cut in cuts if cut < len(records)), len(records)})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Intake, "few", 1)
+        patch.setattr(BatchCutter, "few", 1)
         for start, end in pairwise(bounds):
             part = [record for record in records[start:end] if record.topic in rows.topics]
             expected: list[OutputRecord] = []
             for record in part:
                 expected += rows.process(record, _NOW)
             if part:
-                assert flattened(columns.process_taken(Taken.of(part), _NOW)) == expected
+                assert flattened(columns.process_merged(MergedBatch.of(part), _NOW)) == expected
             # one record for each key, in no order that matters
             assert sorted(columns.flush()) == sorted(rows.flush())
             assert _places(columns.changes()) == _places(rows.changes())
@@ -166,7 +166,7 @@ def no_collector() -> Iterator[None]:
 @pytest.mark.usefixtures("no_collector")
 def test_chunks_are_freed_without_the_collector_of_cycles(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     query = Query(plan_of(name), partitions=2, cached=True)
-    monkeypatch.setattr(Intake, "few", 1)
+    monkeypatch.setattr(BatchCutter, "few", 1)
     for turn in range(3):
         values = [{"K": 1, "V": 1, "G": "a", "D": 1.0, "B": i, "OK": True, "NAME": "x", "AT": i} for i in range(50)]
         for topic in query.topics:
@@ -174,7 +174,7 @@ def test_chunks_are_freed_without_the_collector_of_cycles(name: str, monkeypatch
             records = [
                 InputRecord(topic, 0, turn * 50 + i, i, key, json.dumps(v).encode()) for i, v in enumerate(values)
             ]
-            query.process_taken(Taken.of(records), _NOW)
+            query.process_merged(MergedBatch.of(records), _NOW)
         query.flush()
         query.changes()
     assert [one for one in gc.get_objects() if isinstance(one, Chunk)] == []

@@ -54,7 +54,7 @@ class Pipeline:
                     self.changelogs.append({})
         self.views = 0
 
-    def feed(self, records: list[InputRecord]) -> None:
+    def consumer(self, records: list[InputRecord]) -> None:
         """Through every query that reads their topics, in the order of the pipeline."""
         waiting: dict[str, list[InputRecord]] = {}
         for record in records:
@@ -118,13 +118,13 @@ def _period(rng: random.Random, number: int) -> Iterator[InputRecord]:
 def test_memory_is_bounded_by_retention() -> None:
     rng = random.Random(11)
     pipeline = Pipeline()
-    pipeline.feed(_users())
+    pipeline.consumer(_users())
     entries: list[int] = []
     resident: list[int] = []
     for number in range(_PERIODS):
         records = list(_period(rng, number))
         for at in range(0, len(records), _FLUSH_EVERY):
-            pipeline.feed(records[at : at + _FLUSH_EVERY])
+            pipeline.consumer(records[at : at + _FLUSH_EVERY])
         gc.collect()
         entries.append(pipeline.entries)
         resident.append(psutil.Process().memory_info().rss)

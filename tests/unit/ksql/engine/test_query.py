@@ -8,8 +8,8 @@ import pytest
 
 from services.ksql.analysis.analyzer import Analyzer
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.engine.chunk import Taken
-from services.ksql.engine.intake import Intake
+from services.ksql.engine.batching import BatchCutter
+from services.ksql.engine.chunk import MergedBatch
 from services.ksql.engine.partitioning import murmur2, partition_for
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import InputRecord, TableRow
@@ -154,8 +154,8 @@ def test_the_clock_of_an_event_is_its_records_timestamp() -> None:
     ]
     for few in (1, 100):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Intake, "few", few)
+            patch.setattr(BatchCutter, "few", few)
             query = Query(table.plan, max_ahead_ms=1_000)
-            query.process_taken(Taken.of(records), now_ms=10**12)
+            query.process_merged(MergedBatch.of(records), now_ms=10**12)
             assert query.stats.by_cause() == {"event_time_ahead": 2}
             assert query.stream_time == 6_000

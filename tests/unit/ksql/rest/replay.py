@@ -16,11 +16,11 @@ import httpx
 from services.ksql.app import core_options, create_app
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.memory import MemoryBroker
-from services.ksql.runtime.thread import InlineRuntime
 from services.ksql.settings import Settings
 from tests import golden
 from tests.patience import STEP_S, eventually
+from tests.unit.ksql.inline_runtime import InlineRuntime
+from tests.unit.ksql.memory_broker import MemoryBroker
 
 _SOURCES = ("topic1_PageView", "topic2_UserSession", "topic3_Users")
 #: members whose values are clocks, counters, ids of runs, or names of this server

@@ -13,9 +13,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from services.ksql.app import core_options, create_app
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.memory import MemoryBroker
-from services.ksql.runtime.thread import InlineRuntime
 from services.ksql.settings import Settings
+from tests.unit.ksql.inline_runtime import InlineRuntime
+from tests.unit.ksql.memory_broker import MemoryBroker
 from tests.unit.serving import served
 
 #: /clusterStatus answers as a server that is no cluster does: 404 as JSON, without any

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from services.ksql.runtime import committer, engine
+from services.ksql.runtime import committer, query_manager
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.engine import EngineState
-from services.ksql.runtime.thread import InlineRuntime
+from services.ksql.runtime.query_manager import EngineState
 from tests.patience import eventually
+from tests.unit.ksql.inline_runtime import InlineRuntime
 from tests.unit.ksql.rest.replay import Lab, lab
 
 _DDL = """
@@ -64,7 +64,7 @@ async def test_a_failed_commit_is_neither_lost_nor_doubled(moment: str) -> None:
 
 
 async def test_a_query_without_its_topic_runs_on_when_the_topic_is_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(query_manager, "_FIRST_RETRY_S", 0.05)
     async with lab() as server:
         await begin(server)
         click(server, "a", 1)

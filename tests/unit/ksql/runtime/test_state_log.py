@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from services.ksql.runtime.broker import Lane, Outgoing
-from services.ksql.runtime.memory import MemoryBroker
+from services.ksql.runtime.broker import ProducerRecord, TopicPartition
 from services.ksql.runtime.state_log import StateLog
+from tests.unit.ksql.memory_broker import MemoryBroker
 
-_POSITIONS = {Lane("a/b", 0): 7, Lane("a/b", 2): 0, Lane("c", 1): 1 << 40}
+_POSITIONS = {TopicPartition("a/b", 0): 7, TopicPartition("a/b", 2): 0, TopicPartition("c", 1): 1 << 40}
 
 
 async def log() -> StateLog:
@@ -15,7 +15,7 @@ async def log() -> StateLog:
     return made
 
 
-async def write(state_log: StateLog, entries: list[Outgoing]) -> None:
+async def write(state_log: StateLog, entries: list[ProducerRecord]) -> None:
     for entry in entries:
         await state_log._broker.send(entry)
 
@@ -29,7 +29,7 @@ async def test_positions_come_back() -> None:
 async def test_positions_that_did_not_move_are_not_written_again() -> None:
     state_log = await log()
     assert len(list(state_log.positions("Q", _POSITIONS))) == 2
-    moved = {**_POSITIONS, Lane("c", 1): (1 << 40) + 1}
+    moved = {**_POSITIONS, TopicPartition("c", 1): (1 << 40) + 1}
     assert len(list(state_log.positions("Q", moved))) == 1
     assert list(state_log.positions("Q", moved)) == []
     # a transaction that failed is followed by a load: what was in it must be written again
@@ -40,14 +40,14 @@ async def test_positions_that_did_not_move_are_not_written_again() -> None:
 async def test_positions_of_earlier_versions_are_read_and_replaced() -> None:
     state_log = await log()
     old = [
-        state_log.entry("Q", "@offsets", f"{lane.topic}/{lane.partition}".encode(), offset.to_bytes(8, "big"))
-        for lane, offset in _POSITIONS.items()
+        state_log.entry("Q", "@offsets", f"{tp.topic}/{tp.partition}".encode(), offset.to_bytes(8, "big"))
+        for tp, offset in _POSITIONS.items()
     ]
     await write(state_log, old)
     found = (await state_log.load())["Q"]
     assert found.offsets == _POSITIONS
     await write(state_log, list(state_log.renewed("Q", found)))
-    moved = {**_POSITIONS, Lane("c", 1): 3}
+    moved = {**_POSITIONS, TopicPartition("c", 1): 3}
     await write(state_log, list(state_log.positions("Q", moved)))
     again = (await state_log.load())["Q"]
     assert again.offsets == moved

@@ -1,4 +1,4 @@
-"""Brings many rows into a state at once: they are summed up first, and the sum is merged into each window that they are in.
+"""Aggregates many rows at once: groups them by key without a look at each row, sums them up, and merges the sum into each window.
 
 Only for aggregates whose result does not depend on the order of the rows, so that it cannot depend on how the input was
 cut into batches either: not for sums of doubles, and not for the first or the last of anything.
@@ -6,15 +6,42 @@ cut into batches either: not for sums of doubles, and not for the first or the l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from services.ksql.engine.columns import is_whole
+from services.ksql.engine.column_batch import Column, is_whole
+from services.ksql.engine.operators.base import Key
 from services.ksql.functions.aggregate import Aggregator, BaseAggregator
 from services.ksql.functions.aggregates_basic import Average, Count, CountDistinct, Max, Min, Sum
 from services.ksql.model.types import DOUBLE
+
+
+class Groups(NamedTuple):
+    """``keys`` are the different keys, ``numbers`` says for each row which of them is its own."""
+
+    keys: list[Key]
+    numbers: Column
+
+
+def grouped(columns: Sequence[Column]) -> Groups:
+    """The groups of rows that agree in all of these columns, numbered by their first row."""
+    lists = [column.tolist() for column in columns]
+    values: list[Any] = lists[0] if len(lists) == 1 else list(zip(*lists, strict=True))
+    index = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    numbers = np.fromiter(map(index.__getitem__, values), dtype=np.int64, count=len(values))
+    return Groups([(value,) for value in index] if len(lists) == 1 else list(index), numbers)
+
+
+def group_rows(places: Column) -> Iterator[tuple[int, Column]]:
+    """For each number among ``places`` the rows that have it, in order; the numbers in the order of their first rows."""
+    order = np.argsort(places, kind="stable")
+    cuts = np.flatnonzero(np.diff(places[order])) + 1
+    for rows in sorted(np.split(order, cuts), key=itemgetter(0)):
+        yield int(places[rows[0]]), rows
+
 
 #: of a column of values, which may be an array
 Fold = Callable[[Any], Any]
@@ -81,7 +108,7 @@ def _total(part: Sum | Average) -> Fold:
     return total
 
 
-class Bulk:
+class BatchAggregation:
     """``fold`` gives the states of some rows together; ``merge`` brings them into a state that is there already.
 
     States are lists as in ``Aggregates``; a fold may be merged into several of them and stays as it is.
@@ -96,7 +123,7 @@ class Bulk:
         self._merges = [part.merge for part in parts]
 
     @classmethod
-    def of(cls, parts: Sequence[Aggregator], counts: Sequence[int]) -> Bulk | None:
+    def of(cls, parts: Sequence[Aggregator], counts: Sequence[int]) -> BatchAggregation | None:
         """None where the order of the rows may matter."""
         fits = all(isinstance(part, BaseAggregator) and _orderless(part) for part in parts)
         return cls(parts, counts) if fits and max(counts, default=0) <= 1 else None

@@ -14,7 +14,15 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from services.ksql.runtime.broker import BrokerError, Fenced, Follow, Lane, OutgoingRun, Span, Written
+from services.ksql.runtime.broker import (
+    BrokerError,
+    Fenced,
+    Follow,
+    OffsetRange,
+    ProducerBatch,
+    ProducerInput,
+    TopicPartition,
+)
 from shared.kafka import track_topics
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
@@ -30,7 +38,7 @@ _COMPRESSED_BYTES = 64 * 1024
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
-class KafkaWriter:
+class KafkaProducer:
     """See ``broker.Writer``. After an error it is of no use any more: stop it and start a new one."""
 
     def __init__(self, bootstrap: str, transactional_id: str, compressed: Collection[str] = ()) -> None:
@@ -58,7 +66,9 @@ class KafkaWriter:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def write(self, records: Iterable[Written], follow: Follow | None = None) -> dict[Lane, Span]:
+    async def write(
+        self, records: Iterable[ProducerInput], follow: Follow | None = None
+    ) -> dict[TopicPartition, OffsetRange]:
         try:
             async with asyncio.timeout(_WRITE_S):
                 return await self._write(records, follow)
@@ -70,18 +80,18 @@ class KafkaWriter:
             # aiokafka asserts its state machine: after a failed transaction that is as fatal as an error of the broker
             raise BrokerError(f"a transaction of {self._id} failed: {error}") from error
 
-    def _batches(self, records: Iterable[Written]) -> dict[Lane, list[BatchBuilder]]:
-        batches: dict[Lane, list[BatchBuilder]] = {}
+    def _batches(self, records: Iterable[ProducerInput]) -> dict[TopicPartition, list[BatchBuilder]]:
+        batches: dict[TopicPartition, list[BatchBuilder]] = {}
         for record in records:
-            if isinstance(record, OutgoingRun):
-                self._append_run(batches.setdefault(Lane(record.topic, record.partition), []), record)
+            if isinstance(record, ProducerBatch):
+                self._append_run(batches.setdefault(TopicPartition(record.topic, record.partition), []), record)
                 continue
             topic, partition, key, value, timestamp, headers = record
             listed = list(headers) if headers else _NO_HEADERS
-            # a plain tuple finds a Lane, and making one for each record costs as much as all else here
+            # a plain tuple finds a TopicPartition, and making one for each record costs as much as all else here
             builders = batches.get((topic, partition))  # type: ignore[call-overload]
             if builders is None:
-                builders = batches[Lane(topic, partition)] = [self._first_batch(topic, len(value or b""))]
+                builders = batches[TopicPartition(topic, partition)] = [self._first_batch(topic, len(value or b""))]
             if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:
                 builders.append(self._producer.create_batch())
                 if builders[-1].append(timestamp=timestamp, key=key, value=value, headers=listed) is None:
@@ -94,7 +104,7 @@ class KafkaWriter:
             return BatchBuilder(_COMPRESSED_BYTES, DefaultRecordBatch.CODEC_GZIP, is_transactional=True)
         return self._producer.create_batch()
 
-    def _append_run(self, builders: list[BatchBuilder], run: OutgoingRun) -> None:
+    def _append_run(self, builders: list[BatchBuilder], run: ProducerBatch) -> None:
         """A batch's own builder is in C; the public way to it costs more than the work."""
         if not builders:
             builders.append(self._producer.create_batch())
@@ -110,7 +120,9 @@ class KafkaWriter:
             number += 1
         builder._relative_offset = number
 
-    async def _write(self, records: Iterable[Written], follow: Follow | None) -> dict[Lane, Span]:
+    async def _write(
+        self, records: Iterable[ProducerInput], follow: Follow | None
+    ) -> dict[TopicPartition, OffsetRange]:
         await self._producer.begin_transaction()
         spans = first = await self._send_all(records)
         while follow is not None and (more := await follow(spans)):
@@ -118,21 +130,21 @@ class KafkaWriter:
         await self._producer.commit_transaction()
         return first
 
-    async def _send_all(self, records: Iterable[Written]) -> dict[Lane, Span]:
+    async def _send_all(self, records: Iterable[ProducerInput]) -> dict[TopicPartition, OffsetRange]:
         batches = self._batches(records)
-        if new := {lane.topic for lane in batches} - self._tracked:
+        if new := {tp.topic for tp in batches} - self._tracked:
             await track_topics(self._producer, new)
             self._tracked |= new
-        spans = await asyncio.gather(*(self._send(lane, builders) for lane, builders in batches.items()))
+        spans = await asyncio.gather(*(self._send(tp, builders) for tp, builders in batches.items()))
         return dict(zip(batches, spans, strict=True))
 
-    async def _send(self, lane: Lane, builders: list[BatchBuilder]) -> Span:
-        """The batches of one lane, in order."""
+    async def _send(self, tp: TopicPartition, builders: list[BatchBuilder]) -> OffsetRange:
+        """The batches of one partition, in order."""
         futures = []
         for builder in builders:
             builder.close()
-            futures.append(await self._producer.send_batch(builder, lane.topic, partition=lane.partition))
+            futures.append(await self._producer.send_batch(builder, tp.topic, partition=tp.partition))
         metadata = [await future for future in futures]
         first, end = int(metadata[0].offset), int(metadata[-1].offset) + builders[-1].record_count()
         count = sum(builder.record_count() for builder in builders)
-        return Span(first, end, end - first == count and metadata[0].timestamp_type == _CREATE_TIME)
+        return OffsetRange(first, end, end - first == count and metadata[0].timestamp_type == _CREATE_TIME)

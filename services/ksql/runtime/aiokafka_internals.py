@@ -24,7 +24,7 @@ class FetchedChunks:
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
 
-    async def wait(self, lanes: Collection[TopicPartition], timeout_s: float) -> None:
+    async def wait(self, tps: Collection[TopicPartition], timeout_s: float) -> None:
         """Returns as soon as there is something of these partitions, or at the end of the time.
 
         Raises:
@@ -33,21 +33,21 @@ class FetchedChunks:
         fetcher: Any = self._consumer._fetcher
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while not any(lane in fetcher._records for lane in lanes):
+                while not any(tp in fetcher._records for tp in tps):
                     await fetcher._create_fetch_waiter()
-        for lane in lanes:
-            if lane in fetcher._records and not isinstance(fetcher._records[lane], FetchResult):
-                await self._consumer.getmany(lane, timeout_ms=0)  # it raises what went wrong
+        for tp in tps:
+            if tp in fetcher._records and not isinstance(fetcher._records[tp], FetchResult):
+                await self._consumer.getmany(tp, timeout_ms=0)  # it raises what went wrong
 
-    def take(self, lane: TopicPartition) -> Chunk | None:
+    def take(self, tp: TopicPartition) -> Chunk | None:
         """All that is here of a partition; the consumer's position moves behind it."""
         fetcher: Any = self._consumer._fetcher
-        fetched = fetcher._records.get(lane)
+        fetched = fetcher._records.get(tp)
         if not isinstance(fetched, FetchResult):
             return None
-        del fetcher._records[lane]
+        del fetcher._records[tp]
         fetcher._notify(fetcher._wait_consume_future)
-        if not fetched.check_assignment(lane):
+        if not fetched.check_assignment(tp):
             return None
         partition: Any = fetched._partition_records
         partition._consumer_record = _as_it_is
@@ -57,8 +57,8 @@ class FetchedChunks:
             return None
         headers = [record.headers for record in records]
         return Chunk(
-            lane.topic,
-            lane.partition,
+            tp.topic,
+            tp.partition,
             offsets=[record.offset for record in records],
             timestamps=[record.timestamp for record in records],
             keys=[record.key for record in records],
@@ -67,5 +67,5 @@ class FetchedChunks:
         )
 
 
-def _as_it_is(lane: TopicPartition, record: Any) -> Any:
+def _as_it_is(tp: TopicPartition, record: Any) -> Any:
     return record

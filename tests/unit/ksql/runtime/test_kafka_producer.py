@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from services.ksql.runtime.broker import Lane, Outgoing
-from services.ksql.runtime.kafka_writer import KafkaWriter
+from services.ksql.runtime.broker import ProducerRecord, TopicPartition
+from services.ksql.runtime.kafka_producer import KafkaProducer
 
 
 def read(builders: list[BatchBuilder]) -> list[tuple[bytes | None, bytes | None]]:
@@ -26,10 +26,10 @@ async def test_a_compressed_topic_is_smaller_and_says_the_same() -> None:
     values.insert(500, b"x" * 200_000)
     sizes = {}
     for topic in ("plain", "small"):
-        writer = KafkaWriter("127.0.0.1:1", "writer", compressed=("small",))
+        writer = KafkaProducer("127.0.0.1:1", "writer", compressed=("small",))
         writer._producer._txn_manager.transactional_id = "writer"
-        batches = writer._batches([Outgoing(topic, 0, b"%d" % i, value, 1) for i, value in enumerate(values)])
-        assert read(batches[Lane(topic, 0)]) == [(b"%d" % i, value) for i, value in enumerate(values)]
-        sizes[topic] = sum(builder.size() for builder in batches[Lane(topic, 0)])
+        batches = writer._batches([ProducerRecord(topic, 0, b"%d" % i, value, 1) for i, value in enumerate(values)])
+        assert read(batches[TopicPartition(topic, 0)]) == [(b"%d" % i, value) for i, value in enumerate(values)]
+        sizes[topic] = sum(builder.size() for builder in batches[TopicPartition(topic, 0)])
         await writer.stop()
     assert sizes["small"] < sizes["plain"] - 50_000

@@ -1,15 +1,20 @@
-"""Stream time: the greatest event time that a partition of an operator has seen. All keys of the partition share it."""
+"""What windowed operators share: stream time, grace, and the rows of a batch that fall into one session.
+
+Stream time is the greatest event time that a partition of an operator has seen. All keys of the partition share it.
+"""
 
 from __future__ import annotations
 
-from services.ksql.engine.operators.base import Context
+from typing import Any
+
+from services.ksql.engine.operators.base import Context, Key, Row
 from services.ksql.engine.state import Store
 
 #: What a windowed operator assumes where the statement has no GRACE PERIOD: 24 hours less the window's size.
 DEFAULT_GRACE_MS = 86_400_000
 
 
-class Clock:
+class StreamTime:
     """One stream time for each partition; they survive a restart."""
 
     def __init__(self, name: str, context: Context) -> None:
@@ -32,3 +37,19 @@ class Clock:
 def grace_of(grace_ms: int | None, size_ms: int) -> int:
     """The grace of a window, in milliseconds."""
     return max(0, DEFAULT_GRACE_MS - size_ms) if grace_ms is None else grace_ms
+
+
+class SessionRun:
+    """Rows that belong to one session, from its end ``first_end`` to its end ``end``."""
+
+    __slots__ = ("count", "end", "first_end", "folded", "key", "partition", "start", "values")
+
+    def __init__(self, key: Key, partition: int, start: int, end: int) -> None:
+        self.key = key
+        self.partition = partition
+        self.start = start
+        self.first_end = self.end = end
+        self.values: list[Row] = []
+        self.count = 0
+        #: their states together
+        self.folded: list[Any] | None = None

@@ -1,4 +1,4 @@
-"""What a feed says of a partition with a transaction under way, on real brokers."""
+"""What a consumer says of a partition with a transaction under way, on real brokers."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ async def test_a_feed_knows_of_records_that_nobody_can_read_yet(bootstrap: str) 
         async with transacting(bootstrap, topic) as producer:
             await producer.begin_transaction()
             await producer.send_and_wait(topic, b"1", partition=0)
-            feed = broker.feed(topic, {0: 0})
-            await feed.start()
+            consumer = broker.consumer(topic, {0: 0})
+            await consumer.start()
             try:
-                assert not await feed.poll([0], timeout_ms=1_000)
-                assert (feed.position(0), feed.end(0)) == (0, 1)
+                assert not await consumer.poll([0], timeout_ms=1_000)
+                assert (consumer.position(0), consumer.end(0)) == (0, 1)
 
                 await producer.commit_transaction()
                 async with asyncio.timeout(STEP_S):
-                    while feed.position(0) < feed.end(0) or feed.position(0) < 1:
-                        await feed.poll([0], timeout_ms=100)
+                    while consumer.position(0) < consumer.end(0) or consumer.position(0) < 1:
+                        await consumer.poll([0], timeout_ms=100)
             finally:
-                await feed.stop()
+                await consumer.stop()
     finally:
         await broker.stop()
         await server.client.aclose()

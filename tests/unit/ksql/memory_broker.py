@@ -14,13 +14,13 @@ from services.ksql.runtime.broker import (
     BrokerError,
     Fenced,
     Follow,
-    Lane,
-    Outgoing,
-    OutgoingRun,
-    Span,
+    OffsetRange,
+    ProducerBatch,
+    ProducerInput,
+    ProducerRecord,
     TopicInfo,
+    TopicPartition,
     UnknownTopic,
-    Written,
 )
 from shared.kafka import partition_for
 
@@ -56,7 +56,7 @@ class MemoryBroker:
         #: transactions with records for these topics wait for the event before they write anything
         self.held: dict[str, asyncio.Event] = {}
         self._topics: dict[str, TopicInfo] = {}
-        self._logs: dict[Lane, _Log] = {}
+        self._logs: dict[TopicPartition, _Log] = {}
         self._owners: dict[str, object] = {}
 
     async def start(self) -> None:
@@ -86,30 +86,30 @@ class MemoryBroker:
         config = {**self.default_config, **info.config}
         self._topics[info.name] = TopicInfo(info.name, info.partitions, replicas, config)
         for partition in range(info.partitions):
-            self._logs[Lane(info.name, partition)] = _Log()
+            self._logs[TopicPartition(info.name, partition)] = _Log()
 
     async def delete_topic(self, name: str) -> None:
         info = self._topics.pop(name, None)
         for partition in range(info.partitions if info else 0):
-            del self._logs[Lane(name, partition)]
+            del self._logs[TopicPartition(name, partition)]
 
     async def bounds(self, topic: str) -> dict[int, Bounds]:
         if topic not in self._topics:
             raise UnknownTopic(f"Topic '{topic}' does not exist.")
-        return {lane.partition: Bounds(0, log.stable) for lane, log in self._logs.items() if lane.topic == topic}
+        return {tp.partition: Bounds(0, log.stable) for tp, log in self._logs.items() if tp.topic == topic}
 
-    def feed(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> MemoryFeed:
-        return MemoryFeed(self, topic, positions)
+    def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> MemoryConsumer:
+        return MemoryConsumer(self, topic, positions)
 
-    def writer(self, transactional_id: str, compressed: Collection[str] = ()) -> MemoryWriter:
-        return MemoryWriter(self, transactional_id)
+    def producer(self, transactional_id: str, compressed: Collection[str] = ()) -> MemoryProducer:
+        return MemoryProducer(self, transactional_id)
 
-    async def send(self, record: Outgoing) -> None:
+    async def send(self, record: ProducerRecord) -> None:
         self.append(record)
 
     async def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:
         for partition in range(self._topics[topic].partitions):
-            yield list(self._logs[Lane(topic, partition)].readable())
+            yield list(self._logs[TopicPartition(topic, partition)].readable())
 
     def produce(
         self,
@@ -122,10 +122,10 @@ class MemoryBroker:
         """Appends a record as a client would, by its key where ``partition`` is not given."""
         if partition is None:
             partition = partition_for(key, self._topics[topic].partitions) if key is not None else 0
-        self.append(Outgoing(topic, partition, key, value, timestamp))
+        self.append(ProducerRecord(topic, partition, key, value, timestamp))
 
-    def append(self, record: Outgoing) -> int:
-        log = self.log(Lane(record.topic, record.partition))
+    def append(self, record: ProducerRecord) -> int:
+        log = self.log(TopicPartition(record.topic, record.partition))
         timestamp = int(time.time() * 1000) if record.timestamp is None else record.timestamp
         log.records.append(
             InputRecord(
@@ -135,18 +135,18 @@ class MemoryBroker:
         log.end += 1
         return log.end - 1
 
-    def log(self, lane: Lane) -> _Log:
+    def log(self, tp: TopicPartition) -> _Log:
         try:
-            return self._logs[lane]
+            return self._logs[tp]
         except KeyError:
-            raise BrokerError(f"unknown topic or partition: {lane.topic}-{lane.partition}") from None
+            raise BrokerError(f"unknown topic or partition: {tp.topic}-{tp.partition}") from None
 
     def records(self, topic: str) -> list[InputRecord]:
         """What a reader of committed records sees, partition by partition."""
-        return [r for lane, log in self._logs.items() if lane.topic == topic for r in log.readable()]
+        return [r for tp, log in self._logs.items() if tp.topic == topic for r in log.readable()]
 
 
-class MemoryFeed:
+class MemoryConsumer:
     def __init__(self, broker: MemoryBroker, topic: str, positions: Mapping[int, int]) -> None:
         self._broker = broker
         self._topic = topic
@@ -154,7 +154,7 @@ class MemoryFeed:
         self._ends: dict[int, int] = {}
 
     async def start(self) -> None:
-        self._ends = {p: self._broker.log(Lane(self._topic, p)).end for p in self._positions}
+        self._ends = {p: self._broker.log(TopicPartition(self._topic, p)).end for p in self._positions}
 
     async def stop(self) -> None:
         return None
@@ -162,7 +162,7 @@ class MemoryFeed:
     async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
         polled = {}
         for partition in partitions:
-            log = self._broker.log(Lane(self._topic, partition))
+            log = self._broker.log(TopicPartition(self._topic, partition))
             position = self._positions[partition]
             there = log.readable()
             records = [r for r in there if r.offset >= position][:_POLL]
@@ -182,10 +182,10 @@ class MemoryFeed:
         return int(time.time() * 1000)
 
     def end(self, partition: int) -> int:
-        return max(self._ends[partition], self._broker.log(Lane(self._topic, partition)).stable)
+        return max(self._ends[partition], self._broker.log(TopicPartition(self._topic, partition)).stable)
 
 
-class MemoryWriter:
+class MemoryProducer:
     def __init__(self, broker: MemoryBroker, transactional_id: str) -> None:
         self._broker = broker
         self._id = transactional_id
@@ -196,13 +196,15 @@ class MemoryWriter:
     async def stop(self) -> None:
         return None
 
-    async def write(self, records: Iterable[Written], follow: Follow | None = None) -> dict[Lane, Span]:
+    async def write(
+        self, records: Iterable[ProducerInput], follow: Follow | None = None
+    ) -> dict[TopicPartition, OffsetRange]:
         if self._broker._owners.get(self._id) is not self:
             raise Fenced(f"a newer writer owns {self._id}")
         failure, self._broker.fail_next_write = self._broker.fail_next_write, None
         if failure == "before":
             raise BrokerError("failed before anything was written")
-        opened: set[Lane] = set()
+        opened: set[TopicPartition] = set()
         batch = list(records)
         for topic in {record.topic for record in batch} & self._broker.held.keys():
             await self._broker.held[topic].wait()
@@ -218,23 +220,25 @@ class MemoryWriter:
             raise BrokerError("the answer to the commit was lost")
         return first
 
-    def _append(self, records: Iterable[Written], opened: set[Lane]) -> dict[Lane, Span]:
-        batch: list[Outgoing] = []
+    def _append(
+        self, records: Iterable[ProducerInput], opened: set[TopicPartition]
+    ) -> dict[TopicPartition, OffsetRange]:
+        batch: list[ProducerRecord] = []
         for record in records:
-            batch += record.records() if isinstance(record, OutgoingRun) else [record]
-        lanes = {Lane(one.topic, one.partition) for one in batch}
-        for lane in lanes:
-            log = self._broker.log(lane)
+            batch += record.records() if isinstance(record, ProducerBatch) else [record]
+        tps = {TopicPartition(one.topic, one.partition) for one in batch}
+        for tp in tps:
+            log = self._broker.log(tp)
             log.open = log.end if log.open is None else log.open
-        opened |= lanes
-        offsets: dict[Lane, list[int]] = {}
+        opened |= tps
+        offsets: dict[TopicPartition, list[int]] = {}
         for one in batch:
-            offsets.setdefault(Lane(one.topic, one.partition), []).append(self._broker.append(one))
-        return {lane: Span(written[0], written[-1] + 1) for lane, written in offsets.items()}
+            offsets.setdefault(TopicPartition(one.topic, one.partition), []).append(self._broker.append(one))
+        return {tp: OffsetRange(written[0], written[-1] + 1) for tp, written in offsets.items()}
 
-    def _end(self, opened: Iterable[Lane], *, commit: bool) -> None:
-        for lane in opened:
-            log = self._broker.log(lane)
+    def _end(self, opened: Iterable[TopicPartition], *, commit: bool) -> None:
+        for tp in opened:
+            log = self._broker.log(tp)
             if not commit:
                 log.records = log.readable()
             log.open = None

@@ -1,6 +1,6 @@
 """Consumers of topics: assigned by hand (no group), committed records only.
 
-The feeds of an engine share one consumer: a broker is asked for all topics in one request. A lane that the shared consumer reads
+The consumers of an engine share one consumer: a broker is asked for all topics in one request. A partition that the shared consumer reads
 already, for a query that stands elsewhere, gets a consumer of its own, as do readers that may be slow.
 """
 
@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.ksql.engine.chunk import Chunk
+from services.ksql.runtime.aiokafka_internals import FetchedChunks
 from services.ksql.runtime.broker import BrokerError
-from services.ksql.runtime.kafka_chunks import FetchedChunks
 
 #: how long a broker keeps a fetch open that it has nothing for. What arrives ends it at once, so waiting long costs nothing while all is
 #: read; but partitions that come in between, or were full, are not part of it.
@@ -44,25 +44,25 @@ def committed_consumer(bootstrap: str) -> AIOKafkaConsumer:
 LogEnds = Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, int]]]
 
 
-class FeedConsumer:
-    """A consumer that feeds share: they come and go, and each reads its own partitions."""
+class AssignedConsumer:
+    """One client of the brokers for several consumers, which come and go; each reads its own partitions."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
         self._fetched: FetchedChunks | None = None
-        self._feeds: list[KafkaFeed] = []
+        self._members: list[KafkaConsumer] = []
         self._changing = asyncio.Lock()
         self._busy_until = 0.0
 
-    async def join(self, feed: KafkaFeed) -> bool:
-        """Reads the partitions of ``feed`` too; False if another feed reads one of them.
+    async def join(self, member: KafkaConsumer) -> bool:
+        """Reads the partitions of ``member`` too; False if another consumer reads one of them.
 
         Raises:
             KafkaError: no broker can be reached.
         """
         async with self._changing:
-            if any(lane in other.lanes for other in self._feeds for lane in feed.lanes):
+            if any(tp in other.tps for other in self._members for tp in member.tps):
                 return False
             if self._consumer is None:
                 consumer = committed_consumer(self._bootstrap)
@@ -72,56 +72,56 @@ class FeedConsumer:
                     await consumer.stop()
                     raise
                 self._consumer, self._fetched = consumer, FetchedChunks(consumer)
-            self._assign([*self._feeds, feed])
+            self._assign([*self._members, member])
             return True
 
-    async def leave(self, feed: KafkaFeed) -> None:
-        """Ends with the last feed."""
+    async def leave(self, member: KafkaConsumer) -> None:
+        """Ends with the last consumer."""
         async with self._changing:
-            if feed not in self._feeds:
+            if member not in self._members:
                 return
-            left = [one for one in self._feeds if one is not feed]
+            left = [one for one in self._members if one is not member]
             if left:
                 self._assign(left)
                 return
-            self._feeds = []
+            self._members = []
             consumer, self._consumer, self._fetched = self._consumer, None, None
             if consumer is not None:
                 await consumer.stop()
 
-    def _assign(self, feeds: list[KafkaFeed]) -> None:
+    def _assign(self, members: list[KafkaConsumer]) -> None:
         """What was fetched and not taken yet is fetched again."""
         consumer = self._reading()
-        positions = {lane: feed.position(lane.partition) for feed in feeds for lane in feed.lanes}
-        self._feeds = feeds
+        positions = {tp: member.position(tp.partition) for member in members for tp in member.tps}
+        self._members = members
         consumer.assign(list(positions))
-        for lane, position in positions.items():
-            consumer.seek(lane, position)
+        for tp, position in positions.items():
+            consumer.seek(tp, position)
         self._busy()
 
-    async def wait(self, lanes: Collection[TopicPartition], timeout_s: float) -> None:
+    async def wait(self, tps: Collection[TopicPartition], timeout_s: float) -> None:
         """See ``FetchedChunks``."""
         if self._fetched is not None:
-            await self._fetched.wait(lanes, timeout_s)
+            await self._fetched.wait(tps, timeout_s)
 
-    def take(self, lane: TopicPartition) -> Chunk | None:
+    def take(self, tp: TopicPartition) -> Chunk | None:
         """See ``FetchedChunks``."""
-        chunk = self._fetched.take(lane) if self._fetched is not None else None
+        chunk = self._fetched.take(tp) if self._fetched is not None else None
         if chunk is not None and len(chunk) >= _MUCH:
             self._busy()
         elif monotonic() > self._busy_until:
             self._wait_ms(_FETCH_WAIT_MS)
         return chunk
 
-    def seek(self, lane: TopicPartition, offset: int) -> None:
-        self._reading().seek(lane, offset)
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        self._reading().seek(tp, offset)
 
-    def state(self, lane: TopicPartition) -> Any:
+    def state(self, tp: TopicPartition) -> Any:
         """aiokafka's state of the partition: the last stable offset of the newest fetch is known there without a request."""
         subscription = self._consumer._subscription.subscription if self._consumer is not None else None
-        if subscription is None or lane not in subscription.assignment.tps:
+        if subscription is None or tp not in subscription.assignment.tps:
             return None
-        return subscription.assignment.state_value(lane)
+        return subscription.assignment.state_value(tp)
 
     def _busy(self) -> None:
         self._busy_until = monotonic() + _BUSY_S
@@ -137,39 +137,44 @@ class FeedConsumer:
         return self._consumer
 
 
-class KafkaFeed:
-    """See ``broker.FeedSource``. A start position that retention has deleted becomes the first one there is.
+class KafkaConsumer:
+    """See ``broker.Consumer``. A start position that retention has deleted becomes the first one there is.
 
     Args:
         shared: the consumer to share, if it does not read these partitions already.
     """
 
     def __init__(
-        self, bootstrap: str, topic: str, positions: Mapping[int, int], log_ends: LogEnds, shared: FeedConsumer | None
+        self,
+        bootstrap: str,
+        topic: str,
+        positions: Mapping[int, int],
+        log_ends: LogEnds,
+        shared: AssignedConsumer | None,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
-        self._lanes = {p: TopicPartition(topic, p) for p in positions}
-        self.lanes = frozenset(self._lanes.values())
+        self._tps = {p: TopicPartition(topic, p) for p in positions}
+        self.tps = frozenset(self._tps.values())
         self._positions = dict(positions)
         self._ends: dict[int, int] = {}
         self._log_ends = log_ends
         self._shared = shared
-        self._consumer: FeedConsumer | None = None
+        self._consumer: AssignedConsumer | None = None
 
     async def start(self) -> None:
         try:
             if self._shared is not None and await self._shared.join(self):
                 self._consumer = self._shared
             else:
-                own = FeedConsumer(self._bootstrap)
+                own = AssignedConsumer(self._bootstrap)
                 await own.join(self)
                 self._consumer = own
-            ends = await self._log_ends(list(self._lanes.values()))
+            ends = await self._log_ends(list(self._tps.values()))
         except KafkaError as error:
             await self.stop()
             raise BrokerError(f"topic {self._topic}: {error}") from error
-        self._ends = {lane.partition: end for lane, end in ends.items()}
+        self._ends = {tp.partition: end for tp, end in ends.items()}
 
     async def stop(self) -> None:
         consumer, self._consumer = self._consumer, None
@@ -177,15 +182,15 @@ class KafkaFeed:
             await consumer.leave(self)
 
     async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
-        lanes = [self._lanes[p] for p in partitions]
+        tps = [self._tps[p] for p in partitions]
         polled: dict[int, Chunk] = {}
         consumer = self._reading()
         try:
-            await consumer.wait(lanes, timeout_ms / 1000)
-            for lane in lanes:
-                chunk = consumer.take(lane)
+            await consumer.wait(tps, timeout_ms / 1000)
+            for tp in tps:
+                chunk = consumer.take(tp)
                 if chunk is not None:
-                    polled[lane.partition] = chunk
+                    polled[tp.partition] = chunk
                 if sum(map(len, polled.values())) >= _POLL_RECORDS:
                     break
         except KafkaError as error:
@@ -193,7 +198,7 @@ class KafkaFeed:
         return polled
 
     def skip(self, partition: int, offset: int) -> None:
-        self._reading().seek(self._lanes[partition], offset)
+        self._reading().seek(self._tps[partition], offset)
         self._positions[partition] = offset
 
     def position(self, partition: int) -> int:
@@ -205,7 +210,7 @@ class KafkaFeed:
     def end(self, partition: int) -> int:
         state = self._state(partition)
         stable = state.lso if state is not None else None
-        # The end at the start counts what nobody could read yet: a transaction that becomes readable at any moment. A lane that
+        # The end at the start counts what nobody could read yet: a transaction that becomes readable at any moment. A partition that
         # took its last stable offset for the end would let a join go on without the rows of its table.
         return self._ends[partition] if stable is None else max(self._ends[partition], int(stable))
 
@@ -214,9 +219,9 @@ class KafkaFeed:
         return int(state.timestamp or 0) if state is not None else 0
 
     def _state(self, partition: int) -> Any:
-        return self._consumer.state(self._lanes[partition]) if self._consumer is not None else None
+        return self._consumer.state(self._tps[partition]) if self._consumer is not None else None
 
-    def _reading(self) -> FeedConsumer:
+    def _reading(self) -> AssignedConsumer:
         if self._consumer is None:
-            raise BrokerError(f"topic {self._topic}: the feed has not been started")
+            raise BrokerError(f"topic {self._topic}: the consumer has not been started")
         return self._consumer

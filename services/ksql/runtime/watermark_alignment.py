@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from services.ksql.runtime.query_spec import QuerySpec
-from services.ksql.runtime.running import RunningQuery
+from services.ksql.runtime.query_task import QuerySpec, QueryTask
 
 #: how much newer than what is under way upstream a record may be
-LEEWAY_MS = 1_000
+MAX_SKEW_MS = 1_000
 
 
-def relate(queries: Mapping[str, RunningQuery], specs: Mapping[str, QuerySpec]) -> None:
+def align(queries: Mapping[str, QueryTask], specs: Mapping[str, QuerySpec]) -> None:
     """Tells every query that reads more than one topic whom to stay behind. Called whenever queries come or go."""
     writers: dict[str, list[str]] = {}
     for query_id in queries:
@@ -25,7 +24,7 @@ def relate(queries: Mapping[str, RunningQuery], specs: Mapping[str, QuerySpec]) 
     for query_id, query in queries.items():
         topics = specs[query_id].input_topics
         above = _above(topics, writers, specs) if len(topics) > 1 else set()
-        query.stay_behind([queries[other] for other in sorted(above - {query_id})], LEEWAY_MS)
+        query.align_behind([queries[other] for other in sorted(above - {query_id})], MAX_SKEW_MS)
 
 
 def _above(

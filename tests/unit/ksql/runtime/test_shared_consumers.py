@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.runtime.broker import Lane, Outgoing, Span, TopicInfo
-from services.ksql.runtime.feeds import Feeds
-from services.ksql.runtime.memory import MemoryBroker
+from services.ksql.runtime.broker import OffsetRange, ProducerRecord, TopicInfo, TopicPartition
+from services.ksql.runtime.shared_consumers import SharedConsumers
 from tests.patience import STEP_S, eventually
+from tests.unit.ksql.memory_broker import MemoryBroker
 from tests.unit.ksql.rest.replay import Lab, lab
 
 _CHAIN = """
@@ -64,68 +64,68 @@ async def test_a_topic_made_anew_is_read_from_its_start() -> None:
 class Reader:
     """A subscriber that remembers the end it was told last."""
 
-    def __init__(self, lane: Lane) -> None:
-        self.fetched = {lane: 0}
+    def __init__(self, tp: TopicPartition) -> None:
+        self.fetched = {tp: 0}
         self.end = -1
         self.told = asyncio.Event()
 
-    def deliver(self, lane: Lane, chunk: Chunk | None, *, position: int, end: int) -> None:
-        self.fetched[lane] = position
+    def deliver(self, tp: TopicPartition, chunk: Chunk | None, *, position: int, end: int) -> None:
+        self.fetched[tp] = position
         self.end = end
         self.told.set()
 
-    def confirm(self, lane: Lane, checked_ms: int) -> bool:
+    def mark_polled(self, tp: TopicPartition, checked_ms: int) -> bool:
         return False
 
-    def wants(self, lane: Lane, backlog: int) -> bool:
+    def wants(self, tp: TopicPartition, backlog: int) -> bool:
         return True
 
 
 async def test_what_was_expected_of_a_topic_is_forgotten_with_its_last_reader() -> None:
-    broker, lane = MemoryBroker(), Lane("clicks", 0)
+    broker, tp = MemoryBroker(), TopicPartition("clicks", 0)
     await broker.create_topic(TopicInfo("clicks", 1, 1))
-    feeds = Feeds(broker, lambda: None)
+    consumers = SharedConsumers(broker, lambda: None)
     try:
-        first = Reader(lane)
-        feeds.subscribe(first, {lane: 0})
-        feeds.expect({lane: 50})
+        first = Reader(tp)
+        consumers.subscribe(first, {tp: 0})
+        consumers.expect({tp: 50})
         assert first.end == 50
-        feeds.unsubscribe(first)
+        consumers.unsubscribe(first)
 
         broker.produce("clicks", b"a", b"{}")
-        second = Reader(lane)
-        feeds.subscribe(second, {lane: 0})
+        second = Reader(tp)
+        consumers.subscribe(second, {tp: 0})
         async with asyncio.timeout(STEP_S):
             await second.told.wait()
-        assert (second.fetched[lane], second.end) == (1, 1)
+        assert (second.fetched[tp], second.end) == (1, 1)
     finally:
-        await feeds.aclose()
+        await consumers.aclose()
 
 
 async def test_a_lane_is_not_at_its_end_while_a_transaction_is_about_to_be_readable() -> None:
-    broker, lane = MemoryBroker(), Lane("clicks", 0)
+    broker, tp = MemoryBroker(), TopicPartition("clicks", 0)
     await broker.create_topic(TopicInfo("clicks", 1, 1))
-    writer = broker.writer("somebody")
+    writer = broker.producer("somebody")
     await writer.start()
     written, go = asyncio.Event(), asyncio.Event()
 
-    async def follow(spans: Mapping[Lane, Span]) -> Sequence[Outgoing]:
+    async def follow(spans: Mapping[TopicPartition, OffsetRange]) -> Sequence[ProducerRecord]:
         written.set()
         await go.wait()
         return ()
 
-    writing = asyncio.create_task(writer.write([Outgoing("clicks", 0, b"a", b"{}", 1_000)], follow))
+    writing = asyncio.create_task(writer.write([ProducerRecord("clicks", 0, b"a", b"{}", 1_000)], follow))
     await written.wait()
-    feeds, reader = Feeds(broker, lambda: None), Reader(lane)
+    consumers, reader = SharedConsumers(broker, lambda: None), Reader(tp)
     try:
-        feeds.subscribe(reader, {lane: 0})
+        consumers.subscribe(reader, {tp: 0})
         async with asyncio.timeout(STEP_S):
             await reader.told.wait()
-            assert (reader.fetched[lane], reader.end) == (0, 1)
+            assert (reader.fetched[tp], reader.end) == (0, 1)
             go.set()
             await writing
-            while reader.fetched[lane] < reader.end:
+            while reader.fetched[tp] < reader.end:
                 reader.told.clear()
                 await reader.told.wait()
     finally:
-        await feeds.aclose()
+        await consumers.aclose()

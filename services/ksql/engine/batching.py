@@ -12,17 +12,17 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from services.ksql.engine.chunk import Integers, Taken
-from services.ksql.engine.columns import Columns, joined
+from services.ksql.engine.chunk import Integers, MergedBatch
+from services.ksql.engine.column_batch import ColumnBatch, joined
 from services.ksql.engine.operators.source import Source
 
 #: no event time is later
 NEVER: Final = (1 << 63) - 1
 
-Part = Taken | tuple[Source, Columns]
+Part = MergedBatch | tuple[Source, ColumnBatch]
 
 
-class Intake:
+class BatchCutter:
     """``streams`` are the sources that read plain streams, by topic. Event times more than ``max_ahead`` ahead of the clock are dropped:
     of the record's timestamp, or of ``now`` where that is the event time; None is no limit."""
 
@@ -34,42 +34,46 @@ class Intake:
         self._max_ahead = max_ahead
         self._now = now
 
-    def parts(self, taken: Taken) -> Iterator[Part]:
-        """The parts of ``taken`` in the order of processing."""
-        topics = sorted({piece.chunk.topic for piece in taken.pieces})
+    def parts(self, merged: MergedBatch) -> Iterator[Part]:
+        """The parts of ``merged`` in the order of processing."""
+        topics = sorted({chunk_slice.chunk.topic for chunk_slice in merged.slices})
         if len(topics) == 1:
-            yield from self._of_topic(topics[0], taken)
+            yield from self._of_topic(topics[0], merged)
             return
         numbers = {topic: number for number, topic in enumerate(topics)}
-        of_piece = [numbers[piece.chunk.topic] for piece in taken.pieces]
-        kinds = np.repeat(of_piece, [len(piece) for piece in taken.pieces])[taken.order]
+        of_piece = [numbers[chunk_slice.chunk.topic] for chunk_slice in merged.slices]
+        kinds = np.repeat(of_piece, [len(chunk_slice) for chunk_slice in merged.slices])[merged.order]
         cuts = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
-        if len(cuts) > len(taken) // self.few + 2:
-            yield taken
+        if len(cuts) > len(merged) // self.few + 2:
+            yield merged
             return
         for start, end in pairwise(cuts):
             topic = topics[kinds[start]]
-            pieces = [piece for piece in taken.pieces if piece.chunk.topic == topic]
-            yield from self._of_topic(topic, Taken(pieces, _within(taken, topic)[taken.order[start:end]]))
+            slices = [chunk_slice for chunk_slice in merged.slices if chunk_slice.chunk.topic == topic]
+            yield from self._of_topic(topic, MergedBatch(slices, _within(merged, topic)[merged.order[start:end]]))
 
-    def _of_topic(self, topic: str, taken: Taken) -> Iterator[Part]:
+    def _of_topic(self, topic: str, merged: MergedBatch) -> Iterator[Part]:
         source = self._streams.get(topic)
-        if source is None or source.origins is None or len(taken) < self.few:
-            yield taken
+        if source is None or source.origins is None or len(merged) < self.few:
+            yield merged
             return
-        readings = [(source.reader.read(piece.chunk), piece) for piece in taken.pieces]
-        all_times = joined([reading.times[piece.start : piece.end] for reading, piece in readings])
-        order, times = taken.order, all_times[taken.order]
+        readings = [(source.reader.read(chunk_slice.chunk), chunk_slice) for chunk_slice in merged.slices]
+        all_times = joined([reading.times[chunk_slice.start : chunk_slice.end] for reading, chunk_slice in readings])
+        order, times = merged.order, all_times[merged.order]
         lost = times < 0
         if self._max_ahead is not None and self._now is not None:
-            stamps = joined([piece.chunk.timestamps[piece.start : piece.end] for piece in taken.pieces])[order]
+            stamps = joined(
+                [chunk_slice.chunk.timestamps[chunk_slice.start : chunk_slice.end] for chunk_slice in merged.slices]
+            )[order]
             lost |= times - self._max_ahead > (self._now if source.uses_record_time else stamps)
         if lost.any():
             # they are only counted, so it does not matter when
-            yield Taken(taken.pieces, order[lost])
+            yield MergedBatch(merged.slices, order[lost])
             order, times = order[~lost], times[~lost]
         if any(reading.nulls for reading, _ in readings):
-            empty = joined([_marked(reading.nulls, piece.start, piece.end) for reading, piece in readings])[order]
+            empty = joined(
+                [_marked(reading.nulls, chunk_slice.start, chunk_slice.end) for reading, chunk_slice in readings]
+            )[order]
             cuts = np.flatnonzero(empty).tolist()
         else:
             cuts = []
@@ -77,16 +81,16 @@ class Intake:
         for cut in [*cuts, len(order)]:
             if cut > start:
                 part, part_times = order[start:cut], times[start:cut]
-                batch = source.columns_of(taken.pieces, part, part_times) if cut - start >= self.few else None
-                yield Taken(taken.pieces, part) if batch is None else (source, batch)
+                batch = source.columns_of(merged.slices, part, part_times) if cut - start >= self.few else None
+                yield MergedBatch(merged.slices, part) if batch is None else (source, batch)
             if cut < len(order):
-                yield Taken(taken.pieces, order[cut : cut + 1])
+                yield MergedBatch(merged.slices, order[cut : cut + 1])
             start = cut + 1
 
 
-def _within(taken: Taken, topic: str) -> Integers:
+def _within(merged: MergedBatch, topic: str) -> Integers:
     """For each place among all records its place among those of one topic."""
-    mine = [np.full(len(piece), piece.chunk.topic == topic) for piece in taken.pieces]
+    mine = [np.full(len(chunk_slice), chunk_slice.chunk.topic == topic) for chunk_slice in merged.slices]
     return np.cumsum(np.concatenate(mine), dtype=np.int64) - 1
 
 

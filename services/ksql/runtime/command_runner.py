@@ -23,10 +23,9 @@ from services.ksql.model.commands import (
 from services.ksql.model.schema import SourceKind
 from services.ksql.prepare import Prepared
 from services.ksql.runtime.broker import Broker, BrokerError, TopicInfo
-from services.ksql.runtime.command_log import Command as LoggedCommand
-from services.ksql.runtime.command_log import CommandLog
-from services.ksql.runtime.engine import Engine
-from services.ksql.runtime.query_spec import QuerySpec
+from services.ksql.runtime.command_log import CommandLog, CommandRecord
+from services.ksql.runtime.query_manager import QueryManager
+from services.ksql.runtime.query_task import QuerySpec
 from services.ksql.sql.parser import parse_one
 
 _log = structlog.get_logger(__name__)
@@ -58,10 +57,10 @@ class Executed:
     sequence: int
 
 
-class Executor:
+class CommandRunner:
     """Owns the catalog and what is known of each query; only ``execute`` and ``restore`` change them."""
 
-    def __init__(self, broker: Broker, log: CommandLog, engine: Engine) -> None:
+    def __init__(self, broker: Broker, log: CommandLog, engine: QueryManager) -> None:
         self._broker = broker
         self._log = log
         self._engine = engine
@@ -126,28 +125,28 @@ class Executor:
         except BrokerError as error:
             raise TopicRefused(f"Failed to guarantee existence of topic {info.name}\nCaused by: {error}") from error
 
-    def _to_log(self, prepared: Prepared, properties: Mapping[str, Any]) -> LoggedCommand:
+    def _to_log(self, prepared: Prepared, properties: Mapping[str, Any]) -> CommandRecord:
         command, number = prepared.command, self._log.next_query_number
         match command:
             case CreateSource(source=source):
-                return LoggedCommand(f"{source.kind.lower()}/`{source.name}`/create", prepared.text, properties)
+                return CommandRecord(f"{source.kind.lower()}/`{source.name}`/create", prepared.text, properties)
             case CreateQuery(sink=sink):
                 writer = self.catalog.materialised_by(sink.name) if command.replaces else None
                 prefix = "CTAS" if sink.kind is SourceKind.TABLE else "CSAS"
                 query_id = writer.id if writer else f"{prefix}_{sink.name.upper()}_{number}"
-                return LoggedCommand(f"{sink.kind.lower()}/`{sink.name}`/create", prepared.text, properties, query_id)
+                return CommandRecord(f"{sink.kind.lower()}/`{sink.name}`/create", prepared.text, properties, query_id)
             case InsertQuery(plan=plan, query_id=chosen):
                 target = plan.sink.name if plan.sink else ""
                 query_id = chosen or f"INSERTQUERY_{number}"
-                return LoggedCommand(f"stream/`{target}`/create", prepared.text, properties, query_id)
+                return CommandRecord(f"stream/`{target}`/create", prepared.text, properties, query_id)
             case DropSource(name=name, kind=kind):
-                return LoggedCommand(f"{kind.lower()}/{name}/drop", prepared.text, properties)
+                return CommandRecord(f"{kind.lower()}/{name}/drop", prepared.text, properties)
             case ControlQuery(action=action, query_id=target):
-                return LoggedCommand(f"{action.lower()}/{target or 'ALL'}/execute", prepared.text, properties)
+                return CommandRecord(f"{action.lower()}/{target or 'ALL'}/execute", prepared.text, properties)
             case _:
                 raise TypeError(f"{type(command).__name__} is no command for the log")
 
-    def _apply(self, command: Command, logged: LoggedCommand) -> None:
+    def _apply(self, command: Command, logged: CommandRecord) -> None:
         """What the command means for catalog and specs: the same now and at a restart."""
         message = ""
         match command:

@@ -1,4 +1,4 @@
-"""The running engine: queries, feeds and commits, and how it gets back on its feet.
+"""The running engine: queries, consumers and commits, and how it gets back on its feet.
 
 A *session* is the time from one restore to the next failure. It starts by taking over the transactional id, which settles
 what an earlier process left open; then it reads the changelog and starts every query where the changelog says. When a
@@ -16,16 +16,13 @@ from enum import StrEnum
 import structlog
 
 from services.ksql.engine.operators.group_store import MissingMembers
-from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Lane, UnknownTopic, Writer
+from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Producer, TopicPartition, UnknownTopic
 from services.ksql.runtime.committer import Committer, Partitioner
-from services.ksql.runtime.feeds import Feeds
-from services.ksql.runtime.pump import Pump
-from services.ksql.runtime.query_spec import QuerySpec
-from services.ksql.runtime.query_start import make_query
-from services.ksql.runtime.running import QueryState, RunningQuery
+from services.ksql.runtime.query_task import QuerySpec, QueryState, QueryTask, TransientQuery, make_query
+from services.ksql.runtime.scheduler import Scheduler
+from services.ksql.runtime.shared_consumers import SharedConsumers
 from services.ksql.runtime.state_log import StateLog, StoredQuery
-from services.ksql.runtime.transient import TransientQuery
-from services.ksql.runtime.upstream import relate
+from services.ksql.runtime.watermark_alignment import align
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +41,7 @@ class EngineState(StrEnum):
     STOPPED = "STOPPED"
 
 
-class Engine:
+class QueryManager:
     """Runs persistent queries. All methods belong to one event loop."""
 
     def __init__(
@@ -67,15 +64,15 @@ class Engine:
         self.partitioner = Partitioner()
         self.state = EngineState.STARTING
         self.failures = 0
-        self.queries: dict[str, RunningQuery] = {}
+        self.queries: dict[str, QueryTask] = {}
         #: queries that cannot be started for want of a topic or of a part of their state, and why: they are tried again
         self.broken: dict[str, str] = {}
         self.committer: Committer | None = None
         #: push queries: they commit nothing
         self.transients: dict[str, TransientQuery] = {}
-        self._transient_feeds: dict[str, Feeds] = {}
-        self.pump = Pump(lambda: (*self.queries.values(), *self.transients.values()), self._want_commit)
-        self.feeds = Feeds(broker, self.pump.wake, shared=True)
+        self._transient_consumers: dict[str, SharedConsumers] = {}
+        self.scheduler = Scheduler(lambda: (*self.queries.values(), *self.transients.values()), self._want_commit)
+        self.consumers = SharedConsumers(broker, self.scheduler.wake, shared=True)
 
     async def run(self, initial: Iterable[QuerySpec]) -> None:
         """Runs session after session until cancelled, or until another server takes over."""
@@ -98,21 +95,21 @@ class Engine:
             self.state = EngineState.STOPPED if self.state is not EngineState.FENCED else self.state
 
     async def _session(self) -> None:
-        writer = self._broker.writer(self._transactional_id, compressed=(self.state_log.topic,))
+        producer = self._broker.producer(self._transactional_id, compressed=(self.state_log.topic,))
         tasks: list[asyncio.Task[None]] = []
         try:
             async with self._changing:
-                await writer.start()
+                await producer.start()
                 stored = await self.state_log.load()
-                await self._tidy(writer, stored)
+                await self._tidy(producer, stored)
                 committer = Committer(
-                    writer,
+                    producer,
                     self.state_log,
                     self.partitioner,
                     self.queries,
                     interval_s=self._interval,
                     expect=self._expect,
-                    committed=self.pump.wake,
+                    committed=self.scheduler.wake,
                 )
                 self.committer = committer
                 self.broken.clear()
@@ -125,9 +122,9 @@ class Engine:
                 self.state = EngineState.RUNNING
                 self._up.set()
             tasks = [
-                asyncio.create_task(self.pump.run(), name="pump"),
+                asyncio.create_task(self.scheduler.run(), name="scheduler"),
                 asyncio.create_task(committer.run(), name="committer"),
-                asyncio.create_task(self._mend(), name="mend"),
+                asyncio.create_task(self._retry_broken(), name="mend"),
             ]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -139,12 +136,12 @@ class Engine:
             await asyncio.gather(*tasks, return_exceptions=True)
             async with self._changing:
                 for running in self.queries.values():
-                    self.feeds.unsubscribe(running)
+                    self.consumers.unsubscribe(running)
                 self.queries.clear()
                 self.committer = None
-            await writer.stop()
+            await producer.stop()
 
-    async def _mend(self) -> None:
+    async def _retry_broken(self) -> None:
         """Starts queries whose topics are there again, until cancelled."""
         wait = _FIRST_RETRY_S
         while True:
@@ -171,7 +168,7 @@ class Engine:
             del self.broken[query.id]
             _log.info("query runs again", query=query.id)
 
-    async def _tidy(self, writer: Writer, stored: Mapping[str, StoredQuery]) -> None:
+    async def _tidy(self, producer: Producer, stored: Mapping[str, StoredQuery]) -> None:
         """Deletes what the changelog still holds of queries that are gone, and replaces what earlier versions wrote otherwise."""
         log = self.state_log
         entries = [
@@ -180,7 +177,7 @@ class Engine:
             for entry in (log.renewed(query_id, one) if query_id in self._wanted else log.forget(query_id, one))
         ]
         if entries:
-            await writer.write(entries)
+            await producer.write(entries)
 
     @asynccontextmanager
     async def _steady(self) -> AsyncIterator[None]:
@@ -228,7 +225,7 @@ class Engine:
             running = self.queries.get(query_id)  # None: it cannot run anyway, for want of a topic
             if running is not None and running.state is QueryState.RUNNING:
                 running.state = QueryState.PAUSED
-                self.feeds.unsubscribe(running)
+                self.consumers.unsubscribe(running)
                 # what it shows while it stands still must be what a restart would show
                 await self.commit()
 
@@ -239,15 +236,15 @@ class Engine:
             running = self.queries.get(query_id)
             if running is not None and running.state is QueryState.PAUSED:
                 running.state = QueryState.RUNNING
-                self.feeds.subscribe(running, running.fetched)
-                self.pump.wake()
+                self.consumers.subscribe(running, running.fetched)
+                self.scheduler.wake()
 
     def open_transient(self, query: TransientQuery) -> None:
-        """Runs a push query until ``close_transient``. Its feeds are its own: a slow client must hold up nobody else."""
+        """Runs a push query until ``close_transient``. Its consumers are its own: a slow client must hold up nobody else."""
         self.transients[query.id] = query
-        feeds = self._transient_feeds[query.id] = Feeds(self._broker, self.pump.wake)
-        feeds.subscribe(query, query.fetched)
-        self.pump.wake()
+        consumers = self._transient_consumers[query.id] = SharedConsumers(self._broker, self.scheduler.wake)
+        consumers.subscribe(query, query.fetched)
+        self.scheduler.wake()
 
     async def close_transient(self, query_id: str) -> bool:
         """Ends a push query; False if there is none of this id."""
@@ -255,12 +252,12 @@ class Engine:
         if query is None:
             return False
         query.close()
-        await self._transient_feeds.pop(query_id).aclose()
+        await self._transient_consumers.pop(query_id).aclose()
         return True
 
-    def _expect(self, ends: Mapping[Lane, int]) -> None:
-        for feeds in (self.feeds, *self._transient_feeds.values()):
-            feeds.expect(ends)
+    def _expect(self, ends: Mapping[TopicPartition, int]) -> None:
+        for consumers in (self.consumers, *self._transient_consumers.values()):
+            consumers.expect(ends)
 
     @property
     def transactions(self) -> int:
@@ -281,14 +278,14 @@ class Engine:
         """After ``run`` was cancelled: ends what reads."""
         for query_id in list(self.transients):
             await self.close_transient(query_id)
-        await self.feeds.aclose()
+        await self.consumers.aclose()
 
     async def _halt(self, query_id: str) -> None:
         running = self.queries[query_id]
-        self.feeds.unsubscribe(running)
+        self.consumers.unsubscribe(running)
         await self.commit()
         self.queries.pop(query_id, None)
-        relate(self.queries, self._wanted)
+        align(self.queries, self._wanted)
 
     async def _launch(self, query: QuerySpec, stored: StoredQuery | None) -> None:
         sink = await self._broker.topic(query.sink.topic)
@@ -297,13 +294,13 @@ class Engine:
         self.partitioner.learn(sink.name, sink.partitions)
         running = await make_query(query, stored, self._broker, self._max_ahead_ms)
         self.queries[query.id] = running
-        relate(self.queries, self._wanted)
+        align(self.queries, self._wanted)
         if query.paused:
             running.state = QueryState.PAUSED
         else:
-            self.feeds.subscribe(running, running.fetched)
+            self.consumers.subscribe(running, running.fetched)
         self._want_commit()
-        self.pump.wake()
+        self.scheduler.wake()
 
     def _want_commit(self) -> None:
         if self.committer is not None:

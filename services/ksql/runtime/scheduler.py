@@ -6,20 +6,20 @@ import asyncio
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from services.ksql.runtime.running import RunningQuery
+from services.ksql.runtime.query_task import QueryTask
 
 #: records in one slice: some 5 to 10 ms of work
 _SLICE = 4_000
-#: with more records than this uncommitted the pump waits for the commit, so that a slow broker does not fill the memory
+#: with more records than this uncommitted the scheduler waits for the commit, so that a slow broker does not fill the memory
 _UNCOMMITTED = 100_000
 _ROOM_S = 0.01
 _GIVE_WAY_S = 0.005
 
 
-class Pump:
+class Scheduler:
     """Runs until cancelled. ``wake`` must be called when records were delivered."""
 
-    def __init__(self, queries: Callable[[], Iterable[RunningQuery]], on_progress: Callable[[], None]) -> None:
+    def __init__(self, queries: Callable[[], Iterable[QueryTask]], on_progress: Callable[[], None]) -> None:
         self._queries = queries
         self._on_progress = on_progress
         self._awake = asyncio.Event()

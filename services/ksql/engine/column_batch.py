@@ -1,0 +1,138 @@
+"""Rows of a stream column by column, for operators that process many at once, and expressions over them.
+
+A column is computed when an operator reads it. An expression that depends on one text only, as the rule for a dimension does, is
+computed once for each different text of a batch; everything else row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.ksql.engine.expressions import Evaluate, Layout, compile_one, parts_of
+from services.ksql.model import expression as ex
+from services.ksql.model.types import BaseType
+
+#: int64 where all values are whole numbers and none is NULL; else Python's own objects, which may be None
+Column = NDArray[Any]
+Make = Callable[[], Column]
+Mask = NDArray[Any]
+
+
+def objects(values: Sequence[Any]) -> Column:
+    """A column of any values."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def is_whole(column: Column) -> bool:
+    """Whether the column is an array of whole numbers without NULLs."""
+    return column.dtype == np.int64
+
+
+def joined(parts: Sequence[Column]) -> Column:
+    """One column after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    if len({part.dtype for part in parts}) > 1:
+        parts = [part if part.dtype == object else part.astype(object) for part in parts]
+    return np.concatenate(parts)
+
+
+class ColumnBatch:
+    """Rows without a window, in order. A column is made when somebody asks for it, and once."""
+
+    __slots__ = ("_made", "_makers", "_rows", "times")
+
+    def __init__(self, makers: Sequence[Make], times: Column) -> None:
+        self._makers = makers
+        self._made: list[Column | None] = [None] * len(makers)
+        self._rows: list[tuple[Any, ...]] | None = None
+        #: the event time of each row, in ms
+        self.times = times
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def column(self, at: int) -> Column:
+        """The column at this place of the layout."""
+        made = self._made[at]
+        if made is None:
+            made = self._made[at] = self._makers[at]()
+        return made
+
+    def maker(self, at: int) -> Make:
+        """What gives the column later."""
+        return lambda: self.column(at)
+
+    def lists(self) -> list[list[Any]]:
+        """All columns as Python's own values."""
+        return [self.column(at).tolist() for at in range(len(self._makers))]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The rows as tuples."""
+        if self._rows is None:
+            lists = self.lists()
+            self._rows = list(zip(*lists, strict=True)) if lists else [()] * len(self)
+        return self._rows
+
+    def batch(self) -> list[tuple[tuple[Any, ...], int]]:
+        """The rows with their times."""
+        return list(zip(self.rows(), self.times.tolist(), strict=True))
+
+    def select(self, which: Mask | slice) -> ColumnBatch:
+        """The rows that a mask, a slice or positions name."""
+        return ColumnBatch([self._selected(at, which) for at in range(len(self._makers))], self.times[which])
+
+    def _selected(self, at: int, which: Mask | slice) -> Make:
+        return lambda: self.column(at)[which]
+
+
+Compute = Callable[[ColumnBatch], Make]
+
+
+def compile_columns(expressions: Sequence[ex.Expression], layout: Layout) -> Callable[[ColumnBatch], list[Make]]:
+    """For each expression what makes its column."""
+    parts = [_compile(one, layout) for one in expressions]
+    return lambda batch: [part(batch) for part in parts]
+
+
+def _compile(expression: ex.Expression, layout: Layout) -> Compute:
+    if isinstance(expression, ex.ColumnRef):
+        if expression.name in layout.names:
+            at = layout.names.index(expression.name)
+            return lambda batch: batch.maker(at)
+        if expression.name == "ROWTIME":
+            return lambda batch: lambda: batch.times
+    value = compile_one(expression, layout)
+    if (text_at := _only_text(expression, layout)) is not None:
+        return lambda batch: lambda: objects(_each_text(value, text_at, batch))
+    return lambda batch: lambda: objects(_each(value, batch))
+
+
+def _only_text(expression: ex.Expression, layout: Layout) -> int | None:
+    """The place of the one VARCHAR column that decides the expression's value; None where there is more to it."""
+    parts = list(parts_of(expression))
+    columns = {part for part in parts if isinstance(part, ex.ColumnRef)}
+    # without an argument it is the time, a random number, a UUID
+    if len(columns) != 1 or any(isinstance(part, ex.Call) and not part.arguments for part in parts):
+        return None
+    (column,) = columns
+    if column.type.base is not BaseType.STRING or column.name not in layout.names:
+        return None
+    return layout.names.index(column.name)
+
+
+def _each_text(value: Evaluate, at: int, batch: ColumnBatch) -> list[object]:
+    texts = batch.column(at).tolist()
+    before = (None,) * at
+    known = {text: value((*before, text), 0, None) for text in dict.fromkeys(texts)}
+    return [known[text] for text in texts]
+
+
+def _each(value: Evaluate, batch: ColumnBatch) -> list[object]:
+    return [value(row, t, None) for row, t in batch.batch()]
