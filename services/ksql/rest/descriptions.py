@@ -12,7 +12,7 @@ from services.ksql.model.schema import DataSource
 from services.ksql.rest.entities import Entity, fields
 from services.ksql.runtime.broker import TopicInfo
 from services.ksql.runtime.core import Core
-from services.ksql.runtime.query_task import QuerySpec, QueryTask
+from services.ksql.runtime.query_task import PersistentTask, QuerySpec
 
 _DEPRECATED = (
     "The {0} field is deprecated and will be removed in a future version of ksql. Please update your client to the latest "
@@ -220,7 +220,7 @@ def _running_too(state: str) -> str:
     return "RUNNING" if state == "PAUSED" else state
 
 
-def _task(running: QueryTask) -> Entity:
+def _task(running: PersistentTask) -> Entity:
     return {
         "taskId": "0_0",
         "topicOffsets": [

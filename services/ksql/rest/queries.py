@@ -17,11 +17,10 @@ from services.ksql.rest import properties as props
 from services.ksql.rest.errors import NOT_READY, RestError, from_ksql_error, generic_error, statement_error
 from services.ksql.rest.rows import Header, Row
 from services.ksql.runtime.broker import BrokerError
+from services.ksql.runtime.client_queries import open_push, pull
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.print_topic import PrintedTopic, open_print
-from services.ksql.runtime.pull import pull
-from services.ksql.runtime.push import open_push
-from services.ksql.runtime.query_task import TransientQuery
+from services.ksql.runtime.query_task import ClientOutput
 from services.ksql.sql import ast
 from services.ksql.sql.parser import parse
 
@@ -44,7 +43,7 @@ class Answer:
 
     header: Header
     rows: Sequence[Row] = ()
-    live: TransientQuery | None = None
+    live: ClientOutput | None = None
 
 
 class QueryService:

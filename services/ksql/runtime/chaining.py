@@ -16,7 +16,7 @@ import numpy as np
 from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import Headers
 from services.ksql.runtime.broker import OffsetRange, ProducerBatch, ProducerInput, TopicPartition
-from services.ksql.runtime.query_task import QueryState, QueryTask
+from services.ksql.runtime.query_task import PersistentTask, QueryState
 
 #: records in one step, as in the scheduler
 _SLICE = 4_000
@@ -27,8 +27,8 @@ _AHEAD_MS = 1_000
 class Chaining:
     """One transaction's. No query is handed anything twice, so that queries in a circle do not hold the transaction open."""
 
-    def __init__(self, queries: Iterable[QueryTask]) -> None:
-        self._readers: dict[TopicPartition, list[QueryTask]] = {}
+    def __init__(self, queries: Iterable[PersistentTask]) -> None:
+        self._readers: dict[TopicPartition, list[PersistentTask]] = {}
         for query in queries:
             for tp in query.progress:
                 self._readers.setdefault(tp, []).append(query)
@@ -36,7 +36,7 @@ class Chaining:
 
     async def __call__(
         self, records: Sequence[ProducerInput], spans: Mapping[TopicPartition, OffsetRange]
-    ) -> list[QueryTask]:
+    ) -> list[PersistentTask]:
         """Gives ``records``, which lie at ``spans``, to their readers, and lets these process them. Gives the readers."""
         read = [tp for tp in spans if tp in self._readers]
         if not read:
@@ -60,14 +60,16 @@ class Chaining:
         return [query for query, _ in served]
 
 
-def _stands_at(query: QueryTask, tps: Iterable[TopicPartition], spans: Mapping[TopicPartition, OffsetRange]) -> bool:
+def _stands_at(
+    query: PersistentTask, tps: Iterable[TopicPartition], spans: Mapping[TopicPartition, OffsetRange]
+) -> bool:
     """Whether the records are the next of every partition. Partitions are read in step, so it is all of them or none."""
     return query.state is QueryState.RUNNING and all(
         spans[tp].verbatim and query.fetched[tp] == spans[tp].first for tp in tps
     )
 
 
-def _siblings(query: QueryTask, tps: Sequence[TopicPartition]) -> list[TopicPartition]:
+def _siblings(query: PersistentTask, tps: Sequence[TopicPartition]) -> list[TopicPartition]:
     """The other partitions of the same topics."""
     topics = {tp.topic for tp in tps}
     return [tp for tp in query.progress if tp.topic in topics and tp not in tps]

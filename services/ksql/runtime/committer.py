@@ -24,7 +24,7 @@ from services.ksql.runtime.broker import (
     TopicPartition,
 )
 from services.ksql.runtime.chaining import Chaining
-from services.ksql.runtime.query_task import QueryState, QueryTask
+from services.ksql.runtime.query_task import PersistentTask, QueryState
 from services.ksql.runtime.state_log import StateLog
 from shared.kafka import partition_for
 
@@ -89,7 +89,7 @@ class Committer:
         producer: Producer,
         state_log: StateLog,
         partitioner: Partitioner,
-        queries: Mapping[str, QueryTask],
+        queries: Mapping[str, PersistentTask],
         *,
         interval_s: float,
         expect: Callable[[Mapping[TopicPartition, int]], None],
@@ -164,12 +164,12 @@ class Committer:
                     self.want()
                     raise
                 for query in queries:
-                    query.mark_committed()
+                    query.output.mark_committed()
                 self._committed()
                 self.transactions += 1
                 self.last_duration_s = monotonic() - begun
 
-    def _writable(self, query: QueryTask, outputs: Iterable[Output]) -> list[ProducerInput]:
+    def _writable(self, query: PersistentTask, outputs: Iterable[Output]) -> list[ProducerInput]:
         """The outputs with their partitions. One refused record would fail every transaction from now on, so what the broker
         refuses is left out: a timestamp too far ahead is dropped and counted, a record too large fails its query."""
         latest = int(time() * 1000) + _AHEAD_MS
@@ -192,7 +192,7 @@ class Committer:
                     placed.append(self._partitioner.place(record))
         return placed
 
-    def _collect(self, queries: Iterable[QueryTask]) -> Iterator[ProducerInput]:
+    def _collect(self, queries: Iterable[PersistentTask]) -> Iterator[ProducerInput]:
         for query in queries:
             if not query.dirty:
                 continue

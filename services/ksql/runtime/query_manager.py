@@ -18,7 +18,7 @@ import structlog
 from services.ksql.engine.operators.group_store import MissingMembers
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Producer, TopicPartition, UnknownTopic
 from services.ksql.runtime.committer import Committer, Partitioner
-from services.ksql.runtime.query_task import QuerySpec, QueryState, QueryTask, TransientQuery, make_query
+from services.ksql.runtime.query_task import ClientTask, PersistentTask, QuerySpec, QueryState, persistent_task
 from services.ksql.runtime.scheduler import Scheduler
 from services.ksql.runtime.shared_consumers import SharedConsumers
 from services.ksql.runtime.state_log import StateLog, StoredQuery
@@ -64,12 +64,12 @@ class QueryManager:
         self.partitioner = Partitioner()
         self.state = EngineState.STARTING
         self.failures = 0
-        self.queries: dict[str, QueryTask] = {}
+        self.queries: dict[str, PersistentTask] = {}
         #: queries that cannot be started for want of a topic or of a part of their state, and why: they are tried again
         self.broken: dict[str, str] = {}
         self.committer: Committer | None = None
         #: push queries: they commit nothing
-        self.transients: dict[str, TransientQuery] = {}
+        self.transients: dict[str, ClientTask] = {}
         self._transient_consumers: dict[str, SharedConsumers] = {}
         self.scheduler = Scheduler(lambda: (*self.queries.values(), *self.transients.values()), self._want_commit)
         self.consumers = SharedConsumers(broker, self.scheduler.wake, shared=True)
@@ -239,7 +239,7 @@ class QueryManager:
                 self.consumers.subscribe(running, running.fetched)
                 self.scheduler.wake()
 
-    def open_transient(self, query: TransientQuery) -> None:
+    def open_transient(self, query: ClientTask) -> None:
         """Runs a push query until ``close_transient``. Its consumers are its own: a slow client must hold up nobody else."""
         self.transients[query.id] = query
         consumers = self._transient_consumers[query.id] = SharedConsumers(self._broker, self.scheduler.wake)
@@ -251,7 +251,7 @@ class QueryManager:
         query = self.transients.pop(query_id, None)
         if query is None:
             return False
-        query.close()
+        query.output.finish()
         await self._transient_consumers.pop(query_id).aclose()
         return True
 
@@ -292,7 +292,7 @@ class QueryManager:
         if sink is None:
             raise UnknownTopic(f"the sink topic {query.sink.topic} of {query.id} is gone")
         self.partitioner.learn(sink.name, sink.partitions)
-        running = await make_query(query, stored, self._broker, self._max_ahead_ms)
+        running = await persistent_task(query, stored, self._broker, self._max_ahead_ms)
         self.queries[query.id] = running
         align(self.queries, self._wanted)
         if query.paused:

@@ -1,4 +1,8 @@
-"""A query that runs: the engine's ``Query`` with its merged input, its positions, and what is not committed yet."""
+"""A running query: a ``Query`` of the engine with its merged input, its positions and an output.
+
+There are two outputs. A persistent query has a ``CommitOutput``: its results wait for the next commit. A push query, or a pull query over
+a stream, has a ``ClientOutput``: its rows wait for one client.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -20,10 +24,17 @@ from services.ksql.runtime.broker import Broker, TopicPartition
 from services.ksql.runtime.merge import NEVER, EventTimeMerger
 from services.ksql.runtime.state_log import StoredQuery
 
+_log = structlog.get_logger(__name__)
+
+Row = Sequence[Any]
+
 
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
-    """``statement`` is the whole text as ksqlDB prints it; ``properties`` are the streams properties it came with."""
+    """A persistent query as the command log has it, whether it runs or not.
+
+    ``statement`` is the whole text as ksqlDB prints it; ``properties`` are the streams properties it came with.
+    """
 
     id: str
     plan: QueryPlan
@@ -52,12 +63,14 @@ class QuerySpec:
 
     @property
     def input_topics(self) -> tuple[str, ...]:
-        """Topics to read, tables first: at equal times a row of a table is there before the event that looks it up."""
-        tables_first = sorted(self.plan.sources, key=lambda source: source.kind is not SourceKind.TABLE)
-        return tuple(dict.fromkeys(source.topic for source in tables_first))
+        """See ``input_topics``."""
+        return input_topics(self.plan)
 
 
-_log = structlog.get_logger(__name__)
+def input_topics(plan: QueryPlan) -> tuple[str, ...]:
+    """Topics to read, tables first: at equal times a row of a table is there before the event that looks it up."""
+    tables_first = sorted(plan.sources, key=lambda source: source.kind is not SourceKind.TABLE)
+    return tuple(dict.fromkeys(source.topic for source in tables_first))
 
 
 class QueryState(StrEnum):
@@ -85,7 +98,7 @@ class PartitionProgress:
 
 @dataclass(slots=True)
 class Meter:
-    """Counters for people: DESCRIBE EXTENDED and /metrics."""
+    """Counters for DESCRIBE EXTENDED and /metrics."""
 
     consumed: dict[str, int] = field(default_factory=dict)
     consumed_bytes: dict[str, int] = field(default_factory=dict)
@@ -94,12 +107,169 @@ class Meter:
     last_produced_ms: int = 0
 
 
-class QueryTask:
-    """One query of the engine. Lanes must be given in the order that decides ties: tables before streams."""
+class TaskOutput(Protocol):
+    """Where the results of a task go."""
 
-    def __init__(self, query_id: str, query: Query, positions: Mapping[TopicPartition, int]) -> None:
+    @property
+    def is_full(self) -> bool:
+        """Whether the task must not process more now."""
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something to commit."""
+
+    @property
+    def uncommitted(self) -> int:
+        """How many records wait for the next commit."""
+
+    @property
+    def oldest_ms(self) -> int:
+        """The event time of the oldest record whose results are not committed."""
+
+    def add(self, query: Query, outputs: Sequence[Output], oldest_ms: int | None) -> None:
+        """Takes the results of one step; ``oldest_ms`` is the least event time among its records."""
+
+    def progressed(self, progress: Mapping[TopicPartition, PartitionProgress]) -> None:
+        """The task's positions have moved."""
+
+    def fail(self, query: Query, message: str) -> None:
+        """The task has stopped by an error."""
+
+
+class CommitOutput:
+    """Results wait here until a transaction takes them."""
+
+    is_full = False
+
+    def __init__(self) -> None:
+        self._outputs: list[Output] = []
+        self.uncommitted = 0
+        #: true at first, so that the start positions are durable
+        self.dirty = True
+        #: event time of the oldest record whose results wait for the next commit, and for the one under way
+        self._oldest_processed = self._oldest_drained = NEVER
+
+    @property
+    def oldest_ms(self) -> int:
+        return min(self._oldest_processed, self._oldest_drained)
+
+    def add(self, query: Query, outputs: Sequence[Output], oldest_ms: int | None) -> None:
+        if oldest_ms is not None:
+            self._oldest_processed = min(self._oldest_processed, oldest_ms)
+        self._outputs.extend(outputs)
+        self.uncommitted += count_of(outputs)
+        self.dirty = True
+
+    def progressed(self, progress: Mapping[TopicPartition, PartitionProgress]) -> None:
+        """Positions are read at the commit."""
+
+    def fail(self, query: Query, message: str) -> None:
+        """Forgets what is not committed."""
+        self._outputs = []
+        self.uncommitted = 0
+        self.dirty = False
+
+    def drain(self) -> list[Output]:
+        """What waits for a commit, which begins now."""
+        outputs, self._outputs = self._outputs, []
+        self.uncommitted = 0
+        self.dirty = False
+        self._oldest_drained, self._oldest_processed = self.oldest_ms, NEVER
+        return outputs
+
+    def mark_committed(self) -> None:
+        """What was drained can be read, or its readers have it."""
+        self._oldest_drained = NEVER
+
+
+class ClientOutput:
+    """Rows wait here until the client takes them; the task processes nothing while ``backlog`` rows wait.
+
+    With ``ends`` the query is over when it has read up to these offsets (a pull query over a stream), with ``limit`` after so many rows.
+    """
+
+    dirty = False
+    uncommitted = 0
+    oldest_ms = NEVER
+
+    def __init__(
+        self,
+        query_id: str,
+        *,
+        backlog: int,
+        limit: int | None = None,
+        ends: Mapping[TopicPartition, int] | None = None,
+    ) -> None:
+        self.id = query_id
+        self._rows: list[Row] = []
+        self._backlog = backlog
+        self._remaining = limit
+        self._ends = ends
+        self._changed = asyncio.Event()
+        self._finished = self.limit_reached = limit == 0
+        self._error: str | None = None
+
+    @property
+    def is_full(self) -> bool:
+        return self._finished or len(self._rows) >= self._backlog
+
+    def add(self, query: Query, outputs: Sequence[Output], oldest_ms: int | None) -> None:
+        self._add(query.poll_rows())
+
+    def progressed(self, progress: Mapping[TopicPartition, PartitionProgress]) -> None:
+        if self._ends is not None and all(progress[tp].position >= end for tp, end in self._ends.items()):
+            self.finish()
+
+    def fail(self, query: Query, message: str) -> None:
+        """The client gets what is there, then the error."""
+        self._add(query.poll_rows())
+        self._error = message
+        self.finish()
+
+    def finish(self) -> None:
+        """Ends the query; a client that waits gets what is there."""
+        self._finished = True
+        self._changed.set()
+
+    async def take(self) -> list[Row] | None:
+        """The rows since the last call, as soon as there are any; None when the query is over.
+
+        Raises:
+            RuntimeError: the query failed.
+        """
+        while not self._rows:
+            if self._error is not None:
+                raise RuntimeError(self._error)
+            if self._finished:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _add(self, rows: Sequence[Row]) -> None:
+        if self._finished or not rows:
+            return
+        if self._remaining is not None:
+            rows = rows[: self._remaining]
+            self._remaining -= len(rows)
+        self._rows.extend(rows)
+        if self._remaining == 0:
+            self.limit_reached = True
+            self.finish()
+        self._changed.set()
+
+
+O = TypeVar("O", bound=TaskOutput)  # noqa: E741
+
+
+class QueryTask(Generic[O]):
+    """One running query. Partitions must be given in the order that decides ties: tables before streams."""
+
+    def __init__(self, query_id: str, query: Query, positions: Mapping[TopicPartition, int], output: O) -> None:
         self.id = query_id
         self.query = query
+        self.output = output
         self.state = QueryState.RUNNING
         self.error: str | None = None
         self.meter = Meter()
@@ -109,15 +279,9 @@ class QueryTask:
             self._merger.open(tp)
         #: the next offset to be delivered, per partition
         self.fetched = dict(positions)
-        self._outputs: list[Output] = []
-        #: how many output records wait for the next commit
-        self.uncommitted = 0
-        #: whether there is something to commit; true at first, so that the start positions are durable
-        self.dirty = True
-        self._upstream: list[QueryTask] = []
+        self._upstream: Sequence[QueryTask[CommitOutput]] = ()
         self._max_skew_ms = 0
-        #: event time of the oldest record whose results wait for the next commit, and for the one under way
-        self._oldest_processed = self._oldest_drained = NEVER
+        output.progressed(self.progress)
 
     def restore(self, stored: StoredQuery) -> None:
         """Puts back the state of the last commit."""
@@ -133,22 +297,33 @@ class QueryTask:
     @property
     def ready(self) -> bool:
         """Whether ``step`` would do something."""
-        return self.state is QueryState.RUNNING and self._merger.ready and self._merger.next_ms <= self._limit_ms()
+        return (
+            self.state is QueryState.RUNNING
+            and not self.output.is_full
+            and self._merger.ready
+            and self._merger.next_ms <= self._limit_ms()
+        )
 
-    def align_behind(self, upstream: list[QueryTask], max_skew_ms: int) -> None:
-        """From now on takes nothing that is newer, by more than the leeway, than what is under way in these queries."""
+    @property
+    def dirty(self) -> bool:
+        """Whether there is something to commit."""
+        return self.output.dirty
+
+    @property
+    def uncommitted(self) -> int:
+        """How many output records wait for the next commit."""
+        return self.output.uncommitted
+
+    def align_behind(self, upstream: Sequence[QueryTask[CommitOutput]], max_skew_ms: int) -> None:
+        """From now on takes nothing that is newer, by more than ``max_skew_ms``, than the watermarks of these queries."""
         self._upstream, self._max_skew_ms = upstream, max_skew_ms
 
     @property
     def watermark_ms(self) -> int:
-        """The event time of the oldest record that is here, or may be, and whose results have not been handed on."""
+        """The event time of the oldest record that is here, or may be, and whose results are not committed."""
         if self.state is not QueryState.RUNNING:
             return NEVER
-        return min(self._merger.next_ms, self._oldest_processed, self._oldest_drained)
-
-    def mark_committed(self) -> None:
-        """What was drained can be read, or its readers have it."""
-        self._oldest_drained = NEVER
+        return min(self._merger.next_ms, self.output.oldest_ms)
 
     def _limit_ms(self) -> int:
         return min([query.watermark_ms for query in self._upstream], default=NEVER) + self._max_skew_ms
@@ -178,9 +353,9 @@ class QueryTask:
 
     def deliver(self, tp: TopicPartition, chunk: Chunk | None, *, position: int, end: int) -> None:
         if self.state is QueryState.ERROR:
-            # It takes no part any more, and must not hold up those that read the same consumer.
+            # It takes no part any more, and must not hold up those that share the consumer.
             return
-        # what is before that came by way of the chaining already
+        # what is before that came by way of chaining already
         fetched = self.fetched[tp]
         position = max(position, fetched)
         chunk = chunk.between(fetched, position) if chunk is not None else None
@@ -189,6 +364,7 @@ class QueryTask:
         self.progress[tp].end = end
         if not self._merger.backlog(tp):
             self.progress[tp].position = position
+            self.output.progressed(self.progress)
 
     def mark_polled(self, tp: TopicPartition, checked_ms: int) -> bool:
         waited = self._merger.holding
@@ -201,33 +377,26 @@ class QueryTask:
         merged = self._merger.take(limit, now := _now_ms(), self._limit_ms())
         if not merged:
             return 0
-        if merged.oldest is not None:
-            self._oldest_processed = min(self._oldest_processed, merged.oldest)
         try:
             outputs = self.query.process_merged(merged, now)
         except Exception as error:
             self.fail(f"{type(error).__name__}: {error}")
             _log.exception("query failed", query=self.id)
             return 0
-        self._outputs.extend(outputs)
-        self.uncommitted += count_of(outputs)
+        self.output.add(self.query, outputs, merged.oldest)
         self._count(merged)
-        self.dirty = True
+        self.output.progressed(self.progress)
         return len(merged)
 
     def fail(self, message: str) -> None:
         """Stops the query for good, without what is not committed."""
         self.state = QueryState.ERROR
         self.error = message
-        self._outputs = []
-        self.uncommitted = 0
-        self.dirty = False
+        self.output.fail(self.query, message)
 
-    def drain(self) -> Pending | None:
-        """Hands over what must be committed together, and begins anew. None if the query failed over it."""
-        outputs, self._outputs = self._outputs, []
-        self.uncommitted = 0
-        self._oldest_drained, self._oldest_processed = min(self._oldest_drained, self._oldest_processed), NEVER
+    def drain(self: QueryTask[CommitOutput]) -> Pending | None:
+        """Gives what must be committed together, and begins anew. None if the query failed over it."""
+        outputs = self.output.drain()
         try:
             outputs.extend(self.query.flush())
             changes = self.query.changes()
@@ -238,7 +407,6 @@ class QueryTask:
         self.meter.produced += count_of(outputs)
         if outputs:
             self.meter.last_produced_ms = _now_ms()
-        self.dirty = False
         return Pending(outputs, changes, self.positions)
 
     def _count(self, merged: MergedBatch) -> None:
@@ -246,134 +414,72 @@ class QueryTask:
         for chunk_slice in merged.slices:
             chunk = chunk_slice.chunk
             consumed[chunk.topic] = consumed.get(chunk.topic, 0) + len(chunk_slice)
-            consumed_bytes[chunk.topic] = consumed_bytes.get(chunk.topic, 0) + chunk.size(
-                chunk_slice.start, chunk_slice.end
-            )
-            self.progress[TopicPartition(chunk.topic, chunk.partition)].position = (
-                int(chunk.offsets[chunk_slice.end - 1]) + 1
-            )
+            size = chunk.size(chunk_slice.start, chunk_slice.end)
+            consumed_bytes[chunk.topic] = consumed_bytes.get(chunk.topic, 0) + size
+            read_to = int(chunk.offsets[chunk_slice.end - 1]) + 1
+            self.progress[TopicPartition(chunk.topic, chunk.partition)].position = read_to
         for tp, entry in self.progress.items():
             if not self._merger.backlog(tp):
                 entry.position = self.fetched[tp]
         self.meter.last_consumed_ms = _now_ms()
 
 
-def _now_ms() -> int:
-    return int(time.time() * 1000)
+#: a query whose results are committed
+PersistentTask = QueryTask[CommitOutput]
+#: a query whose rows go to one client
+ClientTask = QueryTask[ClientOutput]
 
 
-async def make_query(
-    query: QuerySpec, stored: StoredQuery | None, broker: Broker, max_ahead_ms: int | None
-) -> QueryTask:
-    """The query at the positions and with the state that are ``stored``; without, at the beginning or end of its topics.
+@dataclass(frozen=True, slots=True)
+class StartPositions:
+    """``positions``: the offsets where a query begins to read, in the order that decides ties; ``ends``: the ends of what can be read
+    now; ``partitions``: the number of partitions of the plan's first source."""
+
+    positions: dict[TopicPartition, int]
+    ends: dict[TopicPartition, int]
+    partitions: int
+
+
+async def start_positions(
+    broker: Broker, plan: QueryPlan, *, earliest: bool, committed: Mapping[TopicPartition, int] | None = None
+) -> StartPositions:
+    """Begins at the ``committed`` offsets, as far as the records are still there; without any, at the beginning or the end of the topics.
+    A partition that was added since is read from its beginning.
+
+    Raises:
+        UnknownTopic: one of the topics is not there.
+        BrokerError: a topic cannot be read.
+    """
+    positions: dict[TopicPartition, int] = {}
+    ends: dict[TopicPartition, int] = {}
+    for topic in input_topics(plan):
+        for partition, bounds in sorted((await broker.bounds(topic)).items()):
+            tp = TopicPartition(topic, partition)
+            known = committed.get(tp) if committed else None
+            start = bounds.start if earliest or committed else bounds.end
+            positions[tp] = max(known, bounds.start) if known is not None else start
+            ends[tp] = bounds.end
+    partitions = sum(tp.topic == plan.sources[0].topic for tp in positions)
+    return StartPositions(positions, ends, max(1, partitions))
+
+
+async def persistent_task(
+    spec: QuerySpec, stored: StoredQuery | None, broker: Broker, max_ahead_ms: int | None
+) -> PersistentTask:
+    """The query at the positions and with the state that are ``stored``.
 
     Raises:
         UnknownTopic: one of its topics is not there.
     """
-    positions: dict[TopicPartition, int] = {}
-    partitions = 1
-    left = query.plan.sources[0].topic
-    for topic in query.input_topics:
-        for partition, bounds in sorted((await broker.bounds(topic)).items()):
-            tp = TopicPartition(topic, partition)
-            known = stored.offsets.get(tp) if stored else None
-            start = bounds.start if query.from_earliest or (stored and stored.offsets) else bounds.end
-            positions[tp] = max(known, bounds.start) if known is not None else start
-            partitions = partition + 1 if topic == left else partitions
-    engine = Query(query.plan, partitions=partitions, cached=query.merges_updates, max_ahead_ms=max_ahead_ms)
-    running = QueryTask(query.id, engine, positions)
+    start = await start_positions(
+        broker, spec.plan, earliest=spec.from_earliest, committed=stored.offsets if stored else None
+    )
+    query = Query(spec.plan, partitions=start.partitions, cached=spec.merges_updates, max_ahead_ms=max_ahead_ms)
+    task = QueryTask(spec.id, query, start.positions, CommitOutput())
     if stored is not None:
-        running.restore(stored)
-    return running
+        task.restore(stored)
+    return task
 
 
-Row = Sequence[Any]
-
-
-class TransientQuery(QueryTask):
-    """Rows wait here until the client takes them; the query stands still while ``backlog`` rows wait.
-
-    With ``ends`` it is over when it has read up to these offsets (a pull query over a stream), with ``limit`` after so many rows.
-    """
-
-    def __init__(
-        self,
-        query_id: str,
-        query: Query,
-        positions: Mapping[TopicPartition, int],
-        *,
-        backlog: int,
-        limit: int | None = None,
-        ends: Mapping[TopicPartition, int] | None = None,
-    ) -> None:
-        super().__init__(query_id, query, positions)
-        self._rows: list[Row] = []
-        self._backlog = backlog
-        self._remaining = limit
-        self._ends = ends
-        self._changed = asyncio.Event()
-        self.limit_reached = limit == 0
-        self._finished = limit == 0 or (ends is not None and self._reached(ends))
-        self.dirty = False
-
-    @property
-    def ready(self) -> bool:
-        return not self._finished and len(self._rows) < self._backlog and super().ready
-
-    def deliver(self, tp: TopicPartition, chunk: Chunk | None, *, position: int, end: int) -> None:
-        super().deliver(tp, chunk, position=position, end=end)
-        self._check_end()
-
-    def step(self, limit: int) -> int:
-        done = super().step(limit)
-        self.dirty = False
-        self._outputs.clear()
-        self.uncommitted = 0
-        self._add(self.query.poll_rows())
-        self._check_end()
-        if self.error is not None:
-            self._finish()
-        return done
-
-    def close(self) -> None:
-        """Ends the query; a client that waits gets what is there."""
-        self._finish()
-
-    async def take(self) -> list[Row] | None:
-        """The rows since the last call, as soon as there are any; None when the query is over.
-
-        Raises:
-            RuntimeError: the query failed.
-        """
-        while not self._rows:
-            if self.error is not None:
-                raise RuntimeError(self.error)
-            if self._finished:
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        rows, self._rows = self._rows, []
-        return rows
-
-    def _add(self, rows: Sequence[Row]) -> None:
-        if self._finished or not rows:
-            return
-        if self._remaining is not None:
-            rows = rows[: self._remaining]
-            self._remaining -= len(rows)
-        self._rows.extend(rows)
-        if self._remaining == 0:
-            self.limit_reached = True
-            self._finish()
-        self._changed.set()
-
-    def _check_end(self) -> None:
-        if self._ends is not None and self._reached(self._ends):
-            self._finish()
-
-    def _reached(self, ends: Mapping[TopicPartition, int]) -> bool:
-        return all(self.progress[tp].position >= end for tp, end in ends.items())
-
-    def _finish(self) -> None:
-        self._finished = True
-        self._changed.set()
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from services.ksql.runtime.query_task import QueryTask
+from services.ksql.runtime.query_task import ClientTask, PersistentTask
 
 #: records in one slice: some 5 to 10 ms of work
 _SLICE = 4_000
@@ -19,7 +19,9 @@ _GIVE_WAY_S = 0.005
 class Scheduler:
     """Runs until cancelled. ``wake`` must be called when records were delivered."""
 
-    def __init__(self, queries: Callable[[], Iterable[QueryTask]], on_progress: Callable[[], None]) -> None:
+    def __init__(
+        self, queries: Callable[[], Iterable[PersistentTask | ClientTask]], on_progress: Callable[[], None]
+    ) -> None:
         self._queries = queries
         self._on_progress = on_progress
         self._awake = asyncio.Event()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from services.ksql.runtime.query_task import QuerySpec, QueryTask
+from services.ksql.runtime.query_task import PersistentTask, QuerySpec
 
 #: how much newer than what is under way upstream a record may be
 MAX_SKEW_MS = 1_000
 
 
-def align(queries: Mapping[str, QueryTask], specs: Mapping[str, QuerySpec]) -> None:
+def align(queries: Mapping[str, PersistentTask], specs: Mapping[str, QuerySpec]) -> None:
     """Tells every query that reads more than one topic whom to stay behind. Called whenever queries come or go."""
     writers: dict[str, list[str]] = {}
     for query_id in queries:

@@ -7,7 +7,7 @@ import json
 import time
 
 from services.ksql.runtime.broker import TopicInfo
-from services.ksql.runtime.query_task import QueryTask
+from services.ksql.runtime.query_task import PersistentTask
 from tests.patience import eventually
 from tests.unit.ksql.rest.replay import Lab, lab
 
@@ -54,7 +54,7 @@ async def joined(server: Lab, count: int) -> dict[int, str]:
     return {row["N"]: row["NAME"] for row in rows}
 
 
-def query(server: Lab, sink: str) -> QueryTask:
+def query(server: Lab, sink: str) -> PersistentTask:
     return next(q for q in server.core.engine.queries.values() if sink.upper() in q.id)
 
 
@@ -101,6 +101,6 @@ async def test_a_join_that_is_begun_while_its_table_is_being_written_waits_for_i
         assert await joined(server, 1) == {1: "x"}
 
 
-def _is_read(join: QueryTask) -> bool:
+def _is_read(join: PersistentTask) -> bool:
     """Whether the view is here."""
     return join.backlog(tp for tp in join.progress if tp.topic == "views") == 1

@@ -1,17 +1,24 @@
-"""Pull queries: rows of a table's state, narrowed by key and window, filtered and projected."""
+"""Queries of clients.
+
+A pull query over a table gives rows of its state, narrowed by key and window, filtered and projected. A push query is a task that reads
+topics; a pull query over a stream is one that reads to the present end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from secrets import randbits
 from typing import Any
 
 from services.ksql.engine.expressions import compile_predicate, compile_row, layout_of
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import TableRow
 from services.ksql.errors import KsqlError
+from services.ksql.model.plan import QueryPlan
 from services.ksql.model.pull import PullPlan, Range
 from services.ksql.runtime.core import Core
+from services.ksql.runtime.query_task import ClientOutput, QueryTask, start_positions
 
 
 def pull(core: Core, plan: PullPlan) -> list[tuple[Any, ...]]:
@@ -67,3 +74,21 @@ def within(value: Any, bounds: Range) -> bool:
     return (low is None or value > low or (bounds.low_inclusive and value == low)) and (
         high is None or value < high or (bounds.high_inclusive and value == high)
     )
+
+
+async def open_push(core: Core, plan: QueryPlan, *, earliest: bool, to_end: bool = False) -> ClientOutput:
+    """Runs ``plan`` from the first or the next record on; with ``to_end`` only as far as there is something now.
+
+    Raises:
+        BrokerError: a topic cannot be read.
+    """
+    start = await start_positions(core.broker, plan, earliest=earliest or to_end)
+    output = ClientOutput(
+        f"transient_{plan.sources[0].name}_{randbits(63)}",
+        backlog=core.options.push_backlog,
+        limit=plan.limit,
+        ends=start.ends if to_end else None,
+    )
+    query = Query(plan, partitions=start.partitions)
+    core.engine.open_transient(QueryTask(output.id, query, start.positions, output))
+    return output
