@@ -40,7 +40,7 @@ STAGES: Final = (
     ("ksql/engine/", "query loop"),
     ("ksql/runtime/merge.py", "read in step"),
     ("ksql/runtime/kafka_consumer.py", "fetch"),
-    ("ksql/runtime/aiokafka_internals.py", "fetch"),
+    ("shared/aiokafka_internals.py", "fetch"),
     ("ksql/runtime/shared_consumers.py", "fetch"),
     ("aiokafka/consumer/", "fetch"),
     ("aiokafka/producer/", "send"),

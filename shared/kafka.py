@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from shared.aiokafka_internals import all_metadata
 from shared.errors import Unavailable
 
 
@@ -65,7 +66,7 @@ async def end_offsets(bootstrap: str, topics: Iterable[str], *, committed: bool 
     try:
         partitions = []
         for topic in topics:
-            known = await consumer._client.fetch_all_metadata()
+            known = await all_metadata(consumer)
             partitions += [TopicPartition(topic, p) for p in known.partitions_for_topic(topic) or ()]
         return dict(await consumer.end_offsets(partitions)) if partitions else {}
     finally:

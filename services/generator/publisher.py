@@ -20,6 +20,7 @@ from services.generator.kafka import Broker, Producer
 from services.generator.settings import Settings
 from services.generator.source import Event
 from services.generator.statistics import Statistics
+from shared.aiokafka_internals import abandon
 from shared.errors import Conflict, Unavailable
 from shared.tasks import TaskSet
 
@@ -250,6 +251,4 @@ class Publisher:
         except (TimeoutError, KafkaError) as error:
             _log.warning("the producer did not close in order", error=str(error) or type(error).__name__)
             if isinstance(producer, AIOKafkaProducer):
-                # stop() gave up while flushing; its sender would try for ever.
-                producer._sender.sender_task.cancel()
-                await producer.client.close()
+                await abandon(producer)

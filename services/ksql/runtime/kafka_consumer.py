@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.runtime.aiokafka_internals import FetchedChunks
 from services.ksql.runtime.broker import BrokerError
+from shared.aiokafka_internals import partition_state, set_fetch_wait, take_fetched, wait_for_fetch
 
 #: how long a broker keeps a fetch open that it has nothing for. What arrives ends it at once, so waiting long costs nothing while all is
 #: read; but partitions that come in between, or were full, are not part of it.
@@ -50,7 +50,6 @@ class AssignedConsumer:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
-        self._fetched: FetchedChunks | None = None
         self._members: list[KafkaConsumer] = []
         self._changing = asyncio.Lock()
         self._busy_until = 0.0
@@ -71,7 +70,7 @@ class AssignedConsumer:
                 except BaseException:
                     await consumer.stop()
                     raise
-                self._consumer, self._fetched = consumer, FetchedChunks(consumer)
+                self._consumer = consumer
             self._assign([*self._members, member])
             return True
 
@@ -85,7 +84,7 @@ class AssignedConsumer:
                 self._assign(left)
                 return
             self._members = []
-            consumer, self._consumer, self._fetched = self._consumer, None, None
+            consumer, self._consumer = self._consumer, None
             if consumer is not None:
                 await consumer.stop()
 
@@ -100,13 +99,18 @@ class AssignedConsumer:
         self._busy()
 
     async def wait(self, tps: Collection[TopicPartition], timeout_s: float) -> None:
-        """See ``FetchedChunks``."""
-        if self._fetched is not None:
-            await self._fetched.wait(tps, timeout_s)
+        """Returns as soon as something of these partitions was fetched, or at the end of the time.
+
+        Raises:
+            KafkaError: the broker has refused a fetch.
+        """
+        if self._consumer is not None:
+            await wait_for_fetch(self._consumer, tps, timeout_s)
 
     def take(self, tp: TopicPartition) -> Chunk | None:
-        """See ``FetchedChunks``."""
-        chunk = self._fetched.take(tp) if self._fetched is not None else None
+        """All that was fetched of a partition; the consumer's position moves behind it."""
+        records = take_fetched(self._consumer, tp) if self._consumer is not None else []
+        chunk = _chunk(tp, records) if records else None
         if chunk is not None and len(chunk) >= _MUCH:
             self._busy()
         elif monotonic() > self._busy_until:
@@ -118,23 +122,32 @@ class AssignedConsumer:
 
     def state(self, tp: TopicPartition) -> Any:
         """aiokafka's state of the partition: the last stable offset of the newest fetch is known there without a request."""
-        subscription = self._consumer._subscription.subscription if self._consumer is not None else None
-        if subscription is None or tp not in subscription.assignment.tps:
-            return None
-        return subscription.assignment.state_value(tp)
+        return partition_state(self._consumer, tp) if self._consumer is not None else None
 
     def _busy(self) -> None:
         self._busy_until = monotonic() + _BUSY_S
         self._wait_ms(_BUSY_FETCH_WAIT_MS)
 
     def _wait_ms(self, wait_ms: int) -> None:
-        fetcher: Any = self._reading()._fetcher
-        fetcher._fetch_max_wait_ms = wait_ms
+        set_fetch_wait(self._reading(), wait_ms)
 
     def _reading(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             raise BrokerError("the consumer has ended")
         return self._consumer
+
+
+def _chunk(tp: TopicPartition, records: list[Any]) -> Chunk:
+    headers = [record.headers for record in records]
+    return Chunk(
+        tp.topic,
+        tp.partition,
+        offsets=[record.offset for record in records],
+        timestamps=[record.timestamp for record in records],
+        keys=[record.key for record in records],
+        values=[record.value for record in records],
+        headers=[tuple(h) for h in headers] if any(headers) else None,
+    )
 
 
 class KafkaConsumer:

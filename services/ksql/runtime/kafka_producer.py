@@ -12,7 +12,6 @@ from aiokafka.errors import (
     ProducerFenced,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.default_records import DefaultRecordBatch
 
 from services.ksql.runtime.broker import (
     BrokerError,
@@ -23,6 +22,7 @@ from services.ksql.runtime.broker import (
     ProducerInput,
     TopicPartition,
 )
+from shared.aiokafka_internals import append_many, compressed_batch
 from shared.kafka import track_topics
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
@@ -84,7 +84,7 @@ class KafkaProducer:
         batches: dict[TopicPartition, list[BatchBuilder]] = {}
         for record in records:
             if isinstance(record, ProducerBatch):
-                self._append_run(batches.setdefault(TopicPartition(record.topic, record.partition), []), record)
+                self._append_all(batches.setdefault(TopicPartition(record.topic, record.partition), []), record)
                 continue
             topic, partition, key, value, timestamp, headers = record
             listed = list(headers) if headers else _NO_HEADERS
@@ -101,24 +101,20 @@ class KafkaProducer:
     def _first_batch(self, topic: str, size: int) -> BatchBuilder:
         """A batch for a record of about that size, and those after it."""
         if topic in self._compressed and size < _COMPRESSED_BYTES:
-            return BatchBuilder(_COMPRESSED_BYTES, DefaultRecordBatch.CODEC_GZIP, is_transactional=True)
+            return compressed_batch(_COMPRESSED_BYTES)
         return self._producer.create_batch()
 
-    def _append_run(self, builders: list[BatchBuilder], run: ProducerBatch) -> None:
-        """A batch's own builder is in C; the public way to it costs more than the work."""
+    def _append_all(self, builders: list[BatchBuilder], batch: ProducerBatch) -> None:
+        """Appends the records, in a new builder wherever the last one is full."""
         if not builders:
             builders.append(self._producer.create_batch())
-        builder, number = builders[-1], builders[-1].record_count()
-        append = builder._builder.append
-        for key, value, timestamp in zip(run.keys, run.values, run.timestamps, strict=True):
-            if append(number, timestamp, key, value, _NO_HEADERS) is None:
-                builder._relative_offset = number
-                builders.append(builder := self._producer.create_batch())
-                append, number = builder._builder.append, 0
-                if append(number, timestamp, key, value, _NO_HEADERS) is None:
-                    raise BrokerError(f"a record for {run.topic} is larger than {_BATCH_BYTES} bytes")
-            number += 1
-        builder._relative_offset = number
+        done = append_many(builders[-1], batch.keys, batch.values, batch.timestamps)
+        while done < len(batch.keys):
+            builders.append(self._producer.create_batch())
+            more = append_many(builders[-1], batch.keys[done:], batch.values[done:], batch.timestamps[done:])
+            if not more:
+                raise BrokerError(f"a record for {batch.topic} is larger than {_BATCH_BYTES} bytes")
+            done += more
 
     async def _write(
         self, records: Iterable[ProducerInput], follow: Follow | None

@@ -19,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
 from services.ksql.runtime.kafka_consumer import committed_consumer
+from shared.aiokafka_internals import all_metadata
 from shared.kafka import admin_client, partition_for
 from tests.patience import STEP_S, WORK_S, eventually
 
@@ -169,7 +170,7 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
     consumer = committed_consumer(bootstrap)
     await consumer.start()
     try:
-        metadata = await consumer._client.fetch_all_metadata()
+        metadata = await all_metadata(consumer)
         tps = [TopicPartition(topic, p) for p in sorted(metadata.partitions_for_topic(topic) or ())]
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)

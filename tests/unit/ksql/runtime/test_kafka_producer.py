@@ -7,13 +7,14 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from services.ksql.runtime.broker import ProducerRecord, TopicPartition
 from services.ksql.runtime.kafka_producer import KafkaProducer
+from shared.aiokafka_internals import batch_bytes
 
 
 def read(builders: list[BatchBuilder]) -> list[tuple[bytes | None, bytes | None]]:
     found = []
     for builder in builders:
         builder.close()
-        records = MemoryRecords(bytes(builder._build()))
+        records = MemoryRecords(batch_bytes(builder))
         while (batch := records.next_batch()) is not None:
             assert batch.is_transactional
             found += [(record.key, record.value) for record in batch]
