@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from time import time
 
 import numpy as np
 
@@ -20,8 +19,6 @@ from services.ksql.runtime.query_task import PersistentTask, QueryState
 
 #: records in one step, as in the scheduler
 _SLICE = 4_000
-#: more than the merger's margin between a record's arrival and a look at the partitions that are empty
-_AHEAD_MS = 1_000
 
 
 class Chaining:
@@ -51,7 +48,7 @@ class Chaining:
                     query.deliver(tp, written[tp], position=spans[tp].end, end=spans[tp].end)
                 for tp in _siblings(query, tps):
                     # the transaction is all that was under way for this topic: there is nothing to look for
-                    query.mark_polled(tp, int(time() * 1000) + _AHEAD_MS)
+                    query.release(tp)
                 served.append((query, tps))
         for query, tps in served:
             while query.ready and query.backlog(tps):

@@ -51,13 +51,19 @@ class _Held:
 class _Queue:
     """The records of one partition that are here."""
 
-    __slots__ = ("at_end", "checked", "held", "size")
+    __slots__ = ("at_end", "checked", "held", "released", "size")
 
     def __init__(self) -> None:
         self.held: deque[_Held] = deque()
         self.size = 0
         self.at_end = False
         self.checked = 0
+        self.released = 0
+
+    @property
+    def looked(self) -> int:
+        """Records that arrived a margin before this need not wait for this partition."""
+        return max(self.checked, self.released)
 
     @property
     def head(self) -> int:
@@ -153,6 +159,11 @@ class EventTimeMerger:
         self._queues[self._ranks[tp]].checked = checked_ms
         self.holding = False
 
+    def release(self, tp: TopicPartition, now_ms: int) -> None:
+        """Nothing is on its way to ``tp`` that is older: what has arrived until ``now_ms`` need not wait for a look at it."""
+        self._queues[self._ranks[tp]].released = now_ms + _MARGIN_MS
+        self.holding = False
+
     def take(self, limit: int, now_ms: int = 0, until_ms: int = NEVER) -> MergedBatch:
         """Up to ``limit`` records that may go now, none newer than ``until_ms``; none at all only if something is waited for,
         or nothing so old is here."""
@@ -178,13 +189,13 @@ class EventTimeMerger:
 
     def _held_back(self, heads: Sequence[_Head], order: Integers, times: Integers, now_ms: int) -> int:
         """How many of these records may go before one that waits for a look at the empty partitions."""
-        looked = np.full(len(order), min((q.checked for q in self._queues if not q.size), default=NEVER))
+        looked = np.full(len(order), min((q.looked for q in self._queues if not q.size), default=NEVER))
         for head in heads:
             if not head.goes_on:
                 emptied = np.flatnonzero(order == head.last)
                 if len(emptied):
                     after = int(emptied[0]) + 1
-                    looked[after:] = np.minimum(looked[after:], head.queue.checked)
+                    looked[after:] = np.minimum(looked[after:], head.queue.looked)
         if looked[-1] == NEVER:
             return len(order)
         arrived = np.concatenate([head.arrived() for head in heads])[order]

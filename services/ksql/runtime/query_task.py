@@ -371,6 +371,10 @@ class QueryTask(Generic[O]):
         self._merger.mark_polled(tp, checked_ms)
         return waited
 
+    def release(self, tp: TopicPartition) -> None:
+        """Nothing is on its way to this partition: what is here need not wait for a look at it."""
+        self._merger.release(tp, _now_ms())
+
     def step(self, limit: int) -> int:
         """Processes up to ``limit`` records; gives how many. An error of the engine stops this query alone: what it did
         since the last commit is forgotten, the records are read again when it is started anew."""

@@ -92,7 +92,7 @@ def test_poison_goes_at_once_and_ties_go_to_the_first_lane() -> None:
     assert times(made.take(10)) == [-1, 8]
 
 
-def test_an_old_burst_waits_for_a_look_at_the_empty_lanes() -> None:
+def test_an_old_burst_waits_for_a_look_at_the_empty_partitions() -> None:
     made = merger(2)
     made.add(TopicPartition("t", 1), chunk([]), at_end=True, now_ms=_NOW)
     made.mark_polled(TopicPartition("t", 1), _NOW)
@@ -103,6 +103,18 @@ def test_an_old_burst_waits_for_a_look_at_the_empty_lanes() -> None:
     assert times(made.take(10, _NOW + 41)) == [500]
     made.mark_polled(TopicPartition("t", 1), _NOW + 400)
     assert times(made.take(10, _NOW + 401)) == [1_000, 900]
+
+
+def test_a_released_partition_is_not_waited_for_by_what_is_here() -> None:
+    made = merger(2)
+    made.add(TopicPartition("t", 1), chunk([]), at_end=True, now_ms=_NOW)
+    made.mark_polled(TopicPartition("t", 1), _NOW)
+    made.add(TopicPartition("t", 0), chunk([record(0, 0, 1_000)]), at_end=True, now_ms=_NOW + 1)
+    made.release(TopicPartition("t", 1), _NOW + 1)
+    made.mark_polled(TopicPartition("t", 1), _NOW - 50)  # an older look takes nothing back
+    assert times(made.take(10, _NOW + 2)) == [1_000]
+    made.add(TopicPartition("t", 0), chunk([record(0, 1, 2_000)]), at_end=True, now_ms=_NOW + 2)
+    assert times(made.take(10, _NOW + 3)) == []
 
 
 def test_live_events_and_late_ones_do_not_wait() -> None:
