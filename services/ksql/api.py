@@ -56,20 +56,20 @@ async def _settings(request: Request) -> Settings:
     return settings
 
 
-Core = Annotated[Runtime, Depends(_runtime)]
+RuntimeOf = Annotated[Runtime, Depends(_runtime)]
 Configured = Annotated[Settings, Depends(_settings)]
 
 
-async def _statements(core: Core, settings: Configured) -> StatementService:
-    return StatementService(core.core, settings, f"{settings.host}:{settings.port}")
+async def _statements(runtime: RuntimeOf, settings: Configured) -> StatementService:
+    return StatementService(runtime.core, settings, f"{settings.host}:{settings.port}")
 
 
-async def _queries(core: Core) -> QueryService:
-    return QueryService(core.core)
+async def _queries(runtime: RuntimeOf) -> QueryService:
+    return QueryService(runtime.core)
 
 
-async def _cluster(core: Core) -> ClusterService:
-    return ClusterService(core.core)
+async def _cluster(runtime: RuntimeOf) -> ClusterService:
+    return ClusterService(runtime.core)
 
 
 async def _place(request: Request) -> AsyncIterator[None]:
@@ -120,12 +120,12 @@ def _request_body(model: type[BaseModel]) -> dict[str, object]:
 
 
 @router.post("/ksql", summary="Run statements", openapi_extra=_request_body(KsqlRequest))
-async def run_statements(request: Request, core: Core, statements: Statements) -> Response:
+async def run_statements(request: Request, runtime: RuntimeOf, statements: Statements) -> Response:
     """Everything but SELECT and PRINT. Answers a list with one entity per statement."""
     if not _is_acceptable(request):
         return Response(status_code=406)
     body = await _body(request, KsqlRequest, "KsqlRequest")
-    entities = await core.call(
+    entities = await runtime.call(
         statements.run, body.ksql, body.properties, sequence=body.sequence, variables=body.variables
     )
     return _json(entities)
@@ -137,13 +137,13 @@ async def run_statements(request: Request, core: Core, statements: Statements) -
     openapi_extra=_request_body(KsqlRequest),
     dependencies=[Depends(_place)],
 )
-async def query(request: Request, core: Core, queries: Queries) -> Response:
+async def query(request: Request, runtime: RuntimeOf, queries: Queries) -> Response:
     """A pull query answers all rows and ends; a push query (EMIT CHANGES) goes on until its LIMIT or the client's end."""
     if not _is_acceptable(request):
         return Response(status_code=406)
     body = await _body(request, KsqlRequest, "KsqlRequest")
-    answer = await core.call(queries.open, body.ksql, body.properties, body.variables, Endpoint.QUERY)
-    return stream_answer(core, queries, answer, _accept(request), default=V1, http2=_is_http2(request))
+    answer = await runtime.call(queries.open, body.ksql, body.properties, body.variables, Endpoint.QUERY)
+    return stream_answer(runtime, queries, answer, _accept(request), default=V1, http2=_is_http2(request))
 
 
 @router.post(
@@ -152,30 +152,30 @@ async def query(request: Request, core: Core, queries: Queries) -> Response:
     openapi_extra=_request_body(QueryStreamRequest),
     dependencies=[Depends(_place)],
 )
-async def query_stream(request: Request, core: Core, queries: Queries) -> Response:
+async def query_stream(request: Request, runtime: RuntimeOf, queries: Queries) -> Response:
     """As ``/query``; one metadata object, then one JSON array per row and line. ``Accept: application/json`` gives one array."""
     if not _is_acceptable(request):
         return Response(status_code=406)
     body = await _body(request, QueryStreamRequest, "QueryStreamArgs", required="sql")
-    answer = await core.call(queries.open, body.sql, body.properties, body.variables, Endpoint.QUERY_STREAM)
-    return stream_answer(core, queries, answer, _accept(request), default=DELIMITED, http2=_is_http2(request))
+    answer = await runtime.call(queries.open, body.sql, body.properties, body.variables, Endpoint.QUERY_STREAM)
+    return stream_answer(runtime, queries, answer, _accept(request), default=DELIMITED, http2=_is_http2(request))
 
 
 @router.post("/close-query", summary="End a push query", openapi_extra=_request_body(CloseQueryRequest))
-async def close_query(request: Request, core: Core, queries: Queries) -> Response:
+async def close_query(request: Request, runtime: RuntimeOf, queries: Queries) -> Response:
     body = await _body(request, CloseQueryRequest, "CloseQueryArgs", required="queryId")
-    if not await core.call(queries.close, body.query_id):
+    if not await runtime.call(queries.close, body.query_id):
         raise generic_error(f"No query with id {body.query_id}")
     return Response()
 
 
 @router.post("/inserts-stream", summary="Insert rows line by line")
-async def inserts_stream(request: Request, core: Core) -> Response:
+async def inserts_stream(request: Request, runtime: RuntimeOf) -> Response:
     """The first line names the target (``{"target": "S"}``), each further line is a row; one answer line per row.
 
     ``Accept: application/json`` gives one array.
     """
-    return await stream_inserts(core, await request.body(), _accept(request))
+    return await stream_inserts(runtime, await request.body(), _accept(request))
 
 
 @router.get("/info", summary="Version, cluster and state")
@@ -184,8 +184,8 @@ async def info(cluster: Cluster) -> Response:
 
 
 @router.get("/healthcheck", summary="Health as ksqlDB tells it")
-async def healthcheck(core: Core, cluster: Cluster) -> Response:
-    health = await core.call(cluster.health)
+async def healthcheck(runtime: RuntimeOf, cluster: Cluster) -> Response:
+    health = await runtime.call(cluster.health)
     return _json(health, 200 if health["isHealthy"] else 503)
 
 
@@ -208,9 +208,9 @@ async def status(kind: str, entity: str, action: str, cluster: Cluster) -> Respo
     summary="End all queries and drop all sources",
     openapi_extra=_request_body(TerminateClusterRequest),
 )
-async def terminate(request: Request, core: Core, statements: Statements) -> Response:
+async def terminate(request: Request, runtime: RuntimeOf, statements: Statements) -> Response:
     body = await _body(request, TerminateClusterRequest, "ClusterTerminateRequest")
-    return _json(await core.call(statements.terminate_cluster, body.delete_topics))
+    return _json(await runtime.call(statements.terminate_cluster, body.delete_topics))
 
 
 @router.get("/clusterStatus", summary="Hosts of the cluster (off: one server is no cluster)")

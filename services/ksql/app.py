@@ -81,7 +81,7 @@ def _checks(app: FastAPI) -> Mapping[str, Callable[[], Awaitable[None]]]:
 
     async def engine() -> None:
         if not runtime.core.is_healthy:
-            raise Unavailable(f"the engine is {runtime.core.engine.state.value}: it waits for Kafka")
+            raise Unavailable(f"the engine is {runtime.core.query_manager.state.value}: it waits for Kafka")
 
     async def kafka() -> None:
         await runtime.call(runtime.core.broker.cluster_id)

@@ -22,7 +22,7 @@ class RuntimeCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            engine = self._runtime.core.engine
+            queries = self._runtime.core.query_manager
         except RuntimeError:
             return
         label = ["query"]
@@ -31,7 +31,7 @@ class RuntimeCollector(Collector):
         dropped = CounterMetricFamily("ksql_records_dropped", "Records dropped by a query", labels=[*label, "cause"])
         lag = GaugeMetricFamily("ksql_lag_records", "Records of its inputs that a query has not read", labels=label)
         running = GaugeMetricFamily("ksql_query_running", "1 if the query runs, 0 if paused or failed", labels=label)
-        for query in list(engine.queries.values()):
+        for query in list(queries.queries.values()):
             consumed.add_metric([query.id], sum(list(query.meter.consumed.values())))
             produced.add_metric([query.id], query.meter.produced)
             for cause, count in query.dropped().items():
@@ -39,8 +39,8 @@ class RuntimeCollector(Collector):
             lag.add_metric([query.id], query.lag)
             running.add_metric([query.id], query.state == "RUNNING")
         yield from (consumed, produced, dropped, lag, running)
-        yield CounterMetricFamily("ksql_transactions", "Committed transactions", value=engine.transactions)
-        yield CounterMetricFamily("ksql_session_failures", "Failed transactions and restarts", value=engine.failures)
-        yield GaugeMetricFamily("ksql_commit_seconds", "Duration of the last commit", value=engine.commit_seconds)
-        yield GaugeMetricFamily("ksql_push_queries", "Open push queries", value=len(engine.transients))
-        yield GaugeMetricFamily("ksql_feeds", "Consumers", value=len(engine.consumers))
+        yield CounterMetricFamily("ksql_transactions", "Committed transactions", value=queries.transactions)
+        yield CounterMetricFamily("ksql_session_failures", "Failed transactions and restarts", value=queries.failures)
+        yield GaugeMetricFamily("ksql_commit_seconds", "Duration of the last commit", value=queries.commit_seconds)
+        yield GaugeMetricFamily("ksql_push_queries", "Open push queries", value=len(queries.transients))
+        yield GaugeMetricFamily("ksql_feeds", "Consumers", value=len(queries.consumers))

@@ -144,7 +144,7 @@ async def test_open_queries_are_bounded() -> None:
             ksql.client.post("/query-stream", json={"sql": "SELECT * FROM S EMIT CHANGES LIMIT 1;"})
         )
         async with asyncio.timeout(STEP_S):
-            while not ksql.core.engine.transients:
+            while not ksql.core.query_manager.transients:
                 await asyncio.sleep(0.01)
             assert (await ksql.client.post("/query", json={"ksql": "SELECT * FROM S;"})).status_code == 429
             while not waiting.done():

@@ -1,1 +1,1 @@
-"""Plan to operators: records in, records out; pure, synchronous and deterministic."""
+"""The stream processor: a plan becomes operators, records go in and records come out. Pure, synchronous and deterministic."""

@@ -56,7 +56,7 @@ class ClusterService:
 
     def statuses(self) -> dict[str, Any]:
         """``/status``."""
-        statuses = self._core.executor.statuses
+        statuses = self._core.command_runner.statuses
         return {"commandStatuses": {command_id: status.status for command_id, status in sorted(statuses.items())}}
 
     def status(self, kind: str, entity: str, action: str) -> dict[str, Any] | None:
@@ -68,5 +68,5 @@ class ClusterService:
         if kind not in _COMMAND_KINDS:
             name = f"io.confluent.ksql.rest.entity.CommandId.Type.{kind.upper()}"
             raise generic_error(f"No enum constant {name}", SERVER_ERROR)
-        status = self._core.executor.statuses.get(f"{kind}/{entity}/{action}")
+        status = self._core.command_runner.statuses.get(f"{kind}/{entity}/{action}")
         return None if status is None else command_status(status)

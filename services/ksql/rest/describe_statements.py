@@ -48,7 +48,7 @@ class DescribeStatements:
         """Descriptions of all streams or all tables."""
         described = [
             self._describer.source(source, await self._core.broker.topic(source.topic), extended=extended)
-            for source in self._core.executor.catalog.sources()
+            for source in self._core.command_runner.catalog.sources()
             if source.kind is kind
         ]
         return entity("source_descriptions", text, sourceDescriptions=described)
@@ -59,12 +59,12 @@ class DescribeStatements:
 
     def all_queries(self, text: str) -> Entity:
         """SHOW QUERIES EXTENDED."""
-        described = [self._describer.explained(spec) for spec in self._core.executor.specs.values()]
+        described = [self._describer.explained(spec) for spec in self._core.command_runner.specs.values()]
         return entity("queryDescriptions", text, queryDescriptions=described)
 
     def _explain(self, text: str, command: Explain) -> Entity:
         if command.query_id is not None:
-            return self._describer.explained(self._core.executor.specs[command.query_id])
+            return self._describer.explained(self._core.command_runner.specs[command.query_id])
         if not isinstance(command.plan, QueryPlan):
             raise statement_error("The provided statement does not run a ksql query", text)
         first = command.plan.sources[0].name

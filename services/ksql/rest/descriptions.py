@@ -30,11 +30,11 @@ class Describer:
 
     def state(self, query_id: str) -> str:
         """RUNNING, PAUSED or ERROR."""
-        running = self._core.engine.queries.get(query_id)
+        running = self._core.query_manager.queries.get(query_id)
         if running is not None:
             return running.state.value
-        spec = self._core.executor.specs.get(query_id)
-        if query_id in self._core.engine.broken:
+        spec = self._core.command_runner.specs.get(query_id)
+        if query_id in self._core.query_manager.broken:
             return "ERROR"
         return "PAUSED" if spec is not None and spec.paused else "RUNNING"
 
@@ -53,11 +53,11 @@ class Describer:
 
     def queries(self) -> list[Entity]:
         """All persistent queries."""
-        return [self.query(spec) for spec in self._core.executor.specs.values()]
+        return [self.query(spec) for spec in self._core.command_runner.specs.values()]
 
     def source(self, source: DataSource, topic: TopicInfo | None, *, extended: bool) -> Entity:
         """DESCRIBE; offsets of the readers are left to ``offset_summaries``."""
-        catalog, specs = self._core.executor.catalog, self._core.executor.specs
+        catalog, specs = self._core.command_runner.catalog, self._core.command_runner.specs
         readers = [specs[q.id] for q in catalog.readers(source.name) if q.id in specs]
         writers = [specs[q.id] for q in catalog.writers(source.name) if q.id in specs]
         statistics, errors = self._statistics(source, readers, writers)
@@ -87,7 +87,7 @@ class Describer:
 
     def offsets(self, spec: QuerySpec) -> Entity:
         """Positions and ends of a query's inputs."""
-        running = self._core.engine.queries.get(spec.id)
+        running = self._core.query_manager.queries.get(spec.id)
         topics: dict[str, list[Entity]] = {}
         for lane, progress in running.progress.items() if running else ():
             offset = {
@@ -104,8 +104,8 @@ class Describer:
 
     def explained(self, spec: QuerySpec) -> Entity:
         """EXPLAIN of a running query."""
-        running = self._core.engine.queries.get(spec.id)
-        error = running.error if running else self._core.engine.broken.get(spec.id)
+        running = self._core.query_manager.queries.get(spec.id)
+        error = running.error if running else self._core.query_manager.broken.get(spec.id)
         state = _running_too(self.state(spec.id))
         return {
             "id": spec.id,
@@ -155,7 +155,7 @@ class Describer:
 
     def _last_message(self, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]) -> str:
         """When a reader last consumed, or a writer last produced, as the end of the statistics' text."""
-        queries = self._core.engine.queries
+        queries = self._core.query_manager.queries
         times = [queries[spec.id].meter.last_consumed_ms for spec in readers if spec.id in queries]
         times += [queries[spec.id].meter.last_produced_ms for spec in writers if spec.id in queries]
         last = max(times, default=0)
@@ -165,7 +165,7 @@ class Describer:
         self, source: DataSource, readers: Iterable[QuerySpec], writers: Iterable[QuerySpec]
     ) -> tuple[list[Entity], list[Entity]]:
         """Counters of the source: what its readers consumed and dropped, what its writers produced."""
-        queries = self._core.engine.queries
+        queries = self._core.query_manager.queries
         reading = [queries[spec.id] for spec in readers if spec.id in queries]
         writing = [queries[spec.id] for spec in writers if spec.id in queries]
         now = _now_ms()

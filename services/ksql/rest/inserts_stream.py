@@ -78,7 +78,7 @@ async def _target(core: Core, lines: list[bytes]) -> DataSource:
         raise missing_field(lines[0], "InsertsStreamArgs", "target")
     name = head["target"]
     name = name.strip("`") if name.startswith("`") else name.upper()
-    source = core.executor.catalog.find(name)
+    source = core.command_runner.catalog.find(name)
     if source is None:
         raise generic_error(f"Cannot insert values into an unknown stream/table: {backtick(name)}", BAD_STATEMENT)
     return source

@@ -74,7 +74,7 @@ class QueryService:
                 raise generic_error(_NOT_FOR_QUERY)
             raise statement_error(f"{_NOT_A_QUERY}\nStatement: {statement.text}", statement.text)
         preparer = Preparer(
-            self._core.executor.catalog,
+            self._core.command_runner.catalog,
             self._core.broker.topic,
             properties,
             partitions=self._core.options.default_partitions,
@@ -102,7 +102,7 @@ class QueryService:
 
     async def close(self, query_id: str) -> bool:
         """Ends a push query; False if there is none of this id."""
-        return await self._core.engine.close_transient(query_id)
+        return await self._core.query_manager.close_transient(query_id)
 
     def _parse(self, text: str, variables: Mapping[str, str] | None, endpoint: Endpoint) -> Any:
         try:

@@ -114,7 +114,7 @@ class StatementService:
         """
         patterns = [TopicPattern(text) for text in delete_topics]
         entities = await self.run("TERMINATE ALL;", {})
-        for source in reversed(list(self._core.executor.catalog.sources())):
+        for source in reversed(list(self._core.command_runner.catalog.sources())):
             delete = any(pattern.matches(source.topic) for pattern in patterns)
             text = f"DROP {source.kind} {quote(source.name)}{' DELETE TOPIC' if delete else ''};"
             entities += await self.run(text, {})
@@ -122,7 +122,7 @@ class StatementService:
 
     async def _catch_up(self, sequence: int | None) -> None:
         timeout = self._settings.command_timeout.total_seconds()
-        if sequence is not None and not await self._core.executor.reached(sequence, timeout):
+        if sequence is not None and not await self._core.command_runner.reached(sequence, timeout):
             raise generic_error(
                 f"Timed out while waiting for a previous command to execute. command sequence number: {sequence}",
                 CATCH_UP_TIMEOUT,
@@ -130,7 +130,7 @@ class StatementService:
 
     async def _try(self, statements: list[ParsedStatement], properties: Mapping[str, Any]) -> None:
         """Raises what would go wrong, changing nothing."""
-        catalog = self._core.executor.catalog.copy()
+        catalog = self._core.command_runner.catalog.copy()
         planned: dict[str, TopicInfo] = {}
         number = self._core.command_log.next_query_number
 
@@ -165,7 +165,7 @@ class StatementService:
         session = dict(properties)
         for statement in statements:
             prepared = await self._prepare(
-                statement, self._core.executor.catalog, self._core.broker.topic, session, entities
+                statement, self._core.command_runner.catalog, self._core.broker.topic, session, entities
             )
             try:
                 answer = await self._one(prepared, session, variables)
@@ -194,7 +194,7 @@ class StatementService:
         text, command = prepared.parsed.text, prepared.command
         match command:
             case CreateSource() | CreateQuery() | InsertQuery() | DropSource() | ControlQuery():
-                return current_status(prepared.text, await self._core.executor.execute(prepared, session))
+                return current_status(prepared.text, await self._core.command_runner.execute(prepared, session))
             case NothingToDo(message=message):
                 return warning(text, message)
             case InsertValues():
@@ -220,7 +220,7 @@ class StatementService:
                 raise wrong_endpoint(text)
 
     async def _show(self, text: str, what: str, *, extended: bool) -> Entity:  # noqa: PLR0911 - one answer per kind
-        executor = self._core.executor
+        executor = self._core.command_runner
         match what:
             case "STREAMS" | "TABLES":
                 kind = SourceKind(what.removesuffix("S"))
@@ -258,7 +258,7 @@ class StatementService:
         if not extended:
             return listed_topics(text, shown)
         readers: dict[str, int] = {}
-        for spec in self._core.executor.specs.values():
+        for spec in self._core.command_runner.specs.values():
             for topic in spec.input_topics:
                 readers[topic] = readers.get(topic, 0) + 1
         return listed_topics_extended(text, shown, readers)

@@ -131,7 +131,7 @@ class Producer(Protocol):
     ) -> dict[TopicPartition, OffsetRange]:
         """Writes all or nothing; gives the span of ``records`` in each partition.
 
-        ``follow`` is told the spans once the records are there but nobody can read them yet. What it gives is written in the
+        ``follow`` gets the offset ranges once the records are written but not readable yet. What it gives is written in the
         same transaction, and it is asked again, until it has nothing more.
 
         Raises:

@@ -1,8 +1,8 @@
-"""Hands what a query has written to the queries that read it, within the transaction that writes it.
+"""Chains queries: those that read the sink of another get its results within the transaction that writes them.
 
-Read from the topic it could be only after the commit, so that each further query of a chain would show its results one
-commit later. Handed over here, the results of the whole chain become readable together. The topic stays the truth: a
-reader that does not stand exactly where the new records begin reads them from there, and so does every restart.
+From the topic they can be read only after the commit, so that each further query of a chain would show its results one
+commit later. Here the results of the whole chain become readable together. The topic remains the source of truth: a
+reader whose position is not exactly the first of the new offsets reads them from the topic, and so does every restart.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ import numpy as np
 from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import Headers
 from services.ksql.runtime.broker import OffsetRange, ProducerBatch, ProducerInput, TopicPartition
-from services.ksql.runtime.query_task import PersistentTask, QueryState
-
-#: records in one step, as in the scheduler
-_SLICE = 4_000
+from services.ksql.runtime.query_task import STEP_RECORDS, PersistentTask, QueryState
 
 
 class Chaining:
-    """One transaction's. No query is handed anything twice, so that queries in a circle do not hold the transaction open."""
+    """The chaining of one transaction. No query gets records twice, so that queries in a circle do not hold the transaction open."""
 
     def __init__(self, queries: Iterable[PersistentTask]) -> None:
         self._readers: dict[TopicPartition, list[PersistentTask]] = {}
@@ -34,7 +31,7 @@ class Chaining:
     async def __call__(
         self, records: Sequence[ProducerInput], spans: Mapping[TopicPartition, OffsetRange]
     ) -> list[PersistentTask]:
-        """Gives ``records``, which lie at ``spans``, to their readers, and lets these process them. Gives the readers."""
+        """Delivers ``records``, which are at the offsets ``spans``, to their readers, which process them at once. Returns the readers."""
         read = [tp for tp in spans if tp in self._readers]
         if not read:
             return []
@@ -42,7 +39,7 @@ class Chaining:
         served = []
         for query in {query.id: query for tp in read for query in self._readers[tp]}.values():
             tps = [tp for tp in read if tp in query.progress]
-            if query.id not in self._served and _stands_at(query, tps, spans):
+            if query.id not in self._served and _is_at(query, tps, spans):
                 self._served.add(query.id)
                 for tp in tps:
                     query.deliver(tp, written[tp], position=spans[tp].end, end=spans[tp].end)
@@ -52,14 +49,12 @@ class Chaining:
                 served.append((query, tps))
         for query, tps in served:
             while query.ready and query.backlog(tps):
-                query.step(_SLICE)
+                query.step(STEP_RECORDS)
                 await asyncio.sleep(0)
         return [query for query, _ in served]
 
 
-def _stands_at(
-    query: PersistentTask, tps: Iterable[TopicPartition], spans: Mapping[TopicPartition, OffsetRange]
-) -> bool:
+def _is_at(query: PersistentTask, tps: Iterable[TopicPartition], spans: Mapping[TopicPartition, OffsetRange]) -> bool:
     """Whether the records are the next of every partition. Partitions are read in step, so it is all of them or none."""
     return query.state is QueryState.RUNNING and all(
         spans[tp].verbatim and query.fetched[tp] == spans[tp].first for tp in tps

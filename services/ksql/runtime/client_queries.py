@@ -27,8 +27,8 @@ def pull(core: Core, plan: PullPlan) -> list[tuple[Any, ...]]:
     Raises:
         KsqlError: the table is not kept as state by a running query.
     """
-    writer = core.executor.catalog.materialised_by(plan.source.name)
-    running = core.engine.queries.get(writer.id) if writer else None
+    writer = core.command_runner.catalog.materialised_by(plan.source.name)
+    running = core.query_manager.queries.get(writer.id) if writer else None
     if running is None:
         raise KsqlError(f"The table {plan.source.name} is not served now: its query is not running.")
     return list(evaluate(plan, _candidates(running.query, plan)))
@@ -90,5 +90,5 @@ async def open_push(core: Core, plan: QueryPlan, *, earliest: bool, to_end: bool
         ends=start.ends if to_end else None,
     )
     query = Query(plan, partitions=start.partitions)
-    core.engine.open_transient(QueryTask(output.id, query, start.positions, output))
+    core.query_manager.open_transient(QueryTask(output.id, query, start.positions, output))
     return output

@@ -1,4 +1,4 @@
-"""The durable log of what was asked for: one Kafka topic of one partition, kept for ever, read again at each start.
+"""The command log: the statements that changed something, in a Kafka topic of one partition that is kept for ever and read at each start.
 
 As in ksqlDB every command is a transaction of its own, so its sequence number (its offset) grows by two with each command,
 and a query's number is the offset that follows the previous command: CTAS_PAGEVIEW_TUMBLING_11 has the sequence number 12.
@@ -29,7 +29,7 @@ class CommandRecord:
 
 
 class CommandLog:
-    """Appends and reads commands. One writer: a second server with the same service id fences the first."""
+    """Appends and reads commands. One producer: a second server with the same service id fences the first."""
 
     def __init__(self, broker: Broker, topic: str, transactional_id: str) -> None:
         self._broker = broker
@@ -76,7 +76,7 @@ class CommandLog:
         return CommandRecord(**{**content, "sequence": self.last_sequence})
 
     async def _find_out(self, content: Mapping[str, Any]) -> CommandRecord:
-        """After a failed write: a new writer settles what became of it, then the log itself tells."""
+        """After a failed write: a new producer completes or aborts the transaction, then the log is read."""
         before = self.last_sequence
         commands = await self.open()
         if commands and commands[-1].sequence > before and commands[-1].statement == content["statement"]:

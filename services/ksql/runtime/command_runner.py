@@ -1,4 +1,4 @@
-"""Carries out statements that change something: one at a time, durable in the command log before they take effect."""
+"""Runs commands (statements that change something): one at a time, durable in the command log before they take effect."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class Executed:
 class CommandRunner:
     """Owns the catalog and what is known of each query; only ``execute`` and ``restore`` change them."""
 
-    def __init__(self, broker: Broker, log: CommandLog, engine: QueryManager) -> None:
+    def __init__(self, broker: Broker, log: CommandLog, queries: QueryManager) -> None:
         self._broker = broker
         self._log = log
-        self._engine = engine
+        self._queries = queries
         self._one_at_a_time = asyncio.Lock()
         self._applied = asyncio.Condition()
         self.catalog = Catalog()
@@ -184,13 +184,13 @@ class CommandRunner:
         """Brings the running queries in line with the specs, and deletes a topic if asked to."""
         for query_id in before:
             if query_id not in self.specs:
-                await self._engine.terminate(query_id)
+                await self._queries.terminate(query_id)
         for query_id, spec in self.specs.items():
             old = before.get(query_id)
             if old is None or old.plan is not spec.plan:
-                await self._engine.start(spec)
+                await self._queries.start(spec)
             elif old.paused != spec.paused:
-                await (self._engine.pause(query_id) if spec.paused else self._engine.resume(query_id))
+                await (self._queries.pause(query_id) if spec.paused else self._queries.resume(query_id))
         if isinstance(command, DropSource) and command.delete_topic and command.source is not None:
             await self._broker.delete_topic(command.source.topic)
 

@@ -100,9 +100,9 @@ class Committer:
         self._partitioner = partitioner
         self._queries = queries
         self._interval = interval_s
-        #: told the end of each partition once the records are there but nobody can read them yet
+        #: called with the end of each partition once the records are written but not readable yet
         self._expect = expect
-        #: told when all of it can be read
+        #: called when all of it can be read
         self._committed = committed
         self._wanted = asyncio.Event()
         self._much = asyncio.Event()

@@ -35,21 +35,21 @@ class CoreOptions:
 
 
 class Core:
-    """Broker, command log, executor and engine of one server."""
+    """Broker, command log, command runner and query manager of one server."""
 
     def __init__(self, broker: Broker, options: CoreOptions) -> None:
         ahead = options.max_event_time_ahead
         self.options = options
         self.broker = broker
         self.command_log = CommandLog(broker, options.command_topic, f"{options.command_topic}-writer")
-        self.engine = QueryManager(
+        self.query_manager = QueryManager(
             broker,
             StateLog(broker, options.state_topic),
             transactional_id=f"{options.state_topic}-writer",
             commit_interval_s=options.commit_interval.total_seconds(),
             max_ahead_ms=None if ahead is None else int(ahead.total_seconds() * 1000),
         )
-        self.executor = CommandRunner(broker, self.command_log, self.engine)
+        self.command_runner = CommandRunner(broker, self.command_log, self.query_manager)
         self.cluster_id = ""
         self.ready = asyncio.Event()
 
@@ -57,26 +57,26 @@ class Core:
         """Connects (for as long as it takes), restores, and runs until cancelled."""
         try:
             await self._connect()
-            specs = await self.executor.restore()
+            specs = await self.command_runner.restore()
             self.ready.set()
-            await self.engine.run(specs)
+            await self.query_manager.run(specs)
         finally:
             self.ready.clear()
-            await self.engine.aclose()
+            await self.query_manager.aclose()
             await self.command_log.close()
             await self.broker.stop()
 
     @property
     def is_healthy(self) -> bool:
         """Whether statements can be carried out and queries run."""
-        return self.ready.is_set() and self.engine.state is EngineState.RUNNING
+        return self.ready.is_set() and self.query_manager.state is EngineState.RUNNING
 
     async def _connect(self) -> None:
         while True:
             try:
                 await self.broker.start()
                 self.cluster_id = await self.broker.cluster_id()
-                await self.engine.state_log.ensure()
+                await self.query_manager.state_log.ensure()
             except BrokerError as error:
                 _log.warning("waiting for Kafka", error=str(error))
                 await self.broker.stop()

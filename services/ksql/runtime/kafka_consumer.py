@@ -1,7 +1,7 @@
 """Consumers of topics: assigned by hand (no group), committed records only.
 
-The consumers of an engine share one consumer: a broker is asked for all topics in one request. A partition that the shared consumer reads
-already, for a query that stands elsewhere, gets a consumer of its own, as do readers that may be slow.
+The consumers of the persistent queries share one client: a broker is asked for all topics in one request. A consumer of a partition that
+the shared client reads already, at another offset, gets a client of its own, as do readers that may be slow.
 """
 
 from __future__ import annotations

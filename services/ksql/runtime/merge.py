@@ -1,4 +1,4 @@
-"""Reads several partitions in step by event time.
+"""Merges the partitions of a query by event time.
 
 The engine's stream time is the highest event time seen. Were partitions read one after the other, the first would push it
 so far ahead that the others count as late (a real ksqlDB lost half of a backlog that way). So the record with the smallest
@@ -125,7 +125,7 @@ class EventTimeMerger:
         return self._queues[self._ranks[tp]].size
 
     def is_waiting_for(self, tp: TopicPartition) -> bool:
-        """Whether everything stands still until more of ``tp``, or its end, is known."""
+        """Whether nothing is taken until more of ``tp``, or its end, is known."""
         return self._ranks[tp] in self._waiting
 
     @property

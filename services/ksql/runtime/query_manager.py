@@ -1,4 +1,4 @@
-"""The running engine: queries, consumers and commits, and how it gets back on its feet.
+"""Starts, stops and recovers queries, with their consumers and commits.
 
 A *session* is the time from one restore to the next failure. It starts by taking over the transactional id, which settles
 what an earlier process left open; then it reads the changelog and starts every query where the changelog says. When a
@@ -83,7 +83,7 @@ class QueryManager:
                 try:
                     await self._session()
                 except Fenced as error:
-                    _log.error("another server has taken over; this one stands still", error=str(error))
+                    _log.error("another server has taken over; this one stops", error=str(error))
                     self.state = EngineState.FENCED
                 except BrokerError as error:
                     self.failures += 1
@@ -226,7 +226,7 @@ class QueryManager:
             if running is not None and running.state is QueryState.RUNNING:
                 running.state = QueryState.PAUSED
                 self.consumers.unsubscribe(running)
-                # what it shows while it stands still must be what a restart would show
+                # what it shows while it is paused must be what a restart would show
                 await self.commit()
 
     async def resume(self, query_id: str) -> None:
@@ -240,7 +240,7 @@ class QueryManager:
                 self.scheduler.wake()
 
     def open_transient(self, query: ClientTask) -> None:
-        """Runs a push query until ``close_transient``. Its consumers are its own: a slow client must hold up nobody else."""
+        """Runs a push query until ``close_transient``. Its consumers are its own: a slow client must not hold up other queries."""
         self.transients[query.id] = query
         consumers = self._transient_consumers[query.id] = SharedConsumers(self._broker, self.scheduler.wake)
         consumers.subscribe(query, query.fetched)

@@ -1,4 +1,4 @@
-"""Drives the queries: a slice of each in turn, giving way to the loop between slices so that REST calls get through."""
+"""The scheduler of query tasks: a slice of each in turn, yielding to the event loop between slices so that REST calls get through."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from services.ksql.runtime.query_task import ClientTask, PersistentTask
+from services.ksql.runtime.query_task import STEP_RECORDS, ClientTask, PersistentTask
 
-#: records in one slice: some 5 to 10 ms of work
-_SLICE = 4_000
 #: with more records than this uncommitted the scheduler waits for the commit, so that a slow broker does not fill the memory
 _UNCOMMITTED = 100_000
-_ROOM_S = 0.01
-_GIVE_WAY_S = 0.005
+_UNCOMMITTED_POLL_S = 0.01
+_YIELD_S = 0.005
 
 
 class Scheduler:
@@ -37,10 +35,10 @@ class Scheduler:
             since = monotonic()
             for query in list(self._queries()):
                 if query.ready:
-                    worked += query.step(_SLICE)
+                    worked += query.step(STEP_RECORDS)
                 if query.dirty:
                     self._on_progress()
-                if monotonic() - since > _GIVE_WAY_S:
+                if monotonic() - since > _YIELD_S:
                     await asyncio.sleep(0)
                     since = monotonic()
             if worked:
@@ -48,4 +46,4 @@ class Scheduler:
             else:
                 await self._awake.wait()
             while sum(query.uncommitted for query in self._queries()) > _UNCOMMITTED:  # noqa: ASYNC110
-                await asyncio.sleep(_ROOM_S)
+                await asyncio.sleep(_UNCOMMITTED_POLL_S)

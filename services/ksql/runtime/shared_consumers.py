@@ -1,4 +1,4 @@
-"""Shares fetches: queries that stand at the same position of a topic read it through one consumer.
+"""Consumers that queries share: those at the same position of a topic read it through one consumer.
 
 A query that starts elsewhere gets a consumer of its own; partition by partition it is handed to the consumer ahead of it as soon as
 it has caught up. So a topic that four queries read is fetched once, and each query still starts where it must.
@@ -133,7 +133,7 @@ class SharedConsumer:
 
 
 class SharedConsumers:
-    """All consumers of the engine, or of one push query. ``shared``: they may share a consumer."""
+    """All consumers of the persistent queries, or of one push query. ``shared``: they may share a client of the brokers."""
 
     def __init__(self, broker: Broker, wake: Callable[[], None], *, shared: bool = False) -> None:
         self.broker = broker

@@ -1,9 +1,9 @@
-"""Keeps a query behind the queries whose results it reads beside something else.
+"""Watermark alignment: a query that reads the results of other queries and another topic does not run ahead of them.
 
 A join of events with a table that another query makes reads two topics. In live traffic both are at their end. After an outage both have
 a backlog, and the table's has to go through its query first: were the events not held back, all of them would be joined with rows of
-before. So nothing goes that is newer than what the queries upstream have taken in and handed on, but for some leeway: a change travels
-for up to a commit interval, and live events must not wait for that.
+before. So a query takes no record that is newer than the least watermark of the queries upstream, plus a maximum skew: a change takes
+up to a commit interval to arrive, and live events must not wait for that.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 
 from services.ksql.runtime.query_task import PersistentTask, QuerySpec
 
-#: how much newer than what is under way upstream a record may be
+#: how much newer than the watermark upstream a record may be
 MAX_SKEW_MS = 1_000
 
 
 def align(queries: Mapping[str, PersistentTask], specs: Mapping[str, QuerySpec]) -> None:
-    """Tells every query that reads more than one topic whom to stay behind. Called whenever queries come or go."""
+    """Aligns every query that reads more than one topic behind the queries upstream of it. Called whenever queries come or go."""
     writers: dict[str, list[str]] = {}
     for query_id in queries:
         writers.setdefault(specs[query_id].sink.topic, []).append(query_id)

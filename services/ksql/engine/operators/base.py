@@ -1,6 +1,6 @@
 """What all operators share.
 
-A stream operator is told ``row(r, t, w)``, or ``null_row`` where a record has no value. A table operator is told
+A stream operator gets ``row(r, t, w)``, or ``null_row`` where a record has no value. A table operator gets
 ``change(key, new, old, t, w)``; the rows hold key and value columns, None is absent. Where nobody downstream wants the
 old row, ``old`` is ``PRESENT`` if there was one.
 """
@@ -42,7 +42,7 @@ Entry = tuple[Key, Window | None, Row, int]
 #: rows with their times
 Batch = list[tuple[Row, int]]
 
-#: Stands for an old row that nobody needs.
+#: In place of an old row that no operator below needs.
 PRESENT: Row = ("present",)
 
 
@@ -66,7 +66,7 @@ class Context:
 
 
 class Node:
-    """An operator. Subclasses override what they can be told."""
+    """An operator. Subclasses override what they accept."""
 
     kind = "node"
 

@@ -63,7 +63,7 @@ class Lab:
 
         def is_quiet() -> bool:
             nonlocal calm
-            queries = list(self.core.engine.queries.values())
+            queries = list(self.core.query_manager.queries.values())
             calm = calm + 1 if all(q.is_caught_up and not q.dirty for q in queries) else 0
             return calm >= 3
 

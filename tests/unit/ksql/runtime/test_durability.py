@@ -60,7 +60,7 @@ async def test_a_failed_commit_is_neither_lost_nor_doubled(moment: str) -> None:
             click(server, f"b{number}", number)
             expected = {f"b{n}": {"N": 1, "TOTAL": n} for n in range(2, number + 1)}
             await settled(server, {"a": {"N": number, "TOTAL": sum(range(number + 1))}, **expected})
-        assert server.core.engine.failures >= 1
+        assert server.core.query_manager.failures >= 1
 
 
 async def test_a_query_without_its_topic_runs_on_when_the_topic_is_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ async def test_a_query_without_its_topic_runs_on_when_the_topic_is_there_again(m
         await settled(server, {"a": {"N": 1, "TOTAL": 1}})
         await server.broker.delete_topic("counts")
         click(server, "b", 2)
-        await eventually(lambda: server.core.engine.broken, "the query has failed")
+        await eventually(lambda: server.core.query_manager.broken, "the query has failed")
         assert await states(server) == ["ERROR"]
         for order in ("PAUSE ALL;", "RESUME ALL;"):
             assert (await server.client.post("/ksql", json={"ksql": order})).status_code == 200
@@ -92,7 +92,9 @@ async def test_a_second_server_takes_over_and_the_first_stands_still() -> None:
         try:
             click(server, "a", 2)
             await settled(server, {"a": {"N": 2, "TOTAL": 3}})
-            await eventually(lambda: server.core.engine.state is EngineState.FENCED, "the first server is fenced")
+            await eventually(
+                lambda: server.core.query_manager.state is EngineState.FENCED, "the first server is fenced"
+            )
             assert (await server.client.get("/readyz")).status_code == 503
         finally:
             await second.stop()
@@ -110,11 +112,11 @@ async def test_where_much_waits_it_is_committed_before_the_interval_is_over(monk
         }
         assert (await server.client.post("/ksql", json=body)).status_code == 200
         await server.quiet()
-        assert server.core.engine.committer is not None
-        server.core.engine.committer._interval = 3_600.0
+        assert server.core.query_manager.committer is not None
+        server.core.query_manager.committer._interval = 3_600.0
         click(server, "a", 0)
         async with asyncio.timeout(10):
-            while sum(query.uncommitted for query in server.core.engine.queries.values()) < 1:
+            while sum(query.uncommitted for query in server.core.query_manager.queries.values()) < 1:
                 await asyncio.sleep(0)
         for number in range(1, 6):
             click(server, "a", number)
@@ -129,9 +131,9 @@ async def test_nothing_is_written_while_nothing_happens() -> None:
         click(server, "a", 1)
         await settled(server, {"a": {"N": 1, "TOTAL": 1}})
         await server.quiet()
-        before = server.core.engine.transactions
+        before = server.core.query_manager.transactions
         await asyncio.sleep(0.3)
-        assert server.core.engine.transactions == before
+        assert server.core.query_manager.transactions == before
 
 
 async def test_state_of_a_query_that_is_gone_is_deleted_at_the_next_start() -> None:
@@ -143,8 +145,8 @@ async def test_state_of_a_query_that_is_gone_is_deleted_at_the_next_start() -> N
         second = InlineRuntime(Core(server.broker, server.core.options))
         await second.start()
         try:
-            await eventually(lambda: second.core.engine.state is EngineState.RUNNING, "the second server runs")
-            assert await second.core.engine.state_log.load() == {}
+            await eventually(lambda: second.core.query_manager.state is EngineState.RUNNING, "the second server runs")
+            assert await second.core.query_manager.state_log.load() == {}
         finally:
             await second.stop()
 
@@ -179,11 +181,11 @@ async def test_commands_replay_to_the_same_catalog_and_queries() -> None:
         for statement in statements:
             response = await server.client.post("/ksql", json={"ksql": statement})
             assert response.status_code == 200, response.text
-        first = server.core.executor
+        first = server.core.command_runner
         second = InlineRuntime(Core(server.broker, server.core.options))
         await second.start()
         try:
-            again = second.core.executor
+            again = second.core.command_runner
             assert again.specs == first.specs
             assert list(again.catalog.sources()) == list(first.catalog.sources())
             assert again.statuses == first.statuses

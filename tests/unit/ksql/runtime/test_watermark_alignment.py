@@ -55,7 +55,7 @@ async def joined(server: Lab, count: int) -> dict[int, str]:
 
 
 def query(server: Lab, sink: str) -> PersistentTask:
-    return next(q for q in server.core.engine.queries.values() if sink.upper() in q.id)
+    return next(q for q in server.core.query_manager.queries.values() if sink.upper() in q.id)
 
 
 async def test_a_backlog_of_both_is_joined_with_the_rows_of_its_time() -> None:
