@@ -8,15 +8,12 @@ from typing import Any
 from services.ksql.engine.expressions import columns_in
 from services.ksql.engine.operators.aggregate import Aggregate
 from services.ksql.engine.operators.base import Context, Node
-from services.ksql.engine.operators.join_foreign_key import ForeignKeyJoin
-from services.ksql.engine.operators.join_stream_stream import StreamStreamJoin
-from services.ksql.engine.operators.join_stream_table import StreamTableJoin
-from services.ksql.engine.operators.join_table_table import TableTableJoin
+from services.ksql.engine.operators.joins import ForeignKeyJoin, StreamStreamJoin, StreamTableJoin, TableTableJoin
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.session_windows import SessionAggregate
 from services.ksql.engine.operators.source import HIDDEN, Source
-from services.ksql.engine.operators.suppress import Suppress
 from services.ksql.engine.operators.time_windows import TimeWindowAggregate
+from services.ksql.engine.operators.windowing import Suppress
 from services.ksql.engine.state import encode_key
 from services.ksql.model import plan as p
 from services.ksql.model.schema import SourceKind, WindowType

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.ksql.engine.operators.aggregates import Aggregates, State
+from services.ksql.engine.operators.aggregate import Aggregates, State
 from services.ksql.engine.operators.base import Key
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Change, Store, decode_key, encode_key, pack, read, unpack, written
