@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.ksql.engine.operators.aggregate import Aggregates, State
 from services.ksql.engine.operators.base import Key
+from services.ksql.engine.operators.batch_aggregation import Aggregates, State
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Change, Store, decode_key, encode_key, pack, read, unpack, written
 from services.ksql.functions.aggregates_basic import CountDistinct

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from services.ksql.engine.column_batch import Column, ColumnBatch
-from services.ksql.engine.operators.aggregate import AggregateNode, State
+from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.base import Batch, Context, Entry, Key, Node, Row
-from services.ksql.engine.operators.batch_aggregation import BatchAggregation, group_rows
+from services.ksql.engine.operators.batch_aggregation import BatchAggregation, State, group_rows
 from services.ksql.engine.operators.group_store import SessionStore
 from services.ksql.engine.operators.windowing import SessionRun, StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache

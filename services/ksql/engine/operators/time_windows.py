@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from services.ksql.engine.column_batch import ColumnBatch
-from services.ksql.engine.operators.aggregate import AggregateNode, State
+from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
-from services.ksql.engine.operators.batch_aggregation import BatchAggregation, group_rows
+from services.ksql.engine.operators.batch_aggregation import BatchAggregation, State, group_rows
 from services.ksql.engine.operators.group_store import WindowStore
 from services.ksql.engine.operators.windowing import StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
