@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.ksql.engine.expressions import by_text, compile_one, compile_row
-from services.ksql.engine.layout import Layout
+from services.ksql.engine.expressions import Layout, by_text, compile_one, compile_row
+from services.ksql.functions.definitions import ScalarFunction
 from services.ksql.functions.registry import resolve_scalar
-from services.ksql.functions.scalar import ScalarFunction
-from services.ksql.model import expression as ex
+from services.ksql.model import typed_expressions as ex
 from services.ksql.model.types import DOUBLE, INTEGER, STRING, SqlType
 
 _LAYOUT = Layout(("K", "A", "N"), 1)
