@@ -226,15 +226,19 @@ class SessionAggregate(AggregateNode):
             self._pending[key, window] = (self._old(key, gone, window), None)
 
     def _forget(self, partition: int, horizon: int) -> None:
-        """Evicts sessions that have left the store, at most once for each gap of stream time."""
-        if horizon < self._swept.get(partition, -1) + self._gap:
+        """Evicts sessions that have left the store, once for each gap of stream time.
+
+        What goes depends on stream time alone, not on how its records were cut into batches.
+        """
+        step = horizon // self._gap * self._gap
+        if step <= self._swept.get(partition, -1):
             return
-        self._swept[partition] = horizon
+        self._swept[partition] = step
         for key in list(self._store.data):
             if self._keys.partition(key) != partition:
                 continue
             sessions = self._store.data[key]
-            kept = {window: state for window, state in sessions.items() if window[1] > horizon}
+            kept = {window: state for window, state in sessions.items() if window[1] >= step}
             if not kept:
                 self._store.delete(key)
             elif len(kept) < len(sessions):
