@@ -35,6 +35,9 @@ eventually = eventually_blocking
 #: Streamlit looks for itself below the address it was opened with before it looks at the root
 _PROBE = re.compile(r"/_stcore/(health|host-config)$")
 
+#: a page that was left, and a network interface of the machine that came or went
+_NOT_OURS = frozenset({"net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED"})
+
 
 @dataclass
 class Visit:
@@ -127,7 +130,7 @@ def visit(browser: Browser, url: str, *, width: int = 1280, height: int = 800, d
 
 def failure(request: Request) -> list[str]:
     """What is to be said of a request that failed. One that the browser gave up because the page was left is no failure."""
-    return [] if request.failure == "net::ERR_ABORTED" else [f"failed: {request.url} ({request.failure})"]
+    return [] if request.failure in _NOT_OURS else [f"failed: {request.url} ({request.failure})"]
 
 
 def pinot(broker: str, sql: str) -> list[list[Any]]:

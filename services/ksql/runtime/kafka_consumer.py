@@ -21,9 +21,9 @@ from shared.aiokafka_internals import partition_state, set_fetch_wait, take_fetc
 #: how long a broker keeps a fetch open that it has nothing for. What arrives ends it at once, so waiting long costs nothing while all is
 #: read; but partitions that come in between, or were full, are not part of it.
 _FETCH_WAIT_MS, _BUSY_FETCH_WAIT_MS = 1_000, 100
-#: after much was read, or partitions came or went, there may soon be more
+#: after something was read, or partitions came or went, there may soon be more. A partition whose records are still here is not part of
+#: the fetch under way: the shorter that waits, the sooner a change of a table is seen beside the views that must be joined with it.
 _BUSY_S = 3.0
-_MUCH = 500
 #: a poll that has this many records takes no further partition, so that no single step keeps the loop for long
 _POLL_RECORDS = 5_000
 
@@ -111,7 +111,7 @@ class AssignedConsumer:
         """All that was fetched of a partition; the consumer's position moves behind it."""
         records = take_fetched(self._consumer, tp) if self._consumer is not None else []
         chunk = _chunk(tp, records) if records else None
-        if chunk is not None and len(chunk) >= _MUCH:
+        if chunk is not None:
             self._busy()
         elif monotonic() > self._busy_until:
             self._wait_ms(_FETCH_WAIT_MS)
@@ -225,7 +225,11 @@ class KafkaConsumer:
         stable = state.lso if state is not None else None
         # The end at the start counts what nobody could read yet: a transaction that becomes readable at any moment. A partition that
         # took its last stable offset for the end would let a join go on without the rows of its table.
-        return self._ends[partition] if stable is None else max(self._ends[partition], int(stable))
+        # It is kept, because an assignment of other partitions takes the last stable offset away: for a moment the partition would seem
+        # to end before records that are known.
+        if stable is not None:
+            self._ends[partition] = max(self._ends[partition], int(stable))
+        return self._ends[partition]
 
     def checked_ms(self, partition: int) -> int:
         state = self._state(partition)
