@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
@@ -99,7 +99,8 @@ async def test_a_body_that_comes_byte_by_byte_is_given_up(url: str) -> None:
 async def test_a_head_that_does_not_come_to_an_end_is_given_up(url: str) -> None:
     async with connection(url) as (reader, writer), connection(url) as (silent, _):
         dribbled = asyncio.create_task(_dribble(writer))
-        assert await reader.read() == b""
+        with suppress(ConnectionResetError):  # closed while a further byte was on its way
+            assert await reader.read() == b""
         assert await silent.read() == b""
         dribbled.cancel()
 
