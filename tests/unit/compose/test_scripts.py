@@ -192,3 +192,26 @@ def test_what_the_dashboard_serves_is_not_taken_out_of_its_image(tmp_path: Path,
     subprocess.run(["sh", str(FOLDER / "trim.sh"), str(tmp_path)], capture_output=True, timeout=STEP_S, check=True)
     assert served.exists() == installed
     assert not notebooks.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [("Log directory /data is already formatted. Use", 0), ("Invalid cluster id", 1)]
+)
+def test_a_broker_with_data_starts_again_and_one_that_cannot_be_set_up_does_not(
+    tmp_path: Path, said: str, code: int
+) -> None:
+    """Kafka's set-up ends with an error in both cases; this java says what it is given to say."""
+    java = tmp_path / "java"
+    java.write_text(f'#!/bin/sh\ncase $* in *" setup "*) echo "{said}"; exit 1 ;; *) echo started ;; esac\n')
+    java.chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(FOLDER / "images" / "kafka" / "bin" / "run.sh")],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=STEP_S,
+        check=False,
+    )
+    assert done.returncode == code
+    assert (done.stdout == "started\n") == (code == 0)
+    assert (said in done.stderr) == (code != 0)
