@@ -12,8 +12,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import plotly
 import pytest
 
+from services.dashboard.plot import library
 from tests.patience import STEP_S
 from tests.unit.compose.files import FOLDER, example
 
@@ -175,3 +177,41 @@ def test_for_local_images_the_file_says_so_and_is_not_mixed_up(tmp_path: Path) -
     other = make("registry")
     assert (other.returncode, "is for IMAGES=local" in other.stderr) == (1, True)
     assert (make("loca").returncode, (tmp_path / ".env").read_text()) == (1, text)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_what_the_dashboard_serves_is_not_taken_out_of_its_image(tmp_path: Path, installed: bool) -> None:
+    """plotly's script is read from its package. Most services have no plotly, and are trimmed by the same program."""
+    packages = Path(plotly.__file__).parents[1]
+    served = tmp_path / library._FILE.relative_to(packages)
+    notebooks = served.with_name("widgetbundle.js")
+    if installed:
+        served.parent.mkdir(parents=True)
+        served.touch()
+        notebooks.touch()
+    subprocess.run(["sh", str(FOLDER / "trim.sh"), str(tmp_path)], capture_output=True, timeout=STEP_S, check=True)
+    assert served.exists() == installed
+    assert not notebooks.exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [("Log directory /data is already formatted. Use", 0), ("Invalid cluster id", 1)]
+)
+def test_a_broker_with_data_starts_again_and_one_that_cannot_be_set_up_does_not(
+    tmp_path: Path, said: str, code: int
+) -> None:
+    """Kafka's set-up ends with an error in both cases; this java says what it is given to say."""
+    java = tmp_path / "java"
+    java.write_text(f'#!/bin/sh\ncase $* in *" setup "*) echo "{said}"; exit 1 ;; *) echo started ;; esac\n')
+    java.chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(FOLDER / "images" / "kafka" / "bin" / "run.sh")],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=STEP_S,
+        check=False,
+    )
+    assert done.returncode == code
+    assert (done.stdout == "started\n") == (code == 0)
+    assert (said in done.stderr) == (code != 0)
