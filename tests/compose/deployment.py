@@ -19,7 +19,7 @@ FOLDER = REPOSITORY / "deploy" / "compose"
 PROJECT = "pagepulse-test"
 #: still loopback, and free where a demo uses 127.0.0.1
 ADDRESS = "127.0.0.2"
-PORTS = {"generator": 8001, "seeder": 8002, "provisioner": 8003, "ksql": 8088, "dashboard": 8501}
+PORTS = {"generator": 8001, "seeder": 8002, "provisioner": 8003, "collector": 8004, "ksql": 8088, "dashboard": 8501}
 OWN = tuple(PORTS)
 BUILD_WITHIN_S = 3000
 UP_WITHIN_S = 1500

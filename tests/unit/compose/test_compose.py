@@ -32,7 +32,7 @@ from tests.unit.compose.files import (
 
 BROKERS = {"kafka1", "kafka2", "kafka3"}
 ENGINES = {*BROKERS, "connect", "mysql", "zookeeper", "pinot-controller", "pinot-broker", "pinot-server"}
-OWN = {"generator", "seeder", "provisioner", "dashboard"}
+OWN = {"generator", "collector", "seeder", "provisioner", "dashboard"}
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET")
 DOCKERFILES = [FOLDER / name for name in ("Dockerfile", "connect/Dockerfile", "images/Dockerfile")]
 

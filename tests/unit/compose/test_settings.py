@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from services.collector.settings import Settings as CollectorSettings
 from services.dashboard.settings import Settings as DashboardSettings
 from services.generator.settings import Settings as GeneratorSettings
 from services.ksql.settings import Settings as KsqlSettings
@@ -18,6 +19,7 @@ from tests.unit.compose.files import chosen, environment, hosts, listens_on, own
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "generator": GeneratorSettings,
+    "collector": CollectorSettings,
     "seeder": SeederSettings,
     "provisioner": ProvisionerSettings,
     "dashboard": DashboardSettings,

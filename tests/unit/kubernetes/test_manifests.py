@@ -18,7 +18,7 @@ from tests.unit.kubernetes.files import (
     selects,
 )
 
-NAMES = ("generator", "seeder", "provisioner", "dashboard")
+NAMES = ("generator", "collector", "seeder", "provisioner", "dashboard")
 EVERYWHERE = pytest.mark.parametrize("overlay", OVERLAYS)
 EACH_SERVICE = pytest.mark.parametrize("name", NAMES)
 
@@ -36,8 +36,8 @@ def test_what_kubernetes_knows_is_valid_by_its_own_schemas(overlay: str) -> None
 @EVERYWHERE
 def test_the_whole_architecture_is_there(overlay: str) -> None:
     kinds = {kind: set(of_kind(overlay, kind)) for kind in {m["kind"] for m in rendered(overlay)}}
-    assert kinds["Deployment"] == set(NAMES)
-    assert kinds["StatefulSet"] == {"ksqldb", "mysql"}
+    assert kinds["Deployment"] == set(NAMES) - {"collector"}
+    assert kinds["StatefulSet"] == {"collector", "ksqldb", "mysql"}
     assert kinds["KafkaNodePool"] == {"controller", "broker"}
     assert kinds["HorizontalPodAutoscaler"] == {"generator"}
     assert kinds["PodDisruptionBudget"] == {*NAMES, "ksqldb"}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from services.collector.settings import Settings as CollectorSettings
 from services.dashboard.settings import Settings as DashboardSettings
 from services.generator.settings import Settings as GeneratorSettings
 from services.provisioner.render import Definitions, load
@@ -19,6 +20,7 @@ from tests.unit.kubernetes.files import OVERLAYS, environment, of_kind, pods, se
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "generator": GeneratorSettings,
+    "collector": CollectorSettings,
     "seeder": SeederSettings,
     "provisioner": ProvisionerSettings,
     "dashboard": DashboardSettings,
@@ -81,6 +83,7 @@ def test_policies_let_a_service_through_to_what_it_calls(
     caller = pods(overlay)[name]["metadata"]["labels"]
     called = {
         "generator": {"kafka_bootstrap", "seeder_url"},
+        "collector": {"kafka_bootstrap"},
         "seeder": {"mysql_host"},
         "provisioner": {"kafka_bootstrap", "ksql_url", "connect_url", "pinot_broker_url", "pinot_controller_url"},
         "dashboard": {"generator_url", "seeder_url", "provisioner_url", "pinot_broker_url"},
