@@ -20,7 +20,7 @@ from aiokafka.structs import ConsumerRecord
 
 from services.ksql.runtime.kafka_consumer import committed_consumer
 from shared.aiokafka_internals import all_metadata
-from shared.kafka import admin_client
+from shared.kafka import admin_client, end_offsets
 from shared.partitioner import partition_for
 from tests.patience import STEP_S, WORK_S, eventually
 
@@ -43,6 +43,7 @@ class KsqlServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.AsyncClient(base_url=self.url, timeout=STEP_S)
         self._interval = commit_interval_s
+        self.created: list[str] = []
         self._process: asyncio.subprocess.Process | None = None
         self.log = Path(os.environ.get("TMPDIR", "/tmp")) / f"{self.prefix}server.log"
 
@@ -98,15 +99,18 @@ class KsqlServer:
         return entities
 
     async def quiet(self) -> None:
-        """Waits until no query has any lag, twice in a row, so that queries behind queries have had their turn."""
+        """Waits until every query has read what is in the test's own topics, as the brokers say, and then has no lag for a while, so
+        that queries behind queries have had their turn."""
         calm = 0
+        ends = {(tp.topic, tp.partition): end for tp, end in (await end_offsets(self.bootstrap, self.created)).items()}
 
         async def is_quiet() -> bool:
             nonlocal calm
             extended = (await self.ksql("SHOW QUERIES EXTENDED;"))[0]["queryDescriptions"]
             assert all(q["state"] in ("RUNNING", "PAUSED") for q in extended), extended
             offsets = [o for q in extended for t in q["tasksMetadata"] for o in t["topicOffsets"]]
-            calm = calm + 1 if all(o["endOffset"] == o["committedOffset"] for o in offsets) else 0
+            read = all(o["committedOffset"] >= ends.get(_partition(o), 0) for o in offsets)
+            calm = calm + 1 if read and all(o["endOffset"] == o["committedOffset"] for o in offsets) else 0
             await asyncio.sleep(self._interval)
             return calm > 4
 
@@ -114,6 +118,7 @@ class KsqlServer:
 
     async def create_topic(self, name: str, partitions: int, **config: str) -> str:
         topic = self.prefix + name
+        self.created.append(topic)
         async with admin_client(self.bootstrap) as admin:
             await admin.create_topics([NewTopic(topic, partitions, 3, topic_configs=config)])
             await eventually(lambda: _exists(admin, topic), f"the topic {topic}")
@@ -127,6 +132,11 @@ class KsqlServer:
                 await admin.delete_topics(mine)
         if "PAGEPULSE_KEEP_LOGS" not in os.environ:
             self.log.unlink(missing_ok=True)
+
+
+def _partition(offset: dict[str, Any]) -> tuple[str, int]:
+    entity = offset["topicPartitionEntity"]
+    return entity["topic"], entity["partition"]
 
 
 async def _exists(admin: AIOKafkaAdminClient, topic: str) -> bool:
