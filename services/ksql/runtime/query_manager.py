@@ -32,6 +32,8 @@ _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 15.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 15.0, 900.0
 #: how long a command waits for a running session
 _STEADY_S = 30.0
+#: a new query's topics are looked for so often, so far apart
+_LOOKS, _LOOK_S = 40, 0.25
 
 
 class EngineState(StrEnum):
@@ -209,7 +211,22 @@ class QueryManager:
                 await self._halt(query.id)
                 stored = (await self.state_log.load()).get(query.id)
             self._wanted[query.id] = query
-            await self._launch(query, stored)
+            await self._launch_new(query, stored)
+
+    async def _launch_new(self, query: QuerySpec, stored: StoredQuery | None) -> None:
+        """Brokers learn of a topic that was just created one after the other, and any of them may be asked. A query whose topic is not
+        seen for long is in error, and is tried again as such."""
+        for look in range(_LOOKS):
+            if look:
+                await asyncio.sleep(_LOOK_S)
+            try:
+                await self._launch(query, stored)
+            except UnknownTopic as error:
+                self.broken[query.id] = str(error)
+            else:
+                self.broken.pop(query.id, None)
+                return
+        _log.error("query cannot run", query=query.id, error=self.broken[query.id])
 
     async def terminate(self, query_id: str) -> None:
         """Commits what the query has done, and ends it. Its entries in the changelog go at the next session."""
