@@ -73,8 +73,12 @@ class Versions:
 
     def around(self, user: int, time: int, slack: int = SLACK_MS) -> set[Version]:
         """Every version that the user had within ``slack`` of ``time``."""
+        return self.between(user, time - slack, time + slack)
+
+    def between(self, user: int, start: int, end: int) -> set[Version]:
+        """Every version that the user had from ``start`` to ``end``."""
         times, versions = self._times.get(user, []), self._versions.get(user, [])
-        first, last = bisect_right(times, time - slack), bisect_right(times, time + slack)
+        first, last = bisect_right(times, start), bisect_right(times, end)
         before: Version = versions[first - 1] if first else None
         return {before, *versions[first:last]}
 
@@ -90,7 +94,10 @@ def check_join(views: Iterable[Arrived], enriched: Iterable[Enriched], users: Ve
         if event.user_id is None:
             continue
         entry = leeway[event.user_id, event.time, event.group]
-        possible = cleaned.around(event.user_id, view.arrival)
+        # A late view is joined when it arrives. One that its producer sends again for seconds, because a broker has died, arrives later
+        # than it was made, and is joined in its turn by event time.
+        made = min(event.time, view.arrival)
+        possible = cleaned.between(event.user_id, made - SLACK_MS, view.arrival + SLACK_MS)
         entry.most += possible != {None}
         entry.least += None not in possible
         entry.versions |= possible
