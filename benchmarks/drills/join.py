@@ -20,6 +20,8 @@ from tests.integration.recompute import Raw
 
 #: ms around a change in which the version before or after it may be the one that is joined
 SLACK_MS: Final = 5_000
+#: a producer sends again for no longer than this, in ms; what arrives later than that is late by its own time
+RESENT_MS: Final = 30_000
 _COLUMNS: Final = ("age", "gender", "country", "subscription")
 
 #: age and country of a complete user; None for one that is not there or lacks something
@@ -96,7 +98,7 @@ def check_join(views: Iterable[Arrived], enriched: Iterable[Enriched], users: Ve
         entry = leeway[event.user_id, event.time, event.group]
         # A late view is joined when it arrives. One that its producer sends again for seconds, because a broker has died, arrives later
         # than it was made, and is joined in its turn by event time.
-        made = min(event.time, view.arrival)
+        made = event.time if 0 <= view.arrival - event.time <= RESENT_MS else view.arrival
         possible = cleaned.between(event.user_id, made - SLACK_MS, view.arrival + SLACK_MS)
         entry.most += possible != {None}
         entry.least += None not in possible
