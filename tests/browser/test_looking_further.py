@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import PATIENCE_MS, Visit, eventually
+from tests.browser.driving import PATIENCE_MS, Visit
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -33,22 +33,6 @@ def test_a_chart_gives_its_sql_its_rows_and_its_picture(visitor: Visit, stack: S
     with visitor.page.expect_download(timeout=PATIENCE_MS) as picture:
         menu.get_by_role("button", name="PNG").click()
     assert Path(picture.value.path()).read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_zoom_holds_for_all_charts_when_wanted(visitor: Visit) -> None:
-    visitor.page.goto(f"{visitor.url}/engagement?zoom=true")
-    visitor.arrived("Engagement")
-    visitor.charts(2)
-    visitor.page.evaluate(
-        """() => { const plot = document.querySelector(".js-plotly-plot"), [from] = plot._fullLayout.xaxis.range;
-        const to = new Date(Date.now() - 6e4).toISOString();
-        Plotly.relayout(plot, {'xaxis.range[0]': from, 'xaxis.range[1]': to}); return null }"""
-    )
-    ranges = (
-        "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.xaxis.range.map(x => +new Date(x)))"
-    )
-    eventually(lambda: len({tuple(each) for each in visitor.page.evaluate(ranges)}) == 1, "the same range on both")
-    assert visitor.page.evaluate("document.querySelectorAll('.js-plotly-plot')[1]._fullLayout.xaxis.autorange") is False
 
 
 def test_any_range_by_its_dates_is_kept_in_the_address(visitor: Visit) -> None:
