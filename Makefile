@@ -64,8 +64,8 @@ test: ## set-up, lint, types, and every test, on the real stack too
 	@$(PAGEPULSE) setup --tests
 	$(MAKE) lint types
 	$(BIN)/python -m pytest -m 'not stack and not compose' -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=
-	@$(BIN)/coverage report --skip-covered --sort=cover | head -n 12; echo "coverage of lines and branches, in percent:"
-	@$(BIN)/coverage report --format=total
+	@$(BIN)/coverage report --skip-covered --sort=cover > .coverage.txt; head -n 12 .coverage.txt
+	@echo "coverage of lines and branches, in percent:"; $(BIN)/coverage report --format=total
 	$(BIN)/python -m pytest -m 'stack and not compose'
 
 test-compose: ## the deployment in containers as a user has it, without an image registry (root, or DOCKER_HOST)

@@ -3,7 +3,9 @@
     python -m benchmarks.status [--json FILE] [--write-docs] [--busy 2] [--minutes 10] [--rate 200] [--stack DIR:OFFSET]
 
 Processes that only keep a core busy run beside the stack and a load of events. Clients ask for the status a few times a second, and
-others ask a process that only sends back as many bytes: what they wait for is the machine's doing. In the end the provisioner's events
+others ask a process that only sends back as many bytes: what they wait for is the machine's doing. Each process has a session of its
+own, as programs of different people have: Linux shares the cores between sessions first, and processes of one session would take
+them from one another. In the end the provisioner's events
 tell every change of state. Starts a stack of its own unless one is named.
 """
 
@@ -74,7 +76,7 @@ async def measure(stack: Stack, loops: int, minutes: float, rate: float) -> dict
         (await http.post(f"{stack.url('generator')}/generator/start", json={"rate": rate})).raise_for_status()
         try:
             size = len((await http.get(call.url)).content)
-            with ProcessPoolExecutor(1, mp_context=spawn) as pool, busy(loops, seconds + 60), floor(size) as url:
+            with ProcessPoolExecutor(1, mp_context=spawn, initializer=os.setsid) as pool, busy(loops, seconds + 60), floor(size) as url:
                 await asyncio.sleep(5)  # what starts is over
                 began_ms = round(time.time() * 1000)
                 calls = [call, Call(FLOOR, "GET", url)]
@@ -118,6 +120,8 @@ def floor(size: int) -> Iterator[str]:
 def answer_at_once(size: int, told: Connection) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b" " * size
 
+    os.setsid()
+
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while await reader.readuntil(b"\r\n\r\n"):
@@ -147,6 +151,7 @@ def busy(loops: int, seconds: float) -> Iterator[None]:
 
 
 def spin(seconds: float) -> None:
+    os.setsid()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         sum(range(10_000))
