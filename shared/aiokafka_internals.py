@@ -18,6 +18,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
+#: a routine that has not ended by then may have lost its cancellation
+_CANCEL_AGAIN_S = 0.05
 
 
 async def all_metadata(consumer: AIOKafkaConsumer) -> Any:
@@ -107,6 +109,20 @@ def append_many(
 def batch_bytes(builder: BatchBuilder) -> bytes:
     """A closed batch as it is sent."""
     return bytes(builder._build())
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stops a consumer whose assignment may have changed just before.
+
+    aiokafka's fetch routine loses a cancellation while it awaits the fetches of the assignment before, and ``stop`` would then wait for
+    it for ever: so it is cancelled until it has ended.
+    """
+    fetcher: Any = consumer._fetcher
+    routine: asyncio.Task[None] | None = fetcher._fetch_task if fetcher is not None else None
+    while routine is not None and not routine.done():
+        routine.cancel()
+        await asyncio.wait([routine], timeout=_CANCEL_AGAIN_S)
+    await consumer.stop()
 
 
 async def abandon(producer: AIOKafkaProducer) -> None:

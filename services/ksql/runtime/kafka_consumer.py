@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from services.ksql.engine.chunk import Chunk
 from services.ksql.runtime.broker import BrokerError
-from shared.aiokafka_internals import partition_state, set_fetch_wait, take_fetched, wait_for_fetch
+from shared.aiokafka_internals import partition_state, set_fetch_wait, stop_consumer, take_fetched, wait_for_fetch
 
 #: how long a broker keeps a fetch open that it has nothing for. What arrives ends it at once, so waiting long costs nothing while all is
 #: read; but partitions that come in between, or were full, are not part of it.
@@ -68,7 +68,7 @@ class AssignedConsumer:
                 try:
                     await consumer.start()
                 except BaseException:
-                    await consumer.stop()
+                    await stop_consumer(consumer)
                     raise
                 self._consumer = consumer
             self._assign([*self._members, member])
@@ -86,7 +86,7 @@ class AssignedConsumer:
             self._members = []
             consumer, self._consumer = self._consumer, None
             if consumer is not None:
-                await consumer.stop()
+                await stop_consumer(consumer)
 
     def _assign(self, members: list[KafkaConsumer]) -> None:
         """What was fetched and not taken yet is fetched again."""

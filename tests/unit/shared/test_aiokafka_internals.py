@@ -17,6 +17,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from shared import aiokafka_internals as internals
+from tests.patience import STEP_S
 
 _TP = TopicPartition("t", 0)
 _NOWHERE = "127.0.0.1:1"
@@ -142,3 +143,34 @@ async def test_an_abandoned_producer_has_no_task_left() -> None:
         await asyncio.wait([task], timeout=30)
         assert task.cancelled()
         producer._closed = True
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_consumer_stops_however_soon_after_a_change_of_its_assignment(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    asked = asyncio.Event()
+
+    async def send(node_id: int, request: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    fetcher: Any = consumer._fetcher
+    with explained():
+        monkeypatch.setattr(consumer._client, "send", send)
+        monkeypatch.setattr(fetcher, "_select_read_replica", lambda tp: 1)
+        internals.set_fetch_wait(consumer, 100)
+        fetcher._notify(fetcher._wait_consume_future)
+        consumer.assign([_TP, TopicPartition("t", 1)])
+        consumer.seek(_TP, 0)
+        consumer.seek(TopicPartition("t", 1), 0)
+        async with asyncio.timeout(STEP_S):
+            await asked.wait()
+        consumer.assign([_TP])
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(STEP_S) as deadline:
+            await internals.stop_consumer(consumer)
+    # aiokafka swallows the cancellation of the deadline too
+    assert not deadline.expired()
+    assert fetcher._fetch_task.done()
