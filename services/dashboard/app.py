@@ -11,7 +11,6 @@ from services.dashboard import sidebar
 from services.dashboard.pages import audience, controls, engagement, overview, pipeline, records, sources, sql
 from services.dashboard.plot import element
 
-_STYLE: Final = Path(__file__).parent / "page.css"
 _STATIC: Final = Path(__file__).parent / "web" / "static"
 
 
@@ -19,7 +18,6 @@ def main() -> None:
     """Draws the app."""
     st.set_page_config(page_title="PagePulse", page_icon=_STATIC / "icon.svg", layout="wide")
     st.logo(_STATIC / "logo.svg", size="large")
-    st.html(_STYLE)
     element.prepare()
     page = st.navigation(
         [

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -25,6 +26,7 @@ _HEAD: Final = (
     "<script>window.__streamlit={BACKEND_BASE_URL:location.origin+location.pathname"
     f".replace(/\\/({'|'.join(PAGES)})?\\/?$/,'')+'/'}}</script>"
     f'<script async data-plotly src="{library.address()}" onerror="this.remove()"></script>'
+    f"<style>{(Path(__file__).parent / 'page.css').read_text()}</style>"
 )
 
 
@@ -52,9 +54,9 @@ async def overview(request: Request) -> RedirectResponse:
 class Document:
     """What each HTML document has besides Streamlit's own.
 
-    It loads plotly.js, so that a browser fetches it beside Streamlit's scripts, not after them (a preload would warn in the console where
-    the machine is slow). And it says where the server is: on a link
-    straight to a page Streamlit's script would look below that page's address first, which is two answers 404 in the console.
+    It says where the server is: on a link straight to a page Streamlit's script would look below that page's address first, which is two
+    answers 404 in the console. It loads plotly.js, so that a browser fetches it beside Streamlit's scripts, not after them (a preload would
+    warn in the console where the machine is slow). And it has our styles, so that they hold from the first element on.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -14,7 +14,7 @@ from services.dashboard import guidance, links, view_state
 from services.dashboard.backend import Backend, Table, get_backend
 from services.dashboard.charts.base import CONFIG, Before, ChartTheme, add_events
 from services.dashboard.errors import TableMissing
-from services.dashboard.format import clock, plain
+from services.dashboard.format import clock, duration, number, plain
 from services.dashboard.plot import element
 from services.dashboard.queries import rendered
 from services.dashboard.stale_cache import CachedResult
@@ -87,9 +87,11 @@ class ChartCards:
                 span = self.view.span()
                 add_events(figure, self.theme, self.backend.events(), span.since, min(span.until, span.now))
             # a zoom holds until another range is chosen
-            figure.update_layout(uirevision=f"{figure.layout.uirevision}-{self.view.range}-{self.view.dates}")
-            element.draw(figure, key=key, config=CONFIG, alt=f"{title}. {sentence}", zoom_all=self.view.zoom_all)
-            st.caption(sentence)
+            period = f"{self.view.range}-{self.view.dates}"
+            figure.update_layout(uirevision=f"{figure.layout.uirevision}-{period}")
+            zoom_period = period if self.view.zoom_all else None
+            element.draw(figure, key=key, config=CONFIG, alt=f"{title}. {sentence}", zoom_period=zoom_period)
+            st.caption(" ".join([sentence, *bounds(reading.value, self.view.zone)]))
 
     def _head(self, title: str, reading: CachedResult[pd.DataFrame], key: str, source: Source | None) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"head-{key}"):
@@ -117,6 +119,19 @@ class ChartCards:
             width="stretch",
         )
         element.picture_button(key)
+
+
+def bounds(frame: pd.DataFrame, zone: str) -> list[str]:
+    """Sentences on what a chart of these rows does not show: single windows of a long range, rows beyond the limit."""
+    found = []
+    if interval := frame.attrs.get("interval_ms"):
+        found.append(f"The range is long: each point is the mean of the windows that begin in {duration(interval)}.")
+    if frame.attrs.get("cut"):
+        since = frame["window_start"].min().tz_convert(zone)
+        found.append(
+            f"**Not the whole range: Pinot answered with the newest {number(len(frame))} rows, from {since:%b %-d, %H:%M} on.**"
+        )
+    return found
 
 
 def here() -> ChartCards:

@@ -94,7 +94,7 @@ def advice(backend: Backend) -> str:
 def parts(backend: Backend) -> list[Part]:
     """The strip: each part of the system with its state and one figure."""
     generator, seeder, pipeline, newest = backend.generator(), backend.seeder(), backend.pipeline(), backend.newest()
-    load: Mapping[str, Any] = generator.value or {}
+    load: Mapping[str, Any] = {} if generator.error else generator.value or {}
     running = load.get("state") == "running"
     users = int((seeder.value or {}).get("users") or 0)
     resources = [] if pipeline.stale else (pipeline.value or {}).get("resources") or []
@@ -102,11 +102,11 @@ def parts(backend: Backend) -> list[Part]:
     age = trends.event_age(newest) if running else None
     lag = sum(trends.lags({"resources": resources}).values())
     return [
-        Part("Users", _state(seeder.error, bool(users)), plural(users, "user")),
+        Part("Users", _state(seeder.error, bool(users)), "unknown" if seeder.error else plural(users, "user")),
         Part(
             "Load",
             _state(generator.error, running),
-            f"{number(rate)} events/s" if running else str(load.get("state", "?")),
+            f"{number(rate)} events/s" if running else str(load.get("state", "unknown")),
         ),
         _group("Kafka topics", resources, ("topic",), pipeline.error),
         _group("Queries", resources, ("query",), pipeline.error, f"lag {number(lag)}"),

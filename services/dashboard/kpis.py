@@ -29,13 +29,11 @@ class Tile:
     about: str | None = None
 
 
-def draw(
-    backend: Backend, now: ViewState, tumbling: CachedResult[pd.DataFrame], countries: CachedResult[pd.DataFrame]
-) -> None:
-    """Draws the tiles."""
+def draw(backend: Backend, now: ViewState) -> None:
+    """Draws the tiles: they are of now, also where the charts are of other dates."""
     rate, freshness = _live(backend)
-    views, sessions = _counts(backend, now, tumbling)
-    made = [rate, _users(countries, now), views, sessions, freshness, _pipeline(backend)]
+    views, sessions = _counts(backend, now.recent)
+    made = [rate, _users(backend.countries(now.recent), now.recent), views, sessions, freshness, _pipeline(backend)]
     with st.container(key="tiles"):
         for tile in made:
             _show(tile, now)
@@ -47,7 +45,8 @@ def _live(backend: Backend) -> list[Tile]:
     status = generator.value or {}
     running = status.get("state") == "running" and not generator.stale
     age = event_age(newest)
-    rate = float((status.get("achieved_rate") or {}).get("last_10s") or 0.0) if running else 0.0
+    known = not generator.stale and bool(status)
+    rate = float((status.get("achieved_rate") or {}).get("last_10s") or 0.0) if running else 0.0 if known else None
     return [
         Tile("Events per second", number(rate), _aim(status), history.series("rate"), generator),
         Tile(
@@ -67,8 +66,8 @@ def _users(countries: CachedResult[pd.DataFrame], now: ViewState) -> Tile:
     return Tile("Active users", number(users), window, trend, countries, about)
 
 
-def _counts(backend: Backend, now: ViewState, tumbling: CachedResult[pd.DataFrame]) -> list[Tile]:
-    today, devices = backend.today(now), backend.devices(now)
+def _counts(backend: Backend, now: ViewState) -> list[Tile]:
+    today, tumbling, devices = backend.today(now), backend.tumbling(now), backend.devices(now)
     views, sessions = (today.value.views, today.value.sessions) if today.value else (None, None)
     at = now.span().now
     by_minute = per_minute(tumbling.value, "view_count", at), per_minute(devices.value, "session_count", at)

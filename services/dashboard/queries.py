@@ -1,7 +1,9 @@
 """What is asked of Pinot: one query per chart, parameterised, bounded in time and in rows.
 
 Every frame has ``window_start`` and ``window_end`` as UTC times, sorted by them, and ``open``: whether the window had
-not ended when the question was asked, so that its numbers still grow.
+not ended when the question was asked, so that its numbers still grow. A range of more than a day is asked for in coarser intervals:
+each number is then the mean of the windows that begin in the interval (``Grain``). ``attrs["cut"]``: the limit of rows was reached, so
+the oldest rows of the range are missing; ``attrs["interval_ms"]``: the interval, 0 for single windows.
 """
 
 from __future__ import annotations
@@ -23,17 +25,25 @@ from services.dashboard.settings import Settings
 from shared.errors import PagePulseError
 from shared.sql_files import load_sql
 
-#: with room: rows of a day (1,440 minutes x 3 sources, 288 windows x 5 countries), or five windows of all countries there are
+#: with room: 1,440 intervals of 6 sources, or five windows of all countries there are
 ROWS: Final = {
     "country": 1_000,
-    "leaders": 3_000,
+    "leaders": 10_000,
     "tumbling": 10_000,
     "hopping": 10_000,
     "sessions": 10_000,
     "devices": 10_000,
 }
 
+#: how far apart the windows of these queries begin, ms; they can be asked for in coarser intervals (``<name>_coarse.sql``)
+ADVANCE_MS: Final = {"tumbling": 60_000, "hopping": 60_000, "devices": 60_000, "leaders": 300_000}
+#: minutes of an interval; a chart has at most so many intervals as a day has minutes
+_INTERVALS_MIN: Final = (5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440)
+_MOST_INTERVALS: Final = 1_440
+
 _ERROR_CODE: Final = re.compile(r"'errorCode': (\d+)")
+#: between two columns, not within a call
+_COMMA: Final = re.compile(r",(?![^(]*\))")
 #: Pinot's codes for "there is no such table" and "nothing serves it yet"
 _NO_TABLE: Final = {"190", "410"}
 
@@ -61,6 +71,15 @@ class Span:
     def length_ms(self) -> int:
         return min(self.until, self.now) - self.since
 
+    @property
+    def interval_ms(self) -> int:
+        """Milliseconds of an interval on charts of this span; 0: single windows, up to a day (and the minute that is ahead)."""
+        minutes = self.length_ms / 60_000
+        if minutes <= _MOST_INTERVALS + 1:
+            return 0
+        fits = (each for each in _INTERVALS_MIN if minutes / each <= _MOST_INTERVALS)
+        return 60_000 * next(fits, _INTERVALS_MIN[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -75,10 +94,22 @@ def statement(name: str) -> str:
     return load_sql(__package__, name)
 
 
+def question(name: str, span: Span, **others: Any) -> tuple[str, dict[str, Any]]:
+    """The statement for ``name`` over ``span``, single windows or coarser intervals, and its values."""
+    values: dict[str, Any] = {"since": span.since, "until": span.until, "limit": ROWS.get(name, 1), **others}
+    advance = ADVANCE_MS.get(name)
+    if advance is None or not span.interval_ms:
+        return statement(name), values
+    interval = max(span.interval_ms, advance)
+    # whole intervals: the first one would otherwise have fewer windows than it is divided by
+    values |= {"since": span.since - span.since % interval, "interval": interval, "windows": interval // advance}
+    return statement(f"{name}_coarse"), values
+
+
 def rendered(name: str, span: Span, **others: Any) -> str:
     """The statement as it is sent, with its values in place: for people to read, copy and run."""
-    values: dict[str, Any] = {"since": span.since, "until": span.until, "limit": ROWS.get(name, 1), **others}
-    return statement(name) % {name: _literal(value) for name, value in values.items()}
+    sql, values = question(name, span, **others)
+    return sql % {name: _literal(value) for name, value in values.items()}
 
 
 def _literal(value: Any) -> str:
@@ -150,22 +181,29 @@ class Warehouse:
 
     def _one(self, name: str, span: Span) -> float | None:
         """One number; Pinot's SUM of no rows is 0, its MAX minus infinity."""
-        frame = self._rows(name, {"since": span.since, "until": span.until})
+        frame = self._rows(statement(name), {"since": span.since, "until": span.until})
         value = float(frame.to_numpy()[0, 0]) if len(frame) else 0.0
         return value if isfinite(value) and value > 0 else None
 
     def _windows(self, name: str, span: Span, **others: Any) -> pd.DataFrame:
-        frame = self._rows(name, {"since": span.since, "until": span.until, "limit": ROWS[name], **others})
+        sql, values = question(name, span, **others)
+        frame = self._rows(sql, values)
+        interval = values.get("interval", 0)
+        if interval:
+            starts = frame.pop("interval_start").astype("int64")
+            frame = frame.round(2).assign(window_start=starts, window_end=starts + interval)
         frame["open"] = frame["window_end"].astype("int64") > span.now
         for column in ("window_start", "window_end"):
             frame[column] = pd.to_datetime(frame[column].astype("int64"), unit="ms", utc=True)
-        return frame.sort_values(["window_start", "window_end"], kind="stable", ignore_index=True)
+        found = frame.sort_values(["window_start", "window_end"], kind="stable", ignore_index=True)
+        found.attrs = {"cut": len(found) >= values["limit"], "interval_ms": interval}
+        return found
 
-    def _rows(self, name: str, parameters: Mapping[str, Any]) -> pd.DataFrame:
+    def _rows(self, sql: str, values: Mapping[str, Any]) -> pd.DataFrame:
         cursor = self._connection().cursor()
         try:
-            cursor.execute(statement(name), dict(parameters))
-            columns = [column[0] for column in cursor.description or ()] or _columns(name)
+            cursor.execute(sql, dict(values))
+            columns = [column[0] for column in cursor.description or ()] or _columns(sql)
             return pd.DataFrame(cursor.fetchall(), columns=columns)
         except httpx.TimeoutException as error:
             raise PinotAway("Pinot did not answer in time.") from error
@@ -188,13 +226,15 @@ def without_stale_sessions(frame: pd.DataFrame) -> pd.DataFrame:
     ordered = frame.sort_values(["source", "window_start", "window_end"], ascending=[True, True, False])
     reached = ordered.groupby("source")["window_end"].transform(lambda ends: ends.cummax().shift())
     inside = reached.notna() & (ordered["window_end"] <= reached)
-    return ordered[~inside].sort_values(["window_start", "source"], kind="stable", ignore_index=True)
+    kept = ordered[~inside].sort_values(["window_start", "source"], kind="stable", ignore_index=True)
+    kept.attrs = frame.attrs
+    return kept
 
 
-def _columns(name: str) -> list[str]:
-    selected = re.search(r"SELECT (.*?)\nFROM", statement(name), re.DOTALL)
-    assert selected is not None, name  # noqa: S101
-    return [column.split(" AS ")[-1].strip() for column in selected[1].split(",")]
+def _columns(sql: str) -> list[str]:
+    selected = re.search(r"SELECT (.*?)\nFROM", sql, re.DOTALL)
+    assert selected is not None, sql  # noqa: S101
+    return [column.split(" AS ")[-1].strip() for column in _COMMA.split(selected[1])]
 
 
 def _translated(message: str) -> PagePulseError:

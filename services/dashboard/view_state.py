@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -72,6 +72,11 @@ class ViewState:
             return Span.last(RANGES.get(self.range, RANGES["15m"]), time.time())
         since, until = self.dates
         return Span(int(since * 1000), int(time.time() * 1000), int(until * 1000))
+
+    @property
+    def recent(self) -> ViewState:
+        """A view that reaches from a quarter of an hour ago to now: this one, unless it is between two dates."""
+        return self if self.dates is None else replace(self, range="15m", dates=None)
 
     def today(self) -> Span:
         """From midnight in the viewer's zone up to now."""

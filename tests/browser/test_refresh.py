@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from tests.browser.driving import Visit, eventually, visit
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
+_ALL = "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.xaxis.range)"
 _RANGES = "[plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range]"
 
 
@@ -45,6 +47,27 @@ def test_a_zoom_and_the_chart_itself_outlast_a_refresh(visiting: Visit) -> None:
         visiting.sidebar.get_by_role("button", name="1h")
     ).first.click()
     eventually(lambda: page.evaluate("plot._fullLayout.yaxis.autorange") is True, "no zoom in another range")
+
+
+def test_a_zoom_holds_for_all_charts_when_wanted(visiting: Visit) -> None:
+    visiting.sidebar.get_by_text("Zoom all charts together").click()
+    visiting.page.wait_for_url(re.compile("zoom=true"))
+    before = visiting.charts(3)[0]
+    page = visiting.page
+    page.evaluate("window.plot = document.querySelector('.js-plotly-plot'); null")
+    zoom(page)
+    zoomed = page.evaluate("plot._fullLayout.xaxis.range")
+    eventually(lambda: page.evaluate(_ALL) == [zoomed] * 3, lambda: f"{zoomed} on all: {page.evaluate(_ALL)}")
+    eventually(lambda: visiting.charts(3)[0] != before, "newer numbers")
+    assert page.evaluate(_ALL) == [zoomed] * 3
+
+    # on the next page too, and a double click ends it everywhere
+    visiting.go("Engagement")
+    visiting.charts(2)
+    eventually(lambda: page.evaluate(_ALL) == [zoomed] * 2, lambda: f"{zoomed} on both: {page.evaluate(_ALL)}")
+    page.locator(".js-plotly-plot .nsewdrag").first.dblclick()
+    free = "[...document.querySelectorAll('.js-plotly-plot')].every(p => p._fullLayout.xaxis.autorange === true)"
+    eventually(lambda: page.evaluate(free), "no zoom on any chart")
 
 
 def test_plotly_is_fetched_once(visiting: Visit) -> None:

@@ -156,14 +156,14 @@ def add_events(fig: go.Figure, theme: ChartTheme, events: Iterable[Mapping[str, 
     for event in within:
         at = theme.time(event["at_ms"])
         fig.add_shape(
-            type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", layer="below", line={"color": theme.grid, "width": 1.5}
+            type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", line={"color": theme.muted, "width": 1, "dash": "dot"}
         )
         fig.add_annotation(
             x=at,
-            y=0,
+            y=1,
             yref="paper",
-            yanchor="bottom",
-            text="▲",
+            yanchor="top",
+            text="▼",
             showarrow=False,
             font={"size": 9, "color": theme.muted},
             hovertext=f"{at:%H:%M:%S} {event.get('title', '')}\n{event.get('detail', '')}",

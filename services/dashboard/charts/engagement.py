@@ -36,7 +36,9 @@ def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     complete_sessions = sessions[~sessions["open"]].groupby("window_start")["session_count"].sum()
     joined = pd.concat([complete_views.rename("views"), complete_sessions.rename("sessions")], axis=1, join="inner")
     joined = joined[joined["sessions"] > 0].sort_index().rename_axis("window_start").reset_index()
-    return joined.assign(per_session=joined["views"] / joined["sessions"])
+    joined["per_session"] = joined["views"] / joined["sessions"]
+    joined.attrs = views.attrs
+    return joined
 
 
 def views_per_session(rows: pd.DataFrame, theme: ChartTheme, before: Before | None = None) -> go.Figure:

@@ -19,9 +19,9 @@ def _live() -> None:
     cards = chart_card.here()
     backend, now, theme = cards.backend, cards.view, cards.theme
     tumbling, countries = backend.tumbling(now), backend.countries(now)
-    rows = tumbling.value is not None and not tumbling.value.empty
-    guidance.draw(backend, now, rows=rows)
-    kpis.draw(backend, now, tumbling, countries)
+    recent = backend.tumbling(now.recent).value
+    guidance.draw(backend, now, rows=recent is not None and not recent.empty)
+    kpis.draw(backend, now)
     cards.chart(
         "Users by source, per minute",
         "Distinct users in each minute; a user who came from two sources is in both colours. Hatched minutes are still open.",

@@ -44,12 +44,12 @@ def prepare() -> None:
         _mount(key="plotly", data={"library": library.address()})
 
 
-def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str, zoom_all: bool = False) -> None:
+def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str, zoom_period: str | None = None) -> None:
     """Draws ``figure`` as wide as its place and as high as its layout says.
 
     The same ``key`` is the same chart: new numbers come into it, and zoom, hidden traces and hover stay as long as the
     figure's ``uirevision`` does. ``alt`` is what a screen reader says.
-    With ``zoom_all``, a zoom on one chart over time holds for all of the page.
+    A zoom on one chart over time holds for all that have the same ``zoom_period``; None: for itself alone.
     """
     _mount(
         key=f"plot-{key}",
@@ -59,7 +59,7 @@ def draw(figure: go.Figure, *, key: str, config: Mapping[str, Any], alt: str, zo
             "alt": alt,
             "library": library.address(),
             "name": key,
-            "zoomAll": zoom_all,
+            "zoomPeriod": zoom_period,
         },
     )
 

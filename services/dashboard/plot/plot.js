@@ -31,13 +31,15 @@ function inTurn(work) {
   return mine;
 }
 
-let following = false; // charts are being set to the zoom of another one
+// The zoom that all charts over time have, if the viewer wants it: a range of the x axis within a period (the range of the page).
+let common = { period: undefined, range: undefined };
 
 class Chart {
   constructor(place) {
     this.place = place;
     this.held = false; // a pointer is down on it: to redraw now would end a zoom that is being drawn
     this.next = undefined;
+    this.following = 0; // changes of its axis that come from another chart's zoom and are not over yet
     this.ended = false;
     this.hold = () => { this.held = true; };
     this.release = () => {
@@ -52,10 +54,10 @@ class Chart {
     this.observer.observe(place);
   }
 
-  async show({ figure, config, alt, library, name, zoomAll }) {
+  async show({ figure, config, alt, library, name, zoomPeriod }) {
     this.place.dataset.chart = name;
-    this.zoomAll = zoomAll;
     const { data, layout } = JSON.parse(figure);
+    this.period = (layout.meta?.time && zoomPeriod) || undefined;
     this.full = layout.height;
     layout.height = this.height(layout);
     this.place.style.height = `${layout.height}px`; // before plotly is there, so that nothing below it jumps
@@ -77,22 +79,32 @@ class Chart {
     if (this.held || this.ended || !this.next) return;
     const { data, layout, config } = this.next;
     this.next = undefined;
+    if (this.period !== undefined && common.period === this.period && common.range) {
+      layout.xaxis = { ...layout.xaxis, range: [...common.range], autorange: false };
+    }
     await this.Plotly.react(this.place, data, layout, config);
     if (!this.listening) this.place.on("plotly_relayout", (change) => this.zoomed(change));
     this.listening = true;
   }
 
-  // A zoom on one chart over time is one on all of them, if the viewer wants it.
+  // A zoom on one chart over time is one on all of them, if the viewer wants it. Plotly reports a change only after it is drawn, also one
+  // that comes from here: without the count each chart would answer the others for ever.
   zoomed(change) {
-    if (!this.zoomAll || following || !this.place.layout.meta?.time) return;
+    if (this.period === undefined || this.following) return;
     const range = "xaxis.range[0]" in change ? [change["xaxis.range[0]"], change["xaxis.range[1]"]] : change["xaxis.range"];
     if (!range && !change["xaxis.autorange"]) return;
-    following = true;
-    for (const other of document.querySelectorAll(".plot")) {
-      if (other === this.place || !other._fullLayout || !other.layout.meta?.time) continue;
-      this.Plotly.relayout(other, range ? { "xaxis.range": [...range] } : { "xaxis.autorange": true });
+    common = { period: this.period, range };
+    for (const other of charts.values()) if (other !== this && other.period === this.period) other.follow(range);
+  }
+
+  async follow(range) {
+    if (this.ended || !this.place._fullLayout) return;
+    this.following += 1;
+    try {
+      await this.Plotly.relayout(this.place, range ? { "xaxis.range": [...range], "xaxis.autorange": false } : { "xaxis.autorange": true });
+    } finally {
+      this.following -= 1;
     }
-    following = false;
   }
 
   fit() {
@@ -114,7 +126,7 @@ class Chart {
   }
 }
 
-const charts = new WeakMap();
+const charts = new Map(); // by their places
 
 export default function ({ data, parentElement }) {
   if (!data.figure) return void plotly(data.library).catch(console.error); // nothing to draw yet

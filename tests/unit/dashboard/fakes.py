@@ -102,7 +102,9 @@ class Cursor:
         table = found[1]
         rows = [list(row) for row in self._pinot.tables.get(table, [])]
         column = COLUMNS[table]
-        if "SUM(" in statement:
+        if "interval_start" in statement:
+            self._coarse(column, rows, parameters)
+        elif "SUM(" in statement:
             self.description = [("total",)]
             self._rows = [[float(sum(row[3] for row in rows))]]
         elif "MAX(" in statement:
@@ -112,6 +114,16 @@ class Cursor:
             # as pinotdb: no description without a row
             self.description = [(name,) for name in column] if rows else None
             self._rows = rows
+
+    def _coarse(self, column: list[str], rows: list[list[Any]], parameters: dict[str, Any]) -> None:
+        """Means over intervals, as sql/*_coarse.sql ask for them."""
+        frame = pd.DataFrame(rows, columns=column).drop(columns="window_end")
+        frame = frame[frame["window_start"].between(parameters["since"], parameters["until"], inclusive="left")]
+        frame["window_start"] -= frame["window_start"] % parameters["interval"]
+        sums = frame.groupby([column[0], "window_start"], as_index=False).sum() if len(frame) else frame
+        sums[column[3:]] = sums[column[3:]] / parameters["windows"]
+        self.description = [(name,) for name in (column[0], "interval_start", *column[3:])] if len(frame) else None
+        self._rows = sums.to_numpy().tolist()
 
     def fetchall(self) -> list[list[Any]]:
         return self._rows

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 import pytest
 import streamlit
 from pinotdb import exceptions as pinot_errors
@@ -416,3 +417,35 @@ def test_sql_is_run_and_shown_and_a_refusal_is_said(services: Services) -> None:
     services.refuse = "sql: one query at a time"
     test = press(test, "Run")
     assert "one query at a time" in test.error[0].value
+
+
+def test_a_chart_says_what_it_leaves_out() -> None:
+    frame = pd.DataFrame({"window_start": pd.to_datetime(["2026-11-28 10:00"], utc=True)})
+    assert chart_card.bounds(frame, "Asia/Bangkok") == []
+    frame.attrs = {"cut": True, "interval_ms": 600_000}
+    coarse, cut = chart_card.bounds(frame, "Asia/Bangkok")
+    assert "mean of the windows that begin in 10 min" in coarse
+    assert "newest 1 rows, from Nov 28, 17:00 on" in cut
+
+
+def test_tiles_are_of_now_where_the_charts_are_of_other_dates() -> None:
+    def script() -> None:
+        import importlib  # noqa: PLC0415
+
+        from services.dashboard import sidebar  # noqa: PLC0415
+
+        sidebar.draw()
+        importlib.import_module("services.dashboard.pages.overview").render()
+
+    test = AppTest.from_function(script, default_timeout=STEP_S)
+    test.query_params.update({"range": "dates", "from": "2024-01-01T00:00", "to": "2024-02-01T00:00"})
+    test.run()
+    assert not test.exception, test.exception
+    assert {metric.label: metric.value for metric in test.metric}["Active users"] == "13"
+    assert "each point is the mean" not in texts(test)  # none of the fakes' rows is in that month
+
+
+def test_a_generator_that_is_away_has_no_rate(services: Services) -> None:
+    services.away = {"generator", "seeder"}
+    shown = {metric.label: metric.value for metric in open_page("overview").metric}
+    assert shown["Events per second"] == "–"

@@ -27,7 +27,8 @@ def test_every_query_is_bounded_in_time_and_rows(name: str) -> None:
     assert "%(until)s" in sql
     assert "LIMIT" in sql
     assert "--" not in sql
-    filled = apply_parameters(sql, {"since": 1, "until": 2, "limit": 3, "countries": ["Thailand", "Peru"]})
+    values = {"since": 1, "until": 2, "limit": 3, "interval": 5, "windows": 1, "countries": ["Thailand", "Peru"]}
+    filled = apply_parameters(sql, values)
     assert "%" not in filled
 
 
@@ -53,6 +54,46 @@ def test_frames(method: str, table: str) -> None:
     assert not rest
     assert parameters == {"since": SPAN.since, "until": SPAN.until, "limit": parameters["limit"]}
     assert parameters["limit"] in ROWS.values()
+
+
+DAY = 24 * 60 * MINUTE
+
+
+@pytest.mark.parametrize(("days", "minutes"), [(1, 0), (1.2, 5), (5, 5), (9, 10), (30, 30), (400, 720), (9_000, 1_440)])
+def test_a_long_range_is_asked_for_in_intervals(days: float, minutes: int) -> None:
+    assert Span(NOW - int(days * DAY), NOW, NOW + MINUTE).interval_ms == minutes * MINUTE
+
+
+def test_the_numbers_of_an_interval_are_means_of_its_windows() -> None:
+    start = (NOW - 2 * DAY) // (5 * MINUTE) * (5 * MINUTE)
+    rows = [["Inbox", start + n * MINUTE, start + (n + 1) * MINUTE, 30, 10] for n in (0, 1, 3)]
+    pinot = Pinot({"pageview_tumbling": [*rows, ["Inbox", NOW - MINUTE, NOW, 5, 5]]})
+    span = Span(start + 1, NOW, NOW + MINUTE)
+    frame = Warehouse(lambda: pinot).tumbling(span)
+    first = frame.iloc[0]
+    # three windows of five; the interval is whole, though the range begins within it
+    assert (first["view_count"], first["user_count"]) == (18, 6)
+    assert first["window_start"] == pd.Timestamp(start, unit="ms", tz="UTC")
+    assert first["window_end"] - first["window_start"] == pd.Timedelta(minutes=5)
+    assert (frame.attrs["interval_ms"], frame.attrs["cut"]) == (5 * MINUTE, False)
+    assert set(frame.columns) == {*COLUMNS["pageview_tumbling"], "open"}
+    assert "MOD(window_start, 300000)" in queries.rendered("tumbling", span)
+
+
+@pytest.mark.parametrize("method", ["tumbling", "hopping", "devices"])
+def test_a_long_range_without_rows_has_its_columns(method: str) -> None:
+    frame = getattr(Warehouse(Pinot), method)(Span(NOW - 3 * DAY, NOW, NOW))
+    assert frame.empty
+    assert {"window_start", "window_end", "user_count", "open"} <= set(frame.columns)
+
+
+def test_rows_at_the_limit_are_known_to_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROWS, "sessions", 3)  # type: ignore[misc]
+    monkeypatch.setitem(ROWS, "tumbling", 10)  # type: ignore[misc]
+    pinot = Pinot(flowing(NOW))
+    warehouse = Warehouse(lambda: pinot)
+    assert warehouse.sessions(SPAN).attrs["cut"]
+    assert not warehouse.tumbling(SPAN).attrs["cut"]
 
 
 def test_the_leaders_are_asked_for_by_name_and_are_few() -> None:
