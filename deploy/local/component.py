@@ -21,7 +21,8 @@ async def nothing() -> None:
 class Component:
     """One process (and what it forks), in a process group of its own.
 
-    ``prepare`` runs before every start and must be repeatable. ``stop_within`` is the time between SIGTERM and SIGKILL.
+    ``prepare`` runs before every start and must be repeatable. ``stop_within`` is the time between SIGTERM and SIGKILL. ``niceness``: the
+    scheduling priority, -20 (first) to 19; below 0 only where the system permits it, which it does for root.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Component:
     prepare: Probe = nothing
     health: Probe = nothing
     stop_within: timedelta = timedelta(seconds=10)
+    niceness: int = 0
 
 
 async def run_to_end(

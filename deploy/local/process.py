@@ -7,7 +7,9 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psutil
 
@@ -26,7 +28,7 @@ async def start(component: Component, state: State) -> asyncio.subprocess.Proces
     with log.open("ab") as output:
         output.write(f"--- {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC: start\n".encode())
         output.flush()
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *component.command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
@@ -35,6 +37,17 @@ async def start(component: Component, state: State) -> asyncio.subprocess.Proces
             env={**os.environ, **component.env, MARK: str(state.root)},
             start_new_session=True,
         )
+    if component.niceness:
+        _prioritise(process.pid, component.niceness)
+    return process
+
+
+def _prioritise(leader: int, niceness: int) -> None:
+    """Linux shares the cores between sessions before it does so within one, so the session gets the priority too. Best effort: the
+    component works without it."""
+    with suppress(psutil.Error, OSError):
+        psutil.Process(leader).nice(niceness)
+        Path(f"/proc/{leader}/autogroup").write_text(str(niceness))
 
 
 async def end_group(leader: int, within: timedelta) -> bool:

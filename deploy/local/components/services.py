@@ -13,6 +13,9 @@ from deploy.local.components.mariadb import CDC_USER, DATABASE, USER
 from deploy.local.options import REPOSITORY
 from deploy.local.ports import HOST, PortName
 
+#: those that people wait for come before those that work through data: a busy machine answers all the same
+_FIRST = -10
+
 
 def services(context: Context) -> list[Component]:
     """ksql, generator, collector, seeder, provisioner and dashboard."""
@@ -38,8 +41,8 @@ def services(context: Context) -> list[Component]:
         ),
         _service(context, "seeder", "Seeder", depends_on=("mariadb",), env=database),
         # Its /readyz is that of all the servers it works on, which have their own lines here.
-        _service(context, "provisioner", "Provisioner", ready="/healthz", env=database | capture),
-        _service(context, "dashboard", "Dashboard", ready="/_stcore/health"),
+        _service(context, "provisioner", "Provisioner", ready="/healthz", env=database | capture, niceness=_FIRST),
+        _service(context, "dashboard", "Dashboard", ready="/_stcore/health", niceness=_FIRST),
     ]
 
 
@@ -51,6 +54,7 @@ def _service(
     ready: str = "/readyz",
     env: dict[str, str] | None = None,
     depends_on: tuple[str, ...] = (),
+    niceness: int = 0,
 ) -> Component:
     url = context.ports.url(name)
     own = {"PAGEPULSE_HOST": HOST, "PAGEPULSE_PORT": str(context.ports[name])}
@@ -63,6 +67,7 @@ def _service(
         ports=(context.ports[name],),
         url=url,
         depends_on=depends_on,
+        niceness=niceness,
         health=probes.http(url + ready),
         stop_within=timedelta(seconds=10),
     )

@@ -45,6 +45,18 @@ async def test_starts_in_parallel_what_may(tmp_path: Path) -> None:
     await supervisor.stop()
 
 
+async def test_a_component_gets_its_priority(tmp_path: Path) -> None:
+    # Giving way is permitted to everybody; coming first is not.
+    supervisor, board, _ = supervise(
+        tmp_path, dataclasses.replace(fake(tmp_path, "a"), niceness=5), fake(tmp_path, "b")
+    )
+    await supervisor.start()
+    given = {name: psutil.Process(line.pid).nice() for name, line in board.lines.items()}
+    assert given["a"] == 5
+    assert given["b"] == psutil.Process().nice()
+    await supervisor.stop()
+
+
 async def test_restarts_what_ends_and_says_so(tmp_path: Path) -> None:
     supervisor, board, state = supervise(tmp_path, fake(tmp_path, "a"))
     await supervisor.start()
