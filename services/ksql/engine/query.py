@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from services.ksql.engine.batching import NEVER, BatchCutter
 from services.ksql.engine.build import Builder, internal_key_encoder
 from services.ksql.engine.chunk import Chunk, Integers, MergedBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
-from services.ksql.engine.operators.base import Batch, Context, Entry, Node, Stats, topology
+from services.ksql.engine.operators.base import Context, Entry, Node, Stats, topology
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.sink import Poll, Sink
 from services.ksql.engine.operators.source import Source
@@ -20,8 +19,6 @@ from services.ksql.engine.records import InputRecord, Output, OutputRecord, Tabl
 from services.ksql.engine.state import Change
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
-
-_time = itemgetter(1)
 
 
 class Query:
@@ -112,7 +109,7 @@ class Query:
             return None
         if source.uses_record_time:
             return record.timestamp if record.timestamp >= 0 else None
-        parts: Any = memo[1] if memo is not None and memo[0] is source.origin else source.read(record)
+        parts: Any = memo[1] if memo is not None and memo[0] is source.data_source else source.read(record)
         return None if isinstance(parts, str) else parts[2]
 
     def event_times(self, chunk: Chunk) -> Integers:
@@ -134,28 +131,9 @@ class Query:
 
     def process_batch(self, records: Iterable[InputRecord], now_ms: int | None = None) -> list[OutputRecord]:
         """The same for many records, in order."""
-        self._process_rows(records, now_ms)
-        return self._take()
-
-    def _process_rows(self, records: Iterable[InputRecord], now_ms: int | None) -> None:
-        batch: Batch = []
-        current: Source | None = None
         for record in records:
-            source = self._streams.get(record.topic)
-            if source is not current:
-                self._pass_on(current, batch)
-                batch, current = [], source
-            if source is None or record.value is None:
-                self._pass_on(current, batch)
-                batch = []
-                self._process(record, now_ms)
-                continue
-            row = source.row_of(record)
-            if row is None or row[1] > self._latest(source, record, now_ms):
-                self._process(record, now_ms)
-            else:
-                batch.append(row)
-        self._pass_on(current, batch)
+            self._process(record, now_ms)
+        return self._take()
 
     def process_merged(self, merged: MergedBatch, now_ms: int | None = None) -> Sequence[Output]:
         """The same for records that were fetched in chunks: column by column where that is possible."""
@@ -163,7 +141,8 @@ class Query:
             return self.process_batch(merged.records(), now_ms)
         for part in BatchCutter(self._streams, self._max_ahead, now_ms).parts(merged):
             if isinstance(part, MergedBatch):
-                self._process_rows(part.records(), now_ms)
+                for record in part.records():
+                    self._process(record, now_ms)
                 continue
             source, batch = part
             context = self._context
@@ -171,15 +150,6 @@ class Query:
             context.stream_time = max(context.stream_time, int(batch.times.max()))
             source.down.columns(batch)
         return self._take_runs()
-
-    def _pass_on(self, source: Source | None, batch: Batch) -> None:
-        """Hands rows of a stream to its operators together."""
-        if source is None or not batch:
-            return
-        context = self._context
-        context.stats.consumed += len(batch)
-        context.stream_time = max(context.stream_time, max(batch, key=_time)[1])
-        source.down.rows(batch)
 
     def _process(self, record: InputRecord, now_ms: int | None) -> None:
         context = self._context

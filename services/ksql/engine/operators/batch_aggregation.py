@@ -132,12 +132,8 @@ class BatchAggregation:
         fits = all(isinstance(part, BaseAggregator) and _orderless(part) for part in parts)
         return cls(parts, counts) if fits and max(counts, default=0) <= 1 else None
 
-    def fold(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Of the values of some rows, at least one."""
-        return self.fold_columns(len(rows), list(zip(*rows, strict=True)))
-
-    def fold_columns(self, count: int, columns: Sequence[Any]) -> list[Any]:
-        """The same for values by column, as arrays or sequences of ``count`` values."""
+    def fold(self, count: int, columns: Sequence[Column]) -> list[Any]:
+        """Of the values of ``count`` rows, at least one, by column."""
         return [count if fold is None else fold(columns[at]) for fold, at in self._folds]
 
     def merge(self, state: list[Any], folded: list[Any]) -> None:

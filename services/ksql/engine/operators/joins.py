@@ -15,7 +15,7 @@ import numpy as np
 
 from services.ksql.engine.column_batch import ColumnBatch, Make, compile_columns, objects
 from services.ksql.engine.expressions import compile_one, layout_of
-from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.windowing import StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
@@ -36,12 +36,6 @@ class Side(Node):
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         (self._join.left_row if self._is_left else self._join.right_row)(r, t, w)
-
-    def rows(self, batch: Batch) -> None:
-        if self._is_left:
-            self._join.left_rows(batch)
-        else:
-            super().rows(batch)
 
     def columns(self, batch: ColumnBatch) -> None:
         if self._is_left:
@@ -88,14 +82,10 @@ class Join(Node):
     def left_row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream on its left")
 
-    def left_rows(self, batch: Batch) -> None:
-        """The same as ``left_row`` for each."""
-        for r, t in batch:
-            self.left_row(r, t, None)
-
     def left_columns(self, batch: ColumnBatch) -> None:
-        """The same rows column by column."""
-        self.left_rows(batch.batch())
+        """The same as ``left_row`` for each row."""
+        for r, t in batch.timed_rows():
+            self.left_row(r, t, None)
 
     def right_row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream on its right")
@@ -259,23 +249,6 @@ class StreamTableJoin(Join):
                 self.context.stats.drop(self.name, "null_key")
             return
         self.down.row(self.combine((key,), r, None if found is None else found[0]), t, w)
-
-    def left_rows(self, batch: Batch) -> None:
-        if self.step.right.window:
-            super().left_rows(batch)
-            return
-        key_of, get, make = self.left_key, self.inputs[1].get, self._make
-        nothing = None if self.step.join_type is JoinType.INNER else self._no_right
-        joined: Batch = []
-        for r, t in batch:
-            key = key_of(r, t, None)
-            found = None if key is None else get((key,), None)
-            right = nothing if found is None else found[0]
-            if right is not None:
-                joined.append((make((key,), r, right), t))
-            elif key is None:
-                self.context.stats.drop(self.name, "null_key")
-        self.down.rows(joined)
 
     def left_columns(self, batch: ColumnBatch) -> None:
         if self.step.right.window:

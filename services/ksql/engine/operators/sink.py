@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from services.ksql.engine.column_batch import ColumnBatch
-from services.ksql.engine.operators.base import Batch, Context, Key, Node, Row
+from services.ksql.engine.operators.base import Context, Key, Node, Row
 from services.ksql.engine.records import OutputBatch, OutputRecord, Window
 from services.ksql.model.schema import DataSource
 from services.ksql.serde.base import append_window, extractor
@@ -49,20 +49,6 @@ class Sink(Node):
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         self._write(r[: self._nk], r, t, w)
-
-    def rows(self, batch: Batch) -> None:
-        if self._time_at is not None:
-            super().rows(batch)
-            return
-        nk, key_of, encode, topic, out = self._nk, self._key, self._encode_value, self._topic, self.context.out
-        before = len(out)
-        for r, t in batch:
-            key = key_of(r[:nk])
-            try:
-                out.append(OutputRecord(topic, key, encode(r[nk:]), t, key))
-            except (ValueError, TypeError, struct.error):
-                self.context.stats.drop(self.name, "unserialisable")
-        self.context.stats.produced += len(out) - before
 
     def columns(self, batch: ColumnBatch) -> None:
         if self._time_at is not None or self._encode_many is None:
