@@ -27,6 +27,7 @@ class Query:
     Args:
         plan: what to do.
         partitions: how many partitions the group keys spread over; each has its own stream time.
+        sink_partitions: how many partitions the sink topic has.
         cached: table results wait for ``flush``, which gives the newest state of each key.
         max_ahead_ms: records whose event time is further than this ahead of the clock are dropped; None = never. The clock is the
             record's own timestamp, which everybody who reads the topic can see; where that is the event time, it is ``now_ms``.
@@ -39,6 +40,7 @@ class Query:
         plan: QueryPlan,
         *,
         partitions: int = 1,
+        sink_partitions: int = 1,
         cached: bool = False,
         max_ahead_ms: int | None = None,
         tracked: bool | None = None,
@@ -62,7 +64,12 @@ class Query:
             # PARTITION BY of several NULLs gives a key of NULLs, where a record without a key keeps none
             keep_nulls = any(isinstance(node, PartitionBy) for node in builder.nodes)
             end = self._sink = Sink(
-                self._context, self._root, plan.sink, cached=cached and is_table, keep_nulls=keep_nulls
+                self._context,
+                self._root,
+                plan.sink,
+                partitions=sink_partitions,
+                cached=cached and is_table,
+                keep_nulls=keep_nulls,
             )
         else:
             end = self._poll = Poll(self._context, self._root, plan.limit)

@@ -11,9 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from services.ksql.engine.records import InputRecord
+from services.ksql.engine.records import InputRecord, OutputRecord
 from services.ksql.model.schema import TopicInfo
-from services.ksql.runtime.broker import Bounds, BrokerError, ProducerRecord, UnknownTopic
+from services.ksql.runtime.broker import Bounds, BrokerError, UnknownTopic
 from services.ksql.runtime.kafka_consumer import AssignedConsumer, KafkaConsumer, committed_consumer
 from services.ksql.runtime.kafka_producer import KafkaProducer
 
@@ -142,7 +142,7 @@ class KafkaBroker:
     def producer(self, transactional_id: str, compressed: Collection[str] = ()) -> KafkaProducer:
         return KafkaProducer(self._bootstrap, transactional_id, compressed)
 
-    async def send(self, record: ProducerRecord) -> None:
+    async def send(self, record: OutputRecord) -> None:
         if self._producer is None:
             raise BrokerError("not connected")
         await self._call(
