@@ -17,7 +17,7 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
-class Bounds(NamedTuple):
+class OffsetBounds(NamedTuple):
     """Offsets of a partition: the first record, and the end of what can be read."""
 
     start: int
@@ -116,7 +116,7 @@ class Broker(Protocol):
 
     async def delete_topic(self, name: str) -> None: ...
 
-    async def bounds(self, topic: str) -> dict[int, Bounds]: ...
+    async def bounds(self, topic: str) -> dict[int, OffsetBounds]: ...
 
     def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> Consumer:
         """``shared``: it may be read together with other consumers, all of which are polled all the time."""

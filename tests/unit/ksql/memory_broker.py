@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import InputRecord, Output, OutputBatch, OutputRecord
 from services.ksql.model.schema import TopicInfo
-from services.ksql.runtime.broker import Bounds, BrokerError, Fenced, Follow, OffsetRange, TopicPartition, UnknownTopic
+from services.ksql.runtime.broker import (
+    BrokerError,
+    Fenced,
+    Follow,
+    OffsetBounds,
+    OffsetRange,
+    TopicPartition,
+    UnknownTopic,
+)
 from shared.partitioner import partition_for
 
 _POLL = 1000
@@ -82,10 +90,10 @@ class MemoryBroker:
         for partition in range(info.partitions if info else 0):
             del self._logs[TopicPartition(name, partition)]
 
-    async def bounds(self, topic: str) -> dict[int, Bounds]:
+    async def bounds(self, topic: str) -> dict[int, OffsetBounds]:
         if topic not in self._topics:
             raise UnknownTopic(f"Topic '{topic}' does not exist.")
-        return {tp.partition: Bounds(0, log.stable) for tp, log in self._logs.items() if tp.topic == topic}
+        return {tp.partition: OffsetBounds(0, log.stable) for tp, log in self._logs.items() if tp.topic == topic}
 
     def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> MemoryConsumer:
         return MemoryConsumer(self, topic, positions)

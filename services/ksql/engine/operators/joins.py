@@ -28,7 +28,7 @@ class Side(Node):
 
     kind = "side"
 
-    def __init__(self, context: Context, join: Join, source: Node, *, is_left: bool) -> None:
+    def __init__(self, context: Context, join: JoinNode, source: Node, *, is_left: bool) -> None:
         super().__init__(context, source.layout)
         self._join = join
         self._is_left = is_left
@@ -47,7 +47,7 @@ class Side(Node):
         (self._join.left_change if self._is_left else self._join.right_change)(key, new, old, t, w)
 
 
-class Join(Node):
+class JoinNode(Node):
     """The base of all joins. ``combine`` makes the output row; an absent side gives NULLs."""
 
     kind = "join"
@@ -103,7 +103,7 @@ class Join(Node):
 _LEFT, _RIGHT = 0, 1
 
 
-class StreamStreamJoin(Join):
+class StreamStreamJoin(JoinNode):
     kind = "stream-stream-join"
 
     def __init__(self, context: Context, step: JoinStep, left: Node, right: Node) -> None:
@@ -234,7 +234,7 @@ def _pack_rows(rows: list[list[Any]]) -> Any:
     return [[t, number, pack(r)] for t, number, r in rows]
 
 
-class StreamTableJoin(Join):
+class StreamTableJoin(JoinNode):
     kind = "stream-table-join"
 
     def __init__(self, context: Context, step: JoinStep, left: Node, right: Node) -> None:
@@ -285,7 +285,7 @@ class StreamTableJoin(Join):
         self.down.columns(ColumnBatch(makers, batch.times))
 
 
-class TableTableJoin(Join):
+class TableTableJoin(JoinNode):
     """A change of one side meets the present row of the other. What an inner join never had gets no tombstone."""
 
     kind = "table-table-join"
@@ -335,7 +335,7 @@ class TableTableJoin(Join):
                     yield key, w, found[0], found[1]
 
 
-class ForeignKeyJoin(Join):
+class ForeignKeyJoin(JoinNode):
     """A left row is kept under its foreign key, so that a change on the right finds all left rows that refer to it."""
 
     kind = "foreign-key-join"
