@@ -208,7 +208,7 @@ class JoinKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class FromClause:
     """The rows of a FROM clause."""
 
     step: Step
@@ -221,16 +221,16 @@ def source_step(names: Names, aliased: AliasedSource) -> SourceStep:
     return SourceStep(source, names.source_schema(aliased), source.kind, alias, source.window)
 
 
-def build_relation(query: ast.Query, names: Names, selected: frozenset[ast.Expression]) -> Relation:
+def build_relation(query: ast.Query, names: Names, selected: frozenset[ast.Expression]) -> FromClause:
     """The step for FROM. ``selected`` are the select items that are columns: they decide which key name a join keeps."""
     if not query.joins:
-        return Relation(source_step(names, names.sources[0]))
+        return FromClause(source_step(names, names.sources[0]))
     check_sources(names)
     checked = [check_criteria(join, names, index + 1) for index, join in enumerate(query.joins)]
     chain = _Chain(source_step(names, names.sources[0]), names, selected)
     for index, (join, criteria) in enumerate(zip(query.joins, checked, strict=True)):
         chain.add(join, criteria, source_step(names, names.sources[index + 1]))
-    return Relation(chain.step, chain.key)
+    return FromClause(chain.step, chain.key)
 
 
 class _Chain:

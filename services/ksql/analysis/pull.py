@@ -23,14 +23,14 @@ _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class PullBounds:
     keys: tuple[tuple[Any, ...], ...] | None = None
     key_range: Range = OPEN
     window_start: Range = OPEN
     window_end: Range = OPEN
 
 
-def find_bounds(condition: ex.Expression | None, source: DataSource) -> Bounds:
+def find_bounds(condition: ex.Expression | None, source: DataSource) -> PullBounds:
     """The bounds that every row which passes ``condition`` keeps."""
     key_names = [column.name for column in source.schema.key]
     equal: dict[str, tuple[Any, ...]] = {}
@@ -50,7 +50,7 @@ def find_bounds(condition: ex.Expression | None, source: DataSource) -> Bounds:
     if key_names and all(name in equal for name in key_names):
         keys = tuple(product(*(equal[name] for name in key_names)))
     only_key = key_names[0] if len(key_names) == 1 else None
-    return Bounds(
+    return PullBounds(
         keys=keys,
         key_range=ranges[only_key] if only_key is not None and keys is None else OPEN,
         window_start=ranges["WINDOWSTART"] if source.window else OPEN,

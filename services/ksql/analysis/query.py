@@ -16,7 +16,7 @@ from services.ksql.analysis.grouping import (
     refuse_window_bounds,
     scope_above,
 )
-from services.ksql.analysis.joins import JoinKey, Relation, build_relation
+from services.ksql.analysis.joins import FromClause, JoinKey, build_relation
 from services.ksql.analysis.names import Names, find_sources
 from services.ksql.analysis.projection import Item, KeyColumn, KeyRule, Projection, expand
 from services.ksql.errors import KsqlError, ServerError
@@ -128,7 +128,7 @@ class QueryPlanner:
 
     # --- without GROUP BY
 
-    def _plain(self, step: Step, relation: Relation) -> Planned:
+    def _plain(self, step: Step, relation: FromClause) -> Planned:
         query, names = self._query, self._names
         scope = self._scope
         if query.partition_by:
@@ -219,7 +219,7 @@ class QueryPlanner:
         grouping.check_types(with_points_in_time(expression))
         return grouping.above(with_points_in_time(expression))
 
-    def _refuse_ungrouped(self, relation: Relation, having: tuple[ast.Expression, ...]) -> None:
+    def _refuse_ungrouped(self, relation: FromClause, having: tuple[ast.Expression, ...]) -> None:
         grouping = Grouping.of(self._query, relation.step, self._names, self._scope)
         items = expand(self._query, self._names, KeyRule("", ()), window_bounds=False)
         for item in items:

@@ -54,7 +54,7 @@ class BatchCutter:
 
     def _of_topic(self, topic: str, merged: MergedBatch) -> Iterator[Part]:
         source = self._streams.get(topic)
-        if source is None or source.origins is None or len(merged) < self.few:
+        if source is None or not source.has_columns or len(merged) < self.few:
             yield merged
             return
         readings = [(source.reader.read(chunk_slice.chunk), chunk_slice) for chunk_slice in merged.slices]

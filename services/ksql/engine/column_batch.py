@@ -6,7 +6,7 @@ everything else is computed row by row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,9 +79,9 @@ class ColumnBatch:
             self._rows = list(zip(*lists, strict=True)) if lists else [()] * len(self)
         return self._rows
 
-    def batch(self) -> list[tuple[tuple[Any, ...], int]]:
+    def timed_rows(self) -> Iterator[tuple[tuple[Any, ...], int]]:
         """The rows with their times."""
-        return list(zip(self.rows(), self.times.tolist(), strict=True))
+        return zip(self.rows(), self.times.tolist(), strict=True)
 
     def select(self, which: Mask | slice) -> ColumnBatch:
         """The rows that a mask, a slice or positions name."""
@@ -115,4 +115,4 @@ def _compile(expression: ex.Expression, layout: Layout) -> Compute:
 
 
 def _each(value: Evaluate, batch: ColumnBatch) -> list[object]:
-    return [value(row, t, None) for row, t in batch.batch()]
+    return [value(row, t, None) for row, t in batch.timed_rows()]

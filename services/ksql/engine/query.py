@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from services.ksql.engine.batching import NEVER, BatchCutter
 from services.ksql.engine.build import Builder, internal_key_encoder
 from services.ksql.engine.chunk import Chunk, Integers, MergedBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
-from services.ksql.engine.operators.base import Batch, Context, Entry, Node, Stats, topology
+from services.ksql.engine.operators.base import Context, Entry, Node, Stats, topology
 from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
 from services.ksql.engine.operators.sink import Poll, Sink
 from services.ksql.engine.operators.source import Source
@@ -21,8 +20,6 @@ from services.ksql.engine.state import Change
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
 
-_time = itemgetter(1)
-
 
 class Query:
     """One plan at work. The result depends on the order of the records only, never on how they are cut into batches.
@@ -30,6 +27,7 @@ class Query:
     Args:
         plan: what to do.
         partitions: how many partitions the group keys spread over; each has its own stream time.
+        sink_partitions: how many partitions the sink topic has.
         cached: table results wait for ``flush``, which gives the newest state of each key.
         max_ahead_ms: records whose event time is further than this ahead of the clock are dropped; None = never. The clock is the
             record's own timestamp, which everybody who reads the topic can see; where that is the event time, it is ``now_ms``.
@@ -42,6 +40,7 @@ class Query:
         plan: QueryPlan,
         *,
         partitions: int = 1,
+        sink_partitions: int = 1,
         cached: bool = False,
         max_ahead_ms: int | None = None,
         tracked: bool | None = None,
@@ -65,7 +64,12 @@ class Query:
             # PARTITION BY of several NULLs gives a key of NULLs, where a record without a key keeps none
             keep_nulls = any(isinstance(node, PartitionBy) for node in builder.nodes)
             end = self._sink = Sink(
-                self._context, self._root, plan.sink, cached=cached and is_table, keep_nulls=keep_nulls
+                self._context,
+                self._root,
+                plan.sink,
+                partitions=sink_partitions,
+                cached=cached and is_table,
+                keep_nulls=keep_nulls,
             )
         else:
             end = self._poll = Poll(self._context, self._root, plan.limit)
@@ -112,7 +116,7 @@ class Query:
             return None
         if source.uses_record_time:
             return record.timestamp if record.timestamp >= 0 else None
-        parts: Any = memo[1] if memo is not None and memo[0] is source.origin else source.read(record)
+        parts: Any = memo[1] if memo is not None and memo[0] is source.data_source else source.read(record)
         return None if isinstance(parts, str) else parts[2]
 
     def event_times(self, chunk: Chunk) -> Integers:
@@ -134,28 +138,9 @@ class Query:
 
     def process_batch(self, records: Iterable[InputRecord], now_ms: int | None = None) -> list[OutputRecord]:
         """The same for many records, in order."""
-        self._process_rows(records, now_ms)
-        return self._take()
-
-    def _process_rows(self, records: Iterable[InputRecord], now_ms: int | None) -> None:
-        batch: Batch = []
-        current: Source | None = None
         for record in records:
-            source = self._streams.get(record.topic)
-            if source is not current:
-                self._pass_on(current, batch)
-                batch, current = [], source
-            if source is None or record.value is None:
-                self._pass_on(current, batch)
-                batch = []
-                self._process(record, now_ms)
-                continue
-            row = source.row_of(record)
-            if row is None or row[1] > self._latest(source, record, now_ms):
-                self._process(record, now_ms)
-            else:
-                batch.append(row)
-        self._pass_on(current, batch)
+            self._process(record, now_ms)
+        return self._take()
 
     def process_merged(self, merged: MergedBatch, now_ms: int | None = None) -> Sequence[Output]:
         """The same for records that were fetched in chunks: column by column where that is possible."""
@@ -163,7 +148,8 @@ class Query:
             return self.process_batch(merged.records(), now_ms)
         for part in BatchCutter(self._streams, self._max_ahead, now_ms).parts(merged):
             if isinstance(part, MergedBatch):
-                self._process_rows(part.records(), now_ms)
+                for record in part.records():
+                    self._process(record, now_ms)
                 continue
             source, batch = part
             context = self._context
@@ -171,15 +157,6 @@ class Query:
             context.stream_time = max(context.stream_time, int(batch.times.max()))
             source.down.columns(batch)
         return self._take_runs()
-
-    def _pass_on(self, source: Source | None, batch: Batch) -> None:
-        """Hands rows of a stream to its operators together."""
-        if source is None or not batch:
-            return
-        context = self._context
-        context.stats.consumed += len(batch)
-        context.stream_time = max(context.stream_time, max(batch, key=_time)[1])
-        source.down.rows(batch)
 
     def _process(self, record: InputRecord, now_ms: int | None) -> None:
         context = self._context

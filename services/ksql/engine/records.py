@@ -29,26 +29,24 @@ class InputRecord:
 
 
 class OutputRecord(NamedTuple):
-    """A record for the sink. ``partition_key`` is the key without its window bytes: murmur2 of it decides the partition."""
+    """A record to write; ``timestamp`` in milliseconds."""
 
     topic: str
+    partition: int
     key: bytes | None
     value: bytes | None
     timestamp: int
-    partition_key: bytes | None
     headers: Headers = ()
 
 
-class OutputBatch:
-    """Records for one sink without windows and headers, field by field; their keys decide their partitions."""
+class OutputBatch(NamedTuple):
+    """Records to write to one partition, field by field, without headers."""
 
-    __slots__ = ("keys", "timestamps", "topic", "values")
-
-    def __init__(self, topic: str, keys: list[bytes | None], values: list[bytes], timestamps: list[int]) -> None:
-        self.topic = topic
-        self.keys = keys
-        self.values = values
-        self.timestamps = timestamps
+    topic: str
+    partition: int
+    keys: list[bytes | None]
+    values: list[bytes]
+    timestamps: list[int]
 
     @property
     def largest(self) -> int:
@@ -58,7 +56,7 @@ class OutputBatch:
     def records(self) -> list[OutputRecord]:
         """Every record by itself."""
         fields = zip(self.keys, self.values, self.timestamps, strict=True)
-        return [OutputRecord(self.topic, key, value, time, key) for key, value, time in fields]
+        return [OutputRecord(self.topic, self.partition, key, value, time) for key, value, time in fields]
 
 
 Output = OutputRecord | OutputBatch

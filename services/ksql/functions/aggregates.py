@@ -15,7 +15,7 @@ import numpy as np
 from pyroaring import BitMap, BitMap64
 
 from services.ksql.errors import FunctionError
-from services.ksql.functions.definitions import BaseAggregator, Call, Match, aggregate
+from services.ksql.functions.definitions import AggregateArguments, BaseAggregator, Match, aggregate
 from services.ksql.functions.numbers import wrap_int, wrap_long
 from services.ksql.model.types import BIGINT, BYTES, INTEGER, SqlType, array_of, struct_of
 
@@ -49,7 +49,7 @@ class Count(BaseAggregator):
 class CountDistinct(BaseAggregator):
     """Counts the different values that are not NULL. Exact, where ksqlDB itself estimates."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: AggregateArguments) -> None:
         super().__init__(call)
         self._type = call.types[0]
         self.mask = {INTEGER: 0xFFFF_FFFF, BIGINT: 0xFFFF_FFFF_FFFF_FFFF}.get(self._type, 0)
@@ -116,7 +116,7 @@ class Sum(BaseAggregator):
     supports_table = True
     is_complex = False
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: AggregateArguments) -> None:
         super().__init__(call)
         self._wrap = _wrap(call.types[0])
 
@@ -143,7 +143,7 @@ class Average(BaseAggregator):
 
     supports_table = True
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: AggregateArguments) -> None:
         super().__init__(call)
         self._wrap = _wrap(call.types[0])
 
@@ -239,7 +239,7 @@ _UNLIMITED = 2**31 - 1
 class _Collect(BaseAggregator):
     setting = ""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: AggregateArguments) -> None:
         super().__init__(call)
         self._limit = int(call.properties.get(self.setting, _UNLIMITED))
         if self._limit < 0:
@@ -310,7 +310,7 @@ _SEVERAL = ("T | INTEGER -> ARRAY<T>", "T | INTEGER, BOOLEAN -> ARRAY<T>")
 class _ByOffset(BaseAggregator):
     latest: ClassVar[bool]
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: AggregateArguments) -> None:
         super().__init__(call)
         flags = [v for v in call.literals if isinstance(v, bool)]
         counts = [v for v in call.literals if not isinstance(v, bool)]
@@ -385,7 +385,7 @@ class _Descending:
 
 
 class _Top(BaseAggregator):
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: AggregateArguments) -> None:
         super().__init__(call)
         self._count = call.literals[-1] if call.literals else 1
 

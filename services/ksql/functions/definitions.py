@@ -189,8 +189,8 @@ class Aggregator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What a new aggregator is told: types of its columns, the constants, and the server's properties."""
+class AggregateArguments:
+    """What an aggregator is made of: the types of its columns, the constants, and the server's properties."""
 
     types: tuple[SqlType, ...]
     literals: tuple[Any, ...]
@@ -203,7 +203,7 @@ class BaseAggregator:
     supports_table: ClassVar[bool] = False
     is_complex: ClassVar[bool] = True
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: AggregateArguments) -> None:
         self.call = call
 
     @classmethod
@@ -233,10 +233,10 @@ class AggregateFunction:
     supports_table: bool
     literal_count: int
     intermediate_is_complex: bool
-    factory: Callable[[Call], Aggregator]
+    factory: Callable[[AggregateArguments], Aggregator]
 
     def create(self, literals: Sequence[Any] = (), properties: Mapping[str, str] | None = None) -> Aggregator:
-        return self.factory(Call(self.parameter_types, tuple(literals), properties or {}))
+        return self.factory(AggregateArguments(self.parameter_types, tuple(literals), properties or {}))
 
 
 @dataclass(frozen=True, slots=True)

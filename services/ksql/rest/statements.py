@@ -54,6 +54,7 @@ from services.ksql.rest.errors import (
     wrong_endpoint,
 )
 from services.ksql.runtime.broker import BrokerError
+from services.ksql.runtime.command_runner import is_logged, query_id_of
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_values
 from services.ksql.settings import Settings
@@ -103,10 +104,15 @@ _INTERNAL = frozenset({"__consumer_offsets", "__transaction_state"})
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """A statement with its plan, and the version of the catalog that the plan was made against."""
+    """A statement with its plan, the version of the catalog that the plan was made against, and the id of the query that it starts.
+
+    ``provisional``: it copies settings of a topic that the same request makes, which are known only when the broker has made it.
+    """
 
     completed: CompletedStatement
     version: int
+    query_id: str | None
+    provisional: bool
 
 
 class StatementService:
@@ -172,16 +178,21 @@ class StatementService:
         catalog = self._core.command_runner.catalog.copy()
         planned: dict[str, TopicInfo] = {}
         number = self._core.command_log.next_query_number
+        provisional = False
 
         async def topic(name: str) -> TopicInfo | None:
+            nonlocal provisional
+            provisional = provisional or name in planned
             return planned.get(name) or await self._core.broker.topic(name)
 
         session = dict(properties)
         for statement in statements:
             if isinstance(statement.ast, ast.Query | ast.Print):
                 raise wrong_endpoint(statement.text)
+            provisional = False
             completed = await self._complete(statement, catalog, topic, session, [])
-            tried.append(_Tried(completed, catalog.version))
+            query_id = query_id_of(completed.command, catalog, number)
+            tried.append(_Tried(completed, catalog.version, query_id, provisional))
             if completed.new_topic is not None:
                 replicas = completed.new_topic.replicas
                 planned[completed.new_topic.name] = TopicInfo(
@@ -190,13 +201,14 @@ class StatementService:
                     replicas if replicas > 0 else 1,
                     completed.new_topic.config,
                 )
-            number += 2
+            # a transaction of the command log takes two offsets: its record and its marker
+            number += 2 if is_logged(completed.command) else 0
             if isinstance(completed.command, SetProperty):
                 if not props.is_known(completed.command.name):
                     raise statement_error(f"Unknown property: {completed.command.name}", statement.text)
                 props.check_value(completed.command.name, completed.command.value)
             _apply_session(completed.command, session)
-            catalog.apply(completed.command, f"TRY_{number}")
+            catalog.apply(completed.command, query_id)
         return tried
 
     async def _carry_out(
@@ -205,14 +217,16 @@ class StatementService:
         entities: list[Entity] = []
         session = dict(properties)
         catalog = self._core.command_runner.catalog
-        first = tried[0].version if tried else 0
+        as_tried = True
         for each in tried:
             statement, completed = each.completed.parsed, each.completed
-            # The plan of the try holds while the catalog is as it was when the request came. Later ones name other queries.
-            if not each.version == first == catalog.version:
+            # The plan of the try holds as long as nothing but this request has changed the catalog.
+            as_tried = as_tried and each.version == catalog.version
+            if each.provisional or not as_tried:
                 completed = await self._complete(statement, catalog, self._core.broker.topic, session, entities)
             try:
                 answer = await self._one(completed, session, variables)
+                as_tried = as_tried and (each.query_id is None or catalog.query(each.query_id) is not None)
             except KsqlError as error:
                 raise from_ksql_error(error, statement.text, entities) from error
             except BrokerError as error:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from typing import NamedTuple, Protocol
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.engine.records import InputRecord
+from services.ksql.engine.records import InputRecord, Output, OutputRecord
 from services.ksql.model.schema import TopicInfo
 
 
@@ -17,37 +17,7 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
-class ProducerRecord(NamedTuple):
-    """A record to write; ``timestamp`` in ms, None for the time of sending."""
-
-    topic: str
-    partition: int
-    key: bytes | None
-    value: bytes | None
-    timestamp: int | None = None
-    headers: Sequence[tuple[str, bytes | None]] = ()
-
-
-class ProducerBatch(NamedTuple):
-    """Records to write to one partition, field by field, without headers."""
-
-    topic: str
-    partition: int
-    keys: list[bytes | None]
-    values: list[bytes]
-    timestamps: list[int]
-
-    def records(self) -> list[ProducerRecord]:
-        """Every record by itself."""
-        fields = zip(self.keys, self.values, self.timestamps, strict=True)
-        return [ProducerRecord(self.topic, self.partition, key, value, time) for key, value, time in fields]
-
-
-#: what a producer takes
-ProducerInput = ProducerRecord | ProducerBatch
-
-
-class Bounds(NamedTuple):
+class OffsetBounds(NamedTuple):
     """Offsets of a partition: the first record, and the end of what can be read."""
 
     start: int
@@ -104,7 +74,7 @@ class OffsetRange(NamedTuple):
     verbatim: bool = True
 
 
-Follow = Callable[[Mapping[TopicPartition, OffsetRange]], Awaitable[Sequence[ProducerInput]]]
+Follow = Callable[[Mapping[TopicPartition, OffsetRange]], Awaitable[Sequence[Output]]]
 
 
 class Producer(Protocol):
@@ -112,9 +82,7 @@ class Producer(Protocol):
 
     async def start(self) -> None: ...
 
-    async def write(
-        self, records: Iterable[ProducerInput], follow: Follow | None = None
-    ) -> dict[TopicPartition, OffsetRange]:
+    async def write(self, records: Iterable[Output], follow: Follow | None = None) -> dict[TopicPartition, OffsetRange]:
         """Writes all or nothing; gives the span of ``records`` in each partition.
 
         ``follow`` gets the offset ranges once the records are written but not readable yet. What it gives is written in the
@@ -148,7 +116,7 @@ class Broker(Protocol):
 
     async def delete_topic(self, name: str) -> None: ...
 
-    async def bounds(self, topic: str) -> dict[int, Bounds]: ...
+    async def bounds(self, topic: str) -> dict[int, OffsetBounds]: ...
 
     def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> Consumer:
         """``shared``: it may be read together with other consumers, all of which are polled all the time."""
@@ -156,7 +124,7 @@ class Broker(Protocol):
     def producer(self, transactional_id: str, compressed: Collection[str] = ()) -> Producer:
         """``compressed``: topics whose records are worth compressing."""
 
-    async def send(self, record: ProducerRecord) -> None:
+    async def send(self, record: OutputRecord) -> None:
         """One record outside the engine's transactions (INSERT VALUES); acknowledged when it returns."""
 
     def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:

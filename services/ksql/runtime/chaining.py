@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.engine.records import Headers
-from services.ksql.runtime.broker import OffsetRange, ProducerBatch, ProducerInput, TopicPartition
+from services.ksql.engine.records import Headers, Output, OutputBatch
+from services.ksql.runtime.broker import OffsetRange, TopicPartition
 from services.ksql.runtime.query_task import STEP_RECORDS, PersistentTask, QueryState
 
 
@@ -29,7 +29,7 @@ class Chaining:
         self._served: set[str] = set()
 
     async def __call__(
-        self, records: Sequence[ProducerInput], spans: Mapping[TopicPartition, OffsetRange]
+        self, records: Sequence[Output], spans: Mapping[TopicPartition, OffsetRange]
     ) -> list[PersistentTask]:
         """Delivers ``records``, which are at the offsets ``spans``, to their readers, which process them at once. Returns the readers."""
         read = [tp for tp in spans if tp in self._readers]
@@ -88,21 +88,19 @@ class _TopicRecords:
         )
 
 
-def _as_read(
-    records: Iterable[ProducerInput], spans: Mapping[TopicPartition, OffsetRange]
-) -> dict[TopicPartition, Chunk]:
+def _as_read(records: Iterable[Output], spans: Mapping[TopicPartition, OffsetRange]) -> dict[TopicPartition, Chunk]:
     written = {tp: _TopicRecords() for tp in spans}
     for record in records:
         # a plain tuple finds a TopicPartition, and making one for each record would cost more than all else here
         tp = written.get(record[:2])  # type: ignore[call-overload]
         if tp is None:
             continue
-        if isinstance(record, ProducerBatch):
+        if isinstance(record, OutputBatch):
             tp.timestamps += record.timestamps
             tp.keys += record.keys
             tp.values += record.values
             tp.headers += [()] * len(record.keys)
-        elif record.timestamp is not None:
+        else:
             tp.timestamps.append(record.timestamp)
             tp.keys.append(record.key)
             tp.values.append(record.value)

@@ -6,12 +6,14 @@ and a query's number is the offset that follows the previous command: CTAS_PAGEV
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from services.ksql.engine.records import OutputRecord
 from services.ksql.model.schema import TopicInfo
-from services.ksql.runtime.broker import Broker, BrokerError, Producer, ProducerRecord, TopicPartition
+from services.ksql.runtime.broker import Broker, BrokerError, Producer, TopicPartition
 from shared.json import dumps, loads
 
 _CONFIG = {"cleanup.policy": "delete", "retention.ms": "-1"}
@@ -68,7 +70,8 @@ class CommandLog:
         producer, self._producer = self._producer or await self._take_over(), None
         content = {k: v for k, v in asdict(command).items() if k != "sequence"}
         try:
-            spans = await producer.write([ProducerRecord(self.topic, 0, command.id.encode(), dumps(content))])
+            now_ms = int(time.time() * 1000)
+            spans = await producer.write([OutputRecord(self.topic, 0, command.id.encode(), dumps(content), now_ms)])
         except BrokerError:
             await producer.stop()
             return await self._find_out(content)

@@ -57,6 +57,23 @@ class Executed:
     sequence: int
 
 
+def is_logged(command: Command) -> bool:
+    """Whether a command goes into the command log."""
+    return isinstance(command, CreateSource | CreateQuery | InsertQuery | DropSource | ControlQuery)
+
+
+def query_id_of(command: Command, catalog: Catalog, number: int) -> str | None:
+    """The id of the query that ``command`` starts, if it is carried out with this catalog and number; None if it starts none."""
+    match command:
+        case CreateQuery(sink=sink):
+            writer = catalog.materialised_by(sink.name) if command.replaces else None
+            prefix = "CTAS" if sink.kind is SourceKind.TABLE else "CSAS"
+            return writer.id if writer else f"{prefix}_{sink.name.upper()}_{number}"
+        case InsertQuery(query_id=chosen):
+            return chosen or f"INSERTQUERY_{number}"
+    return None
+
+
 class CommandRunner:
     """Owns the catalog and what is known of each query; only ``execute`` and ``restore`` change them."""
 
@@ -131,14 +148,11 @@ class CommandRunner:
             case CreateSource(source=source):
                 return CommandRecord(f"{source.kind.lower()}/`{source.name}`/create", prepared.text, properties)
             case CreateQuery(sink=sink):
-                writer = self.catalog.materialised_by(sink.name) if command.replaces else None
-                prefix = "CTAS" if sink.kind is SourceKind.TABLE else "CSAS"
-                query_id = writer.id if writer else f"{prefix}_{sink.name.upper()}_{number}"
+                query_id = query_id_of(command, self.catalog, number)
                 return CommandRecord(f"{sink.kind.lower()}/`{sink.name}`/create", prepared.text, properties, query_id)
-            case InsertQuery(plan=plan, query_id=chosen):
-                target = plan.sink.name if plan.sink else ""
-                query_id = chosen or f"INSERTQUERY_{number}"
-                return CommandRecord(f"stream/`{target}`/create", prepared.text, properties, query_id)
+            case InsertQuery(plan=plan):
+                query_id = query_id_of(command, self.catalog, number)
+                return CommandRecord(f"stream/`{plan.target.name}`/create", prepared.text, properties, query_id)
             case DropSource(name=name, kind=kind):
                 return CommandRecord(f"{kind.lower()}/{name}/drop", prepared.text, properties)
             case ControlQuery(action=action, query_id=target):

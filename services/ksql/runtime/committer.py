@@ -9,76 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import cycle
 from time import monotonic, time
 
 from services.ksql.engine.records import Output, OutputBatch, OutputRecord
-from services.ksql.runtime.broker import (
-    LARGEST_RECORD,
-    BrokerError,
-    OffsetRange,
-    Producer,
-    ProducerBatch,
-    ProducerInput,
-    ProducerRecord,
-    TopicPartition,
-)
+from services.ksql.runtime.broker import LARGEST_RECORD, BrokerError, OffsetRange, Producer, TopicPartition
 from services.ksql.runtime.chaining import Chaining
 from services.ksql.runtime.query_task import PersistentTask, QueryState
+from services.ksql.runtime.scheduler import MAX_UNCOMMITTED
 from services.ksql.runtime.state_log import StateLog
-from shared.partitioner import partition_for
 
-#: partitions of recent keys are remembered: murmur2 in Python costs more than the rest of a record
-_REMEMBERED_KEYS = 200_000
-#: with this many records waiting a commit comes early, after this share of the interval at the earliest: the scheduler waits at twice
-#: as many
-_MUCH = 50_000
+#: with this many records waiting a commit comes early, after this share of the interval at the earliest, so that the scheduler need not
+#: wait
+_MUCH = MAX_UNCOMMITTED // 2
 _SHORTEST = 0.2
 #: Kafka refuses records more than an hour ahead of its clock (message.timestamp.after.max.ms); a little less, as clocks differ
 _AHEAD_MS = 3_590_000
-
-
-class Partitioner:
-    """Chooses partitions as Java's producer does: by the key without its window; round robin where there is none."""
-
-    def __init__(self) -> None:
-        self._partitions: dict[str, int] = {}
-        self._chosen: dict[tuple[int, bytes], int] = {}
-        self._turns: dict[str, Iterator[int]] = {}
-
-    def learn(self, topic: str, partitions: int) -> None:
-        """The number of partitions of a sink."""
-        self._partitions[topic] = partitions
-        self._turns[topic] = cycle(range(partitions))
-
-    def place(self, record: OutputRecord) -> ProducerRecord:
-        """The record with its partition."""
-        key = record.partition_key
-        partition = next(self._turns[record.topic]) if key is None else self.partition(record.topic, key)
-        return ProducerRecord(record.topic, partition, record.key, record.value, record.timestamp, record.headers)
-
-    def place_run(self, run: OutputBatch) -> list[ProducerBatch]:
-        """The records by partition, each partition's in order."""
-        turns = self._turns[run.topic]
-        chosen = {key: self.partition(run.topic, key) for key in set(run.keys) if key is not None}
-        places: dict[int, list[int]] = {}
-        for at, key in enumerate(run.keys):
-            places.setdefault(next(turns) if key is None else chosen[key], []).append(at)
-        keys, values, times = run.keys, run.values, run.timestamps
-        return [
-            ProducerBatch(run.topic, p, [keys[i] for i in own], [values[i] for i in own], [times[i] for i in own])
-            for p, own in places.items()
-        ]
-
-    def partition(self, topic: str, key: bytes) -> int:
-        """The partition of ``key`` in ``topic``."""
-        count = self._partitions[topic]
-        partition = self._chosen.get((count, key))
-        if partition is None:
-            if len(self._chosen) >= _REMEMBERED_KEYS:
-                self._chosen.clear()
-            partition = self._chosen[count, key] = partition_for(key, count)
-        return partition
 
 
 class Committer:
@@ -88,7 +33,6 @@ class Committer:
         self,
         producer: Producer,
         state_log: StateLog,
-        partitioner: Partitioner,
         queries: Mapping[str, PersistentTask],
         *,
         interval_s: float,
@@ -97,7 +41,6 @@ class Committer:
     ) -> None:
         self._producer = producer
         self._state_log = state_log
-        self._partitioner = partitioner
         self._queries = queries
         self._interval = interval_s
         #: called with the end of each partition once the records are written but not readable yet
@@ -140,16 +83,16 @@ class Committer:
             last = monotonic()
             await self.commit()
 
-    async def commit(self, also: Iterable[ProducerRecord] = ()) -> None:
+    async def commit(self, also: Iterable[OutputRecord] = ()) -> None:
         """One transaction with everything pending, and ``also``; none at all if there is nothing."""
         async with self._writing:
             queries = list(self._queries.values())
-            batch: list[ProducerInput] = [*self._collect(queries), *also]
+            batch: list[Output] = [*self._collect(queries), *also]
             chaining = Chaining(queries)
 
-            async def follow(spans: Mapping[TopicPartition, OffsetRange]) -> Sequence[ProducerInput]:
+            async def follow(spans: Mapping[TopicPartition, OffsetRange]) -> Sequence[Output]:
                 nonlocal batch
-                self.records += sum(len(one.keys) if isinstance(one, ProducerBatch) else 1 for one in batch)
+                self.records += sum(len(one.keys) if isinstance(one, OutputBatch) else 1 for one in batch)
                 served = await chaining(batch, spans)
                 self._expect({tp: span.end for tp, span in spans.items()})
                 batch = list(self._collect(served))
@@ -169,30 +112,30 @@ class Committer:
                 self.transactions += 1
                 self.last_duration_s = monotonic() - begun
 
-    def _writable(self, query: PersistentTask, outputs: Iterable[Output]) -> list[ProducerInput]:
-        """The outputs with their partitions. One refused record would fail every transaction from now on, so what the broker
+    def _writable(self, query: PersistentTask, outputs: Iterable[Output]) -> list[Output]:
+        """The outputs that the broker takes. One refused record would fail every transaction from now on, so what the broker
         refuses is left out: a timestamp too far ahead is dropped and counted, a record too large fails its query."""
         latest = int(time() * 1000) + _AHEAD_MS
-        placed: list[ProducerInput] = []
+        writable: list[Output] = []
         for output in outputs:
             if (
                 isinstance(output, OutputBatch)
                 and output.largest <= LARGEST_RECORD
                 and max(output.timestamps) <= latest
             ):
-                placed += self._partitioner.place_run(output)
+                writable.append(output)
                 continue
             for record in output.records() if isinstance(output, OutputBatch) else (output,):
                 if record.timestamp > latest:
                     query.query.stats.drop("sink", "timestamp_ahead")
                 elif len(record.key or b"") + len(record.value or b"") > LARGEST_RECORD:
                     query.fail(f"a record for {record.topic} is larger than {LARGEST_RECORD} bytes")
-                    return placed
+                    return writable
                 else:
-                    placed.append(self._partitioner.place(record))
-        return placed
+                    writable.append(record)
+        return writable
 
-    def _collect(self, queries: Iterable[PersistentTask]) -> Iterator[ProducerInput]:
+    def _collect(self, queries: Iterable[PersistentTask]) -> Iterator[Output]:
         for query in queries:
             if not query.dirty:
                 continue

@@ -8,10 +8,11 @@ from random import randrange
 from typing import Any
 
 from services.ksql.engine.expressions import Layout, compile_one
+from services.ksql.engine.records import OutputRecord
 from services.ksql.errors import KsqlError
 from services.ksql.model.commands import InsertValues
 from services.ksql.model.schema import DataSource
-from services.ksql.runtime.broker import BrokerError, ProducerRecord
+from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core
 from services.ksql.serde.base import EncodeError
 from services.ksql.serde.formats import encoder
@@ -50,6 +51,6 @@ async def insert_row(core: Core, target: DataSource, row: Mapping[str, Any]) -> 
         partition = randrange(topic.partitions) if key is None else partition_for(key, topic.partitions)  # noqa: S311
         rowtime = row.get("ROWTIME")
         timestamp = int(time.time() * 1000) if rowtime is None else int(rowtime)
-        await core.broker.send(ProducerRecord(target.topic, partition, key, value, timestamp))
+        await core.broker.send(OutputRecord(target.topic, partition, key, value, timestamp))
     except BrokerError as error:
         raise KsqlError(f"Failed to insert values into '{target.name}'. {error}") from error

@@ -11,9 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from services.ksql.engine.records import InputRecord
+from services.ksql.engine.records import InputRecord, OutputRecord
 from services.ksql.model.schema import TopicInfo
-from services.ksql.runtime.broker import Bounds, BrokerError, ProducerRecord, UnknownTopic
+from services.ksql.runtime.broker import BrokerError, OffsetBounds, UnknownTopic
 from services.ksql.runtime.kafka_consumer import AssignedConsumer, KafkaConsumer, committed_consumer
 from services.ksql.runtime.kafka_producer import KafkaProducer
 
@@ -125,7 +125,7 @@ class KafkaBroker:
         except TimeoutError:
             raise BrokerError(f"the brokers did not agree on topic {name} in time") from None
 
-    async def bounds(self, topic: str) -> dict[int, Bounds]:
+    async def bounds(self, topic: str) -> dict[int, OffsetBounds]:
         if self._offsets is None:
             raise BrokerError("not connected")
         described = await self._call(self._admin_client.describe_topics([topic]))
@@ -134,7 +134,7 @@ class KafkaBroker:
         tps = [TopicPartition(topic, p["partition"]) for p in described[0]["partitions"]]
         starts = await self._call(self._offsets.beginning_offsets(tps))
         ends = await self._call(self._offsets.end_offsets(tps))
-        return {tp.partition: Bounds(starts[tp], ends[tp]) for tp in tps}
+        return {tp.partition: OffsetBounds(starts[tp], ends[tp]) for tp in tps}
 
     def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> KafkaConsumer:
         return KafkaConsumer(self._bootstrap, topic, positions, self._log_ends, self._shared if shared else None)
@@ -142,7 +142,7 @@ class KafkaBroker:
     def producer(self, transactional_id: str, compressed: Collection[str] = ()) -> KafkaProducer:
         return KafkaProducer(self._bootstrap, transactional_id, compressed)
 
-    async def send(self, record: ProducerRecord) -> None:
+    async def send(self, record: OutputRecord) -> None:
         if self._producer is None:
             raise BrokerError("not connected")
         await self._call(

@@ -13,15 +13,8 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.ksql.runtime.broker import (
-    BrokerError,
-    Fenced,
-    Follow,
-    OffsetRange,
-    ProducerBatch,
-    ProducerInput,
-    TopicPartition,
-)
+from services.ksql.engine.records import Output, OutputBatch
+from services.ksql.runtime.broker import BrokerError, Fenced, Follow, OffsetRange, TopicPartition
 from shared.aiokafka_internals import append_many, compressed_batch
 from shared.kafka import track_topics
 
@@ -39,7 +32,7 @@ _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class KafkaProducer:
-    """See ``broker.Writer``. After an error it is of no use any more: stop it and start a new one."""
+    """See ``broker.Producer``. After an error it is of no use any more: stop it and start a new one."""
 
     def __init__(self, bootstrap: str, transactional_id: str, compressed: Collection[str] = ()) -> None:
         self._id = transactional_id
@@ -66,9 +59,7 @@ class KafkaProducer:
     async def stop(self) -> None:
         await self._producer.stop()
 
-    async def write(
-        self, records: Iterable[ProducerInput], follow: Follow | None = None
-    ) -> dict[TopicPartition, OffsetRange]:
+    async def write(self, records: Iterable[Output], follow: Follow | None = None) -> dict[TopicPartition, OffsetRange]:
         try:
             async with asyncio.timeout(_WRITE_S):
                 return await self._write(records, follow)
@@ -80,10 +71,10 @@ class KafkaProducer:
             # aiokafka asserts its state machine: after a failed transaction that is as fatal as an error of the broker
             raise BrokerError(f"a transaction of {self._id} failed: {error}") from error
 
-    def _batches(self, records: Iterable[ProducerInput]) -> dict[TopicPartition, list[BatchBuilder]]:
+    def _batches(self, records: Iterable[Output]) -> dict[TopicPartition, list[BatchBuilder]]:
         batches: dict[TopicPartition, list[BatchBuilder]] = {}
         for record in records:
-            if isinstance(record, ProducerBatch):
+            if isinstance(record, OutputBatch):
                 self._append_all(batches.setdefault(TopicPartition(record.topic, record.partition), []), record)
                 continue
             topic, partition, key, value, timestamp, headers = record
@@ -104,7 +95,7 @@ class KafkaProducer:
             return compressed_batch(_COMPRESSED_BYTES)
         return self._producer.create_batch()
 
-    def _append_all(self, builders: list[BatchBuilder], batch: ProducerBatch) -> None:
+    def _append_all(self, builders: list[BatchBuilder], batch: OutputBatch) -> None:
         """Appends the records, in a new builder wherever the last one is full."""
         if not builders:
             builders.append(self._producer.create_batch())
@@ -116,9 +107,7 @@ class KafkaProducer:
                 raise BrokerError(f"a record for {batch.topic} is larger than {_BATCH_BYTES} bytes")
             done += more
 
-    async def _write(
-        self, records: Iterable[ProducerInput], follow: Follow | None
-    ) -> dict[TopicPartition, OffsetRange]:
+    async def _write(self, records: Iterable[Output], follow: Follow | None) -> dict[TopicPartition, OffsetRange]:
         await self._producer.begin_transaction()
         spans = first = await self._send_all(records)
         while follow is not None and (more := await follow(spans)):
@@ -126,7 +115,7 @@ class KafkaProducer:
         await self._producer.commit_transaction()
         return first
 
-    async def _send_all(self, records: Iterable[ProducerInput]) -> dict[TopicPartition, OffsetRange]:
+    async def _send_all(self, records: Iterable[Output]) -> dict[TopicPartition, OffsetRange]:
         batches = self._batches(records)
         if new := {tp.topic for tp in batches} - self._tracked:
             await track_topics(self._producer, new)

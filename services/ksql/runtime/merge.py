@@ -51,19 +51,19 @@ class _Held:
 class _Queue:
     """The records of one partition that are here."""
 
-    __slots__ = ("at_end", "checked", "held", "released", "size")
+    __slots__ = ("at_end", "held", "polled_ms", "released_ms", "size")
 
     def __init__(self) -> None:
         self.held: deque[_Held] = deque()
         self.size = 0
         self.at_end = False
-        self.checked = 0
-        self.released = 0
+        self.polled_ms = 0
+        self.released_ms = 0
 
     @property
-    def looked(self) -> int:
-        """Records that arrived a margin before this need not wait for this partition."""
-        return max(self.checked, self.released)
+    def complete_ms(self) -> int:
+        """What arrived until then need not wait for this partition: nothing older is on its way to it."""
+        return max(self.polled_ms - _MARGIN_MS, self.released_ms)
 
     @property
     def head(self) -> int:
@@ -156,12 +156,12 @@ class EventTimeMerger:
 
     def mark_polled(self, tp: TopicPartition, checked_ms: int) -> None:
         """The broker said at ``checked_ms`` that ``tp`` ends where it is known to end."""
-        self._queues[self._ranks[tp]].checked = checked_ms
+        self._queues[self._ranks[tp]].polled_ms = checked_ms
         self.holding = False
 
     def release(self, tp: TopicPartition, now_ms: int) -> None:
-        """Nothing is on its way to ``tp`` that is older: what has arrived until ``now_ms`` need not wait for a look at it."""
-        self._queues[self._ranks[tp]].released = now_ms + _MARGIN_MS
+        """Nothing older is on its way to ``tp``: what arrived until ``now_ms`` need not wait for a poll of it."""
+        self._queues[self._ranks[tp]].released_ms = now_ms
         self.holding = False
 
     def take(self, limit: int, now_ms: int = 0, until_ms: int = NEVER) -> MergedBatch:
@@ -189,19 +189,19 @@ class EventTimeMerger:
 
     def _held_back(self, heads: Sequence[_Head], order: Integers, times: Integers, now_ms: int) -> int:
         """How many of these records may go before one that waits for a look at the empty partitions."""
-        looked = np.full(len(order), min((q.looked for q in self._queues if not q.size), default=NEVER))
+        complete = np.full(len(order), min((q.complete_ms for q in self._queues if not q.size), default=NEVER))
         for head in heads:
             if not head.goes_on:
                 emptied = np.flatnonzero(order == head.last)
                 if len(emptied):
                     after = int(emptied[0]) + 1
-                    looked[after:] = np.minimum(looked[after:], head.queue.looked)
-        if looked[-1] == NEVER:
+                    complete[after:] = np.minimum(complete[after:], head.queue.complete_ms)
+        if complete[-1] == NEVER:
             return len(order)
         arrived = np.concatenate([head.arrived() for head in heads])[order]
         before = np.maximum.accumulate(np.concatenate(([self._horizon], times)))[:-1]
         waits = (times > before) & (times < now_ms - _LIVE_MS)
-        waits &= (arrived > looked - _MARGIN_MS) & (arrived > now_ms - _PATIENCE_MS)
+        waits &= (arrived > complete) & (arrived > now_ms - _PATIENCE_MS)
         first = int(waits.argmax())
         self.holding = bool(waits[first])
         return first if self.holding else len(order)

@@ -17,7 +17,7 @@ import structlog
 
 from services.ksql.engine.operators.group_store import MissingMembers
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Producer, TopicPartition, UnknownTopic
-from services.ksql.runtime.committer import Committer, Partitioner
+from services.ksql.runtime.committer import Committer
 from services.ksql.runtime.query_task import ClientTask, PersistentTask, QuerySpec, QueryState, persistent_task
 from services.ksql.runtime.scheduler import Scheduler
 from services.ksql.runtime.shared_consumers import SharedConsumers
@@ -63,7 +63,6 @@ class QueryManager:
         self._wanted: dict[str, QuerySpec] = {}
         self._changing = asyncio.Lock()
         self._up = asyncio.Event()
-        self.partitioner = Partitioner()
         self.state = EngineState.STARTING
         self.failures = 0
         self.queries: dict[str, PersistentTask] = {}
@@ -107,7 +106,6 @@ class QueryManager:
                 committer = Committer(
                     producer,
                     self.state_log,
-                    self.partitioner,
                     self.queries,
                     interval_s=self._interval,
                     expect=self._expect,
@@ -302,16 +300,15 @@ class QueryManager:
         self.consumers.unsubscribe(running)
         await self.commit()
         self.queries.pop(query_id, None)
-        align(self.queries, self._wanted)
+        align(self.queries, self._wanted, self._interval)
 
     async def _launch(self, query: QuerySpec, stored: StoredQuery | None) -> None:
         sink = await self._broker.topic(query.sink.topic)
         if sink is None:
             raise UnknownTopic(f"the sink topic {query.sink.topic} of {query.id} is gone")
-        self.partitioner.learn(sink.name, sink.partitions)
-        running = await persistent_task(query, stored, self._broker, self._max_ahead_ms)
+        running = await persistent_task(query, stored, self._broker, sink.partitions, self._max_ahead_ms)
         self.queries[query.id] = running
-        align(self.queries, self._wanted)
+        align(self.queries, self._wanted, self._interval)
         if query.paused:
             running.state = QueryState.PAUSED
         else:

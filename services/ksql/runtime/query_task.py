@@ -471,7 +471,7 @@ async def start_positions(
 
 
 async def persistent_task(
-    spec: QuerySpec, stored: StoredQuery | None, broker: Broker, max_ahead_ms: int | None
+    spec: QuerySpec, stored: StoredQuery | None, broker: Broker, sink_partitions: int, max_ahead_ms: int | None
 ) -> PersistentTask:
     """The query at the positions and with the state that are ``stored``.
 
@@ -481,7 +481,13 @@ async def persistent_task(
     start = await start_positions(
         broker, spec.plan, earliest=spec.from_earliest, committed=stored.offsets if stored else None
     )
-    query = Query(spec.plan, partitions=start.partitions, cached=spec.merges_updates, max_ahead_ms=max_ahead_ms)
+    query = Query(
+        spec.plan,
+        partitions=start.partitions,
+        sink_partitions=sink_partitions,
+        cached=spec.merges_updates,
+        max_ahead_ms=max_ahead_ms,
+    )
     task = QueryTask(spec.id, query, start.positions, CommitOutput())
     if stored is not None:
         task.restore(stored)

@@ -9,7 +9,7 @@ from time import monotonic
 from services.ksql.runtime.query_task import STEP_RECORDS, ClientTask, PersistentTask
 
 #: with more records than this uncommitted the scheduler waits for the commit, so that a slow broker does not fill the memory
-_UNCOMMITTED = 100_000
+MAX_UNCOMMITTED = 100_000
 _UNCOMMITTED_POLL_S = 0.01
 _YIELD_S = 0.005
 
@@ -45,5 +45,5 @@ class Scheduler:
                 await asyncio.sleep(0)
             else:
                 await self._awake.wait()
-            while sum(query.uncommitted for query in self._queries()) > _UNCOMMITTED:  # noqa: ASYNC110
+            while sum(query.uncommitted for query in self._queries()) > MAX_UNCOMMITTED:  # noqa: ASYNC110
                 await asyncio.sleep(_UNCOMMITTED_POLL_S)

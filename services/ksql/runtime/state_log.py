@@ -7,11 +7,13 @@ Earlier versions wrote an entry of the store ``@offsets`` for each partition: th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from services.ksql.engine.records import OutputRecord
 from services.ksql.model.schema import TopicInfo
-from services.ksql.runtime.broker import Broker, ProducerRecord, TopicPartition
+from services.ksql.runtime.broker import Broker, TopicPartition
 
 _POSITIONS = "@positions"
 _OFFSETS = b"@offsets"
@@ -75,11 +77,12 @@ class StateLog:
                 query.entries[store.decode(), key] = value
         return stored
 
-    def entry(self, query_id: str, store: str, key: bytes, value: bytes | None) -> ProducerRecord:
+    def entry(self, query_id: str, store: str, key: bytes, value: bytes | None) -> OutputRecord:
         """One change of state; ``value`` None deletes."""
-        return ProducerRecord(self.topic, 0, b"%b\0%b\0%b" % (query_id.encode(), store.encode(), key), value)
+        raw = b"%b\0%b\0%b" % (query_id.encode(), store.encode(), key)
+        return OutputRecord(self.topic, 0, raw, value, int(time.time() * 1000))
 
-    def positions(self, query_id: str, positions: Mapping[TopicPartition, int]) -> Iterator[ProducerRecord]:
+    def positions(self, query_id: str, positions: Mapping[TopicPartition, int]) -> Iterator[OutputRecord]:
         """The entries of these input positions, all of the query's. A transaction that fails must be followed by ``load``."""
         by_topic: dict[str, dict[int, int]] = {}
         for tp, position in positions.items():
@@ -90,13 +93,13 @@ class StateLog:
                 self._written[query_id, topic] = value
                 yield self.entry(query_id, _POSITIONS, topic.encode(), value)
 
-    def renewed(self, query_id: str, stored: StoredQuery) -> Iterator[ProducerRecord]:
+    def renewed(self, query_id: str, stored: StoredQuery) -> Iterator[OutputRecord]:
         """The positions of an earlier version as they are written now."""
         if stored.outdated:
             yield from self.positions(query_id, stored.offsets)
             yield from self._without_outdated(query_id, stored)
 
-    def forget(self, query_id: str, stored: StoredQuery) -> Iterator[ProducerRecord]:
+    def forget(self, query_id: str, stored: StoredQuery) -> Iterator[OutputRecord]:
         """Tombstones for everything that is stored of a query that is gone."""
         for store, key in stored.entries:
             yield self.entry(query_id, store, key, None)
@@ -105,7 +108,7 @@ class StateLog:
             yield self.entry(query_id, _POSITIONS, topic.encode(), None)
         yield from self._without_outdated(query_id, stored)
 
-    def _without_outdated(self, query_id: str, stored: StoredQuery) -> Iterator[ProducerRecord]:
+    def _without_outdated(self, query_id: str, stored: StoredQuery) -> Iterator[OutputRecord]:
         for tp in stored.outdated:
             yield self.entry(query_id, _OFFSETS.decode(), f"{tp.topic}/{tp.partition}".encode(), None)
 

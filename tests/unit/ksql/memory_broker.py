@@ -8,17 +8,14 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.ksql.engine.chunk import Chunk
-from services.ksql.engine.records import InputRecord
+from services.ksql.engine.records import InputRecord, Output, OutputBatch, OutputRecord
 from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.broker import (
-    Bounds,
     BrokerError,
     Fenced,
     Follow,
+    OffsetBounds,
     OffsetRange,
-    ProducerBatch,
-    ProducerInput,
-    ProducerRecord,
     TopicPartition,
     UnknownTopic,
 )
@@ -93,10 +90,10 @@ class MemoryBroker:
         for partition in range(info.partitions if info else 0):
             del self._logs[TopicPartition(name, partition)]
 
-    async def bounds(self, topic: str) -> dict[int, Bounds]:
+    async def bounds(self, topic: str) -> dict[int, OffsetBounds]:
         if topic not in self._topics:
             raise UnknownTopic(f"Topic '{topic}' does not exist.")
-        return {tp.partition: Bounds(0, log.stable) for tp, log in self._logs.items() if tp.topic == topic}
+        return {tp.partition: OffsetBounds(0, log.stable) for tp, log in self._logs.items() if tp.topic == topic}
 
     def consumer(self, topic: str, positions: Mapping[int, int], *, shared: bool = False) -> MemoryConsumer:
         return MemoryConsumer(self, topic, positions)
@@ -104,7 +101,7 @@ class MemoryBroker:
     def producer(self, transactional_id: str, compressed: Collection[str] = ()) -> MemoryProducer:
         return MemoryProducer(self, transactional_id)
 
-    async def send(self, record: ProducerRecord) -> None:
+    async def send(self, record: OutputRecord) -> None:
         self.append(record)
 
     async def read_all(self, topic: str) -> AsyncIterator[list[InputRecord]]:
@@ -122,14 +119,20 @@ class MemoryBroker:
         """Appends a record as a client would, by its key where ``partition`` is not given."""
         if partition is None:
             partition = partition_for(key, self._topics[topic].partitions) if key is not None else 0
-        self.append(ProducerRecord(topic, partition, key, value, timestamp))
+        now_ms = int(time.time() * 1000)
+        self.append(OutputRecord(topic, partition, key, value, now_ms if timestamp is None else timestamp))
 
-    def append(self, record: ProducerRecord) -> int:
+    def append(self, record: OutputRecord) -> int:
         log = self.log(TopicPartition(record.topic, record.partition))
-        timestamp = int(time.time() * 1000) if record.timestamp is None else record.timestamp
         log.records.append(
             InputRecord(
-                record.topic, record.partition, log.end, timestamp, record.key, record.value, tuple(record.headers)
+                record.topic,
+                record.partition,
+                log.end,
+                record.timestamp,
+                record.key,
+                record.value,
+                tuple(record.headers),
             )
         )
         log.end += 1
@@ -196,9 +199,7 @@ class MemoryProducer:
     async def stop(self) -> None:
         return None
 
-    async def write(
-        self, records: Iterable[ProducerInput], follow: Follow | None = None
-    ) -> dict[TopicPartition, OffsetRange]:
+    async def write(self, records: Iterable[Output], follow: Follow | None = None) -> dict[TopicPartition, OffsetRange]:
         if self._broker._owners.get(self._id) is not self:
             raise Fenced(f"a newer writer owns {self._id}")
         failure, self._broker.fail_next_write = self._broker.fail_next_write, None
@@ -220,12 +221,10 @@ class MemoryProducer:
             raise BrokerError("the answer to the commit was lost")
         return first
 
-    def _append(
-        self, records: Iterable[ProducerInput], opened: set[TopicPartition]
-    ) -> dict[TopicPartition, OffsetRange]:
-        batch: list[ProducerRecord] = []
+    def _append(self, records: Iterable[Output], opened: set[TopicPartition]) -> dict[TopicPartition, OffsetRange]:
+        batch: list[OutputRecord] = []
         for record in records:
-            batch += record.records() if isinstance(record, ProducerBatch) else [record]
+            batch += record.records() if isinstance(record, OutputBatch) else [record]
         tps = {TopicPartition(one.topic, one.partition) for one in batch}
         for tp in tps:
             log = self._broker.log(tp)

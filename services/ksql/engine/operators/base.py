@@ -39,8 +39,6 @@ class Stats:
 Row = tuple[Any, ...]
 Key = tuple[Any, ...]
 Entry = tuple[Key, Window | None, Row, int]
-#: rows with their times
-Batch = list[tuple[Row, int]]
 
 #: In place of an old row that no operator below needs.
 PRESENT: Row = ("present",)
@@ -80,15 +78,11 @@ class Node:
     def row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream")
 
-    def rows(self, batch: Batch) -> None:
-        """Rows without a window, in order: the same as ``row`` for each."""
-        row = self.row
-        for r, t in batch:
-            row(r, t, None)
-
     def columns(self, batch: ColumnBatch) -> None:
-        """The same rows column by column; operators that have no use for columns take them as rows."""
-        self.rows(batch.batch())
+        """Rows without a window, in order, column by column: the same as ``row`` for each."""
+        row = self.row
+        for r, t in batch.timed_rows():
+            row(r, t, None)
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
         """A record without a value ends here, unless an operator says otherwise."""

@@ -18,7 +18,7 @@ from services.ksql.engine.expressions import compile_row
 from services.ksql.engine.operators.base import Context, Key, Node, Row
 from services.ksql.engine.state import pack, unpack
 from services.ksql.functions.aggregates import Average, Count, CountDistinct, Max, Min, Sum
-from services.ksql.functions.definitions import Aggregator, BaseAggregator
+from services.ksql.functions.definitions import Aggregator
 from services.ksql.model.plan import AggregateStep
 from services.ksql.model.types import DOUBLE
 
@@ -47,67 +47,48 @@ def group_rows(places: Column) -> Iterator[tuple[int, Column]]:
         yield int(places[rows[0]]), rows
 
 
-#: of a column of values, which may be an array
-Fold = Callable[[Any], Any]
+#: the state of a whole column of values
+Fold = Callable[[Column], Any]
 
 
-def _orderless(part: Aggregator) -> bool:
-    if isinstance(part, Sum | Average):
-        return part.call.types[0] != DOUBLE
-    return isinstance(part, Count | CountDistinct | Max | Min)
+def _fold(part: Aggregator) -> Fold | None:
+    """None where the result may depend on the order of the rows."""
+    match part:
+        case Sum() | Average() if part.call.types[0] != DOUBLE:
+            return _total(part)
+        case Count():
+            return _count
+        case CountDistinct():
+            return part.of
+        case Max() | Min():
+            return _extreme(part)
+    return None
 
 
-def _count(column: Any) -> int:
-    if isinstance(column, np.ndarray):
-        return len(column) if is_whole(column) else _count(column.tolist())
-    return len(column) - int(column.count(None))
+def _count(column: Column) -> int:
+    return len(column) if is_whole(column) else len(column) - column.tolist().count(None)
 
 
-def _listed(fold: Fold) -> Fold:
-    """For a fold that needs Python's own values."""
-    return lambda column: fold(column.tolist() if isinstance(column, np.ndarray) else column)
+def _extreme(part: Max | Min) -> Fold:
+    best: Callable[[Any], Any] = max if isinstance(part, Max) else min
 
+    def extreme(column: Column) -> Any:
+        if is_whole(column):
+            return int(column.max() if best is max else column.min())
+        present = [value for value in column.tolist() if value is not None]
+        return best(present) if present else None
 
-def _fold(part: Aggregator) -> Fold:
-    """The state of a whole column of values."""
-    if isinstance(part, Count):
-        return _count
-    if isinstance(part, Max | Min):
-        best: Callable[[Any], Any] = max if isinstance(part, Max) else min
-
-        def extreme(column: Any) -> Any:
-            if isinstance(column, np.ndarray):
-                if is_whole(column):
-                    return int(column.max() if best is max else column.min())
-                column = column.tolist()
-            try:
-                return best(column)
-            except TypeError:  # there are NULLs among them
-                return best([v for v in column if v is not None]) if any(v is not None for v in column) else None
-
-        return extreme
-    if isinstance(part, CountDistinct):
-        return part.of
-    if isinstance(part, Sum | Average):
-        return _total(part)
-
-    def one_by_one(column: Sequence[Any]) -> Any:
-        state = part.initial()
-        for value in column:
-            state = part.add(state, value)
-        return state
-
-    return _listed(one_by_one)
+    return extreme
 
 
 def _total(part: Sum | Average) -> Fold:
     """Whole numbers wrap round, so it does not matter that the array's sum does."""
 
-    def total(column: Any) -> Any:
-        if isinstance(column, np.ndarray) and is_whole(column):
+    def total(column: Column) -> Any:
+        if is_whole(column):
             return part.of(int(column.sum()), len(column))
-        values = [v for v in (column.tolist() if isinstance(column, np.ndarray) else column) if v is not None]
-        return part.of(sum(values), len(values))
+        present = [value for value in column.tolist() if value is not None]
+        return part.of(sum(present), len(present))
 
     return total
 
@@ -118,26 +99,26 @@ class BatchAggregation:
     States are lists as in ``Aggregates``; a fold may be merged into several of them and stays as it is.
     """
 
-    def __init__(self, parts: Sequence[Aggregator], counts: Sequence[int]) -> None:
-        self._folds: list[tuple[Fold | None, int]] = []
-        at = 0
-        for part, count in zip(parts, counts, strict=True):
-            self._folds.append((_fold(part), at) if count else (None, at))
-            at += count
+    def __init__(self, parts: Sequence[Aggregator], folds: Sequence[tuple[Fold | None, int]]) -> None:
+        #: for each aggregate its fold, None for COUNT(*), and the place of its argument
+        self._folds = folds
         self._merges = [part.merge for part in parts]
 
     @classmethod
     def of(cls, parts: Sequence[Aggregator], counts: Sequence[int]) -> BatchAggregation | None:
-        """None where the order of the rows may matter."""
-        fits = all(isinstance(part, BaseAggregator) and _orderless(part) for part in parts)
-        return cls(parts, counts) if fits and max(counts, default=0) <= 1 else None
+        """Of aggregates with these ``counts`` of arguments. None where the order of the rows may matter."""
+        folds = []
+        at = 0
+        for part, count in zip(parts, counts, strict=True):
+            fold = _fold(part)
+            if fold is None or count > 1:
+                return None
+            folds.append((fold if count else None, at))
+            at += count
+        return cls(parts, folds)
 
-    def fold(self, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Of the values of some rows, at least one."""
-        return self.fold_columns(len(rows), list(zip(*rows, strict=True)))
-
-    def fold_columns(self, count: int, columns: Sequence[Any]) -> list[Any]:
-        """The same for values by column, as arrays or sequences of ``count`` values."""
+    def fold(self, count: int, columns: Sequence[Column]) -> list[Any]:
+        """Of the values of ``count`` rows, at least one, by column."""
         return [count if fold is None else fold(columns[at]) for fold, at in self._folds]
 
     def merge(self, state: list[Any], folded: list[Any]) -> None:

@@ -6,7 +6,8 @@ A chunk gives columns where all records are as expected; otherwise it is read re
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from enum import Enum, auto
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from services.ksql.engine.chunk import Chunk, ChunkSlice
 from services.ksql.engine.column_batch import Column, ColumnBatch, Make, is_whole, joined, objects
 from services.ksql.engine.operators.base import Row
 from services.ksql.engine.records import InputRecord, Window
+from services.ksql.model.plan import SourceStep
 from services.ksql.model.schema import DataSource
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER
 from services.ksql.serde.base import DecodeError, extractor, split_window
@@ -30,7 +32,7 @@ class Decoding:
 
     def __init__(self, source: DataSource, *, is_table: bool) -> None:
         #: what is read; records keep what was read of them under it
-        self.origin = source
+        self.source = source
         self.key_columns = source.schema.key
         self.value_columns = tuple(c for c in source.schema.value if c.header is None)
         self.numeric_key = any(c.type in (INTEGER, BIGINT, DOUBLE) for c in self.key_columns)
@@ -50,11 +52,11 @@ class Decoding:
     def read(self, record: InputRecord) -> Parts | str:
         """Key, value, event time and window of a record, or the cause why it is dropped."""
         memo = record.memo
-        if memo is not None and memo[0] is self.origin:
+        if memo is not None and memo[0] is self.source:
             known: Parts | str = memo[1]
             return known
         parts = self._parts(record)
-        record.memo = [self.origin, parts, None]
+        record.memo = self.source, parts
         return parts
 
     def _parts(self, record: InputRecord) -> Parts | str:
@@ -89,7 +91,7 @@ class Decoding:
         return key
 
     def _event_time(self) -> Callable[[Row, Row, InputRecord], int] | None:
-        column = self.origin.timestamp
+        column = self.source.timestamp
         if column is None:
             return None
         extract = extractor(column)
@@ -104,7 +106,7 @@ class Decoding:
         return lambda k, v, m: m.timestamp
 
     def _time_column(self) -> int | None:
-        column = self.origin.timestamp
+        column = self.source.timestamp
         if column is None:
             return 0
         values = [c.name for c in self.value_columns]
@@ -146,21 +148,21 @@ class Reader:
 
     def __init__(self, decoding: Decoding) -> None:
         self._decoding = decoding
-        origin = decoding.origin
-        self._values = many_decoder(origin.value_format, decoding.value_columns)
-        self._keys = many_decoder(origin.key_format, origin.schema.key, is_key=True)
+        source = decoding.source
+        self._values = many_decoder(source.value_format, decoding.value_columns)
+        self._keys = many_decoder(source.key_format, source.schema.key, is_key=True)
         #: keys that cannot be malformed are read only if somebody asks for them
-        self._keys_may_wait = origin.key_format.name.upper() == "KAFKA" and not decoding.numeric_key
+        self._keys_may_wait = source.key_format.name.upper() == "KAFKA" and not decoding.numeric_key
         self._time_at = decoding.time_at
 
     def read(self, chunk: Chunk) -> Reading:
-        origin = self._decoding.origin
+        source = self._decoding.source
         for known, reading in chunk.memo:
-            if known is origin:
+            if known is source:
                 found: Reading = reading
                 return found
         made = self._together(chunk) or self._one_by_one(chunk)
-        chunk.memo.append((origin, made))
+        chunk.memo.append((source, made))
         return made
 
     def _together(self, chunk: Chunk) -> Reading | None:
@@ -216,35 +218,80 @@ def _column(values: Any) -> Column:
     return values if isinstance(values, np.ndarray) else objects(values)
 
 
-#: where a column of the source's rows comes from: "key" or "value" and its place, or one of a record's own fields
-Origin = tuple[str, int]
+class Origin(Enum):
+    """Where a column of the source's rows comes from."""
+
+    KEY = auto()
+    VALUE = auto()
+    HEADER = auto()
+    TIME = auto()
+    PARTITION = auto()
+    OFFSET = auto()
+    WINDOW_START = auto()
+    WINDOW_END = auto()
+
+
+class ColumnOrigin(NamedTuple):
+    """``at`` is the position among the key or value columns, ``header`` the name of a header, empty for all of them."""
+
+    origin: Origin
+    at: int = 0
+    header: str = ""
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether a chunk gives it as a column. Headers and windows are read record by record."""
+        return self.origin not in (Origin.HEADER, Origin.WINDOW_START, Origin.WINDOW_END)
+
+
+def column_origins(step: SourceStep, hidden: Sequence[str], decoding: Decoding) -> list[ColumnOrigin]:
+    """The origins of the columns of a source's rows, in order; ``hidden`` columns last."""
+    prefix = f"{step.alias}_" if step.alias else ""
+    origins: dict[str, ColumnOrigin] = {}
+    for at, column in enumerate(decoding.key_columns):
+        origins[prefix + column.name] = ColumnOrigin(Origin.KEY, at)
+    for at, column in enumerate(decoding.value_columns):
+        origins[prefix + column.name] = ColumnOrigin(Origin.VALUE, at)
+    for column in decoding.source.schema.value:
+        if column.header is not None:
+            origins[prefix + column.name] = ColumnOrigin(Origin.HEADER, header=column.header)
+    for name, origin in _PSEUDO_ORIGINS.items():
+        origins.setdefault(prefix + name, ColumnOrigin(origin))
+        if name in hidden:
+            origins.setdefault(name, ColumnOrigin(origin))
+    return [origins[name] for name in (*(c.name for c in step.schema.columns), *hidden)]
+
+
+_PSEUDO_ORIGINS = {
+    "ROWTIME": Origin.TIME,
+    "ROWPARTITION": Origin.PARTITION,
+    "ROWOFFSET": Origin.OFFSET,
+    "WINDOWSTART": Origin.WINDOW_START,
+    "WINDOWEND": Origin.WINDOW_END,
+}
 
 
 def gathered(
-    reader: Reader, origins: Sequence[Origin], slices: Sequence[ChunkSlice], order: Column, times: Column
+    reader: Reader, origins: Sequence[ColumnOrigin], slices: Sequence[ChunkSlice], order: Column, times: Column
 ) -> ColumnBatch:
-    """The rows of some records as columns."""
+    """The rows of some records as columns. All ``origins`` have columns."""
     readings = [(reader.read(chunk_slice.chunk), chunk_slice) for chunk_slice in slices]
 
-    def make(kind: str, at: int) -> Make:
+    def make(one: ColumnOrigin) -> Make:
         def column() -> Column:
-            match kind:
-                case "key":
-                    parts = [reading.key(at)[chunk_slice.start : chunk_slice.end] for reading, chunk_slice in readings]
-                case "value":
-                    parts = [
-                        reading.values[at][chunk_slice.start : chunk_slice.end] for reading, chunk_slice in readings
-                    ]
-                case "offset":
-                    parts = [chunk_slice.chunk.offsets[chunk_slice.start : chunk_slice.end] for chunk_slice in slices]
-                case "partition":
-                    parts = [
-                        np.full(len(chunk_slice), chunk_slice.chunk.partition, dtype=np.int64) for chunk_slice in slices
-                    ]
+            match one.origin:
+                case Origin.KEY:
+                    parts = [reading.key(one.at)[part.start : part.end] for reading, part in readings]
+                case Origin.VALUE:
+                    parts = [reading.values[one.at][part.start : part.end] for reading, part in readings]
+                case Origin.OFFSET:
+                    parts = [part.chunk.offsets[part.start : part.end] for part in slices]
+                case Origin.PARTITION:
+                    parts = [np.full(len(part), part.chunk.partition, dtype=np.int64) for part in slices]
                 case _:
                     return times
             return joined(parts)[order]
 
         return column
 
-    return ColumnBatch([make(kind, at) for kind, at in origins], times)
+    return ColumnBatch([make(one) for one in origins], times)

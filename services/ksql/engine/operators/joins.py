@@ -15,7 +15,7 @@ import numpy as np
 
 from services.ksql.engine.column_batch import ColumnBatch, Make, compile_columns, objects
 from services.ksql.engine.expressions import compile_one, layout_of
-from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.windowing import StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
@@ -28,7 +28,7 @@ class Side(Node):
 
     kind = "side"
 
-    def __init__(self, context: Context, join: Join, source: Node, *, is_left: bool) -> None:
+    def __init__(self, context: Context, join: JoinNode, source: Node, *, is_left: bool) -> None:
         super().__init__(context, source.layout)
         self._join = join
         self._is_left = is_left
@@ -36,12 +36,6 @@ class Side(Node):
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         (self._join.left_row if self._is_left else self._join.right_row)(r, t, w)
-
-    def rows(self, batch: Batch) -> None:
-        if self._is_left:
-            self._join.left_rows(batch)
-        else:
-            super().rows(batch)
 
     def columns(self, batch: ColumnBatch) -> None:
         if self._is_left:
@@ -53,7 +47,7 @@ class Side(Node):
         (self._join.left_change if self._is_left else self._join.right_change)(key, new, old, t, w)
 
 
-class Join(Node):
+class JoinNode(Node):
     """The base of all joins. ``combine`` makes the output row; an absent side gives NULLs."""
 
     kind = "join"
@@ -88,14 +82,10 @@ class Join(Node):
     def left_row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream on its left")
 
-    def left_rows(self, batch: Batch) -> None:
-        """The same as ``left_row`` for each."""
-        for r, t in batch:
-            self.left_row(r, t, None)
-
     def left_columns(self, batch: ColumnBatch) -> None:
-        """The same rows column by column."""
-        self.left_rows(batch.batch())
+        """The same as ``left_row`` for each row."""
+        for r, t in batch.timed_rows():
+            self.left_row(r, t, None)
 
     def right_row(self, r: Row, t: int, w: Window | None) -> None:
         raise AssertionError(f"{self.name} takes no stream on its right")
@@ -113,7 +103,7 @@ class Join(Node):
 _LEFT, _RIGHT = 0, 1
 
 
-class StreamStreamJoin(Join):
+class StreamStreamJoin(JoinNode):
     kind = "stream-stream-join"
 
     def __init__(self, context: Context, step: JoinStep, left: Node, right: Node) -> None:
@@ -244,7 +234,7 @@ def _pack_rows(rows: list[list[Any]]) -> Any:
     return [[t, number, pack(r)] for t, number, r in rows]
 
 
-class StreamTableJoin(Join):
+class StreamTableJoin(JoinNode):
     kind = "stream-table-join"
 
     def __init__(self, context: Context, step: JoinStep, left: Node, right: Node) -> None:
@@ -259,23 +249,6 @@ class StreamTableJoin(Join):
                 self.context.stats.drop(self.name, "null_key")
             return
         self.down.row(self.combine((key,), r, None if found is None else found[0]), t, w)
-
-    def left_rows(self, batch: Batch) -> None:
-        if self.step.right.window:
-            super().left_rows(batch)
-            return
-        key_of, get, make = self.left_key, self.inputs[1].get, self._make
-        nothing = None if self.step.join_type is JoinType.INNER else self._no_right
-        joined: Batch = []
-        for r, t in batch:
-            key = key_of(r, t, None)
-            found = None if key is None else get((key,), None)
-            right = nothing if found is None else found[0]
-            if right is not None:
-                joined.append((make((key,), r, right), t))
-            elif key is None:
-                self.context.stats.drop(self.name, "null_key")
-        self.down.rows(joined)
 
     def left_columns(self, batch: ColumnBatch) -> None:
         if self.step.right.window:
@@ -312,7 +285,7 @@ class StreamTableJoin(Join):
         self.down.columns(ColumnBatch(makers, batch.times))
 
 
-class TableTableJoin(Join):
+class TableTableJoin(JoinNode):
     """A change of one side meets the present row of the other. What an inner join never had gets no tombstone."""
 
     kind = "table-table-join"
@@ -362,7 +335,7 @@ class TableTableJoin(Join):
                     yield key, w, found[0], found[1]
 
 
-class ForeignKeyJoin(Join):
+class ForeignKeyJoin(JoinNode):
     """A left row is kept under its foreign key, so that a change on the right finds all left rows that refer to it."""
 
     kind = "foreign-key-join"

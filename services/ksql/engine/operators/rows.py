@@ -8,7 +8,7 @@ import numpy as np
 
 from services.ksql.engine.column_batch import ColumnBatch, compile_columns
 from services.ksql.engine.expressions import Layout, compile_predicate, compile_row, layout_of
-from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
 from services.ksql.engine.records import Window
 from services.ksql.model.plan import FilterStep, PartitionByStep, ProjectStep
 from services.ksql.model.typed_expressions import ColumnRef
@@ -30,13 +30,9 @@ class Filter(Node):
         if self._holds(r, t, w):
             self.down.row(r, t, w)
 
-    def rows(self, batch: Batch) -> None:
-        holds = self._holds
-        self.down.rows([one for one in batch if holds(one[0], one[1], None)])
-
     def columns(self, batch: ColumnBatch) -> None:
         holds = self._holds
-        kept = np.fromiter((holds(r, t, None) for r, t in batch.batch()), dtype=bool, count=len(batch))
+        kept = np.fromiter((holds(r, t, None) for r, t in batch.timed_rows()), dtype=bool, count=len(batch))
         if kept.any():
             self.down.columns(batch.select(kept))
 
@@ -81,10 +77,6 @@ class Project(Node):
 
     def row(self, r: Row, t: int, w: Window | None) -> None:
         self.down.row(self._make(r, t, w), t, w)
-
-    def rows(self, batch: Batch) -> None:
-        make = self._make
-        self.down.rows([(make(r, t, None), t) for r, t in batch])
 
     def columns(self, batch: ColumnBatch) -> None:
         self.down.columns(ColumnBatch(self._make_columns(batch), batch.times))

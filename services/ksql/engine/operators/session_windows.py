@@ -17,7 +17,7 @@ import numpy as np
 
 from services.ksql.engine.column_batch import Column, ColumnBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
-from services.ksql.engine.operators.base import Batch, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.batch_aggregation import BatchAggregation, State, group_rows
 from services.ksql.engine.operators.group_store import SessionStore
 from services.ksql.engine.operators.windowing import SessionRun, StreamTime, grace_of
@@ -26,7 +26,7 @@ from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import AggregateStep, WindowSpec
 
-#: rows between two that must go their usual way, for columns to be worth it
+#: rows between two that must be processed by themselves, for columns to be worth it
 _MANY = 32
 
 
@@ -87,44 +87,12 @@ class SessionAggregate(AggregateNode):
             before = self._pending[slot][0]
         self._pending[slot] = (before, state)
 
-    def rows(self, batch: Batch) -> None:
-        """With a cache, rows that stay within the newest session of their key, or lengthen it, are brought in together.
+    def columns(self, batch: ColumnBatch) -> None:
+        """With a cache, rows that lie within the newest session of their key, or lengthen it, are brought in together.
 
         Such a row meets no other session: sessions of a key lie further apart than the gap. It cannot be late either if
-        the session is not at the end of the batch. Every other row goes its usual way, in its turn.
+        the session is not at the end of the batch. Each other row is processed by itself, in its turn.
         """
-        bulk = self.aggregates.bulk
-        if self._pending is None or bulk is None or not batch:
-            super().rows(batch)
-            return
-        runs: dict[Key, SessionRun] = {}
-        newest: dict[int, int] = {}
-        group, values_of, gap = self._group, self.aggregates.values, self._gap
-        top = max(t for _, t in batch)
-        for r, t in batch:
-            key = group(r, t, None)
-            run = runs.get(key)
-            if run is None:
-                run = self._begin(key, top)
-                if run is not None:
-                    runs[key] = run
-            if run is None or not run.start <= t <= run.end + gap:
-                if run is not None:
-                    self._finish(runs.pop(key), bulk)
-                self._advance(newest)
-                self.row(r, t, None)
-                continue
-            run.values.append(values_of(r, t, None))
-            if t > run.end:
-                run.end = t
-                if t > newest.get(run.partition, -1):
-                    newest[run.partition] = t
-        for run in runs.values():
-            self._finish(run, bulk)
-        self._settle(newest)
-
-    def columns(self, batch: ColumnBatch) -> None:
-        """The same with columns: all rows up to the first that must go its usual way, then that one, and so on."""
         bulk = self.aggregates.bulk
         if self._pending is None or bulk is None:
             super().columns(batch)
@@ -134,10 +102,10 @@ class SessionAggregate(AggregateNode):
         start = 0
         while start < len(batch):
             end = self._bring_in(keys, numbers[start:], batch.times[start:], [v[start:] for v in values], bulk) + start
-            # where there are many such rows, some go their way together
+            # where there are many such rows, the next ones are processed by themselves too
             rest = end + 1 if end - start > _MANY else end + _MANY
             if end < len(batch):
-                self.rows(batch.select(slice(end, rest)).batch())
+                super().columns(batch.select(slice(end, rest)))
             start = rest
 
     def _bring_in(
@@ -163,7 +131,7 @@ class SessionAggregate(AggregateNode):
             run.count = int(np.searchsorted(rows, count))
             if run.count:
                 run.end = int(ends[run.count])
-                run.folded = bulk.fold_columns(run.count, [column[rows[: run.count]] for column in values])
+                run.folded = bulk.fold(run.count, [column[rows[: run.count]] for column in values])
                 newest[run.partition] = max(run.end, newest.get(run.partition, -1))
                 self._finish(run, bulk)
         self._settle(newest)
@@ -195,8 +163,6 @@ class SessionAggregate(AggregateNode):
         """Brings the rows of a run into its session."""
         pending, key = self._pending, run.key
         sessions = self._store.get(key)
-        if run.values:
-            run.folded = bulk.fold(run.values)
         if run.folded is None or pending is None or sessions is None:
             return
         old, new = (run.start, run.first_end), (run.start, run.end)

@@ -6,12 +6,12 @@ whose start lies a whole retention (size and grace, unless the statement says mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.ksql.engine.column_batch import ColumnBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
-from services.ksql.engine.operators.base import PRESENT, Batch, Context, Entry, Key, Node, Row
+from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
 from services.ksql.engine.operators.batch_aggregation import BatchAggregation, State, group_rows
 from services.ksql.engine.operators.group_store import WindowStore
 from services.ksql.engine.operators.windowing import StreamTime, grace_of
@@ -75,21 +75,8 @@ class TimeWindowAggregate(AggregateNode):
             elif window not in pending:
                 pending[window] = (before, state)
 
-    def rows(self, batch: Batch) -> None:
-        """With a cache, rows are gathered by key and step of the windows; each row_group goes into its windows as a whole."""
-        bulk = self.aggregates.bulk
-        if self._pending is None or bulk is None or self._size % self._advance:
-            super().rows(batch)
-            return
-        found = self._row_groups(batch)
-        closed = self._closed(found)
-        if closed is None:
-            super().rows(batch)
-            return
-        self._bring_in([(key, last, t, len(v), bulk.fold(v)) for (key, last), (t, v) in found.items()], closed, bulk)
-
     def columns(self, batch: ColumnBatch) -> None:
-        """The same, with the row_groups made from columns."""
+        """With a cache, rows are grouped by key and step of the windows; each group goes into its windows as a whole."""
         bulk = self.aggregates.bulk
         if self._pending is None or bulk is None or self._size % self._advance:
             super().columns(batch)
@@ -105,14 +92,14 @@ class TimeWindowAggregate(AggregateNode):
             (keys[place // span], (place % span + first) * self._advance, int(batch.times[rows].max()), rows)
             for place, rows in group_rows(numbers * span + (steps - first))
         ]
-        closed = self._closed({(key, last): (newest, []) for key, last, newest, _ in found})
+        closed = self._closed([(key, last, newest) for key, last, newest, _ in found])
         if closed is None:
             self._in_halves(batch)
             return
         columns = [make() for make in self.aggregates.value_columns(batch)]
         self._bring_in(
             [
-                (key, last, newest, len(rows), bulk.fold_columns(len(rows), [column[rows] for column in columns]))
+                (key, last, newest, len(rows), bulk.fold(len(rows), [column[rows] for column in columns]))
                 for key, last, newest, rows in found
             ],
             closed,
@@ -140,31 +127,17 @@ class TimeWindowAggregate(AggregateNode):
                 else:
                     bulk.merge(self._state(key, start, newest), folded)
 
-    def _row_groups(self, batch: Batch) -> dict[tuple[Key, int], tuple[int, list[Row]]]:
-        """(key, start of the last window) -> (newest time, values for the aggregates)."""
-        row_groups: dict[tuple[Key, int], list[Any]] = {}
-        group, values_of, advance = self._group, self.aggregates.values, self._advance
-        for r, t in batch:
-            place = group(r, t, None), t - t % advance
-            row_group = row_groups.get(place)
-            if row_group is None:
-                row_groups[place] = [t, [values_of(r, t, None)]]
-                continue
-            row_group[0] = max(row_group[0], t)
-            row_group[1].append(values_of(r, t, None))
-        return row_groups  # type: ignore[return-value]
-
-    def _closed(self, row_groups: Mapping[tuple[Key, int], tuple[int, list[Row]]]) -> dict[int, int] | None:
+    def _closed(self, row_groups: Sequence[tuple[Key, int, int]]) -> dict[int, int] | None:
         """Advances the clocks; for each partition the end up to which windows are closed. None, and nothing is done, if a
         window that has rows closes within the batch: then the order of the rows decides which of them are late."""
         newest: dict[int, int] = {}
-        for (key, _), (t, _) in row_groups.items():
+        for key, _, t in row_groups:
             if None not in key:
                 partition = self._keys.partition(key)
                 newest[partition] = max(t, newest.get(partition, -1))
         before = {partition: self._clock.now(partition) - self._grace for partition in newest}
         after = {partition: max(before[partition], t - self._grace) for partition, t in newest.items()}
-        for key, last in row_groups:
+        for key, last, _ in row_groups:
             if None in key:
                 continue
             partition = self._keys.partition(key)

@@ -47,14 +47,13 @@ def grace_of(grace_ms: int | None, size_ms: int) -> int:
 class SessionRun:
     """Rows that belong to one session, from its end ``first_end`` to its end ``end``."""
 
-    __slots__ = ("count", "end", "first_end", "folded", "key", "partition", "start", "values")
+    __slots__ = ("count", "end", "first_end", "folded", "key", "partition", "start")
 
     def __init__(self, key: Key, partition: int, start: int, end: int) -> None:
         self.key = key
         self.partition = partition
         self.start = start
         self.first_end = self.end = end
-        self.values: list[Row] = []
         self.count = 0
         #: their states together
         self.folded: list[Any] | None = None

@@ -11,7 +11,7 @@ from services.ksql.analysis.catalog import Catalog
 from services.ksql.engine.batching import BatchCutter
 from services.ksql.engine.chunk import MergedBatch
 from services.ksql.engine.query import Query
-from services.ksql.engine.records import InputRecord, TableRow
+from services.ksql.engine.records import InputRecord, TableRow, flattened
 from services.ksql.model.commands import CreateQuery, PushQuery
 from services.ksql.sql.parser import parse
 from shared.partitioner import partition_for
@@ -35,7 +35,7 @@ def test_poison_is_counted_and_stops_nothing() -> None:
     assert query.stats.by_cause() == {"malformed": 2, "no_event_time": 1, "event_time_ahead": 1, "null_key": 1}
     assert [query.event_time(record) for record in poison[:3]] == [5, 5, None]
     (out,) = query.process(view(2000), now_ms=1000)
-    assert (out.key, out.value, out.timestamp, out.partition_key) == (b"a", b'{"C":1}', 2000, b"a")
+    assert (out.key, out.value, out.timestamp, out.partition) == (b"a", b'{"C":1}', 2000, 0)
     assert query.stats.consumed == 6
     assert query.stats.produced == 1
     assert query.stream_time == 2000
@@ -152,3 +152,33 @@ def test_the_clock_of_an_event_is_its_records_timestamp() -> None:
             query.process_merged(MergedBatch.of(records), now_ms=10**12)
             assert query.stats.by_cause() == {"event_time_ahead": 2}
             assert query.stream_time == 6_000
+
+
+@pytest.mark.parametrize("few", [1, 100])
+def test_sink_records_are_partitioned_as_javas_producer_does(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the key; those without a key go to all partitions in turn."""
+    monkeypatch.setattr(BatchCutter, "few", few)
+    catalog = Catalog()
+    stream = "CREATE STREAM e (k STRING KEY, v INT) WITH (kafka_topic='e', key_format='KAFKA', value_format='JSON');"
+    catalog.apply(Analyzer(catalog).analyze(parse(stream)[0].ast))
+    copy = Analyzer(catalog).analyze(parse("CREATE STREAM o AS SELECT * FROM e;")[0].ast)
+    assert isinstance(copy, CreateQuery)
+    query = Query(copy.plan, sink_partitions=4)
+    keys = [b"a", b"b", b"c", None, b"a", None, b"d", None, None]
+    records = [InputRecord("e", 0, at, at, key, b'{"V":1}') for at, key in enumerate(keys)]
+    outputs = sorted(flattened(query.process_merged(MergedBatch.of(records))), key=lambda output: output.timestamp)
+    assert [output.key for output in outputs] == keys
+    turns = iter(range(4))
+    assert [output.partition for output in outputs] == [
+        next(turns) if key is None else partition_for(key, 4) for key in keys
+    ]
+
+
+def test_windows_of_a_group_lie_in_the_partition_of_its_key() -> None:
+    windowed = "CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM s WINDOW TUMBLING (SIZE 1 SECONDS) GROUP BY g;"
+    query = Query(plan_of(windowed), sink_partitions=5)
+    outputs = query.process_batch([view(t, group) for t in (0, 1_000, 2_000) for group in "abc"])
+    assert len(outputs) == 9
+    for output in outputs:
+        assert output.key is not None
+        assert output.partition == partition_for(output.key[:-8], 5)

@@ -9,6 +9,7 @@ import pytest
 
 from services.ksql.analysis.query import Planned, QueryPlanner
 from services.ksql.model.schema import TopicInfo
+from services.ksql.rest.statements import StatementService
 from tests.unit.ksql.rest.replay import Lab, lab
 
 _CLICKS = "CREATE STREAM clicks (k VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='clicks', VALUE_FORMAT='JSON', PARTITIONS=1);"
@@ -192,24 +193,68 @@ async def test_an_insert_query_has_the_id_that_was_chosen() -> None:
     assert [query["id"] for query in left] == ["CSAS_COPIES_1"]
 
 
-async def test_a_query_is_planned_once_unless_the_catalog_changed_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    planned: list[str] = []
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """One entry for each query that was planned."""
+    names: list[str] = []
     plan = QueryPlanner.plan
 
     def counted(planner: QueryPlanner) -> Planned:
-        planned.append("plan")
+        names.append("plan")
         return plan(planner)
 
     monkeypatch.setattr(QueryPlanner, "plan", counted)
+    return names
+
+
+_TWO = "CREATE STREAM small AS SELECT * FROM clicks WHERE n < 9; CREATE STREAM big AS SELECT * FROM clicks WHERE n > 9;"
+
+
+async def test_each_query_of_a_request_is_planned_once(planned: list[str]) -> None:
     async with lab() as server:
         await ksql(server, _CLICKS)
-        await ksql(server, "SET 'auto.offset.reset' = 'earliest'; CREATE STREAM copies AS SELECT * FROM clicks;")
-        alone = len(planned)
-        await ksql(
-            server,
-            "CREATE STREAM big AS SELECT * FROM copies WHERE n > 9; CREATE STREAM bigger AS SELECT * FROM big WHERE n > 99;",
-        )
+        await ksql(server, "SET 'auto.offset.reset' = 'earliest'; " + _TWO)
         queries = (await ksql(server, "SHOW QUERIES;"))[0]["queries"]
-    assert alone == 1
-    assert len(planned) == alone + 3  # the second of two is planned again on what the first one left
-    assert len(queries) == 3
+    assert len(planned) == len(queries) == 2
+
+
+async def test_a_query_over_a_topic_that_the_request_makes_is_planned_again_when_the_topic_is_there(
+    planned: list[str],
+) -> None:
+    async with lab() as server:
+        server.broker.brokers = 3
+        made = await ksql(server, _CLICKS + "CREATE STREAM a AS SELECT * FROM clicks;")
+    assert len(planned) == 2
+    assert "REPLICAS=3" in made[1]["statementText"]  # as many as the topic of clicks got
+
+
+async def test_a_query_is_planned_again_if_the_catalog_was_changed_since(
+    planned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_all = StatementService._try
+    between = ["DROP STREAM clicks;"]
+
+    async with lab() as server:
+        await ksql(server, _CLICKS)
+
+        async def interrupted(service: StatementService, statements: Any, properties: Any) -> Any:
+            tried = await try_all(service, statements, properties)
+            if between:
+                await ksql(server, between.pop())
+            return tried
+
+        monkeypatch.setattr(StatementService, "_try", interrupted)
+        answer = await ksql(server, _TWO)
+        queries = (await ksql(server, "SHOW QUERIES;"))[0]["queries"]
+    assert "CLICKS does not exist" in answer["message"]
+    assert queries == []
+    assert len(planned) == 2
+
+
+async def test_a_query_can_be_ended_by_the_request_that_started_it() -> None:
+    async with lab() as server:
+        await ksql(server, _CLICKS)
+        made = await ksql(server, "CREATE STREAM a AS SELECT * FROM clicks; TERMINATE CSAS_A_1;")
+        assert made[0]["commandStatus"]["queryId"] == "CSAS_A_1"
+        assert made[1]["commandStatus"]["status"] == "SUCCESS"
+        assert (await ksql(server, "SHOW QUERIES;"))[0]["queries"] == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from services.ksql.runtime.broker import ProducerRecord, TopicPartition
+from services.ksql.engine.records import OutputRecord
+from services.ksql.runtime.broker import TopicPartition
 from services.ksql.runtime.kafka_producer import KafkaProducer
 from shared.aiokafka_internals import batch_bytes
 
@@ -29,7 +30,7 @@ async def test_a_compressed_topic_is_smaller_and_says_the_same() -> None:
     for topic in ("plain", "small"):
         writer = KafkaProducer("127.0.0.1:1", "writer", compressed=("small",))
         writer._producer._txn_manager.transactional_id = "writer"
-        batches = writer._batches([ProducerRecord(topic, 0, b"%d" % i, value, 1) for i, value in enumerate(values)])
+        batches = writer._batches([OutputRecord(topic, 0, b"%d" % i, value, 1) for i, value in enumerate(values)])
         assert read(batches[TopicPartition(topic, 0)]) == [(b"%d" % i, value) for i, value in enumerate(values)]
         sizes[topic] = sum(builder.size() for builder in batches[TopicPartition(topic, 0)])
         await writer.stop()

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.ksql.engine.chunk import Chunk
+from services.ksql.engine.records import OutputRecord
 from services.ksql.model.schema import TopicInfo
-from services.ksql.runtime.broker import OffsetRange, ProducerRecord, TopicPartition
+from services.ksql.runtime.broker import OffsetRange, TopicPartition
 from services.ksql.runtime.shared_consumers import SharedConsumers
 from tests.patience import STEP_S, eventually
 from tests.unit.ksql.memory_broker import MemoryBroker
@@ -110,12 +111,12 @@ async def test_a_lane_is_not_at_its_end_while_a_transaction_is_about_to_be_reada
     await writer.start()
     written, go = asyncio.Event(), asyncio.Event()
 
-    async def follow(spans: Mapping[TopicPartition, OffsetRange]) -> Sequence[ProducerRecord]:
+    async def follow(spans: Mapping[TopicPartition, OffsetRange]) -> Sequence[OutputRecord]:
         written.set()
         await go.wait()
         return ()
 
-    writing = asyncio.create_task(writer.write([ProducerRecord("clicks", 0, b"a", b"{}", 1_000)], follow))
+    writing = asyncio.create_task(writer.write([OutputRecord("clicks", 0, b"a", b"{}", 1_000)], follow))
     await written.wait()
     consumers, reader = SharedConsumers(broker, lambda: None), Reader(tp)
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.ksql.runtime.broker import ProducerRecord, TopicPartition
+from services.ksql.engine.records import OutputRecord
+from services.ksql.runtime.broker import TopicPartition
 from services.ksql.runtime.state_log import StateLog
 from tests.unit.ksql.memory_broker import MemoryBroker
 
@@ -15,7 +16,7 @@ async def log() -> StateLog:
     return made
 
 
-async def write(state_log: StateLog, entries: list[ProducerRecord]) -> None:
+async def write(state_log: StateLog, entries: list[OutputRecord]) -> None:
     for entry in entries:
         await state_log._broker.send(entry)
 
