@@ -1,4 +1,4 @@
-"""What a KSQL statement says, in a form in which ours and ksqlDB's own rendering of it can be compared.
+"""The canonical form of a KSQL statement, in which ours and ksqlDB's own rendering of it can be compared.
 
 ksqlDB answers a statement back rewritten: names in upper case and qualified, types and units under other words, aliases without AS,
 brackets everywhere, properties added to WITH. ``canonical`` undoes that on both sides. Brackets are dropped, so a change that moves
@@ -12,18 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.provisioner.errors import BrokenResource
-
-_TOKEN = re.compile(
-    r"""
-      (?P<skip>\s+|--[^\n]*|/\*.*?\*/)
-    | (?P<text>'(?:[^']|'')*')
-    | (?P<quoted>`(?:[^`]|``)*`)
-    | (?P<word>[A-Za-z_][A-Za-z0-9_@]*)
-    | (?P<number>-?\d+(?:\.\d+)?)
-    | (?P<sign><>|!=|<=|>=|->|:=|[-+*/%(),.;=<>\[\]:])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+from shared.ksql_lexer import SKIPPED, UNRECOGNIZED, lexemes, unquote_identifier, unquote_string
 
 #: words that ksqlDB writes otherwise than people do
 _SYNONYMS = {"VARCHAR": "STRING", "INT": "INTEGER"}
@@ -89,20 +78,19 @@ def describe_difference(desired: Canonical, actual: Canonical) -> tuple[tuple[st
 
 
 def _tokens(statement: str) -> list[str]:
-    """Comments left out, unquoted names in upper case, back-ticked upper-case names without back-ticks."""
+    """Without comments; unquoted names in upper case; quoted names in back-ticks only where they need them."""
     tokens: list[str] = []
-    position = 0
-    while position < len(statement):
-        match = _TOKEN.match(statement, position)
-        if match is None:
-            raise BrokenResource(f"cannot be read as KSQL: {statement[position : position + 20]!r}")
-        position = match.end()
-        text = match.group()
-        if match.lastgroup == "word":
+    for kind, text, position in lexemes(statement):
+        if kind == SKIPPED:
+            continue
+        if kind == UNRECOGNIZED:
+            raise BrokenResource(f"not KSQL: {statement[position : position + 20]!r}")
+        if kind == "IDENT":
             tokens.append(_SYNONYMS.get(text.upper(), text.upper()))
-        elif match.lastgroup == "quoted" and re.fullmatch(r"`[A-Z_][A-Z0-9_]*`", text):
-            tokens.append(text.strip("`"))
-        elif match.lastgroup != "skip":
+        elif kind == "QUOTED":
+            name = unquote_identifier(text)
+            tokens.append(name if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name) else f"`{name}`")
+        else:
             tokens.append(text)
     return tokens
 
@@ -117,8 +105,12 @@ def _split_with(tokens: list[str]) -> tuple[dict[str, str], list[str]]:
     properties: dict[str, str] = {}
     for position, sign in enumerate(inside):
         if sign == "=":
-            properties[inside[position - 1]] = inside[position + 1].strip("'")
+            properties[inside[position - 1]] = _value(inside[position + 1])
     return properties, tokens[:start] + tokens[end + 1 :]
+
+
+def _value(token: str) -> str:
+    return unquote_string(token) if token.startswith("'") else token
 
 
 def _body(tokens: list[str]) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from services.ksql.model.schema import SourceKind, WindowType
 from services.ksql.sql import ast
 from services.ksql.sql.ast import NOWHERE, Location
 from services.ksql.sql.syntax_errors import unsupported
-from services.ksql.sql.tokens import identifier_text, unquote_string
+from services.ksql.sql.tokens import identifier_text
+from shared.ksql_lexer import unquote_string
 
 Node = Tree[Token]
 

@@ -1,8 +1,7 @@
-"""The lexer: SQL text to tokens, with keywords told from names, and the split into statements."""
+"""Tokens of the grammar: the lexemes of SQL text with keywords set apart from names, and the split into statements."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ from lark import Token
 from lark.lexer import Lexer
 
 from services.ksql.errors import ParseError
+from shared.ksql_lexer import SKIPPED, lexemes, unquote_identifier
 
 
 def words(text: str) -> frozenset[str]:
@@ -67,36 +67,13 @@ _SYMBOLS = {
     ";": "SEMICOLON",
 }
 
-_TOKEN = re.compile(
-    r"""
-      (?P<SKIP>\s+|--[^\n\r]*|/\*.*?\*/)
-    | (?P<STRING_VALUE>'(?:[^']|'')*')
-    | (?P<QUOTED>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
-    | (?P<VARIABLE>\$\{[A-Za-z_][A-Za-z0-9_]*\})
-    | (?P<FLOAT_VALUE>(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d+)
-    | (?P<DECIMAL_VALUE>\d+\.\d*|\.\d+)
-    | (?P<DIGIT_IDENT>\d+[A-Za-z_@:][A-Za-z0-9_@:]*)
-    | (?P<INTEGER_VALUE>\d+)
-    | (?P<IDENT>[A-Za-z_][A-Za-z0-9_@:]*)
-    | (?P<SYMBOL><>|!=|<=|>=|\|\||=>|->|:=|[-=<>+*/%()\[\],.;])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_SLASH = re.compile("(?P<SYMBOL>/)")
-
 
 def tokenize(text: str) -> list[Token]:
     """All tokens of ``text`` with 1-based line and column. A character that begins no token becomes an UNRECOGNIZED one."""
     tokens: list[Token] = []
-    line, line_start, position = 1, 0, 0
-    # Where no comment ends any more, none begins: else each /* would be looked at to the end of the text.
-    last_comment = text.rfind("*/")
-    while position < len(text):
-        unfinished = position > last_comment and text.startswith("/*", position)
-        match = _SLASH.match(text, position) if unfinished else _TOKEN.match(text, position)
-        kind = (match.lastgroup or "UNRECOGNIZED") if match else "UNRECOGNIZED"
-        value = match.group() if match else text[position]
-        if kind != "SKIP":
+    line, line_start = 1, 0
+    for kind, value, position in lexemes(text):
+        if kind != SKIPPED:
             name = _SYMBOLS[value] if kind == "SYMBOL" else kind
             end = position + len(value)
             tokens.append(
@@ -106,7 +83,6 @@ def tokenize(text: str) -> list[Token]:
         if newlines:
             line += newlines
             line_start = position + value.rindex("\n") + 1
-        position += len(value)
     return _with_keywords(tokens)
 
 
@@ -153,17 +129,11 @@ class NoLexer(Lexer):
         return iter(())
 
 
-def unquote_string(value: str) -> str:
-    """The text of a string literal."""
-    return value[1:-1].replace("''", "'")
-
-
 def identifier_text(token: Token) -> str:
     """The name that a token stands for: exact when quoted, else upper-cased."""
     value = str(token)
     if token.type == "QUOTED":
-        quote = value[0]
-        name = value[1:-1].replace(quote * 2, quote)
+        name = unquote_identifier(value)
         if not name:
             raise ParseError("Identifiers may not be empty")
         return name

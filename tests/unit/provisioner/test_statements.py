@@ -56,6 +56,25 @@ def test_comments_semicolons_and_synonyms_do_not_count() -> None:
     assert describe_difference(canonical(ours), canonical(theirs)) == ()
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("""SELECT "x" FROM s""", "SELECT `x` `x` FROM S S"),
+        ("SELECT a || 'it''s' AS b FROM s", "SELECT (S.A || 'it''s') B FROM S S"),
+        ("SELECT a FROM s WHERE a > -5 AND b < 1.5e3", "SELECT S.A A FROM S S WHERE ((S.A > -5) AND (S.B < 1.5e3))"),
+    ],
+)
+def test_every_lexeme_of_ksql_can_be_compared(ours: str, theirs: str) -> None:
+    assert (
+        describe_difference(canonical(f"CREATE STREAM t AS {ours};"), canonical(f"CREATE STREAM T AS {theirs};")) == ()
+    )
+
+
+def test_a_name_whose_case_matters_is_not_the_same_as_its_capitals() -> None:
+    ours, theirs = "CREATE STREAM t AS SELECT `x` FROM s;", "CREATE STREAM T AS SELECT X FROM S;"
+    assert [name for name, _, _ in describe_difference(canonical(ours), canonical(theirs))] == ["statement"]
+
+
 def test_sources_and_topic() -> None:
     statement = canonical("CREATE STREAM j WITH (KAFKA_TOPIC='y') AS SELECT p.a FROM p p JOIN u u ON p.a = u.a;")
     assert (statement.sources, statement.topic, statement.is_query) == (("P", "U"), "y", True)
