@@ -76,7 +76,11 @@ async def measure(stack: Stack, loops: int, minutes: float, rate: float) -> dict
         (await http.post(f"{stack.url('generator')}/generator/start", json={"rate": rate})).raise_for_status()
         try:
             size = len((await http.get(call.url)).content)
-            with ProcessPoolExecutor(1, mp_context=spawn, initializer=os.setsid) as pool, busy(loops, seconds + 60), floor(size) as url:
+            with (
+                ProcessPoolExecutor(1, mp_context=spawn, initializer=os.setsid) as pool,
+                busy(loops, seconds + 60),
+                floor(size) as url,
+            ):
                 await asyncio.sleep(5)  # what starts is over
                 began_ms = round(time.time() * 1000)
                 calls = [call, Call(FLOOR, "GET", url)]

@@ -88,8 +88,8 @@ def test_a_long_range_without_rows_has_its_columns(method: str) -> None:
 
 
 def test_rows_at_the_limit_are_known_to_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ROWS, "sessions", 3)  # type: ignore[misc]
-    monkeypatch.setitem(ROWS, "tumbling", 10)  # type: ignore[misc]
+    monkeypatch.setitem(ROWS, "sessions", 3)
+    monkeypatch.setitem(ROWS, "tumbling", 10)
     pinot = Pinot(flowing(NOW))
     warehouse = Warehouse(lambda: pinot)
     assert warehouse.sessions(SPAN).attrs["cut"]
