@@ -44,7 +44,7 @@ def test_the_seeders_statements_have_bound_parameters_only() -> None:
 
 def test_the_dashboards_statements_have_bound_parameters_only() -> None:
     for name, text in statements("services.dashboard").items():
-        left = re.sub(r"%\((since|until|limit|countries)\)s", "", text)
+        left = re.sub(r"%\((since|until|limit|countries|interval|windows)\)s", "", text)
         assert not re.search(r"[{}%$']", left), name
 
 
