@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
 from services.ksql.runtime.kafka_consumer import committed_consumer
-from shared.aiokafka_internals import all_metadata
+from shared.aiokafka_internals import all_metadata, stop_consumer
 from shared.kafka import admin_client, end_offsets
 from shared.partitioner import partition_for
 from tests.patience import STEP_S, WORK_S, eventually
@@ -201,7 +201,7 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
                 if all([await consumer.position(tp) >= ends[tp] for tp in tps]):
                     return sorted(records, key=lambda r: (r.partition, r.offset))
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 def latest(records: Sequence[ConsumerRecord]) -> dict[bytes, bytes]:
