@@ -29,7 +29,7 @@ _PAUSE_S = 0.015
 _LITTLE = 100
 _RETRY_S = 1.0
 #: a consumer that takes longer to open or to close is given up
-_OPEN_S, _CLOSE_S = 60.0, 30.0
+_OPEN_S, _CLOSE_S = 120.0, 30.0
 #: how often it is looked whether the brokers answer, and after how many looks without an answer a consumer is opened again. Counted in
 #: looks, because a process that does not get the processor gets no answers either.
 _LOOK_S, _SILENT_LOOKS = 5.0, 12
