@@ -1,7 +1,8 @@
 """The private names of aiokafka that PagePulse uses, all in one place.
 
 aiokafka has no public way to take a whole fetch, to learn a last stable offset without a request, to append records to a batch without
-two objects for each, or to give up a producer whose broker is gone. ``tests/unit/shared/test_aiokafka_internals.py`` uses each of these
+two objects for each, to stop a consumer whose assignment has just changed, or to give up a producer whose broker is gone.
+``tests/unit/shared/test_aiokafka_internals.py`` uses each of these
 functions on aiokafka's own objects, so that a version that moves a name fails there; ``pyproject.toml`` bounds the version.
 """
 
@@ -14,11 +15,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
-#: a routine that has not ended by then may have lost its cancellation
+#: a task that goes on although it was cancelled is cancelled again after so long
 _CANCEL_AGAIN_S = 0.05
 
 
@@ -27,13 +29,20 @@ async def all_metadata(consumer: AIOKafkaConsumer) -> Any:
     return await consumer._client.fetch_all_metadata()
 
 
+def is_fetching(consumer: AIOKafkaConsumer) -> bool:
+    """Whether a started consumer still fetches: its fetcher ends by an error that aiokafka did not expect, and nothing else shows it."""
+    return not consumer._fetcher._fetch_task.done()
+
+
 async def wait_for_fetch(consumer: AIOKafkaConsumer, tps: Collection[TopicPartition], timeout_s: float) -> None:
     """Returns as soon as something of these assigned partitions was fetched, or at the end of the time.
 
     Raises:
-        KafkaError: the broker has refused a fetch.
+        KafkaError: the broker has refused a fetch, or the consumer fetches no more.
     """
     fetcher: Any = consumer._fetcher
+    if not is_fetching(consumer):
+        raise KafkaError("the consumer fetches no more")
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             while not any(tp in fetcher._records for tp in tps):
@@ -84,6 +93,34 @@ def partition_state(consumer: AIOKafkaConsumer, tp: TopicPartition) -> Any:
     return subscription.assignment.state_value(tp)
 
 
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """``consumer.stop()`` that ends, however short before the assignment changed or a fetch failed.
+
+    aiokafka cancels its fetcher once and waits for its end. A fetcher that is just then cancelling the fetches of an earlier assignment
+    takes the cancellation for theirs and goes on: ``stop`` never returns. Of a fetch that waits after a failure ``stop`` raises
+    ``CancelledError``, as if its caller had been cancelled; of a fetcher that failed it raises the error, and closes nothing.
+    """
+    fetcher: Any = consumer._fetcher
+    try:
+        if fetcher is not None:  # None: it has not been started
+            await _end({fetcher._fetch_task})
+            await _end(fetcher._pending_tasks)
+            fetcher._pending_tasks.clear()
+    finally:
+        try:
+            await consumer.stop()
+        except KafkaError:
+            await consumer._client.close()
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancels tasks until they have ended."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=_CANCEL_AGAIN_S)
+
+
 def compressed_batch(size: int) -> BatchBuilder:
     """A transactional batch of at most ``size`` bytes before compression."""
     return BatchBuilder(size, DefaultRecordBatch.CODEC_GZIP, is_transactional=True)
@@ -111,21 +148,8 @@ def batch_bytes(builder: BatchBuilder) -> bytes:
     return bytes(builder._build())
 
 
-async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
-    """Stops a consumer whose assignment may have changed just before.
-
-    aiokafka's fetch routine loses a cancellation while it awaits the fetches of the assignment before, and ``stop`` would then wait for
-    it for ever: so it is cancelled until it has ended.
-    """
-    fetcher: Any = consumer._fetcher
-    routine: asyncio.Task[None] | None = fetcher._fetch_task if fetcher is not None else None
-    while routine is not None and not routine.done():
-        routine.cancel()
-        await asyncio.wait([routine], timeout=_CANCEL_AGAIN_S)
-    await consumer.stop()
-
-
 async def abandon(producer: AIOKafkaProducer) -> None:
     """Ends a producer whose ``stop`` gave up while flushing: its sender would try for ever."""
-    producer._sender.sender_task.cancel()
+    if producer._sender.sender_task is not None:  # None: it has not been started
+        producer._sender.sender_task.cancel()
     await producer.client.close()

@@ -17,6 +17,7 @@ from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced, To
 
 from services.collector.journal import Entry, Journal
 from services.collector.settings import Settings
+from shared.aiokafka_internals import stop_consumer
 from shared.errors import Conflict, PagePulseError, Unavailable
 from shared.json import dumps, loads
 from shared.kafka import admin_client, end_offsets, track_topics
@@ -173,7 +174,7 @@ class Publisher:
             await self._journal.forget(forgotten)
             return number
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     def _restore(self, record: Any, number: int, forgotten: set[int]) -> int:
         key = (record.key or b"").decode()

@@ -306,13 +306,14 @@ def _running_too(state: str) -> str:
 
 
 def _task(running: PersistentTask) -> Entity:
+    committed = running.committed
     return {
         "taskId": "0_0",
         "topicOffsets": [
             {
                 "topicPartitionEntity": {"topic": lane.topic, "partition": lane.partition},
                 "endOffset": max(progress.end, progress.position),
-                "committedOffset": progress.position,
+                "committedOffset": committed[lane],
             }
             for lane, progress in running.progress.items()
         ],

@@ -45,7 +45,7 @@ class Committer:
         self._interval = interval_s
         #: called with the end of each partition once the records are written but not readable yet
         self._expect = expect
-        #: called when all of it can be read
+        #: called when all of it can be read, or there was nothing to write
         self._committed = committed
         self._wanted = asyncio.Event()
         self._much = asyncio.Event()
@@ -106,11 +106,11 @@ class Committer:
                     self._failure = error
                     self.want()
                     raise
-                for query in queries:
-                    query.output.mark_committed()
-                self._committed()
                 self.transactions += 1
                 self.last_duration_s = monotonic() - begun
+            for query in queries:
+                query.mark_committed()
+            self._committed()
 
     def _writable(self, query: PersistentTask, outputs: Iterable[Output]) -> list[Output]:
         """The outputs that the broker takes. One refused record would fail every transaction from now on, so what the broker

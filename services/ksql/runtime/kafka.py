@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
+from time import monotonic
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -21,6 +22,8 @@ from services.ksql.runtime.kafka_producer import KafkaProducer
 _DYNAMIC_TOPIC_CONFIG = 1
 _REQUEST_MS = 10_000
 _CALL_S = 15.0
+#: a topic that is read whole has brought nothing for so long: the read is given up
+_READ_S = 60.0
 #: copies of a topic for which nobody asked for a number, where there are so many brokers
 _REPLICAS = 3
 #: configuration of a topic that matters here, besides what was set on the topic itself
@@ -163,8 +166,15 @@ class KafkaBroker:
         try:
             # Ends are those of the log itself, markers included: an open transaction of a dead writer was settled before.
             remaining = {p for p, b in bounds.items() if b.end > b.start}
+            progressed = monotonic()
             while remaining:
                 polled = await consumer.poll(remaining, timeout_ms=100)
+                if polled:
+                    progressed = monotonic()
+                elif monotonic() - progressed > _READ_S:
+                    raise BrokerError(
+                        f"topic {topic}: no records of the partitions {sorted(remaining)} for {_READ_S:g} s"
+                    )
                 for records in polled.values():
                     yield list(records.records())
                 remaining = {p for p in remaining if consumer.position(p) < bounds[p].end}

@@ -16,7 +16,14 @@ from aiokafka.errors import KafkaError
 
 from services.ksql.engine.chunk import Chunk
 from services.ksql.runtime.broker import BrokerError
-from shared.aiokafka_internals import partition_state, set_fetch_wait, stop_consumer, take_fetched, wait_for_fetch
+from shared.aiokafka_internals import (
+    is_fetching,
+    partition_state,
+    set_fetch_wait,
+    stop_consumer,
+    take_fetched,
+    wait_for_fetch,
+)
 
 #: how long a broker keeps a fetch open that it has nothing for. What arrives ends it at once, so waiting long costs nothing while all is
 #: read; but partitions that come in between, or were full, are not part of it.
@@ -55,13 +62,15 @@ class AssignedConsumer:
         self._busy_until = 0.0
 
     async def join(self, member: KafkaConsumer) -> bool:
-        """Reads the partitions of ``member`` too; False if another consumer reads one of them.
+        """Reads the partitions of ``member`` too; False if another consumer reads one of them, or if nothing is fetched any more.
 
         Raises:
             KafkaError: no broker can be reached.
         """
         async with self._changing:
             if any(tp in other.tps for other in self._members for tp in member.tps):
+                return False
+            if self._consumer is not None and not is_fetching(self._consumer):
                 return False
             if self._consumer is None:
                 consumer = committed_consumer(self._bootstrap)
@@ -85,8 +94,9 @@ class AssignedConsumer:
                 return
             self._members = []
             consumer, self._consumer = self._consumer, None
-            if consumer is not None:
-                await stop_consumer(consumer)
+        # Not under the lock: those that join meanwhile get a client of their own and need not wait for the end of this one.
+        if consumer is not None:
+            await stop_consumer(consumer)
 
     def _assign(self, members: list[KafkaConsumer]) -> None:
         """What was fetched and not taken yet is fetched again."""

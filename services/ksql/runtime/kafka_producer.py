@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidProducerEpoch,
@@ -15,8 +16,10 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.ksql.engine.records import Output, OutputBatch
 from services.ksql.runtime.broker import BrokerError, Fenced, Follow, OffsetRange, TopicPartition
-from shared.aiokafka_internals import append_many, compressed_batch
+from shared.aiokafka_internals import abandon, append_many, compressed_batch
 from shared.kafka import track_topics
+
+_log = structlog.get_logger(__name__)
 
 #: below the brokers' message.max.bytes (1 MiB), so that a batch is never refused
 _BATCH_BYTES = 1000 * 1024
@@ -24,6 +27,7 @@ _BATCH_BYTES = 1000 * 1024
 _TRANSACTION_MS = 60_000
 #: a write that takes longer is given up: the engine starts anew from what was committed
 _WRITE_S = 45.0
+_STOP_S = 15.0
 #: the broker kept the timestamps that it was given (message.timestamp.type=CreateTime)
 _CREATE_TIME = 0
 #: as much of a write to a compressed topic is compressed: more would keep the loop for too long
@@ -53,11 +57,17 @@ class KafkaProducer:
             async with asyncio.timeout(_WRITE_S):
                 await self._producer.start()
         except (TimeoutError, KafkaError, OSError) as error:
-            await self._producer.stop()
+            await self.stop()
             raise BrokerError(f"no transactional producer {self._id}: {error}") from error
 
     async def stop(self) -> None:
-        await self._producer.stop()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await self._producer.stop()
+        except (TimeoutError, KafkaError) as error:
+            # it flushes first, which a failed transaction can make impossible
+            _log.warning("the producer did not close in order", producer=self._id, error=str(error) or "not in time")
+            await abandon(self._producer)
 
     async def write(self, records: Iterable[Output], follow: Follow | None = None) -> dict[TopicPartition, OffsetRange]:
         try:

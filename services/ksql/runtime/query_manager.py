@@ -18,6 +18,7 @@ import structlog
 from services.ksql.engine.operators.group_store import MissingMembers
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Producer, TopicPartition, UnknownTopic
 from services.ksql.runtime.committer import Committer
+from services.ksql.runtime.progress_watch import ProgressWatch
 from services.ksql.runtime.query_task import ClientTask, PersistentTask, QuerySpec, QueryState, persistent_task
 from services.ksql.runtime.scheduler import Scheduler
 from services.ksql.runtime.shared_consumers import SharedConsumers
@@ -125,6 +126,7 @@ class QueryManager:
                 asyncio.create_task(self.scheduler.run(), name="scheduler"),
                 asyncio.create_task(committer.run(), name="committer"),
                 asyncio.create_task(self._retry_broken(), name="mend"),
+                asyncio.create_task(ProgressWatch(self.queries, self.scheduler.wake).run(), name="progress watch"),
             ]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -241,6 +243,8 @@ class QueryManager:
             if running is not None and running.state is QueryState.RUNNING:
                 running.state = QueryState.PAUSED
                 self.consumers.unsubscribe(running)
+                # those that are aligned behind it need not wait for it any more
+                self.scheduler.wake()
                 # what it shows while it is paused must be what a restart would show
                 await self.commit()
 
@@ -301,6 +305,7 @@ class QueryManager:
         await self.commit()
         self.queries.pop(query_id, None)
         align(self.queries, self._wanted, self._interval)
+        self.scheduler.wake()
 
     async def _launch(self, query: QuerySpec, stored: StoredQuery | None) -> None:
         sink = await self._broker.topic(query.sink.topic)

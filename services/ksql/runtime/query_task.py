@@ -151,10 +151,16 @@ class CommitOutput:
         self.dirty = True
         #: event time of the oldest record whose results wait for the next commit, and for the one under way
         self._oldest_processed = self._oldest_drained = NEVER
+        self._draining = False
 
     @property
     def oldest_ms(self) -> int:
         return min(self._oldest_processed, self._oldest_drained)
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether nothing waits for a commit, nor is in one that is under way."""
+        return not (self.dirty or self._draining)
 
     def add(self, query: Query, outputs: Sequence[Output], oldest_ms: int | None) -> None:
         if oldest_ms is not None:
@@ -170,18 +176,19 @@ class CommitOutput:
         """Forgets what is not committed."""
         self._outputs = []
         self.uncommitted = 0
-        self.dirty = False
+        self.dirty = self._draining = False
 
     def drain(self) -> list[Output]:
         """What waits for a commit, which begins now."""
         outputs, self._outputs = self._outputs, []
         self.uncommitted = 0
-        self.dirty = False
+        self.dirty, self._draining = False, True
         self._oldest_drained, self._oldest_processed = self.oldest_ms, NEVER
         return outputs
 
     def mark_committed(self) -> None:
         """What was drained can be read, or its readers have it."""
+        self._draining = False
         self._oldest_drained = NEVER
 
 
@@ -282,6 +289,8 @@ class QueryTask(Generic[O]):
             self._merger.open(tp)
         #: the next offset to be delivered, per partition
         self.fetched = dict(positions)
+        #: the positions of the last commit, and of the one under way
+        self._committed = self._drained = self.positions
         self._upstream: Sequence[QueryTask[CommitOutput]] = ()
         self._max_skew_ms = 0
         output.progressed(self.progress)
@@ -340,6 +349,29 @@ class QueryTask(Generic[O]):
     def lag(self) -> int:
         """Records of all partitions not processed yet, as far as is known."""
         return sum(max(0, p.end - p.position) for p in self.progress.values())
+
+    @property
+    def upstream(self) -> Sequence[QueryTask[CommitOutput]]:
+        """The queries whose watermarks this one waits for."""
+        return self._upstream
+
+    @property
+    def has_input(self) -> bool:
+        """Whether there is something to process, here or, as far as is known, at the brokers."""
+        return self._merger.size > 0 or self.lag > 0
+
+    @property
+    def obstacle(self) -> str | None:
+        """What the next record waits for outside this query, None if for nothing: ``step`` should process it."""
+        missing = [f"{tp.topic}-{tp.partition}" for tp in self.progress if self._merger.is_waiting_for(tp)]
+        if missing:
+            return f"waits for records of {', '.join(missing)}"
+        if not self._merger.size:
+            return "its records have not been fetched"
+        behind = [query.id for query in self._upstream if query.has_input or query.dirty]
+        if behind and self._merger.next_ms > self._limit_ms():
+            return f"waits for the watermark of {', '.join(behind)}"
+        return None
 
     def backlog(self, tps: Iterable[TopicPartition]) -> int:
         """How many records of these partitions are here and not processed yet."""
@@ -414,7 +446,18 @@ class QueryTask(Generic[O]):
         self.meter.produced += count_of(outputs)
         if outputs:
             self.meter.last_produced_ms = _now_ms()
-        return Pending(outputs, changes, self.positions)
+        self._drained = self.positions
+        return Pending(outputs, changes, self._drained)
+
+    def mark_committed(self: QueryTask[CommitOutput]) -> None:
+        """What was drained is durable."""
+        self._committed = self._drained
+        self.output.mark_committed()
+
+    @property
+    def committed(self: QueryTask[CommitOutput]) -> dict[TopicPartition, int]:
+        """The next offset to read, per partition, after everything whose results are committed."""
+        return self.positions if self.output.is_committed else self._committed
 
     def _count(self, merged: MergedBatch) -> None:
         consumed, consumed_bytes = self.meter.consumed, self.meter.consumed_bytes

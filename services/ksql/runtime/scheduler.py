@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from services.ksql.runtime.query_task import STEP_RECORDS, ClientTask, PersistentTask
+from services.ksql.runtime.query_task import STEP_RECORDS, ClientTask, PersistentTask, QueryState
 
 #: with more records than this uncommitted the scheduler waits for the commit, so that a slow broker does not fill the memory
 MAX_UNCOMMITTED = 100_000
@@ -15,7 +15,8 @@ _YIELD_S = 0.005
 
 
 class Scheduler:
-    """Runs until cancelled. ``wake`` must be called when records were delivered."""
+    """Runs until cancelled. ``wake`` must be called when records were delivered, and when a watermark rose: at a commit, and when a query
+    is paused or ended."""
 
     def __init__(
         self, queries: Callable[[], Iterable[PersistentTask | ClientTask]], on_progress: Callable[[], None]
@@ -36,6 +37,8 @@ class Scheduler:
             for query in list(self._queries()):
                 if query.ready:
                     worked += query.step(STEP_RECORDS)
+                    # those that are aligned behind a query that failed need not wait for it any more
+                    worked += query.state is QueryState.ERROR
                 if query.dirty:
                     self._on_progress()
                 if monotonic() - since > _YIELD_S:

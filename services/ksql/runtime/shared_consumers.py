@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -27,6 +28,11 @@ _IDLE_POLL_MS, _SEEKING_POLL_MS = 100, 10
 _PAUSE_S = 0.015
 _LITTLE = 100
 _RETRY_S = 1.0
+#: a consumer that takes longer to open or to close is given up
+_OPEN_S, _CLOSE_S = 120.0, 30.0
+#: how often it is looked whether the brokers answer, and after how many looks without an answer a consumer is opened again. Counted in
+#: looks, because a process that does not get the processor gets no answers either.
+_LOOK_S, _SILENT_LOOKS = 5.0, 12
 
 
 class Subscriber(Protocol):
@@ -52,6 +58,39 @@ class _SharedPartition:
     subscribers: list[Subscriber] = field(default_factory=list)
 
 
+class _Silent(Exception):
+    """The brokers have not answered for long."""
+
+
+class _Silence:
+    """Notices a consumer that brings neither records nor the answer that there are none."""
+
+    def __init__(self, source: Consumer) -> None:
+        self._source = source
+        self._next_look = monotonic() + _LOOK_S
+        #: by partition: the last answer, and how many looks ago it came
+        self._answers: dict[int, tuple[int, int]] = {}
+
+    def look(self, wanted: Iterable[int]) -> None:
+        """Looks if it is time to. A partition that nothing is wanted of begins anew.
+
+        Raises:
+            _Silent: a partition has been wanted for long, and there was no answer.
+        """
+        if monotonic() < self._next_look:
+            return
+        self._next_look = monotonic() + _LOOK_S
+        answers = {}
+        for partition in wanted:
+            checked = self._source.checked_ms(partition)
+            before, looks = self._answers.get(partition, (checked, -1))
+            answers[partition] = (checked, looks + 1 if checked == before else 0)
+        self._answers = answers
+        silent = sorted(partition for partition, (_, looks) in answers.items() if looks >= _SILENT_LOOKS)
+        if silent:
+            raise _Silent(f"no answer of the brokers for the partitions {silent} for {_SILENT_LOOKS * _LOOK_S:g} s")
+
+
 class SharedConsumer:
     """One consumer of some partitions of a topic, with the subscribers of each."""
 
@@ -64,20 +103,41 @@ class SharedConsumer:
         self._source: Consumer | None = None
 
     async def run(self) -> None:
-        """Polls until it has no partitions left; a broker that fails is tried again from the same positions."""
+        """Polls until it has no partitions left. After any failure it is opened again at the same positions; where a shared client may be
+        the reason (it is not opened in time, or brings nothing), with a client of its own."""
+        shared = self._consumers.shared
         while self.partitions:
-            positions = {p: shared.position for p, shared in self.partitions.items()}
-            source = self._consumers.broker.consumer(self.topic, positions, shared=self._consumers.shared)
+            positions = {p: shared_partition.position for p, shared_partition in self.partitions.items()}
+            source = self._consumers.broker.consumer(self.topic, positions, shared=shared)
+            failure = ""
             try:
-                await source.start()
+                async with asyncio.timeout(_OPEN_S):
+                    await source.start()
                 self._source = source
                 await self._poll(source)
             except BrokerError as error:
-                _log.warning("consumer failed, it will be opened again", topic=self.topic, error=str(error))
-                await asyncio.sleep(_RETRY_S)
+                failure = str(error)
+            except _Silent as error:
+                failure, shared = str(error), False
+            except TimeoutError:
+                failure, shared = f"it was not open within {_OPEN_S:g} s", False
+            except Exception as error:
+                failure = f"{type(error).__name__}: {error}"
+                _log.exception("consumer failed", topic=self.topic)
             finally:
                 self._source = None
+                await self._close(source)
+            if failure:
+                _log.warning("consumer failed, it will be opened again", topic=self.topic, error=failure)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _close(self, source: Consumer) -> None:
+        """Whatever becomes of the old client, the partitions are read on by a new one."""
+        try:
+            async with asyncio.timeout(_CLOSE_S):
                 await source.stop()
+        except Exception as error:
+            _log.warning("consumer did not close", topic=self.topic, error=str(error) or type(error).__name__)
 
     def expect(self, tp: TopicPartition, end: int) -> None:
         """Tells the subscribers of a partition that it goes on at least to ``end``; what all of them have already is not fetched."""
@@ -92,8 +152,10 @@ class SharedConsumer:
             subscriber.deliver(tp, None, position=shared.position, end=end)
 
     async def _poll(self, source: Consumer) -> None:
+        silence = _Silence(source)
         while self.partitions:
             wanted = [p for p, shared in self.partitions.items() if self._is_wanted(p, shared)]
+            silence.look(wanted)
             if not wanted:
                 await asyncio.sleep(_PAUSE_S)
                 continue

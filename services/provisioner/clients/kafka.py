@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError, for_code
 from services.provisioner.clients.coalescing import Coalescer
 from services.provisioner.clients.polling import wait_until
 from services.provisioner.errors import TransientUpstreamError
+from shared.aiokafka_internals import stop_consumer
 from shared.errors import DeadlineExceeded, UpstreamError
 from shared.kafka import open_admin, open_consumer, unavailable
 
@@ -245,7 +246,7 @@ class KafkaClient:
         try:
             yield consumer
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _with_admin(self, use: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
         async with self._deadline("talk to Kafka"):

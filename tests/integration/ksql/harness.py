@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import ConsumerRecord
 
 from services.ksql.runtime.kafka_consumer import committed_consumer
-from shared.aiokafka_internals import all_metadata
+from shared.aiokafka_internals import all_metadata, stop_consumer
 from shared.kafka import admin_client, end_offsets
 from shared.partitioner import partition_for
 from tests.patience import STEP_S, WORK_S, eventually
@@ -43,7 +43,6 @@ class KsqlServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.AsyncClient(base_url=self.url, timeout=STEP_S)
         self._interval = commit_interval_s
-        self.created: list[str] = []
         self._process: asyncio.subprocess.Process | None = None
         self.log = Path(os.environ.get("TMPDIR", "/tmp")) / f"{self.prefix}server.log"
 
@@ -99,26 +98,39 @@ class KsqlServer:
         return entities
 
     async def quiet(self) -> None:
-        """Waits until every query has read what is in the test's own topics, as the brokers say, and then has no lag for a while, so
-        that queries behind queries have had their turn."""
-        calm = 0
-        ends = {(tp.topic, tp.partition): end for tp, end in (await end_offsets(self.bootstrap, self.created)).items()}
+        """Waits until every query has committed what it made of all that is in its topics: first as the server knows them, then as the
+        brokers do, for a query that has just been resumed does not know yet how far its topics go."""
+        behind: list[str] = []
 
         async def is_quiet() -> bool:
-            nonlocal calm
             extended = (await self.ksql("SHOW QUERIES EXTENDED;"))[0]["queryDescriptions"]
             assert all(q["state"] in ("RUNNING", "PAUSED") for q in extended), extended
-            offsets = [o for q in extended for t in q["tasksMetadata"] for o in t["topicOffsets"]]
-            read = all(o["committedOffset"] >= ends.get(_partition(o), 0) for o in offsets)
-            calm = calm + 1 if read and all(o["endOffset"] == o["committedOffset"] for o in offsets) else 0
-            await asyncio.sleep(self._interval)
-            return calm > 4
+            read = [
+                (q["id"], (entity["topic"], entity["partition"]), o["committedOffset"], o["endOffset"])
+                for q in extended
+                for task in q["tasksMetadata"]
+                for o in task["topicOffsets"]
+                for entity in [o["topicPartitionEntity"]]
+            ]
+            known = {tp: end for _, tp, _, end in read}
+            if all(committed >= end for _, _, committed, end in read):
+                ends = await end_offsets(self.bootstrap, {topic for topic, _ in known})
+                known |= {(tp.topic, tp.partition): end for tp, end in ends.items()}
+            behind[:] = [f"{q['id']} has no task" for q in extended if not q["tasksMetadata"]]
+            behind.extend(
+                f"{query} has committed {committed} of {topic}-{partition}, which ends at {max(end, known[topic, partition])}"
+                for query, (topic, partition), committed, end in read
+                if committed < max(end, known[topic, partition])
+            )
+            return not behind
 
-        await eventually(is_quiet, "no query has lag", WORK_S)
+        def explanation() -> str:
+            return "\n".join(["no query has lag", *behind, self.log.read_text()[-3000:]])
+
+        await eventually(is_quiet, explanation, WORK_S, self._interval)
 
     async def create_topic(self, name: str, partitions: int, **config: str) -> str:
         topic = self.prefix + name
-        self.created.append(topic)
         async with admin_client(self.bootstrap) as admin:
             await admin.create_topics([NewTopic(topic, partitions, 3, topic_configs=config)])
             await eventually(lambda: _exists(admin, topic), f"the topic {topic}")
@@ -132,11 +144,6 @@ class KsqlServer:
                 await admin.delete_topics(mine)
         if "PAGEPULSE_KEEP_LOGS" not in os.environ:
             self.log.unlink(missing_ok=True)
-
-
-def _partition(offset: dict[str, Any]) -> tuple[str, int]:
-    entity = offset["topicPartitionEntity"]
-    return entity["topic"], entity["partition"]
 
 
 async def _exists(admin: AIOKafkaAdminClient, topic: str) -> bool:
@@ -194,7 +201,7 @@ async def read_all(bootstrap: str, topic: str) -> list[ConsumerRecord]:
                 if all([await consumer.position(tp) >= ends[tp] for tp in tps]):
                     return sorted(records, key=lambda r: (r.partition, r.offset))
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 def latest(records: Sequence[ConsumerRecord]) -> dict[bytes, bytes]:

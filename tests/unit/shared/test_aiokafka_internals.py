@@ -98,6 +98,69 @@ async def test_a_refused_fetch_raises(consumer: AIOKafkaConsumer) -> None:
             await internals.wait_for_fetch(consumer, [_TP], 60)
 
 
+class Fetching:
+    """A client whose fetches are never answered: they end when they are cancelled, and then only when they are ``released``."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sent, self.cancelled, self.released = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        monkeypatch.setattr(consumer._client.cluster, "leader_for_partition", lambda tp: 0)
+        monkeypatch.setattr(consumer._client, "send", self._send)
+
+    async def _send(self, *_: object) -> None:
+        self.sent.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+            await self.released.wait()
+
+
+async def test_a_consumer_stops_although_its_assignment_changed_just_before(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with explained():
+        fetching = Fetching(consumer, monkeypatch)
+        await asyncio.wait_for(fetching.sent.wait(), STEP_S)
+        consumer.assign([TopicPartition("t", 1)])
+        await asyncio.wait_for(fetching.cancelled.wait(), STEP_S)
+        stopping = asyncio.create_task(internals.stop_consumer(consumer))
+        await asyncio.sleep(
+            0
+        )  # the fetcher is cancelled here, while it waits for the end of the fetch that it has cancelled itself
+        fetching.released.set()
+        # not wait_for, whose own cancellation would end the hanging stop
+        ended, _ = await asyncio.wait([stopping], timeout=STEP_S)
+        assert ended, "stop waits for a fetcher that goes on"
+
+
+async def test_a_consumer_stops_although_a_fetch_has_just_failed(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+
+    async def refuse(*_: object) -> None:
+        failed.set()
+        raise KafkaError("no broker")
+
+    with explained():
+        monkeypatch.setattr(consumer._fetcher, "_retry_backoff", STEP_S)
+        monkeypatch.setattr(consumer._client.cluster, "leader_for_partition", lambda tp: 0)
+        monkeypatch.setattr(consumer._client, "send", refuse)
+        await asyncio.wait_for(failed.wait(), STEP_S)
+        await internals.stop_consumer(consumer)  # it would raise CancelledError
+
+
+async def test_a_fetcher_that_has_ended_is_noticed_and_its_consumer_stops(
+    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with explained():
+        monkeypatch.setattr(consumer._fetcher, "_get_actions_per_node", lambda assignment: 1 / 0)
+        await asyncio.wait([consumer._fetcher._fetch_task], timeout=STEP_S)
+        with pytest.raises(KafkaError):
+            await internals.wait_for_fetch(consumer, [_TP], STEP_S)
+        await internals.stop_consumer(consumer)
+
+
 async def test_the_wait_of_a_fetch_is_part_of_the_request(consumer: AIOKafkaConsumer) -> None:
     with explained():
         assert consumer._fetcher._fetch_max_wait_ms != 7
@@ -143,34 +206,3 @@ async def test_an_abandoned_producer_has_no_task_left() -> None:
         await asyncio.wait([task], timeout=30)
         assert task.cancelled()
         producer._closed = True
-
-
-@pytest.mark.parametrize("turns", range(6))
-async def test_a_consumer_stops_however_soon_after_a_change_of_its_assignment(
-    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch, turns: int
-) -> None:
-    asked = asyncio.Event()
-
-    async def send(node_id: int, request: object) -> None:
-        asked.set()
-        await asyncio.Event().wait()
-
-    fetcher: Any = consumer._fetcher
-    with explained():
-        monkeypatch.setattr(consumer._client, "send", send)
-        monkeypatch.setattr(fetcher, "_select_read_replica", lambda tp: 1)
-        internals.set_fetch_wait(consumer, 100)
-        fetcher._notify(fetcher._wait_consume_future)
-        consumer.assign([_TP, TopicPartition("t", 1)])
-        consumer.seek(_TP, 0)
-        consumer.seek(TopicPartition("t", 1), 0)
-        async with asyncio.timeout(STEP_S):
-            await asked.wait()
-        consumer.assign([_TP])
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        async with asyncio.timeout(STEP_S) as deadline:
-            await internals.stop_consumer(consumer)
-    # aiokafka swallows the cancellation of the deadline too
-    assert not deadline.expired()
-    assert fetcher._fetch_task.done()

@@ -64,7 +64,7 @@ class Lab:
         def is_quiet() -> bool:
             nonlocal calm
             queries = list(self.core.query_manager.queries.values())
-            calm = calm + 1 if all(q.is_caught_up and not q.dirty for q in queries) else 0
+            calm = calm + 1 if all(q.is_caught_up and q.output.is_committed for q in queries) else 0
             return calm >= 3
 
         await eventually(is_quiet, "no query has lag", every_s=0.05)

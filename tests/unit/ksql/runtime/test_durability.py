@@ -12,7 +12,7 @@ from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime import committer, query_manager
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.query_manager import EngineState
-from tests.patience import eventually
+from tests.patience import STEP_S, eventually
 from tests.unit.ksql.inline_runtime import InlineRuntime
 from tests.unit.ksql.rest.replay import Lab, lab
 
@@ -115,12 +115,12 @@ async def test_where_much_waits_it_is_committed_before_the_interval_is_over(monk
         assert server.core.query_manager.committer is not None
         server.core.query_manager.committer._interval = 3_600.0
         click(server, "a", 0)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(STEP_S):
             while sum(query.uncommitted for query in server.core.query_manager.queries.values()) < 1:
                 await asyncio.sleep(0)
         for number in range(1, 6):
             click(server, "a", number)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(STEP_S):
             while len(server.broker.records("copied")) < 6:
                 await asyncio.sleep(0.02)
 
