@@ -166,7 +166,8 @@ included; {REFRESHES} times each. Meant: p95 of a query at most {QUERY_GOAL_MS} 
 
 Seconds from the address to the first heading in Chromium, with nothing in its cache, {result["heading_s"]["visits"]} visits each in turn
 with a bare page of Streamlit's (two lines) from a server of its own; the whole stack runs on the same machine. Meant: at most
-{dashboard_heading.QUIET_GOAL_S:g} s with nothing else, {dashboard_heading.BUSY_GOAL_S:g} s with {dashboard_heading.BUSY} processes that compute.
+{dashboard_heading.QUIET_GOAL_S:g} s with nothing else, {dashboard_heading.BUSY_GOAL_S:g} s with
+{dashboard_heading.BUSY} processes that compute.
 
 {table(HEADING, dashboard_heading.rows(result["heading_s"]))}
 
