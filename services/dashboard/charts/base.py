@@ -116,7 +116,7 @@ def figure(theme: ChartTheme, *, name: str, height: int = 320, y_title: str = ""
             "automargin": True,
             "tickformat": ",~d",
             "nticks": 6,
-            "title": {"text": y_title, "font": small, "standoff": 8},
+            "title": {"text": y_title, "font": small, "standoff": 12},
         },
     )
     return fig
