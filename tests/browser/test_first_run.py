@@ -55,7 +55,16 @@ def alone() -> Iterator[str]:
         for each in (found, closed):
             each.bind(("127.0.0.1", 0))
         port, nobody = found.getsockname()[1], f"http://127.0.0.1:{closed.getsockname()[1]}"
-        names = ("GENERATOR", "SEEDER", "PROVISIONER", "PINOT_BROKER", "PINOT_CONTROLLER", "KSQL", "CONNECT")
+        names = (
+            "GENERATOR",
+            "SEEDER",
+            "COLLECTOR",
+            "PROVISIONER",
+            "PINOT_BROKER",
+            "PINOT_CONTROLLER",
+            "KSQL",
+            "CONNECT",
+        )
         away = {f"PAGEPULSE_{name}_URL": nobody for name in names}
         found.close()
         server = subprocess.Popen(

@@ -77,7 +77,7 @@ def test_a_query_of_the_pipeline_is_run_and_nothing_else_is(visitor: Visit, engi
 def test_the_flow_is_connected(visitor: Visit) -> None:
     visitor.go("Pipeline")
     lines = visitor.main.locator(".flow-arrows path:not(.flow-head)")
-    # generator to two topics and the connector to one; six reads of source topics; seven results; five tables
-    expect(lines).to_have_count(3 + 6 + 7 + 5, timeout=PATIENCE_MS)
+    # generator and collector to two topics each and the connector to one; six reads of source topics; seven results; five tables
+    expect(lines).to_have_count(5 + 6 + 7 + 5, timeout=PATIENCE_MS)
     expect(visitor.main.get_by_text("reads pageview_enriched")).to_be_visible()
     expect(visitor.main.get_by_text("No rule holds now.")).to_be_visible(timeout=PATIENCE_MS)
