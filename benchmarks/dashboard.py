@@ -1,4 +1,4 @@
-"""How long the dashboard's queries and whole refreshes take with 24 hours of windows in Pinot.
+"""How long the dashboard's queries, whole refreshes and its first heading take, with 24 hours of windows in Pinot.
 
     python -m benchmarks.dashboard [--json FILE] [--write-docs] [--turns 40] [--versions 20]
 
@@ -22,7 +22,7 @@ import numpy as np
 import structlog
 from streamlit.testing.v1 import AppTest
 
-from benchmarks import dashboard_day
+from benchmarks import dashboard_day, dashboard_heading
 from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, report, write_json
 from services.dashboard.queries import Span, Warehouse
@@ -38,6 +38,8 @@ APART_S: Final = 1.1
 WARM_UP: Final = 5
 QUERY_GOAL_MS: Final = 100
 REFRESH_GOAL_MS: Final = 1_000
+
+HEADING: Final = ("beside it", "dashboard, median", "most", "bare page, median", "most", "ratio")
 
 Times = dict[str, list[float]]
 
@@ -56,6 +58,7 @@ def main() -> None:
             filled = asyncio.run(dashboard_day.fill(stack.kafka_bootstrap, stack.url("pinot_broker"), options.versions))
             console.print("Pinot has " + ", ".join(f"{f['rows']:,} rows of {name}" for name, f in filled.items()))
             queries, refreshes = measure_queries(options.turns), measure_refreshes()
+            heading = dashboard_heading.measure(stack.url("dashboard"))
         finally:
             local_stack.stop(stack)
     result = {
@@ -64,10 +67,12 @@ def main() -> None:
         "turns": options.turns,
         "queries_ms": {name: percentiles(times) for name, times in queries.items()},
         "refreshes_ms": {name: percentiles(times) for name, times in refreshes.items()},
+        "heading_s": heading,
         "machine": machine(),
     }
     report("Query over 24 h, ms", ("query", "p50", "p95"), rows(result["queries_ms"]))
     report("Refresh of a page over 24 h, ms", ("page", "p50", "p95"), rows(result["refreshes_ms"]))
+    report("First heading, s", HEADING, dashboard_heading.rows(heading))
     write_json(options.json, result)
     if options.write_docs:
         write_section("dashboard", section(result))
@@ -158,6 +163,13 @@ included; {REFRESHES} times each. Meant: p95 of a query at most {QUERY_GOAL_MS} 
 {table(("query", "p50, ms", "p95, ms"), rows(result["queries_ms"]))}
 
 {table(("refresh of", "p50, ms", "p95, ms"), rows(result["refreshes_ms"]))}
+
+Seconds from the address to the first heading in Chromium, with nothing in its cache, {result["heading_s"]["visits"]} visits each in turn
+with a bare page of Streamlit's (two lines) from a server of its own; the whole stack runs on the same machine. Meant: at most
+{dashboard_heading.QUIET_GOAL_S:g} s with nothing else, {dashboard_heading.BUSY_GOAL_S:g} s with
+{dashboard_heading.BUSY} processes that compute.
+
+{table(HEADING, dashboard_heading.rows(result["heading_s"]))}
 
 {machine_line(result["machine"])}"""
 

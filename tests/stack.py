@@ -23,6 +23,7 @@ URLS: tuple[PortName, ...] = (
     "dashboard",
     "generator",
     "seeder",
+    "collector",
     "provisioner",
     "ksql",
     "connect",

@@ -18,7 +18,6 @@ def main() -> None:
     """Draws the app."""
     st.set_page_config(page_title="PagePulse", page_icon=_STATIC / "icon.svg", layout="wide")
     st.logo(_STATIC / "logo.svg", size="large")
-    element.prepare()
     page = st.navigation(
         [
             st.Page(overview.render, title="Overview", icon=":material/space_dashboard:", url_path="overview"),
@@ -32,7 +31,8 @@ def main() -> None:
         ],
         expanded=True,
     )
-    # before anything asks a server: a page has its heading at once
+    # before anything asks a server, or plotly.js takes the browser's time: a page has its heading at once
     st.title(page.title)
+    element.prepare()
     sidebar.draw()
     page.run()

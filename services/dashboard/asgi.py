@@ -25,7 +25,7 @@ PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "co
 _HEAD: Final = (
     "<script>window.__streamlit={BACKEND_BASE_URL:location.origin+location.pathname"
     f".replace(/\\/({'|'.join(PAGES)})?\\/?$/,'')+'/'}}</script>"
-    f'<script async data-plotly src="{library.address()}" onerror="this.remove()"></script>'
+    f'<link rel="prefetch" as="script" href="{library.address()}">'
     f"<style>{(Path(__file__).parent / 'page.css').read_text()}</style>"
 )
 
@@ -55,20 +55,27 @@ class Document:
     """What each HTML document has besides Streamlit's own.
 
     It says where the server is: on a link straight to a page Streamlit's script would look below that page's address first, which is two
-    answers 404 in the console. It loads plotly.js, so that a browser fetches it beside Streamlit's scripts, not after them (a preload would
-    warn in the console where the machine is slow). And it has our styles, so that they hold from the first element on.
+    answers 404 in the console. It lets a browser fetch plotly.js beside Streamlit's scripts, not after them (a preload would warn in the
+    console where the machine is slow); it is run once the heading is there, since that takes half a second and more. And it has our styles,
+    so that they hold from the first element on.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or b"text/html" not in dict(scope["headers"]).get(b"accept", b""):
+        if scope["type"] != "http" or not _wants_document(dict(scope["headers"])):
             await self._app(scope, receive, send)
             return
         # a document is small, and could not be added to when it is packed
         plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
         await self._app({**scope, "headers": plain}, receive, _Addition(send).send)
+
+
+def _wants_document(headers: dict[bytes, bytes]) -> bool:
+    # what is fetched ahead is asked for like a document, except for this header
+    place = headers.get(b"sec-fetch-dest", b"document")
+    return b"text/html" in headers.get(b"accept", b"") and place in (b"document", b"iframe")
 
 
 class _Addition:

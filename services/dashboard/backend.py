@@ -39,6 +39,9 @@ class Backend:
     def user_stats(self) -> CachedResult[dict[str, Any]]:
         return self.cache.read("user stats", self.control.user_stats)
 
+    def collector(self) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("collector", self.control.collector_status)
+
     def pipeline(self) -> CachedResult[dict[str, Any]]:
         return self.cache.read("pipeline", self.control.pipeline_status)
 

@@ -68,10 +68,10 @@ class Peer:
 
 
 class ControlPlane:
-    """Generator, seeder and provisioner, each call named for what it does."""
+    """Generator, seeder, provisioner and collector, each call named for what it does."""
 
-    def __init__(self, generator: Peer, seeder: Peer, provisioner: Peer) -> None:
-        self.generator, self.seeder, self.provisioner = generator, seeder, provisioner
+    def __init__(self, generator: Peer, seeder: Peer, provisioner: Peer, collector: Peer) -> None:
+        self.generator, self.seeder, self.provisioner, self.collector = generator, seeder, provisioner, collector
 
     @classmethod
     def connect(cls, settings: Settings) -> ControlPlane:
@@ -88,6 +88,7 @@ class ControlPlane:
             peer("generator", settings.generator_url),
             peer("seeder", settings.seeder_url),
             peer("provisioner", settings.provisioner_url),
+            peer("collector", settings.collector_url),
         )
 
     def generator_status(self) -> dict[str, Any]:
@@ -137,6 +138,10 @@ class ControlPlane:
 
     def stop_mutations(self) -> dict[str, Any]:
         return self.seeder.send("DELETE", "/seeder/mutations")
+
+    def collector_status(self) -> dict[str, Any]:
+        """Events of real visitors since its start: accepted, duplicates, rejected by field, published, waiting."""
+        return self.collector.get("/collect/status")
 
     def pipeline_status(self) -> dict[str, Any]:
         return self.provisioner.get("/provisioner/status")

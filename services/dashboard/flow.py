@@ -71,7 +71,10 @@ class Edge:
 
 
 def stages(
-    pipeline: Mapping[str, Any], generator: Mapping[str, Any] | None, seeder: Mapping[str, Any] | None
+    pipeline: Mapping[str, Any],
+    generator: Mapping[str, Any] | None,
+    seeder: Mapping[str, Any] | None,
+    collector: Mapping[str, Any] | None,
 ) -> list[Stage]:
     """The stages from what the services say of themselves; a service that is away is unknown."""
     resources = rated(pipeline)["resources"]
@@ -82,7 +85,10 @@ def stages(
     out_topics = [r for r in by_kind.get("topic", []) if r.get("name") not in _SOURCE_TOPICS]
     queries = by_kind.get("query", []) or by_kind.get("table", [])
     found = [
-        Stage("Sources", (_generator(generator), _seeder(seeder), *map(_node, by_kind.get("connector", [])))),
+        Stage(
+            "Sources",
+            (_generator(generator), _collector(collector), _seeder(seeder), *map(_node, by_kind.get("connector", []))),
+        ),
         Stage("Source topics", tuple(map(_node, in_topics))),
         Stage("Queries", tuple(map(_node, queries))),
         Stage("Result topics", tuple(map(_node, out_topics))),
@@ -239,6 +245,20 @@ def _generator(status: Mapping[str, Any] | None) -> Node:
     rate = (status.get("achieved_rate") or {}).get("last_10s")
     state = str(status.get("state", "unknown"))
     return Node("generator", state, f"{number(rate)}/s" if state == "running" else state, writes=_GENERATED)
+
+
+def _collector(status: Mapping[str, Any] | None) -> Node:
+    """Real visitors: how many of their events were accepted, and how many rejected and why, since its start."""
+    if status is None:
+        return Node("collector", "unknown", detail="It cannot be reached.", writes=_GENERATED)
+    accepted, rejected = int(status.get("accepted") or 0), status.get("rejected") or {}
+    figure_text = f"{number(accepted)} accepted" if accepted or rejected else "no visitors yet"
+    reasons = ""
+    if rejected:
+        figure_text += f" · {number(sum(rejected.values()))} rejected"
+        reasons = "Rejected because of " + ", ".join(f"{field}: {number(count)}" for field, count in rejected.items())
+    error = status.get("last_error")
+    return Node("collector", "failed" if error else "ok", figure_text, str(error or reasons), writes=_GENERATED)
 
 
 def _seeder(status: Mapping[str, Any] | None) -> Node:

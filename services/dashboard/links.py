@@ -22,6 +22,7 @@ class Links:
         settings = self.settings
         return [
             ("Generator API", self._at(settings.generator_url, "/docs")),
+            ("Collector API", self._at(settings.collector_url, "/docs")),
             ("Seeder API", self._at(settings.seeder_url, "/docs")),
             ("Provisioner API", self._at(settings.provisioner_url, "/docs")),
             ("ksql API", self._at(settings.ksql_url, "/docs")),

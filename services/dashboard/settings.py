@@ -15,6 +15,7 @@ class Settings(PipelineSettings):
     generator_url: str = "http://127.0.0.1:8001"
     seeder_url: str = "http://127.0.0.1:8002"
     provisioner_url: str = "http://127.0.0.1:8003"
+    collector_url: str = "http://127.0.0.1:8004"
     pinot_broker_url: str = "http://127.0.0.1:8099"
     #: for links that the viewer's browser opens
     pinot_controller_url: str = "http://127.0.0.1:9000"

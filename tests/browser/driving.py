@@ -25,7 +25,16 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
 ]
 #: page -> the charts on it
-PAGES = {"Overview": 3, "Audience": 5, "Sources": 3, "Engagement": 2, "Pipeline": 0, "Controls": 1}
+PAGES = {
+    "Overview": 3,
+    "Audience": 5,
+    "Sources": 3,
+    "Engagement": 2,
+    "Pipeline": 1,
+    "Controls": 1,
+    "Records": 0,
+    "SQL": 0,
+}
 #: whatever the browser waits for: an element, a click that can be made, a page that is drawn
 PATIENCE_MS = STEP_S * 1_000
 expect.set_options(timeout=PATIENCE_MS)
@@ -71,6 +80,12 @@ class Visit:
             collapse = self.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button")
             if collapse.is_visible():
                 collapse.click()
+
+    def arrive(self, title: str, query: str = "range=15m") -> None:
+        """By a link straight to a page, until its charts are drawn."""
+        self.page.goto(f"{self.url}/{'' if title == 'Overview' else title.lower()}?{query}")
+        self.arrived(title)
+        self.charts(PAGES[title])
 
     def arrived(self, title: str) -> None:
         expect(self.main.get_by_role("heading", level=1, name=title)).to_be_visible()

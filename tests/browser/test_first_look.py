@@ -10,21 +10,10 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Response, expect
 
-from tests.browser.driving import PATIENCE_MS, Visit, visit
+from tests.browser.driving import PAGES, PATIENCE_MS, Visit, visit
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
-#: address -> title and charts
-PAGES: Final = {
-    "": ("Overview", 3),
-    "audience": ("Audience", 5),
-    "sources": ("Sources", 3),
-    "engagement": ("Engagement", 2),
-    "pipeline": ("Pipeline", 1),
-    "controls": ("Controls", 1),
-    "records": ("Records", 0),
-    "sql": ("SQL", 0),
-}
 _AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 #: what axe calls these is a barrier for somebody
 _BARRIERS: Final = ("serious", "critical")
@@ -47,23 +36,15 @@ def refused(answer: Response) -> list[str]:
     return [f"{answer.status}: {answer.url}"] if answer.status >= 400 else []
 
 
-def arrive(visiting: Visit, address: str) -> None:
-    """By a link straight to the page, until its charts are drawn."""
-    title, charts = PAGES[address]
-    visiting.page.goto(f"{visiting.url}/{address}?range=15m")
-    visiting.arrived(title)
-    visiting.charts(charts)
-
-
-@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("title", PAGES)
 def test_a_link_to_a_page_leaves_the_console_silent(
-    browser: Browser, dashboard: str, flowing: None, address: str
+    browser: Browser, dashboard: str, flowing: None, title: str
 ) -> None:
     with strict(browser, dashboard) as visiting:
-        arrive(visiting, address)
+        visiting.arrive(title)
         visiting.page.go_back()
         visiting.page.go_forward()
-        visiting.arrived(PAGES[address][0])
+        visiting.arrived(title)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -73,12 +54,12 @@ def test_axe_finds_no_barrier_on_any_page(
 ) -> None:
     found = []
     with visit(browser, dashboard, width=width, dark=dark) as visiting:
-        for address in PAGES:
-            arrive(visiting, address)
+        for title in PAGES:
+            visiting.arrive(title)
             visiting.page.evaluate(_AXE)
             violations = visiting.page.evaluate("axe.run({resultTypes: ['violations']}).then(r => r.violations)")
             found += [
-                f"/{address}: {each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
+                f"{title}: {each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
                 for each in violations
                 if each["impact"] in _BARRIERS
             ]
@@ -91,7 +72,7 @@ def test_the_keyboard_alone_reaches_the_controls_with_their_names(
     browser: Browser, dashboard: str, flowing: None
 ) -> None:
     with visit(browser, dashboard) as visiting:
-        arrive(visiting, "")
+        visiting.arrive("Overview")
         name = """() => { const e = document.activeElement;
             return e.getAttribute('aria-label') || e.innerText || e.labels?.[0]?.innerText || e.title || '' }"""
         outline = (
@@ -112,7 +93,7 @@ def test_the_keyboard_alone_reaches_the_controls_with_their_names(
 
 def test_the_guidance_is_folded_and_can_be_brought_back(browser: Browser, dashboard: str, flowing: None) -> None:
     with visit(browser, dashboard) as visiting:
-        arrive(visiting, "")
+        visiting.arrive("Overview")
         expect(visiting.main.get_by_text("Next:")).to_have_count(0)
         visiting.main.get_by_text("What is on this page").click()
         expect(visiting.main.get_by_role("list", name="The way of an event")).to_be_visible(timeout=PATIENCE_MS)

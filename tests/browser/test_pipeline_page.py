@@ -60,6 +60,11 @@ def test_tear_down_and_apply(page: Visit, stack: Stack) -> None:
     assert status(stack, "provisioner")["state"] == "absent"
     expect(page.main.get_by_text("Not set up").first).to_be_visible()
 
+    page.go("Overview")
+    expect(page.main.get_by_text("The pipeline is not set up yet.").first).to_be_visible()
+    expect(page.main.get_by_role("button", name="Apply")).to_be_visible()
+
+    page.go("Pipeline")
     press(page, "Apply")
     says(page, r"Apply is done: \d+ steps")
     eventually(lambda: bool(status(stack, "provisioner")["ready"]), "a pipeline that is ready")

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser.driving import PATIENCE_MS, Visit, eventually, visit
 from tests.browser.system import status
+from tests.patience import STEP_S
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -33,7 +34,7 @@ def test_an_exact_rate_is_obeyed_and_shown_at_both_places(visitor: Visit, stack:
 
 
 def test_arrow_keys_go_to_the_next_rate_from_the_present_one(visitor: Visit, stack: Stack) -> None:
-    httpx.put(f"{stack.url('generator')}/generator/rate", json={"rate": 370}, timeout=30).raise_for_status()
+    httpx.put(f"{stack.url('generator')}/generator/rate", json={"rate": 370}, timeout=STEP_S).raise_for_status()
     visitor.open()
     expect(field(visitor.sidebar)).to_have_value("370", timeout=PATIENCE_MS)
     slider = visitor.sidebar.get_by_role("slider", name="Rate")

@@ -95,7 +95,7 @@ def figure(theme: ChartTheme, *, name: str, height: int = 320, y_title: str = ""
             "yanchor": "bottom",
             "title": None,
             "traceorder": "normal",
-            "maxheight": 60,  # px; more names scroll, and the plot keeps its height
+            "maxheight": 68,  # px; more names scroll, and the plot keeps its height
             "font": {"size": _SMALL, "color": theme.ink},
         },
         hovermode="x unified",
@@ -116,7 +116,7 @@ def figure(theme: ChartTheme, *, name: str, height: int = 320, y_title: str = ""
             "automargin": True,
             "tickformat": ",~d",
             "nticks": 6,
-            "title": {"text": y_title, "font": small, "standoff": 8},
+            "title": {"text": y_title, "font": small, "standoff": 12},
         },
     )
     return fig

@@ -41,7 +41,7 @@ def _flow() -> None:
     backend, now = get_backend(), view_state.current()
     reading = backend.pipeline()
     status: dict[str, Any] = reading.value or {}
-    generator, seeder = backend.generator(), backend.seeder()
+    generator, seeder, collector = backend.generator(), backend.seeder(), backend.collector()
     with st.container(border=True):
         state = "unknown" if reading.stale else str(status.get("state"))
         st.markdown(f"## Flow {pipeline_badge(state)}")
@@ -50,6 +50,7 @@ def _flow() -> None:
             flow.unheard(status) if reading.stale else status,
             None if generator.stale else generator.value,
             None if seeder.stale else seeder.value,
+            None if collector.stale else collector.value,
         )
         flow.draw(found)
         freshness = status.get("freshness_ms")

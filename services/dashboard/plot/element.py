@@ -39,7 +39,7 @@ _OF_AXIS: Final = ("categoryarray", "ticktext")
 
 
 def prepare() -> None:
-    """Lets the browser fetch and run plotly.js while the numbers are still asked for: it is large."""
+    """Lets the browser run plotly.js while the numbers are still asked for: it is large."""
     with st.container(key="prepare"):
         _mount(key="plotly", data={"library": library.address()})
 

@@ -6,16 +6,13 @@ let loading;
 function plotly(address) {
   loading ??= new Promise((resolve, reject) => {
     if (window.Plotly) return resolve(window.Plotly);
-    // the document has it in its head; only where that failed it is loaded anew
-    const known = document.querySelector("script[data-plotly]");
-    const script = known ?? document.createElement("script");
+    const script = document.createElement("script"); // the document has let the browser fetch it already
     script.addEventListener("load", () => resolve(window.Plotly));
     script.addEventListener("error", () => {
       loading = undefined; // the next refresh tries again
       script.remove();
       reject(new Error("plotly.js cannot be loaded"));
     });
-    if (known) return;
     script.src = address;
     document.head.append(script);
   });

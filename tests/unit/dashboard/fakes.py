@@ -147,6 +147,7 @@ class Services:
             "profile": None,
         }
         self.pipeline: dict[str, Any] = {**PIPELINE}
+        self.collector: dict[str, Any] = {"accepted": 12, "rejected": {"url": 2, "id": 1}, "last_error": None}
         self.users = 1000
         self.tiers: dict[str, int] = {"free": 700, "premium": 300}
         self.mutations: dict[str, Any] | None = None
@@ -191,6 +192,7 @@ class Services:
             "/seeder/status": {"users": self.users, "with_nulls": 50, "job": self.job, "mutations": self.mutations},
             "/seeder/stats": {"by_subscription": self.tiers},
             "/provisioner/status": self.pipeline,
+            "/collect/status": self.collector,
         }
         return answers[path]
 
@@ -221,7 +223,7 @@ def backend(pinot: Pinot, services: Services) -> Backend:
         second = timedelta(seconds=1)
         return Peer(service, f"http://{service}", timeout=second, action_timeout=second, transport=transport)
 
-    control = ControlPlane(peer("generator"), peer("seeder"), peer("provisioner"))
+    control = ControlPlane(peer("generator"), peer("seeder"), peer("provisioner"), peer("collect"))
     return Backend(Settings(), control, Warehouse(lambda: pinot), StaleCache())
 
 

@@ -38,14 +38,16 @@ async def test_a_document_has_plotly_the_server_and_our_styles_and_nothing_else_
     asking = {"accept": "text/html", "accept-encoding": "gzip"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://dashboard") as client:
         page = await client.get("/sources", headers=asking)
-        script = await client.get(f"/{library.address()}", headers={"accept": "*/*"})
+        ahead = {**asking, "sec-fetch-dest": "empty"}
+        script = await client.get(f"/{library.address()}", headers=ahead)
     assert page.text.startswith("<html><head><script>window.__streamlit={BACKEND_BASE_URL:")
-    assert f'<script async data-plotly src="{library.address()}"' in page.text
+    assert f'<link rel="prefetch" as="script" href="{library.address()}">' in page.text
     # styles that came with the first elements would leave the layout to Streamlit until then
     head, _, _ = page.text.partition("</head>")
     assert (Path(services.dashboard.__file__).parent / "page.css").read_text() in head
     assert int(page.headers["content-length"]) == len(page.content)
     assert not script.text.startswith("<")
+    assert script.headers["content-encoding"] == "gzip"
 
 
 def test_every_page_of_the_menu_is_known_to_the_document() -> None:

@@ -114,13 +114,25 @@ def test_share_healthy() -> None:
 
 
 def test_the_flow_goes_from_sources_to_tables() -> None:
-    found = flow.stages(PIPELINE, {"state": "running", "achieved_rate": {"last_10s": 200.0}}, {"users": 1000})
+    found = flow.stages(PIPELINE, {"state": "running", "achieved_rate": {"last_10s": 200.0}}, {"users": 1000}, None)
     assert [stage.title for stage in found] == ["Sources", "Source topics", "Queries", "Result topics", "Pinot tables"]
     by_name = {node.name: node for stage in found for node in stage.nodes}
     assert by_name["generator"].figure == "200/s"
     assert by_name["topic1_PageView"].figure == "180/s"
     assert by_name["pageview_tumbling"].figure == "3/s · lag 0"
     assert found[2].nodes[0].figure == "180/s · lag 3"
+
+
+def test_events_of_real_visitors_that_were_rejected_are_counted_in_the_flow() -> None:
+    def collector(status: dict[str, object] | None) -> flow.Node:
+        return next(node for node in flow.stages(PIPELINE, None, None, status)[0].nodes if node.name == "collector")
+
+    seen = collector({"accepted": 1_200, "rejected": {"url": 2, "id": 1}, "last_error": None})
+    assert (seen.state, seen.figure) == ("ok", "1,200 accepted · 3 rejected")
+    assert seen.detail == "Rejected because of url: 2, id: 1"
+    assert collector({"accepted": 0, "rejected": {}}).figure == "no visitors yet"
+    assert collector({"accepted": 1, "rejected": {}, "last_error": "Kafka is away."}).state == "failed"
+    assert collector(None).state == "unknown"
 
 
 def test_what_enters_a_result_topic_is_what_its_query_writes_and_the_connector_fills_one_topic() -> None:
@@ -139,13 +151,13 @@ def test_tables_of_the_flow_are_in_the_order_of_their_topics() -> None:
         {"kind": "pinot_table", "name": name, "state": "ok", "facts": {"topic": topic}}
         for name, topic in (("hopping", "topic7"), ("tumbling", "topic6"), ("unseen", None))
     ]
-    found = flow.stages({"resources": tables}, None, None)
+    found = flow.stages({"resources": tables}, None, None, None)
     assert [node.name for node in found[-1].nodes][-2:] == ["tumbling", "hopping"]
 
 
 def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
     broken = {"kind": "query", "name": "<script>", "state": "failed", "detail": 'a "reason"'}
-    text = flow.html(flow.stages({"resources": [broken]}, None, None))
+    text = flow.html(flow.stages({"resources": [broken]}, None, None, None))
     assert "<script>" not in text
     assert "flow-bad" in text
     assert "&quot;reason&quot;" in text
@@ -153,7 +165,7 @@ def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
 
 
 def test_the_flow_keeps_its_parts_while_the_provisioner_is_away_and_claims_nothing_of_them() -> None:
-    seen, now = flow.stages(PIPELINE, None, None), flow.stages(flow.unheard(PIPELINE), None, None)
+    seen, now = flow.stages(PIPELINE, None, None, None), flow.stages(flow.unheard(PIPELINE), None, None, None)
     assert [[node.name for node in stage.nodes] for stage in now] == [
         [node.name for node in stage.nodes] for stage in seen
     ]
@@ -163,7 +175,7 @@ def test_the_flow_keeps_its_parts_while_the_provisioner_is_away_and_claims_nothi
 
 def test_lines_of_the_flow_connect_a_query_to_its_topics_and_a_broken_one_is_traced() -> None:
     resources = [{**r, "state": "failed"} if r["kind"] == "query" else r for r in PIPELINE["resources"]]
-    found = flow.stages({"resources": resources}, None, None)
+    found = flow.stages({"resources": resources}, None, None, None)
     source_topics, queries, results, tables = found[1:]
     assert [node.name for node in source_topics.nodes] == ["topic1_PageView", "topic3_Users"]
     assert flow.edges(source_topics, queries) == [flow.Edge(0, 0, "failed")]
@@ -179,7 +191,7 @@ def test_a_query_that_reads_a_later_topic_says_so_and_an_empty_stage_is_left_out
         "state": "ok",
         "facts": {"reads": ["pageview_enriched"], "topic": "t5"},
     }
-    found = flow.stages({"resources": [query]}, None, None)
+    found = flow.stages({"resources": [query]}, None, None, None)
     assert [stage.title for stage in found] == ["Sources", "Queries"]
     assert "reads pageview_<wbr>enriched" in flow.html(found)
 

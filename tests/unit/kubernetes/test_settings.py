@@ -86,7 +86,7 @@ def test_policies_let_a_service_through_to_what_it_calls(
         "collector": {"kafka_bootstrap"},
         "seeder": {"mysql_host"},
         "provisioner": {"kafka_bootstrap", "ksql_url", "connect_url", "pinot_broker_url", "pinot_controller_url"},
-        "dashboard": {"generator_url", "seeder_url", "provisioner_url", "pinot_broker_url"},
+        "dashboard": {"generator_url", "seeder_url", "collector_url", "provisioner_url", "pinot_broker_url"},
     }[name]
     found = settings(overlay, name, monkeypatch).model_dump()
     for field in called:

@@ -1,0 +1,103 @@
+"""A new user: what the overview says and offers in each state, and with the backend away."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.driving import Visit, eventually, visit
+from tests.browser.system import start
+from tests.patience import STEP_S
+from tests.stack import REPOSITORY, Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser]
+
+STRIP = "The way of an event"
+PARTS = ("Users", "Load", "Kafka topics", "Queries", "Pinot tables", "Screen")
+
+
+def test_without_load_it_says_to_press_start(visitor: Visit, stack: Stack) -> None:
+    httpx.post(f"{stack.url('generator')}/generator/stop", timeout=STEP_S).raise_for_status()
+    try:
+        visitor.open("?refresh=2s")
+        expect(visitor.main.get_by_text("No load is generated.")).to_be_visible()
+        strip = visitor.main.get_by_role("list", name=STRIP)
+        for part in PARTS:
+            expect(strip.get_by_text(part, exact=True)).to_be_visible()
+        visitor.sidebar.get_by_role("button", name="Start").click()
+        # once all is running it is folded
+        expect(visitor.main.get_by_text("Next:")).to_have_count(0)
+        expect(visitor.main.get_by_text("What is on this page")).to_be_visible()
+    finally:
+        start(stack)
+
+
+def test_paused_it_says_to_resume(visitor: Visit, stack: Stack) -> None:
+    httpx.post(f"{stack.url('generator')}/generator/pause", timeout=STEP_S).raise_for_status()
+    try:
+        visitor.open()
+        expect(visitor.main.get_by_text("The generator is paused.")).to_be_visible()
+    finally:
+        httpx.post(f"{stack.url('generator')}/generator/resume", timeout=STEP_S).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[str]:
+    """A dashboard whose servers are away."""
+    with socket.socket() as found, socket.socket() as closed:
+        for each in (found, closed):
+            each.bind(("127.0.0.1", 0))
+        port, nobody = found.getsockname()[1], f"http://127.0.0.1:{closed.getsockname()[1]}"
+        names = (
+            "GENERATOR",
+            "SEEDER",
+            "COLLECTOR",
+            "PROVISIONER",
+            "PINOT_BROKER",
+            "PINOT_CONTROLLER",
+            "KSQL",
+            "CONNECT",
+        )
+        away = {f"PAGEPULSE_{name}_URL": nobody for name in names}
+        found.close()
+        server = subprocess.Popen(
+            [sys.executable, "-m", "services.dashboard"],
+            cwd=REPOSITORY,
+            env={**os.environ, **away, "PAGEPULSE_PORT": str(port)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            eventually(lambda: answers(url), "the dashboard's server")
+            yield url
+        finally:
+            server.terminate()
+            server.wait(STEP_S)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/_stcore/health", timeout=STEP_S).is_success
+    except httpx.TransportError:
+        return False
+
+
+def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: Browser, alone: str) -> None:
+    with visit(browser, alone) as visiting:
+        visiting.open()
+        expect(visiting.main.get_by_text("The provisioner cannot be asked")).to_be_visible()
+        expect(visiting.main.get_by_text("pagepulse status").first).to_be_visible()
+        expect(visiting.main.get_by_role("list", name=STRIP)).to_contain_text("unknown")
+        assert visiting.metric("Events per second") == "–"
+        for title in ("Audience", "Sources", "Engagement", "Pipeline", "Controls", "Records", "SQL"):
+            visiting.go(title)
+            expect(visiting.main.get_by_test_id("stException")).to_have_count(0)
+    assert visiting.complaints == []
