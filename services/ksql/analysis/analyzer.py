@@ -213,7 +213,6 @@ class Analyzer:
             root=root,
             sink=sink,
             sources=tuple(dict.fromkeys(aliased.source for aliased in planned.names.sources)),
-            emit_final=query.emit == "FINAL",
             limit=query.limit,
             sql=text,
         )

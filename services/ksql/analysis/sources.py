@@ -241,7 +241,6 @@ def build_sink(
         window=root.window,
         timestamp=timestamp_column(clause, schema),
         sql=sql,
-        is_query_sink=True,
         partitions=clause.partitions,
         replicas=clause.replicas,
         retention_ms=clause.retention_ms if clause.retention_ms is not None else retention_ms,

@@ -103,11 +103,6 @@ class Query:
         """The greatest event time seen, in milliseconds; -1 before the first."""
         return self._context.stream_time
 
-    @property
-    def is_done(self) -> bool:
-        """Whether a transient query has reached its LIMIT."""
-        return self._poll is not None and self._poll.is_done
-
     def event_time(self, record: InputRecord) -> int | None:
         """The event time of a record, by which partitions are read in step; None for poison."""
         memo = record.memo

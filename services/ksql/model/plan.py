@@ -172,7 +172,6 @@ class QueryPlan:
     root: Step
     sink: DataSource | None
     sources: tuple[DataSource, ...]
-    emit_final: bool = False
     limit: int | None = None
     sql: str = ""
 

@@ -91,7 +91,6 @@ class DataSource:
     timestamp: TimestampColumn | None = None
     sql: str = ""
     read_only: bool = False
-    is_query_sink: bool = False
     partitions: int | None = None
     replicas: int | None = None
     retention_ms: int | None = None

@@ -341,11 +341,6 @@ class QueryTask(Generic[O]):
         return min([query.watermark_ms for query in self._upstream], default=NEVER) + self._max_skew_ms
 
     @property
-    def is_caught_up(self) -> bool:
-        """Whether everything that is known to be there has been processed."""
-        return self._merger.size == 0 and all(0 <= p.end <= p.position for p in self.progress.values())
-
-    @property
     def lag(self) -> int:
         """Records of all partitions not processed yet, as far as is known."""
         return sum(max(0, p.end - p.position) for p in self.progress.values())

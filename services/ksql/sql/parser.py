@@ -184,11 +184,6 @@ def _repairs(parser: InteractiveParser, token: Token, inserted: str) -> bool:
     return True
 
 
-def warm_up() -> None:
-    """Build the parser now, which takes about half a second, rather than at the first statement."""
-    _grammar()
-
-
 @cache
 def _grammar() -> Lark:
     grammar = resources.files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")

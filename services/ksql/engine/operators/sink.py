@@ -149,8 +149,3 @@ class Poll(Node):
     def change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         if new is not None:
             self.row(new, t, w)
-
-    @property
-    def is_done(self) -> bool:
-        """Whether LIMIT is reached."""
-        return self._left == 0

@@ -35,7 +35,7 @@ def test_sink_inherits_formats_and_topic_name() -> None:
     assert (b.topic, b.value_format, b.partitions) == ("pre-B", Format("DELIMITED", "|"), None)
     assert (c.topic, c.value_format, c.partitions) == ("x", Format("JSON"), 4)
     assert c.timestamp == TimestampColumn("TS")
-    assert b.is_query_sink and b.sql == "CREATE STREAM B AS SELECT *\nFROM A A\nEMIT CHANGES;"
+    assert b.sql == "CREATE STREAM B AS SELECT *\nFROM A A\nEMIT CHANGES;"
 
 
 def test_generated_names_avoid_those_of_the_source() -> None:
@@ -99,7 +99,6 @@ def test_emit_final_holds_back_before_having() -> None:
         )
         .plan
     )
-    assert plan.emit_final
     assert isinstance(plan.root, ProjectStep) and isinstance(plan.root.input, FilterStep)
     assert isinstance(plan.root.input.input, SuppressStep)
 

@@ -16,6 +16,7 @@ import httpx
 from services.ksql.app import core_options, create_app
 from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.core import Core
+from services.ksql.runtime.query_task import PersistentTask
 from services.ksql.settings import Settings
 from tests import golden
 from tests.patience import STEP_S, eventually
@@ -49,6 +50,11 @@ _IDS = re.compile(r"(query_|transient_[A-Z_]+_)\d+")
 _UNORDERED = frozenset(["streams", "tables", "topics", "queries", "readQueries", "writeQueries"])
 
 
+def is_caught_up(task: PersistentTask) -> bool:
+    """Whether everything that is known to be there has been processed and committed."""
+    return task.output.is_committed and all(0 <= progress.end <= progress.position for progress in task.progress.values())
+
+
 @dataclass
 class Lab:
     """The app with its client."""
@@ -64,7 +70,7 @@ class Lab:
         def is_quiet() -> bool:
             nonlocal calm
             queries = list(self.core.query_manager.queries.values())
-            calm = calm + 1 if all(q.is_caught_up and q.output.is_committed for q in queries) else 0
+            calm = calm + 1 if all(is_caught_up(q) for q in queries) else 0
             return calm >= 3
 
         await eventually(is_quiet, "no query has lag", every_s=0.05)
