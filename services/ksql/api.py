@@ -136,7 +136,7 @@ async def run_statements(request: Request, runtime: RuntimeOf, statements: State
     dependencies=[Depends(_place)],
 )
 async def query(request: Request, runtime: RuntimeOf, queries: Queries) -> Response:
-    """A pull query answers all rows and ends; a push query (EMIT CHANGES) goes on until its LIMIT or the client's end."""
+    """A pull query answers all rows and ends; a push query (EMIT CHANGES) runs until its LIMIT or until the client disconnects."""
     if not _is_acceptable(request):
         return Response(status_code=406)
     body = await _body(request, KsqlRequest, "KsqlRequest")

@@ -18,7 +18,7 @@ from shared.logging import configure_logging
 
 
 def main() -> None:
-    """Runs until SIGTERM or SIGINT; exits with 1 if the engine ended by an error, so that a supervisor starts it anew."""
+    """Runs until SIGTERM or SIGINT; exits with 1 if the engine ended by an error, so that a supervisor restarts it."""
     settings = Settings()
     configure_logging("ksql", settings.log_level, settings.log_format)
     tune_gc()

@@ -75,7 +75,7 @@ class Analyzer:
                 return statement
 
     def analyze(self, statement: ast.Statement, text: str | None = None) -> commands.Command:
-        """The command for ``statement``. ``text`` is how it is to be known and shown; by default it is formatted anew.
+        """The command for ``statement``. ``text`` is logged and shown; by default the statement is formatted.
 
         Raises:
             KsqlError: worded as ksqlDB words it, ``statement`` set.

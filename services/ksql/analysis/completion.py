@@ -30,7 +30,7 @@ _TOPIC_PREFIX = "ksql.output.topic.name.prefix"
 
 
 class TopicMismatch(KsqlError):
-    """A topic of this name exists, and is not what is asked for."""
+    """A topic of this name exists with other settings."""
 
     error_code = 50000
 

@@ -1,6 +1,6 @@
 """AST expressions to typed ones over the columns of a step: type rules, IN lists, predicates, literals of time.
 
-The AST handed in has bare column names only (see ``names``); every implicit conversion becomes a Cast.
+The AST has bare column names only (see ``names``); every implicit conversion becomes a Cast.
 """
 
 from __future__ import annotations

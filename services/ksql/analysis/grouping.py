@@ -1,4 +1,4 @@
-"""PARTITION BY, GROUP BY, its aggregates, HAVING: new keys and what is computed for each."""
+"""PARTITION BY, GROUP BY, its aggregates, HAVING: new keys and the values of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.ksql.sql.format import format_expression, join_words
 
 
 def check_keys(clause: str, expressions: tuple[ast.Expression, ...]) -> None:
-    """No aggregate function may stand in GROUP BY or PARTITION BY, and nothing twice."""
+    """Refuses aggregate functions in GROUP BY or PARTITION BY, and repeated expressions."""
     for index, expression in enumerate(expressions):
         if expression in expressions[:index]:
             raise KsqlError(f"Duplicate expression in {clause} clause: {format_expression(expression)}")
@@ -31,7 +31,7 @@ def check_keys(clause: str, expressions: tuple[ast.Expression, ...]) -> None:
 def partition(
     query: ast.Query, step: Step, names: Names, scope: Scope
 ) -> tuple[PartitionByStep, tuple[KeyColumn, ...]]:
-    """The step that gives the new key, and what may stand for its columns in the SELECT."""
+    """The step that gives the new key, and the expressions that name its columns in the SELECT."""
     if step.kind is SourceKind.TABLE:
         raise KsqlError("PARTITION BY is only supported on streams. To re-key a table use GROUP BY.")
     check_keys("PARTITION BY", query.partition_by)
@@ -113,7 +113,7 @@ def refuse_window_bounds(expressions: tuple[ast.Expression, ...]) -> None:
 
 @dataclass(slots=True)
 class Grouping:
-    """An aggregation under construction: rewrites what stands above it to its key columns and aggregate variables."""
+    """An aggregation under construction: rewrites the expressions above it to its key columns and aggregate variables."""
 
     names: Names
     scope: Scope
@@ -192,7 +192,7 @@ class Grouping:
         return rewrite(expression, change)
 
     def ungrouped(self, expression: ast.Expression) -> Iterator[ast.ColumnName]:
-        """Columns that stand neither in an aggregate nor in a group expression."""
+        """Columns in neither an aggregate nor a group expression."""
         keys = {key for _, key in self.keys}
         if expression in keys or is_aggregate_call(expression):
             return

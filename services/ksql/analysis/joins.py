@@ -30,7 +30,7 @@ _TYPE_NAMES = {"INNER": "[INNER]", "LEFT": "LEFT [OUTER]", "RIGHT": "RIGHT [OUTE
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """The two sides of ON: ``left`` of what is joined so far, ``right`` of the new source. ``text`` as written."""
+    """The two sides of ON: ``left`` of the sources joined so far, ``right`` of the new source. ``text`` as written."""
 
     left: ast.Expression
     right: ast.Expression
@@ -163,7 +163,7 @@ def _is_only_key(expression: ast.Expression, names: Names) -> bool:
 
 
 def _joins_key(criteria: Criteria, left: Step, names: Names) -> bool:
-    """Whether the left side of a table-table join is the key of what is joined so far."""
+    """Whether the left side of a table-table join is the key of the sources joined so far."""
     if isinstance(left, JoinStep) and left.foreign_key:
         column = criteria.left
         named = isinstance(column, ast.ColumnName) and names.plain(column.source, column.name)

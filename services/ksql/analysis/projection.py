@@ -24,7 +24,7 @@ _HELP = "See https://cnfl.io/2LV7ouS."
 class KeyColumn:
     """A key column of a step: its name there, and the expressions that could select it (more than one for a join's key).
 
-    ``chosen`` is the one of them that the step's name stands for.
+    ``chosen`` is the one of them that the step's name refers to.
     """
 
     name: str

@@ -29,7 +29,7 @@ _WINDOW_SIZE = re.compile(r"\s*(\d+)\s+([A-Za-z]+)\s*")
 
 @dataclass(frozen=True, slots=True)
 class WithClause:
-    """A checked WITH clause; what is not given is None."""
+    """A checked WITH clause; None where a property is not given."""
 
     topic: str | None = None
     key_format: str | None = None

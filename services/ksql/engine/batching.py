@@ -1,6 +1,6 @@
 """Cuts what was taken from the partitions into parts that a query can process at one go, in order.
 
-A part is rows of one plain stream as columns, or records that are looked at one by one: those of tables, records without a
+A part is rows of one plain stream as columns, or records that are processed one by one: those of tables, records without a
 value or that are dropped, and parts too small for columns to be worth it.
 """
 

@@ -43,7 +43,7 @@ def joined(parts: Sequence[Column]) -> Column:
 
 
 class ColumnBatch:
-    """Rows without a window, in order. A column is made when somebody asks for it, and once."""
+    """Rows without a window, in order. A column is made on first access, once."""
 
     __slots__ = ("_made", "_makers", "_rows", "times")
 

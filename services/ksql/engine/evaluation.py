@@ -83,7 +83,7 @@ def one_of(value: Any, options: tuple[Any, ...]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _like_pattern(pattern: str, escape: str | None) -> re.Pattern[str]:
-    """What stands between two % is looked for once, at its first place: atomic groups, or each % would try every place of the next."""
+    """Text between two % is searched once, from the left: atomic groups, or each % would try every place of the next."""
     parts = [""]
     escaped = False
     for char in pattern:

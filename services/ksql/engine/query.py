@@ -30,7 +30,7 @@ class Query:
         sink_partitions: how many partitions the sink topic has.
         cached: table results wait for ``flush``, which gives the newest state of each key.
         max_ahead_ms: records whose event time is further than this ahead of the clock are dropped; None = never. The clock is the
-            record's own timestamp, which everybody who reads the topic can see; where that is the event time, it is ``now_ms``.
+            record's own timestamp, which every reader of the topic sees; where that is the event time, it is ``now_ms``.
         tracked: whether ``changes`` notes what the state was; by default for queries that have a sink.
         properties: the server's settings that functions look at.
     """
@@ -104,7 +104,7 @@ class Query:
         return self._context.stream_time
 
     def event_time(self, record: InputRecord) -> int | None:
-        """The event time of a record, by which partitions are read in step; None for poison."""
+        """The event time of a record, by which partitions are merged; None for records that are dropped."""
         memo = record.memo
         source = self._first.get(record.topic)
         if source is None:
@@ -115,7 +115,7 @@ class Query:
         return None if isinstance(parts, str) else parts[2]
 
     def event_times(self, chunk: Chunk) -> Integers:
-        """The event times of a chunk's records; -1 for poison."""
+        """The event times of a chunk's records; -1 for those that are dropped."""
         source = self._first.get(chunk.topic)
         if source is None:
             return np.full(len(chunk), -1, dtype=np.int64)
@@ -127,7 +127,7 @@ class Query:
         return np.fromiter((-1 if t is None else t for t in times), dtype=np.int64, count=len(chunk))
 
     def process(self, record: InputRecord, now_ms: int | None = None) -> list[OutputRecord]:
-        """Carries one record through; what goes to the sink. ``now_ms`` is the wall clock; without it nothing is too far ahead."""
+        """Processes one record; gives the records for the sink. ``now_ms`` is the wall clock; without it no event time is too far ahead."""
         self._process(record, now_ms)
         return self._take()
 

@@ -1,4 +1,4 @@
-"""What goes into a query and what comes out."""
+"""The records that a query reads, those that it writes, and the rows of its tables."""
 
 from __future__ import annotations
 

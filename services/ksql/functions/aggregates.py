@@ -360,14 +360,14 @@ class _ByOffset(BaseAggregator):
 
 @aggregate("EARLIEST_BY_OFFSET", *_ONE, *_SEVERAL)
 class EarliestByOffset(_ByOffset):
-    """The first value, or the first N; NULL counts only if told so (last parameter false)."""
+    """The first value, or the first N; NULL counts only if the last parameter is false."""
 
     latest = False
 
 
 @aggregate("LATEST_BY_OFFSET", *_ONE, *_SEVERAL)
 class LatestByOffset(_ByOffset):
-    """The last value, or the last N; NULL counts only if told so (last parameter false)."""
+    """The last value, or the last N; NULL counts only if the last parameter is false."""
 
     latest = True
 

@@ -1,6 +1,6 @@
 """How a function is declared: signatures, ``@scalar`` over a plain function, ``@aggregate`` over a class.
 
-A signature reads ``STRING, INTEGER -> STRING``. ``T`` stands for any type, ``N`` for any number, the same one wherever it
+A signature reads ``STRING, INTEGER -> STRING``. ``T`` is any type, ``N`` for any number, the same one wherever it
 appears; ``STRING...`` repeats the last parameter. Only widening of numbers (INTEGER to BIGINT to DOUBLE) is implicit, as in
 ksqlDB. That of an aggregate may have constants after a bar: ``T | INTEGER, BOOLEAN -> ARRAY<T>``.
 """

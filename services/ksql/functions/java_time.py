@@ -142,7 +142,7 @@ def zone_named(name: str) -> Zone:
 @dataclass(frozen=True, slots=True)
 class ZoneTexts:
     """English names. ``names``: region -> short in winter and summer, long in winter and summer; ``short`` and ``long``: the
-    region that a name stands for."""
+    region of a name."""
 
     names: dict[str, tuple[str, str, str, str]]
     short: dict[str, str]
@@ -320,7 +320,7 @@ _TIME: dict[str, Callable[[int], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is formatted: a date, a time of day, or both at an offset of a zone (seconds). What is None is not there."""
+    """What is formatted: a date, a time of day, or both at an offset of a zone (seconds). None is absent."""
 
     days: int | None = None
     nanos: int | None = None

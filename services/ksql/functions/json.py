@@ -1,6 +1,6 @@
 """JSON as Jackson reads and writes it where numbers keep their own digits, and the functions over JSON texts.
 
-A whole number is an int of any size, any other a Decimal. Refused, wherever it stands in the first value: a number of more than
+A whole number is an int of any size, any other a Decimal. Refused, anywhere in the first value: a number of more than
 1,000 digits, nesting deeper than 1,000 levels, a name of more than 50,000 characters, NaN and Infinity, and bytes that are not
 UTF-8. What follows the first value is ignored. A text that is not JSON, or a path that leads nowhere, gives NULL.
 """

@@ -22,7 +22,7 @@ _MAX_SCALE = 2**31 - 1
 
 
 def trim(text: str) -> str:
-    """Without the blanks and control characters at both ends that String.trim takes away."""
+    """Without the blanks and control characters at both ends that String.trim removes."""
     return text.strip(_BLANKS)
 
 

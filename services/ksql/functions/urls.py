@@ -1,4 +1,4 @@
-"""URLs: their parts, and escaping. What is no URL gives NULL."""
+"""URLs: their parts, and escaping. A text that is no URL gives NULL."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class ControlQuery:
 class PushQuery:
     """A SELECT ... EMIT CHANGES; ``plan.sink`` is None and ``plan.root.schema.value`` are the columns of the answer.
 
-    With ``until_end`` (a pull query over a stream) it reads what is there now and ends.
+    With ``until_end`` (a pull query over a stream) it reads to the present end and ends.
     """
 
     plan: QueryPlan

@@ -49,7 +49,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A serialisation format with what it may be told: JSON, KAFKA, DELIMITED or NONE."""
+    """A serialisation format with its options: JSON, KAFKA, DELIMITED or NONE."""
 
     name: str
     delimiter: str = ","

@@ -174,14 +174,14 @@ class Describer:
         """Positions and ends of a query's inputs."""
         running = self._core.query_manager.queries.get(spec.id)
         topics: dict[str, list[Entity]] = {}
-        for lane, progress in running.progress.items() if running else ():
+        for tp, progress in running.progress.items() if running else ():
             offset = {
-                "partition": lane.partition,
+                "partition": tp.partition,
                 "logStartOffset": 0,
                 "logEndOffset": max(progress.end, progress.position),
                 "consumerOffset": progress.position,
             }
-            topics.setdefault(lane.topic, []).append(offset)
+            topics.setdefault(tp.topic, []).append(offset)
         return {
             "groupId": self._group(spec.id),
             "topicSummaries": [{"kafkaTopic": topic, "offsets": offsets} for topic, offsets in topics.items()],
@@ -303,11 +303,11 @@ def _task(running: PersistentTask) -> Entity:
         "taskId": "0_0",
         "topicOffsets": [
             {
-                "topicPartitionEntity": {"topic": lane.topic, "partition": lane.partition},
+                "topicPartitionEntity": {"topic": tp.topic, "partition": tp.partition},
                 "endOffset": max(progress.end, progress.position),
                 "committedOffset": committed[lane],
             }
-            for lane, progress in running.progress.items()
+            for tp, progress in running.progress.items()
         ],
         "timeCurrentIdlingStarted": None,
     }

@@ -89,7 +89,7 @@ def check(properties: Mapping[str, Any], statement: str, *, unknown_too: bool = 
 
 
 def check_value(name: str, value: Any) -> None:
-    """Refuses what is no size for a record cache.
+    """Refuses values that are no size for a record cache.
 
     Raises:
         RestError: it is none.

@@ -192,7 +192,7 @@ async def _live(
                 lines = [lead + row_format.row(writer.write(row)) + trail for row in rows]
                 for piece in _pieces(lines, apart=apart):
                     yield piece
-                    # What waits to be sent is joined: the connection's own task has its turn first.
+                    # Lines that wait to be sent are joined: the connection's own task runs first.
                     await asyncio.sleep(0)
         except RuntimeError as error:
             last = error_line(str(error))

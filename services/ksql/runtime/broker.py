@@ -45,7 +45,7 @@ class Consumer(Protocol):
         """The next records of these partitions, in order; nothing of the others is taken."""
 
     def skip(self, partition: int, offset: int) -> None:
-        """Goes on from ``offset``, which lies ahead."""
+        """Continues from ``offset``, which lies ahead."""
 
     def position(self, partition: int) -> int:
         """The next offset; markers and aborted records are skipped."""
@@ -59,7 +59,7 @@ class Consumer(Protocol):
     async def stop(self) -> None: ...
 
 
-#: what a record may have in bytes: below the brokers' message.max.bytes (1 MiB), with room for a batch's head
+#: the largest record in bytes: below the brokers' message.max.bytes (1 MiB) by more than a batch's header
 LARGEST_RECORD = 900 * 1024
 
 
@@ -78,7 +78,7 @@ Follow = Callable[[Mapping[TopicPartition, OffsetRange]], Awaitable[Sequence[Out
 
 
 class Producer(Protocol):
-    """A transactional producer: ``start`` fences every earlier one with the same id and settles what it left open."""
+    """A transactional producer: ``start`` fences every earlier one with the same id and completes or aborts its open transaction."""
 
     async def start(self) -> None: ...
 
@@ -90,7 +90,7 @@ class Producer(Protocol):
 
         Raises:
             Fenced: see there.
-            BrokerError: the outcome is unknown or nothing was written: start a new writer and read what is there.
+            BrokerError: the outcome is unknown or nothing was written: start a new producer and read the committed records.
         """
 
     async def stop(self) -> None: ...

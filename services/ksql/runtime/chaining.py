@@ -55,7 +55,7 @@ class Chaining:
 
 
 def _is_at(query: PersistentTask, tps: Iterable[TopicPartition], spans: Mapping[TopicPartition, OffsetRange]) -> bool:
-    """Whether the records are the next of every partition. Partitions are read in step, so it is all of them or none."""
+    """Whether the records are the next of every partition. Partitions are merged by event time, so it is all of them or none."""
     return query.state is QueryState.RUNNING and all(
         spans[tp].verbatim and query.fetched[tp] == spans[tp].first for tp in tps
     )

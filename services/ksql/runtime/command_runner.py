@@ -75,7 +75,7 @@ def query_id_of(command: Command, catalog: Catalog, number: int) -> str | None:
 
 
 class CommandRunner:
-    """Owns the catalog and what is known of each query; only ``execute`` and ``restore`` change them."""
+    """Owns the catalog and the spec of each query; only ``execute`` and ``restore`` change them."""
 
     def __init__(self, broker: Broker, log: CommandLog, queries: QueryManager) -> None:
         self._broker = broker

@@ -1,7 +1,7 @@
 """Commits: outputs, state and input positions of all queries in one Kafka transaction.
 
-While a transaction is on its way the queries go on; what they do meanwhile belongs to the next one. When a transaction
-fails nobody knows what became of it, so the whole engine starts anew from what the changelog says (``engine.py``).
+While a transaction is open the queries continue; their results belong to the next one. When a transaction
+fails its outcome is unknown, so all queries restart from the changelog (``query_manager.py``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _AHEAD_MS = 3_590_000
 
 
 class Committer:
-    """Writes at most once per interval, and only if some query has something to commit. Where much waits it is written earlier."""
+    """Writes at most once per interval, and only if some query has something to commit. With many records waiting it writes earlier."""
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ _REQUEST_MS = 10_000
 _CALL_S = 15.0
 #: a topic that is read whole has brought nothing for so long: the read is given up
 _READ_S = 60.0
-#: copies of a topic for which nobody asked for a number, where there are so many brokers
+#: replicas of a topic without a number of its own, where there are so many brokers
 _REPLICAS = 3
 #: configuration of a topic that matters here, besides what was set on the topic itself
 _ALWAYS_TOLD = frozenset({"retention.ms", "cleanup.policy"})
@@ -38,7 +38,7 @@ class KafkaBroker:
         self._admin: AIOKafkaAdminClient | None = None
         self._producer: AIOKafkaProducer | None = None
         self._offsets: AIOKafkaConsumer | None = None
-        #: sees what is not committed too
+        #: reads uncommitted records too
         self._log: AIOKafkaConsumer | None = None
         self._shared = AssignedConsumer(bootstrap)
 

@@ -233,7 +233,7 @@ class KafkaConsumer:
     def end(self, partition: int) -> int:
         state = self._state(partition)
         stable = state.lso if state is not None else None
-        # The end at the start counts what nobody could read yet: a transaction that becomes readable at any moment. A partition that
+        # The end at the start counts records of open transactions too, which become readable at any moment. A partition that
         # took its last stable offset for the end would let a join go on without the rows of its table.
         # It is kept, because an assignment of other partitions takes the last stable offset away: for a moment the partition would seem
         # to end before records that are known.

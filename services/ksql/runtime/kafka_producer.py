@@ -25,12 +25,12 @@ _log = structlog.get_logger(__name__)
 _BATCH_BYTES = 1000 * 1024
 #: an open transaction of a dead process holds its readers back no longer than this
 _TRANSACTION_MS = 60_000
-#: a write that takes longer is given up: the engine starts anew from what was committed
+#: a write that takes longer is given up: the queries restart from the last commit
 _WRITE_S = 45.0
 _STOP_S = 15.0
 #: the broker kept the timestamps that it was given (message.timestamp.type=CreateTime)
 _CREATE_TIME = 0
-#: as much of a write to a compressed topic is compressed: more would keep the loop for too long
+#: as much of a write to a compressed topic is compressed: more would block the loop for too long
 _COMPRESSED_BYTES = 64 * 1024
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 

@@ -6,8 +6,8 @@ event time among the heads of all partitions goes first. A partition that is emp
 for; one that is at its end is not, or a quiet partition would stop the query.
 
 That leaves a race: of a burst of old events that is written just now, one partition shows up here some milliseconds before
-the others, which seem to be at their end. So a record that would move the stream time, and is not of this moment, waits
-until the empty partitions were looked at once more after it came. Live traffic never waits for that.
+the others, which seem to be at their end. So a record that would advance the stream time, and is no live event, waits
+until the empty partitions were polled once more after it arrived. Live traffic never waits for that.
 
 Many records are merged at once: taking the smallest head, again and again, gives the same order as sorting all records by the
 greatest event time that their partition has shown up to them, so a late record follows its forerunner at once.
@@ -24,14 +24,14 @@ import numpy as np
 from services.ksql.engine.chunk import Chunk, ChunkSlice, Integers, MergedBatch
 from services.ksql.runtime.broker import TopicPartition
 
-#: records without a usable event time are handed on at once: the engine drops and counts them
+#: records without a usable event time are taken at once: the engine drops and counts them
 _AT_ONCE = -1
 #: an event not older than this belongs to live traffic
 _LIVE_MS = 10_000
-#: how long after a record the empty partitions must have been looked at: a busy producer sends to its partitions in turn,
+#: how long after a record the empty partitions must have been polled: a busy producer sends to its partitions one by one,
 #: and replication makes them readable at different moments
 _MARGIN_MS = 300
-#: no record waits longer than this for partitions that nobody can look at
+#: no record waits longer than this for partitions that cannot be polled
 _PATIENCE_MS = 3_000
 #: later than every event
 NEVER = 1 << 62
@@ -62,7 +62,7 @@ class _Queue:
 
     @property
     def complete_ms(self) -> int:
-        """What arrived until then need not wait for this partition: nothing older is on its way to it."""
+        """Records that arrived until then need not wait for this partition: nothing older will arrive in it."""
         return max(self.polled_ms - _MARGIN_MS, self.released_ms)
 
     @property
@@ -85,7 +85,7 @@ class _Queue:
         return slices, times, arrived
 
     def drop(self, count: int) -> None:
-        """Forgets the first ``count`` records."""
+        """Removes the first ``count`` records."""
         self.size -= count
         while count:
             held = self.held[0]
@@ -111,7 +111,7 @@ class EventTimeMerger:
         self._waiting: set[int] = set()
         self._horizon = _AT_ONCE
         self.size = 0
-        #: whether the next record waits for a look at the empty partitions
+        #: whether the next record waits for a poll of the empty partitions
         self.holding = False
 
     def open(self, tp: TopicPartition) -> None:
@@ -160,7 +160,7 @@ class EventTimeMerger:
         self.holding = False
 
     def release(self, tp: TopicPartition, now_ms: int) -> None:
-        """Nothing older is on its way to ``tp``: what arrived until ``now_ms`` need not wait for a poll of it."""
+        """Nothing older will arrive in ``tp``: records that arrived until ``now_ms`` need not wait for a poll of it."""
         self._queues[self._ranks[tp]].released_ms = now_ms
         self.holding = False
 
@@ -175,7 +175,7 @@ class EventTimeMerger:
             head.look(max(1, limit // len(heads)), before)
             before += len(head)
         order = np.argsort(np.concatenate([head.keys for head in heads]), kind="stable")
-        # a partition that goes on beyond what was looked at: nothing behind its last record may go yet
+        # a partition with more records than these: nothing behind the last of them may be taken yet
         ends = [int(np.flatnonzero(order == head.last)[0]) for head in heads if head.goes_on]
         order = order[: min([limit, *(end + 1 for end in ends)])]
         times = np.concatenate([part for head in heads for part in head.times])[order]
@@ -188,7 +188,7 @@ class EventTimeMerger:
         return self._taken(heads, order, times[: len(order)])
 
     def _held_back(self, heads: Sequence[_Head], order: Integers, times: Integers, now_ms: int) -> int:
-        """How many of these records may go before one that waits for a look at the empty partitions."""
+        """How many of these records come before one that waits for a poll of the empty partitions."""
         complete = np.full(len(order), min((q.complete_ms for q in self._queues if not q.size), default=NEVER))
         for head in heads:
             if not head.goes_on:

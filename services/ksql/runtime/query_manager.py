@@ -1,8 +1,8 @@
 """Starts, stops and recovers queries, with their consumers and commits.
 
-A *session* is the time from one restore to the next failure. It starts by taking over the transactional id, which settles
-what an earlier process left open; then it reads the changelog and starts every query where the changelog says. When a
-transaction fails, its outcome is not known, so the session ends and the next one begins with what is really there.
+A *session* is the time from one restore to the next failure. It starts by fencing the transactional id, which completes or
+aborts the open transaction of an earlier process; then it reads the changelog and starts every query where the changelog says. When a
+transaction fails, its outcome is not known, so the session ends and the next one begins with the committed state.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 15.0
 #: .max.ms say by default.
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 15.0, 900.0
 #: how long a command waits for a running session
-_STEADY_S = 30.0
+_SESSION_WAIT_S = 30.0
 #: a new query's topics are looked for so often, so far apart
 _LOOKS, _LOOK_S = 40, 0.25
 
@@ -89,7 +89,7 @@ class QueryManager:
                     self.state = EngineState.FENCED
                 except BrokerError as error:
                     self.failures += 1
-                    _log.warning("session lost, starting anew from the changelog", error=str(error), wait_s=backoff)
+                    _log.warning("session failed, restarting from the changelog", error=str(error), wait_s=backoff)
                     backoff = min(backoff * 2, _LONGEST_BACKOFF_S) if self.state is EngineState.STARTING else 0.5
                     self.state = EngineState.STARTING
                     await asyncio.sleep(backoff)
@@ -103,7 +103,7 @@ class QueryManager:
             async with self._changing:
                 await producer.start()
                 stored = await self.state_log.load()
-                await self._tidy(producer, stored)
+                await self._clean_changelog(producer, stored)
                 committer = Committer(
                     producer,
                     self.state_log,
@@ -125,7 +125,7 @@ class QueryManager:
             tasks = [
                 asyncio.create_task(self.scheduler.run(), name="scheduler"),
                 asyncio.create_task(committer.run(), name="committer"),
-                asyncio.create_task(self._retry_broken(), name="mend"),
+                asyncio.create_task(self._retry_broken(), name="retry broken queries"),
                 asyncio.create_task(ProgressWatch(self.queries, self.scheduler.wake).run(), name="progress watch"),
             ]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -170,26 +170,26 @@ class QueryManager:
             del self.broken[query.id]
             _log.info("query runs again", query=query.id)
 
-    async def _tidy(self, producer: Producer, stored: Mapping[str, StoredQuery]) -> None:
-        """Deletes what the changelog still holds of queries that are gone, and replaces what earlier versions wrote otherwise."""
+    async def _clean_changelog(self, producer: Producer, stored: Mapping[str, StoredQuery]) -> None:
+        """Deletes the changelog entries of terminated queries, and replaces those in the form of earlier versions."""
         log = self.state_log
         entries = [
             entry
             for query_id, one in stored.items()
-            for entry in (log.renewed(query_id, one) if query_id in self._wanted else log.forget(query_id, one))
+            for entry in (log.renewed(query_id, one) if query_id in self._wanted else log.tombstones(query_id, one))
         ]
         if entries:
             await producer.write(entries)
 
     @asynccontextmanager
-    async def _steady(self) -> AsyncIterator[None]:
+    async def _running_session(self) -> AsyncIterator[None]:
         """Waits for a running session and keeps it from being torn down meanwhile.
 
         Raises:
             BrokerError: there is none, and none comes in time.
         """
         try:
-            async with asyncio.timeout(_STEADY_S):
+            async with asyncio.timeout(_SESSION_WAIT_S):
                 while True:
                     await self._up.wait()
                     await self._changing.acquire()
@@ -204,8 +204,8 @@ class QueryManager:
             self._changing.release()
 
     async def start(self, query: QuerySpec) -> None:
-        """Starts a query. One of the same id is replaced: the new one goes on with its state and from its positions."""
-        async with self._steady():
+        """Starts a query. One of the same id is replaced: the new one continues with its state and from its positions."""
+        async with self._running_session():
             stored = None
             if query.id in self.queries:
                 await self._halt(query.id)
@@ -230,14 +230,14 @@ class QueryManager:
 
     async def terminate(self, query_id: str) -> None:
         """Commits what the query has done, and ends it. Its entries in the changelog go at the next session."""
-        async with self._steady():
+        async with self._running_session():
             self._wanted.pop(query_id, None)
             if query_id in self.queries:
                 await self._halt(query_id)
 
     async def pause(self, query_id: str) -> None:
         """Stops reading; state and positions stay."""
-        async with self._steady():
+        async with self._running_session():
             self._wanted[query_id] = replace(self._wanted[query_id], paused=True)
             running = self.queries.get(query_id)  # None: it cannot run anyway, for want of a topic
             if running is not None and running.state is QueryState.RUNNING:
@@ -249,8 +249,8 @@ class QueryManager:
                 await self.commit()
 
     async def resume(self, query_id: str) -> None:
-        """Goes on where ``pause`` stopped."""
-        async with self._steady():
+        """Continues where ``pause`` stopped."""
+        async with self._running_session():
             self._wanted[query_id] = replace(self._wanted[query_id], paused=False)
             running = self.queries.get(query_id)
             if running is not None and running.state is QueryState.PAUSED:
@@ -259,7 +259,7 @@ class QueryManager:
                 self.scheduler.wake()
 
     def open_transient(self, query: ClientTask) -> None:
-        """Runs a push query until ``close_transient``. Its consumers are its own: a slow client must not hold up other queries."""
+        """Runs a push query until ``close_transient``. Its consumers are its own: a slow client must not delay other queries."""
         self.transients[query.id] = query
         consumers = self._transient_consumers[query.id] = SharedConsumers(self._broker, self.scheduler.wake)
         consumers.subscribe(query, query.fetched)
@@ -289,7 +289,7 @@ class QueryManager:
         return self.committer.last_duration_s if self.committer else 0.0
 
     async def commit(self) -> None:
-        """Commits now what is pending, without waiting for the interval."""
+        """Commits pending results now, without waiting for the interval."""
         if self.committer is not None:
             await self.committer.commit()
 

@@ -173,7 +173,7 @@ class CommitOutput:
         """Positions are read at the commit."""
 
     def fail(self, query: Query, message: str) -> None:
-        """Forgets what is not committed."""
+        """Discards uncommitted results."""
         self._outputs = []
         self.uncommitted = 0
         self.dirty = self._draining = False
@@ -231,13 +231,13 @@ class ClientOutput:
             self.finish()
 
     def fail(self, query: Query, message: str) -> None:
-        """The client gets what is there, then the error."""
+        """The client gets the rows so far, then the error."""
         self._add(query.poll_rows())
         self._error = message
         self.finish()
 
     def finish(self) -> None:
-        """Ends the query; a client that waits gets what is there."""
+        """Ends the query; a client that waits gets the rows so far."""
         self._finished = True
         self._changed.set()
 
@@ -383,9 +383,9 @@ class QueryTask(Generic[O]):
 
     def deliver(self, tp: TopicPartition, chunk: Chunk | None, *, position: int, end: int) -> None:
         if self.state is QueryState.ERROR:
-            # It takes no part any more, and must not hold up those that share the consumer.
+            # It processes nothing any more, and must not delay the other subscribers of the consumer.
             return
-        # what is before that came by way of chaining already
+        # records before that came by chaining already
         fetched = self.fetched[tp]
         position = max(position, fetched)
         chunk = chunk.between(fetched, position) if chunk is not None else None
@@ -402,12 +402,12 @@ class QueryTask(Generic[O]):
         return waited
 
     def release(self, tp: TopicPartition) -> None:
-        """Nothing is on its way to this partition: what is here need not wait for a look at it."""
+        """Nothing older will arrive in this partition: fetched records need not wait for a poll of it."""
         self._merger.release(tp, _now_ms())
 
     def step(self, limit: int) -> int:
         """Processes up to ``limit`` records; gives how many. An error of the engine stops this query alone: what it did
-        since the last commit is forgotten, the records are read again when it is started anew."""
+        since the last commit is discarded, the records are read again at its next start."""
         merged = self._merger.take(limit, now := _now_ms(), self._limit_ms())
         if not merged:
             return 0
@@ -423,13 +423,13 @@ class QueryTask(Generic[O]):
         return len(merged)
 
     def fail(self, message: str) -> None:
-        """Stops the query for good, without what is not committed."""
+        """Puts the query into error and discards uncommitted results."""
         self.state = QueryState.ERROR
         self.error = message
         self.output.fail(self.query, message)
 
     def drain(self: QueryTask[CommitOutput]) -> Pending | None:
-        """Gives what must be committed together, and begins anew. None if the query failed over it."""
+        """Gives what must be committed together; later results belong to the next commit. None if the query failed."""
         outputs = self.output.drain()
         try:
             outputs.extend(self.query.flush())

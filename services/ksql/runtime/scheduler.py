@@ -1,4 +1,4 @@
-"""The scheduler of query tasks: a slice of each in turn, yielding to the event loop between slices so that REST calls get through."""
+"""The scheduler of query tasks: round robin in slices, yielding to the event loop between slices so that REST calls get through."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Consumers that queries share: those at the same position of a topic read it through one consumer.
 
-A query that starts elsewhere gets a consumer of its own; partition by partition it is handed to the consumer ahead of it as soon as
+A query that starts elsewhere gets a consumer of its own; partition by partition it moves to the consumer ahead of it as soon as
 it has caught up. So a topic that four queries read is fetched once, and each query still starts where it must.
 """
 
@@ -45,7 +45,7 @@ class Subscriber(Protocol):
         """The next records, if any; ``position`` is the offset after them, ``end`` the end of what can be read."""
 
     def mark_polled(self, tp: TopicPartition, checked_ms: int) -> bool:
-        """The partition was looked at; True if something here has waited for that."""
+        """The partition was polled; True if a record has waited for that."""
 
     def wants(self, tp: TopicPartition, backlog: int) -> bool:
         """Whether it can take more (less than ``backlog`` records of the partition), or waits for them."""
@@ -222,7 +222,7 @@ class SharedConsumers:
                 if not any(
                     consumer.topic == tp.topic and tp.partition in consumer.partitions for consumer in self._consumers
                 ):
-                    # Nobody reads it: what was expected may be of a topic of this name that was deleted since, with more in it.
+                    # It has no reader: the expected end may be of a topic of this name that was deleted since, with more in it.
                     self.expected.pop(tp, None)
                 alone.setdefault(tp.topic, {})[tp.partition] = position
         for topic, own in alone.items():

@@ -18,7 +18,7 @@ from services.ksql.runtime.broker import Broker, TopicPartition
 _POSITIONS = "@positions"
 _OFFSETS = b"@offsets"
 
-#: small segments and an eager cleaner: what was overwritten goes soon, so that a restart reads little
+#: small segments and an eager cleaner: overwritten entries are deleted soon, so that a restart reads little
 _CONFIG = {
     "cleanup.policy": "compact",
     "segment.bytes": str(16 * 1024 * 1024),
@@ -99,8 +99,8 @@ class StateLog:
             yield from self.positions(query_id, stored.offsets)
             yield from self._without_outdated(query_id, stored)
 
-    def forget(self, query_id: str, stored: StoredQuery) -> Iterator[OutputRecord]:
-        """Tombstones for everything that is stored of a query that is gone."""
+    def tombstones(self, query_id: str, stored: StoredQuery) -> Iterator[OutputRecord]:
+        """Tombstones for all entries of a terminated query."""
         for store, key in stored.entries:
             yield self.entry(query_id, store, key, None)
         for topic in {tp.topic for tp in stored.offsets}:

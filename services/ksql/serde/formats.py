@@ -1,4 +1,4 @@
-"""One way to a reader or writer, whatever the format."""
+"""Decoders and encoders of all formats."""
 
 from __future__ import annotations
 

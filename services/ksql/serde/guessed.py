@@ -1,4 +1,4 @@
-"""The format of bytes that nobody has declared, for PRINT: guessed as ksqlDB does, from what all keys or values so far can be."""
+"""The format of bytes without a declared one, for PRINT: guessed as ksqlDB does, from all keys or values so far."""
 
 from __future__ import annotations
 

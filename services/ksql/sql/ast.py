@@ -299,7 +299,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """``emit`` is CHANGES, FINAL or None (a pull query when it stands alone)."""
+    """``emit`` is CHANGES, FINAL or None (a pull query if it is a statement of its own)."""
 
     select: tuple[SelectItem | Star, ...]
     source: Relation

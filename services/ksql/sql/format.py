@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"[A-Z_][A-Z0-9_@]*")
 
 
 def quote(name: str) -> str:
-    """A name as it may stand in a statement."""
+    """A name as written in a statement."""
     if _PLAIN.fullmatch(name) and name not in RESERVED:
         return name
     return f"`{name.replace('`', '``')}`"

@@ -120,7 +120,7 @@ def split_statements(tokens: Iterable[Token]) -> Iterator[list[Token]]:
 
 
 class NoLexer(Lexer):
-    """Stands where lark wants a lexer: tokens are fed by hand, see ``parser``."""
+    """Takes the place of a lexer of lark: tokens are fed by hand, see ``parser``."""
 
     def __init__(self, _conf: Any) -> None:
         pass
@@ -130,7 +130,7 @@ class NoLexer(Lexer):
 
 
 def identifier_text(token: Token) -> str:
-    """The name that a token stands for: exact when quoted, else upper-cased."""
+    """The name of a token: exact when quoted, else upper-cased."""
     value = str(token)
     if token.type == "QUOTED":
         name = unquote_identifier(value)

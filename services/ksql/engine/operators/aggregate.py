@@ -34,7 +34,7 @@ class AggregateNode(Node):
         self._wants_old = True
 
     def enable_cache(self) -> None:
-        """Holds changes back until ``flush``, so that only the newest state of each key and window is ever looked at."""
+        """Holds changes back until ``flush``, so that only the newest state of each key and window is emitted."""
         self._pending = {}
 
     def flush(self) -> None:

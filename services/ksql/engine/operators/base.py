@@ -1,7 +1,7 @@
 """What all operators share.
 
 A stream operator gets ``row(r, t, w)``, or ``null_row`` where a record has no value. A table operator gets
-``change(key, new, old, t, w)``; the rows hold key and value columns, None is absent. Where nobody downstream wants the
+``change(key, new, old, t, w)``; the rows hold key and value columns, None is absent. Where no operator downstream wants the
 old row, ``old`` is ``PRESENT`` if there was one.
 """
 
@@ -105,7 +105,7 @@ class Node:
         raise AssertionError(f"{self.name} is no table")
 
     def flush(self) -> None:
-        """Passes on what is held back by a cache."""
+        """Passes on changes that a cache holds back."""
 
     def sync_dirty(self) -> None:
         """Notes in the stores what was changed in place."""

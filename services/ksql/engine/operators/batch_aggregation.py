@@ -1,6 +1,6 @@
 """The aggregate calls of one GROUP BY: their states with code made for them, and many rows aggregated at once.
 
-Many rows are grouped by key without a look at each row, summed up, and the sum is merged into each window. Only for aggregates whose
+Many rows are grouped by key in columns, folded, and the fold is merged into each window. Only for aggregates whose
 result does not depend on the order of the rows, so that it cannot depend on how the input was cut into batches either: not for sums of
 doubles, and not for the first or the last of anything.
 """

@@ -31,7 +31,7 @@ class Decoding:
     """The key columns, the value columns that are no headers, and the event time of one source's records."""
 
     def __init__(self, source: DataSource, *, is_table: bool) -> None:
-        #: what is read; records keep what was read of them under it
+        #: the source; records keep their decoded parts under it
         self.source = source
         self.key_columns = source.schema.key
         self.value_columns = tuple(c for c in source.schema.value if c.header is None)
@@ -151,7 +151,7 @@ class Reader:
         source = decoding.source
         self._values = many_decoder(source.value_format, decoding.value_columns)
         self._keys = many_decoder(source.key_format, source.schema.key, is_key=True)
-        #: keys that cannot be malformed are read only if somebody asks for them
+        #: keys that cannot be malformed are read only on demand
         self._keys_may_wait = source.key_format.name.upper() == "KAFKA" and not decoding.numeric_key
         self._time_at = decoding.time_at
 

@@ -2,7 +2,7 @@
 
 A group's entry is its aggregates' states. The set of a COUNT_DISTINCT is most of it and grows by little between two commits, so a set
 that is not small is written to an entry of its own, the *members*, and the group's entry holds what has been added since then (marked
-``{"+": ...}``). Both entries are overwritten in place: compaction needs to keep nothing but the newest of each key, and what is restored is
+``{"+": ...}``). Both entries are overwritten in place: compaction needs to keep nothing but the newest of each key, and restoring gives
 the union of the two. The members are written anew once the additions that were written since then weigh as much as they do, which costs at
 most twice what the best moment would have cost.
 
@@ -23,7 +23,7 @@ from services.ksql.functions.aggregates import CountDistinct
 
 #: bytes of sets that are always written whole
 _SMALL: Final = 64
-#: commits after which the copy of a set that nobody added to is dropped, at the earliest; with the next addition it is written whole
+#: commits after which the copy of a set without additions is dropped, at the earliest; with the next addition it is written whole
 _REMEMBERED: Final = 256
 
 Slot = Any
@@ -69,7 +69,7 @@ class _Entries:
             self._bases, self._idle = {}, self._bases
 
     def of(self, slot: Slot, state: State | None) -> list[Change]:
-        """What must be written for a state that changed; None: it is gone."""
+        """The entries to write for a state that changed; None: it was deleted."""
         key = encode_key(slot)
         base = self._bases.pop(slot, None) or self._idle.pop(slot, None)
         if state is None:
@@ -207,7 +207,7 @@ class WindowStore(GroupStore):
         return sorted(self._by_start)
 
     def evict(self, horizon: int, belongs: Any) -> None:
-        """Forgets windows that start at or before ``horizon``, of keys that ``belongs`` says yes to."""
+        """Evicts windows that start at or before ``horizon``, of the keys for which ``belongs`` is true."""
         for start in [s for s in self._by_start if s <= horizon]:
             keys = self._by_start[start]
             for key in [k for k in keys if belongs(k)]:

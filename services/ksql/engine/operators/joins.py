@@ -198,7 +198,7 @@ class StreamStreamJoin(JoinNode):
         self._sweep(side, t)
 
     def _sweep(self, side: int, now: int) -> None:
-        """Evicts what is beyond retention of keys that are no longer seen, at most once for each retention."""
+        """Evicts rows beyond retention of keys that are no longer seen, at most once for each retention."""
         if now < self._swept[side] + self._retention:
             return
         self._swept[side] = now
@@ -209,7 +209,7 @@ class StreamStreamJoin(JoinNode):
                 table.delete(slot)
 
     def _close(self, partition: int, now: int) -> None:
-        """Emits what waited in vain: its window, with grace, ends before stream time."""
+        """Emits rows without a partner whose window, with grace, ends before stream time."""
         ahead = [reach[1] + self._grace for reach in self._reach]
         if self._least_waiting + min(ahead) >= now:
             return
@@ -219,8 +219,8 @@ class StreamStreamJoin(JoinNode):
             if t + min(ahead) >= now:
                 self._least_waiting = min(self._least_waiting, t)
                 return
-            key, r, w, home = self._waiting.data[slot]
-            if home != partition or t + ahead[side] >= now:
+            key, r, w, its_partition = self._waiting.data[slot]
+            if its_partition != partition or t + ahead[side] >= now:
                 self._least_waiting = min(self._least_waiting, t)
                 continue
             self._waiting.delete(slot)

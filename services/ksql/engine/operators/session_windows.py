@@ -62,7 +62,7 @@ class SessionAggregate(AggregateNode):
         if end < closed:
             self.context.stats.drop(self.name, "late")
             return
-        self._forget(partition, self._stored.advance(partition, end) - self._retention)
+        self._evict(partition, self._stored.advance(partition, end) - self._retention)
         sessions = self._store.get(key) or {}
         state: State | None = None
         before = None
@@ -71,7 +71,7 @@ class SessionAggregate(AggregateNode):
             if start == end:
                 before = self._old(key, gone, window)
             else:
-                self._bury(key, gone, window)
+                self._tombstone(key, gone, window)
             state = gone if state is None else self.aggregates.merge(state, gone)
         if state is None:
             state = self.aggregates.initial(t)
@@ -91,7 +91,7 @@ class SessionAggregate(AggregateNode):
         """With a cache, rows that lie within the newest session of their key, or lengthen it, are brought in together.
 
         Such a row meets no other session: sessions of a key lie further apart than the gap. It cannot be late either if
-        the session is not at the end of the batch. Each other row is processed by itself, in its turn.
+        the session is not at the end of the batch. Each other row is processed by itself, in order.
         """
         bulk = self.aggregates.bulk
         if self._pending is None or bulk is None:
@@ -134,11 +134,11 @@ class SessionAggregate(AggregateNode):
                 run.folded = bulk.fold(run.count, [column[rows[: run.count]] for column in values])
                 newest[run.partition] = max(run.end, newest.get(run.partition, -1))
                 self._finish(run, bulk)
-        self._settle(newest)
+        self._advance_and_evict(newest)
         return count
 
     def _begin(self, key: Key, top: int) -> SessionRun | None:
-        """The newest session of a key, if it is still open when stream time has come to ``top``."""
+        """The newest session of a key, if it is still open at stream time ``top``."""
         sessions = None if None in key else self._store.get(key)
         if not sessions:
             return None
@@ -153,11 +153,11 @@ class SessionAggregate(AggregateNode):
             self._clock.advance(partition, t)
             self._stored.advance(partition, t)
 
-    def _settle(self, newest: Mapping[int, int]) -> None:
-        """Advances the clocks, and forgets the sessions that leave the store by that."""
+    def _advance_and_evict(self, newest: Mapping[int, int]) -> None:
+        """Advances the stream times, and evicts the sessions that leave the store by that."""
         self._advance(newest)
         for partition in newest:
-            self._forget(partition, self._stored.now(partition) - self._retention)
+            self._evict(partition, self._stored.now(partition) - self._retention)
 
     def _finish(self, run: SessionRun, bulk: BatchAggregation) -> None:
         """Brings the rows of a run into its session."""
@@ -184,17 +184,17 @@ class SessionAggregate(AggregateNode):
         pending = self._pending
         return pending[key, window][0] if pending and (key, window) in pending else self.old(key, gone)
 
-    def _bury(self, key: Key, gone: State, window: Window) -> None:
+    def _tombstone(self, key: Key, gone: State, window: Window) -> None:
         """A tombstone for a session that has grown or was merged."""
         if self._pending is None:
             self.down.change(key, None, self.old(key, gone), window[1], window)
         else:
             self._pending[key, window] = (self._old(key, gone, window), None)
 
-    def _forget(self, partition: int, horizon: int) -> None:
+    def _evict(self, partition: int, horizon: int) -> None:
         """Evicts sessions that have left the store, once for each gap of stream time.
 
-        What goes depends on stream time alone, not on how its records were cut into batches.
+        Eviction depends on stream time alone, not on how its records were cut into batches.
         """
         step = horizon // self._gap * self._gap
         if step <= self._swept.get(partition, -1):

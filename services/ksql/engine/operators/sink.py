@@ -19,7 +19,7 @@ class Sink(Node):
     kind = "sink"
 
     """``partitions``: of the sink topic. A record goes to the partition of its key without the window, as Java's producer chooses it;
-    records without a key go to all partitions in turn."""
+    records without a key are spread round robin."""
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ class Suppress(Node):
             self._release(partition, now, self._earliest)
 
     def _release(self, partition: int, now: int, earliest: dict[int, int]) -> None:
-        """Emits what is closed, by end, then by key."""
+        """Emits closed windows, by end, then by key."""
         horizon = now - self._delay
         oldest = -1 if self._is_session else now // self._advance * self._advance - self._retention
         mine = [slot for slot in self._held.data if self._keys.partition(slot[2]) == partition]

@@ -60,5 +60,5 @@ async def test_nothing_is_left_of_a_query_that_is_forgotten() -> None:
     state_log = await log()
     await write(state_log, list(state_log.positions("Q", _POSITIONS)))
     await write(state_log, [state_log.entry("Q", "@offsets", b"d/0", b"\0" * 8), state_log.entry("Q", "s", b"k", b"1")])
-    await write(state_log, list(state_log.forget("Q", (await state_log.load())["Q"])))
+    await write(state_log, list(state_log.tombstones("Q", (await state_log.load())["Q"])))
     assert await state_log.load() == {}
