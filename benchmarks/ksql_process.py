@@ -163,9 +163,9 @@ async def sink_ends(bootstrap: str, prefix: str) -> AsyncIterator[Any]:
     """A function that gives the readable end of every sink partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
     await consumer.start()
-    lanes = [TopicPartition(prefix + name, p) for name in SINKS for p in range(topics.PARTITIONS)]
+    partitions = [TopicPartition(prefix + name, p) for name in SINKS for p in range(topics.PARTITIONS)]
     try:
-        yield lambda: consumer.end_offsets(lanes)
+        yield lambda: consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
 
@@ -178,11 +178,11 @@ async def latest_values(bootstrap: str, topic: str) -> dict[bytes, bytes]:
     await consumer.start()
     latest: dict[bytes, bytes | None] = {}
     try:
-        lanes = [TopicPartition(topic, p) for p in range(topics.PARTITIONS)]
-        consumer.assign(lanes)
-        ends = await consumer.end_offsets(lanes)
+        partitions = [TopicPartition(topic, p) for p in range(topics.PARTITIONS)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
         async with asyncio.timeout(60):
-            while not all([await consumer.position(lane) >= ends[lane] for lane in lanes]):
+            while not all([await consumer.position(partition) >= ends[partition] for partition in partitions]):
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     latest.update({record.key: record.value for record in records})
     finally:

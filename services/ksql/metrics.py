@@ -43,4 +43,4 @@ class RuntimeCollector(Collector):
         yield CounterMetricFamily("ksql_session_failures", "Failed transactions and restarts", value=queries.failures)
         yield GaugeMetricFamily("ksql_commit_seconds", "Duration of the last commit", value=queries.commit_seconds)
         yield GaugeMetricFamily("ksql_push_queries", "Open push queries", value=len(queries.transients))
-        yield GaugeMetricFamily("ksql_feeds", "Consumers", value=len(queries.consumers))
+        yield GaugeMetricFamily("ksql_consumers", "Consumers", value=len(queries.consumers))

@@ -1,1 +1,1 @@
-"""What the rooms of the engine hand to one another: types, schemas, expressions and plans. No behaviour lives here."""
+"""Data that the packages exchange: types, schemas, expressions and plans. No behaviour lives here."""

@@ -46,7 +46,7 @@ def statement_error(
 
 
 def from_ksql_error(error: KsqlError, statement: str, entities: list[Any] | None = None) -> RestError:
-    """The answer to an error of parser, analyser or executor; 40000 has no statement."""
+    """The answer to an error of parser, analyser or command runner; 40000 has no statement."""
     if error.error_code == BAD_REQUEST:
         return generic_error(error.message)
     return statement_error(error.message, error.statement or statement, error.error_code, entities)

@@ -278,13 +278,13 @@ class StatementService:
                 raise wrong_endpoint(text)
 
     async def _show(self, text: str, what: str, *, extended: bool) -> Entity:  # noqa: PLR0911 - one answer per kind
-        executor = self._core.command_runner
+        runner = self._core.command_runner
         match what:
             case "STREAMS" | "TABLES":
                 kind = SourceKind(what.removesuffix("S"))
                 if extended:
                     return await self._describe.all(text, kind, extended=True)
-                return listed_sources(text, kind, executor.catalog.sources())
+                return listed_sources(text, kind, runner.catalog.sources())
             case "TOPICS" | "ALL TOPICS":
                 return await self._topics(text, internal=what != "TOPICS", extended=extended)
             case "QUERIES":

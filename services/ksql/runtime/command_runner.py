@@ -102,7 +102,7 @@ class CommandRunner:
         self.sequence = self._log.last_sequence
         return list(self.specs.values())
 
-    async def execute(self, prepared: CompletedStatement, properties: Mapping[str, Any]) -> Executed:
+    async def execute(self, completed: CompletedStatement, properties: Mapping[str, Any]) -> Executed:
         """Makes topics, logs the command, and carries it out.
 
         Raises:
@@ -110,13 +110,13 @@ class CommandRunner:
             BrokerError: the command could not be logged.
         """
         async with self._one_at_a_time:
-            if prepared.new_topic is not None:
-                await self._create_topic(prepared.new_topic)
-            logged = await self._log.append(self._to_log(prepared, properties))
+            if completed.new_topic is not None:
+                await self._create_topic(completed.new_topic)
+            logged = await self._log.append(self._to_log(completed, properties))
             before = dict(self.specs)
-            self._apply(prepared.command, logged)
+            self._apply(completed.command, logged)
             try:
-                await self._follow(prepared.command, before)
+                await self._follow(completed.command, before)
             except BrokerError as error:
                 _log.error("command failed", command=logged.id, error=str(error))
                 self.statuses[logged.id] = CommandStatus("ERROR", str(error))
@@ -142,21 +142,21 @@ class CommandRunner:
         except BrokerError as error:
             raise TopicRefused(f"Failed to guarantee existence of topic {info.name}\nCaused by: {error}") from error
 
-    def _to_log(self, prepared: CompletedStatement, properties: Mapping[str, Any]) -> CommandRecord:
-        command, number = prepared.command, self._log.next_query_number
+    def _to_log(self, completed: CompletedStatement, properties: Mapping[str, Any]) -> CommandRecord:
+        command, number = completed.command, self._log.next_query_number
         match command:
             case CreateSource(source=source):
-                return CommandRecord(f"{source.kind.lower()}/`{source.name}`/create", prepared.text, properties)
+                return CommandRecord(f"{source.kind.lower()}/`{source.name}`/create", completed.text, properties)
             case CreateQuery(sink=sink):
                 query_id = query_id_of(command, self.catalog, number)
-                return CommandRecord(f"{sink.kind.lower()}/`{sink.name}`/create", prepared.text, properties, query_id)
+                return CommandRecord(f"{sink.kind.lower()}/`{sink.name}`/create", completed.text, properties, query_id)
             case InsertQuery(plan=plan):
                 query_id = query_id_of(command, self.catalog, number)
-                return CommandRecord(f"stream/`{plan.target.name}`/create", prepared.text, properties, query_id)
+                return CommandRecord(f"stream/`{plan.target.name}`/create", completed.text, properties, query_id)
             case DropSource(name=name, kind=kind):
-                return CommandRecord(f"{kind.lower()}/{name}/drop", prepared.text, properties)
+                return CommandRecord(f"{kind.lower()}/{name}/drop", completed.text, properties)
             case ControlQuery(action=action, query_id=target):
-                return CommandRecord(f"{action.lower()}/{target or 'ALL'}/execute", prepared.text, properties)
+                return CommandRecord(f"{action.lower()}/{target or 'ALL'}/execute", completed.text, properties)
             case _:
                 raise TypeError(f"{type(command).__name__} is no command for the log")
 

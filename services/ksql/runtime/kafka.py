@@ -164,7 +164,7 @@ class KafkaBroker:
         consumer = self.consumer(topic, {p: b.start for p, b in bounds.items()})
         await consumer.start()
         try:
-            # Ends are those of the log itself, markers included: an open transaction of a dead writer was settled before.
+            # Ends are those of the log itself, markers included: an open transaction of a dead producer was completed or aborted before.
             remaining = {p for p, b in bounds.items() if b.end > b.start}
             progressed = monotonic()
             while remaining:

@@ -53,7 +53,7 @@ class StateLog:
             await self._broker.create_topic(TopicInfo(self.topic, 1, -1, _CONFIG))
 
     async def load(self) -> dict[str, StoredQuery]:
-        """Everything committed, by query id. The writer must have been started: an open transaction would hide what follows."""
+        """Everything committed, by query id. The producer must have been started: an open transaction would hide the records after it."""
         stored: dict[str, StoredQuery] = {}
         self._written.clear()
         latest: dict[bytes, bytes | None] = {}

@@ -167,7 +167,7 @@ def _exactly(data: bytes) -> Any:
 
 
 def field_names(present: Iterable[str], columns: Sequence[str]) -> tuple[str, ...]:
-    """For each column the name of the field that feeds it."""
+    """For each column the name of the field that it is read from."""
     upper: dict[str, str] = {}
     exact = set()
     for name in present:
@@ -320,7 +320,7 @@ def _exceed_limits(data: Sequence[bytes]) -> bool:
 
 
 def objects_decoder(columns: Sequence[Column], choose: Choose) -> DecodeMany:
-    """``choose`` says which of the fields that are there feeds each column; a name that is not there means none.
+    """``choose`` says which of the present fields each column is read from; a name that is absent means none.
 
     What it gives is None where the values must be read one by one: a malformed one, other fields, a type to convert.
     """

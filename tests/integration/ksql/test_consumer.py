@@ -27,7 +27,7 @@ async def transacting(bootstrap: str, name: str) -> AsyncIterator[AIOKafkaProduc
         await producer.stop()
 
 
-async def test_a_feed_knows_of_records_that_nobody_can_read_yet(bootstrap: str) -> None:
+async def test_a_consumer_knows_of_records_that_cannot_be_read_yet(bootstrap: str) -> None:
     server = KsqlServer(bootstrap)
     broker = KafkaBroker(bootstrap)
     await broker.start()

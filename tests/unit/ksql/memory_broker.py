@@ -201,7 +201,7 @@ class MemoryProducer:
 
     async def write(self, records: Iterable[Output], follow: Follow | None = None) -> dict[TopicPartition, OffsetRange]:
         if self._broker._owners.get(self._id) is not self:
-            raise Fenced(f"a newer writer owns {self._id}")
+            raise Fenced(f"a newer producer owns {self._id}")
         failure, self._broker.fail_next_write = self._broker.fail_next_write, None
         if failure == "before":
             raise BrokerError("failed before anything was written")

@@ -34,7 +34,7 @@ def key_bytes(record: dict[str, Any]) -> bytes | None:
     return key.to_bytes(4, "big", signed=True) if record["key_type"] == "INT" else str(key).encode()
 
 
-def feed(harness: Harness, record: dict[str, Any]) -> None:
+def deliver(harness: Harness, record: dict[str, Any]) -> None:
     """Sends one recorded input."""
     value = record["value"]
     harness.pipe(record["topic"], key_bytes(record), None if value is None else value.encode(), record["timestamp"])

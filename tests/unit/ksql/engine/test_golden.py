@@ -13,14 +13,14 @@ from services.ksql.model.schema import KeyWindow, WindowType
 from services.ksql.serde.base import split_window
 from tests.conformance.harness import Harness
 from tests.golden import document, lines
-from tests.unit.ksql.engine.golden import SINKS, feed, key_bytes, pipeline, same, same_value
+from tests.unit.ksql.engine.golden import SINKS, deliver, key_bytes, pipeline, same, same_value
 
 
 @pytest.fixture(scope="module")
 def fed() -> Harness:
     harness = pipeline()
     for record in lines("inputs.jsonl"):
-        feed(harness, record)
+        deliver(harness, record)
     return harness
 
 
@@ -62,7 +62,7 @@ def test_boundaries() -> None:
     edge = document("boundaries.json")
     harness = pipeline()
     for record in edge["inputs"]:
-        feed(harness, record)
+        deliver(harness, record)
     for topic, wanted in edge["updates"].items():
         got = harness.outputs[topic]
         for number, (one, want) in enumerate(zip(got, wanted, strict=False)):
@@ -78,7 +78,7 @@ def test_each_edge_case_of_phase_5() -> None:
     assert len(cases) > 80
     for number, record in enumerate(inputs, 1):
         before = {topic: len(harness.outputs[topic]) for topic in SINKS}
-        feed(harness, record)
+        deliver(harness, record)
         case = cases.get(number)
         if case is None:
             continue

@@ -1,4 +1,4 @@
-"""Poison, memory, pull lookups, transient queries, the shape of what comes out."""
+"""Malformed records, memory, pull lookups, transient queries, the shape of what comes out."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def view(t: int, group: str = "a", number: int = 1, *, offset: int = 0, topic: s
     return InputRecord(topic, 0, offset, t, b"k", json.dumps({"V": number, "G": group, "D": 0.5}).encode())
 
 
-def test_poison_is_counted_and_stops_nothing() -> None:
+def test_malformed_records_are_counted_and_stop_nothing() -> None:
     query = Query(plan_of("CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM s GROUP BY g;"), max_ahead_ms=1000)
-    poison = [
+    malformed = [
         InputRecord("s", 0, 0, 5, b"k", b"not json"),
         InputRecord("s", 0, 1, 5, b"k", b'{"V":"x"}'),
         InputRecord("s", 0, 2, -1, b"k", b'{"V":1,"G":"a"}'),
         InputRecord("s", 0, 3, 2001, b"k", b'{"V":1,"G":"a"}'),
         InputRecord("s", 0, 4, 5, b"k", b'{"V":1,"G":null}'),
     ]
-    assert query.process_batch(poison, now_ms=1000) == []
+    assert query.process_batch(malformed, now_ms=1000) == []
     assert query.stats.by_cause() == {"malformed": 2, "no_event_time": 1, "event_time_ahead": 1, "null_key": 1}
-    assert [query.event_time(record) for record in poison[:3]] == [5, 5, None]
+    assert [query.event_time(record) for record in malformed[:3]] == [5, 5, None]
     (out,) = query.process(view(2000), now_ms=1000)
     assert (out.key, out.value, out.timestamp, out.partition) == (b"a", b'{"C":1}', 2000, 0)
     assert query.stats.consumed == 6
@@ -92,7 +92,7 @@ def test_pull_of_a_join() -> None:
     assert list(query.scan()) == query.lookup(["a"])
 
 
-def test_a_cached_session_that_nobody_saw_leaves_no_tombstone() -> None:
+def test_a_cached_session_that_was_never_emitted_leaves_no_tombstone() -> None:
     query = Query(
         plan_of("CREATE TABLE o AS SELECT g, COUNT(*) AS c FROM s WINDOW SESSION (5 SECONDS) GROUP BY g;"), cached=True
     )

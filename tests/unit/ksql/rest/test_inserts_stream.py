@@ -1,4 +1,4 @@
-"""``/inserts-stream``: the forms of its acknowledgements, and what is wrong before the first row."""
+"""``/inserts-stream``: the forms of its acknowledgements, and errors before the first row."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ async def test_state_of_a_query_that_is_gone_is_deleted_at_the_next_start() -> N
             await second.stop()
 
 
-async def test_poison_is_counted_and_stops_nothing() -> None:
+async def test_malformed_records_are_counted_and_stop_nothing() -> None:
     async with lab() as server:
         await begin(server)
         for value in (b"{", b'{"n": "many"}', b"null", b'{"n": 1}'):

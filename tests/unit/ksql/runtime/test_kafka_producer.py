@@ -33,12 +33,12 @@ async def test_a_compressed_topic_is_smaller_and_says_the_same() -> None:
     values.insert(500, b"x" * 200_000)
     sizes = {}
     for topic in ("plain", "small"):
-        writer = KafkaProducer("127.0.0.1:1", "writer", compressed=("small",))
-        writer._producer._txn_manager.transactional_id = "writer"
-        batches = writer._batches([OutputRecord(topic, 0, b"%d" % i, value, 1) for i, value in enumerate(values)])
+        producer = KafkaProducer("127.0.0.1:1", "writer", compressed=("small",))
+        producer._producer._txn_manager.transactional_id = "writer"
+        batches = producer._batches([OutputRecord(topic, 0, b"%d" % i, value, 1) for i, value in enumerate(values)])
         assert read(batches[TopicPartition(topic, 0)]) == [(b"%d" % i, value) for i, value in enumerate(values)]
         sizes[topic] = sum(builder.size() for builder in batches[TopicPartition(topic, 0)])
-        await writer.stop()
+        await producer.stop()
     assert sizes["small"] < sizes["plain"] - 50_000
 
 

@@ -1,4 +1,4 @@
-"""Reading in step: any cut into fetches gives event-time order over partitions whose own order is right."""
+"""Merging by event time: any cut into fetches gives event-time order over partitions whose own order is right."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def merged(pending: list[list[InputRecord]], cuts: object, limit: int, *, least:
     """Fetches the partitions ``least`` to 4 records at a time, in an order that ``cuts`` chooses, and takes what may go."""
     made = merger(len(pending))
     out: list[InputRecord] = []
-    open_lanes = set(range(len(pending)))
-    while open_lanes:
-        partition = cuts.choice(sorted(open_lanes))  # type: ignore[attr-defined]
+    open_partitions = set(range(len(pending)))
+    while open_partitions:
+        partition = cuts.choice(sorted(open_partitions))  # type: ignore[attr-defined]
         size = cuts.randint(least, 4)  # type: ignore[attr-defined]
         fetched, pending[partition] = pending[partition][:size], pending[partition][size:]
         made.add(TopicPartition("t", partition), chunk(fetched), at_end=not pending[partition])
         if not pending[partition]:
-            open_lanes.discard(partition)
+            open_partitions.discard(partition)
         out += made.take(limit).records()
     while merged := made.take(limit):
         out += merged.records()
@@ -70,7 +70,7 @@ def test_a_backlog_comes_out_in_event_time_order_however_it_is_fetched(
         assert [r.offset for r in out if r.partition == p] == list(range(len(tps[p])))
 
 
-def test_a_lane_that_holds_more_is_waited_for_and_one_at_its_end_is_not() -> None:
+def test_a_partition_that_holds_more_is_waited_for_and_one_at_its_end_is_not() -> None:
     made = merger(2)
     made.add(TopicPartition("t", 0), chunk([record(0, 0, 5), record(0, 1, 9)]), at_end=True)
     assert not made.ready
@@ -82,7 +82,7 @@ def test_a_lane_that_holds_more_is_waited_for_and_one_at_its_end_is_not() -> Non
     assert times(made.take(10)) == [9]
 
 
-def test_poison_goes_at_once_and_ties_go_to_the_first_lane() -> None:
+def test_records_without_an_event_time_go_at_once_and_ties_go_to_the_first_partition() -> None:
     made = merger(2)
     made.add(TopicPartition("t", 0), chunk([record(0, 0, 3)]), at_end=True)
     made.add(TopicPartition("t", 1), chunk([record(1, 0, 3), record(1, 1, -1)]), at_end=True)
@@ -92,7 +92,7 @@ def test_poison_goes_at_once_and_ties_go_to_the_first_lane() -> None:
     assert times(made.take(10)) == [-1, 8]
 
 
-def test_an_old_burst_waits_for_a_look_at_the_empty_partitions() -> None:
+def test_an_old_burst_waits_for_a_poll_of_the_empty_partitions() -> None:
     made = merger(2)
     made.add(TopicPartition("t", 1), chunk([]), at_end=True, now_ms=_NOW)
     made.mark_polled(TopicPartition("t", 1), _NOW)
@@ -111,7 +111,7 @@ def test_a_released_partition_is_not_waited_for_by_what_is_here() -> None:
     made.mark_polled(TopicPartition("t", 1), _NOW)
     made.add(TopicPartition("t", 0), chunk([record(0, 0, 1_000)]), at_end=True, now_ms=_NOW + 1)
     made.release(TopicPartition("t", 1), _NOW + 1)
-    made.mark_polled(TopicPartition("t", 1), _NOW - 50)  # an older look takes nothing back
+    made.mark_polled(TopicPartition("t", 1), _NOW - 50)  # an older poll changes nothing
     assert times(made.take(10, _NOW + 2)) == [1_000]
     made.add(TopicPartition("t", 0), chunk([record(0, 1, 2_000)]), at_end=True, now_ms=_NOW + 2)
     assert times(made.take(10, _NOW + 3)) == []
@@ -126,7 +126,7 @@ def test_live_events_and_late_ones_do_not_wait() -> None:
     assert times(made.take(10, _NOW)) == [_NOW - 5, _NOW - 60_000]
 
 
-def test_patience_ends() -> None:
+def test_the_wait_for_a_partition_that_is_not_polled_ends() -> None:
     made = merger(2)
     made.add(TopicPartition("t", 1), chunk([]), at_end=True, now_ms=_NOW)
     made.add(TopicPartition("t", 0), chunk([record(0, 0, 10)]), at_end=True, now_ms=_NOW)
@@ -140,7 +140,7 @@ def test_patience_ends() -> None:
     cuts=st.randoms(use_true_random=False),
     limit=st.integers(1, 9),
 )
-def test_the_smallest_head_goes_first_however_disordered_the_lanes_are(
+def test_the_smallest_head_goes_first_however_disordered_the_partitions_are(
     tps: list[list[int]], cuts: object, limit: int
 ) -> None:
     expected = []

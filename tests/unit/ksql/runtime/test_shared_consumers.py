@@ -64,17 +64,17 @@ async def test_a_topic_made_anew_is_read_from_its_start() -> None:
 
 
 class Reader:
-    """A subscriber that remembers the end it was told last."""
+    """A subscriber that remembers the last end that it was given."""
 
     def __init__(self, tp: TopicPartition) -> None:
         self.fetched = {tp: 0}
         self.end = -1
-        self.told = asyncio.Event()
+        self.notified = asyncio.Event()
 
     def deliver(self, tp: TopicPartition, chunk: Chunk | None, *, position: int, end: int) -> None:
         self.fetched[tp] = position
         self.end = end
-        self.told.set()
+        self.notified.set()
 
     def mark_polled(self, tp: TopicPartition, checked_ms: int) -> bool:
         return False
@@ -98,7 +98,7 @@ async def test_what_was_expected_of_a_topic_is_forgotten_with_its_last_reader() 
         second = Reader(tp)
         consumers.subscribe(second, {tp: 0})
         async with asyncio.timeout(STEP_S):
-            await second.told.wait()
+            await second.notified.wait()
         assert (second.fetched[tp], second.end) == (1, 1)
     finally:
         await consumers.aclose()
@@ -107,8 +107,8 @@ async def test_what_was_expected_of_a_topic_is_forgotten_with_its_last_reader() 
 async def test_a_lane_is_not_at_its_end_while_a_transaction_is_about_to_be_readable() -> None:
     broker, tp = MemoryBroker(), TopicPartition("clicks", 0)
     await broker.create_topic(TopicInfo("clicks", 1, 1))
-    writer = broker.producer("somebody")
-    await writer.start()
+    producer = broker.producer("another")
+    await producer.start()
     written, go = asyncio.Event(), asyncio.Event()
 
     async def follow(spans: Mapping[TopicPartition, OffsetRange]) -> Sequence[OutputRecord]:
@@ -116,18 +116,18 @@ async def test_a_lane_is_not_at_its_end_while_a_transaction_is_about_to_be_reada
         await go.wait()
         return ()
 
-    writing = asyncio.create_task(writer.write([OutputRecord("clicks", 0, b"a", b"{}", 1_000)], follow))
+    writing = asyncio.create_task(producer.write([OutputRecord("clicks", 0, b"a", b"{}", 1_000)], follow))
     await written.wait()
     consumers, reader = SharedConsumers(broker, lambda: None), Reader(tp)
     try:
         consumers.subscribe(reader, {tp: 0})
         async with asyncio.timeout(STEP_S):
-            await reader.told.wait()
+            await reader.notified.wait()
             assert (reader.fetched[tp], reader.end) == (0, 1)
             go.set()
             await writing
             while reader.fetched[tp] < reader.end:
-                reader.told.clear()
-                await reader.told.wait()
+                reader.notified.clear()
+                await reader.notified.wait()
     finally:
         await consumers.aclose()

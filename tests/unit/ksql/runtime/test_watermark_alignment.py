@@ -1,4 +1,4 @@
-"""A join stays behind the query that makes its table: a backlog on both sides is joined with the rows of its time."""
+"""A join is aligned behind the query that makes its table: a backlog on both sides is joined with the rows of its time."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_a_backlog_of_both_is_joined_with_the_rows_of_its_time() -> None:
         assert await joined(server, 2) == {1: "before", 2: "after"}
 
 
-async def test_a_paused_query_holds_nobody_up() -> None:
+async def test_a_paused_query_delays_no_other() -> None:
     now = int(time.time() * 1000)
     async with lab() as server:
         await begin_with_a_user(server, now)

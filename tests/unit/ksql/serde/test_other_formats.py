@@ -62,7 +62,7 @@ def test_kafka_numbers_have_their_size() -> None:
 
 
 @pytest.mark.parametrize("name", ["JSON", "DELIMITED", "KAFKA", "NONE"])
-def test_a_key_that_nobody_declared_is_not_looked_at(name: str) -> None:
+def test_a_key_that_is_not_declared_is_not_read(name: str) -> None:
     assert decoder(Format(name), (), is_key=True)(b"anything") == ()
     assert encoder(Format(name), (), is_key=True)(()) is None
 

@@ -130,7 +130,7 @@ def test_what_java_refuses_is_refused(kind: SqlType, text: str) -> None:
         decoder(JSON, (Column("V", kind),))(f'{{"V":{text}}}'.encode())
 
 
-def test_a_limit_holds_for_fields_that_nobody_reads() -> None:
+def test_a_limit_holds_for_fields_that_are_not_read() -> None:
     decode = decoder(JSON, (Column("V", INTEGER),))
     assert decode(b'{"V":1,"x":' + b"9" * 1000 + b"}") == (1,)
     for other in (b"9" * 1001, b"1." + b"0" * 1000, b"[" * 1000 + b"]" * 1000, b'{"' + b"n" * 50_001 + b'":1}'):
