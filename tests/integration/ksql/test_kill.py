@@ -101,7 +101,8 @@ async def test_final_tables_survive_kills_at_any_moment(bootstrap: str) -> None:
 
             loading = asyncio.create_task(load())
             for _ in range(_KILLS):
-                await asyncio.sleep(rng.uniform(0.0, 1.5))
+                await asyncio.sleep(rng.uniform(0.0, 1.5))  # the moment of the kill, not a wait
+                assert not loading.done(), "records are sent all the time, so that each kill cuts off work"
                 await server.kill()
                 await server.start()
             done.set()

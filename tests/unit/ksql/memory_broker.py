@@ -48,6 +48,8 @@ class MemoryBroker:
 
     def __init__(self, *, brokers: int = 1, default_config: Mapping[str, str] | None = None) -> None:
         self.brokers = brokers
+        #: how often each topic was polled
+        self.polls: dict[str, int] = {}
         self.default_config = dict(default_config or {})
         self.fail_next_write: str | None = None
         #: transactions with records for these topics wait for the event before they write anything
@@ -157,12 +159,14 @@ class MemoryConsumer:
         self._ends: dict[int, int] = {}
 
     async def start(self) -> None:
+        self._broker.polls.setdefault(self._topic, 0)
         self._ends = {p: self._broker.log(TopicPartition(self._topic, p)).end for p in self._positions}
 
     async def stop(self) -> None:
         return None
 
     async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
+        self._broker.polls[self._topic] += 1
         polled = {}
         for partition in partitions:
             log = self._broker.log(TopicPartition(self._topic, partition))

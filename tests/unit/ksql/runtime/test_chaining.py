@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -71,5 +70,6 @@ async def test_what_others_write_between_is_counted_once() -> None:
             server.broker.produce("doubled", key.encode(), b'{"N": 100}', 1_000)
             sent += 1
             if number % 7 == 0:
-                await asyncio.sleep(0.01)
+                before = server.core.query_manager.transactions
+                await eventually(lambda n=before: server.core.query_manager.transactions > n, "a commit in between")  # type: ignore[misc]
         await settled(server, {f"k{i}": (2 * sent // 4, 102 * sent // 4) for i in range(4)})
