@@ -355,32 +355,39 @@ class ForeignKeyJoin(JoinNode):
     def left_change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         before = None if old is None else self.left_key(old, t, w)
         now = None if new is None else self.left_key(new, t, w)
+        self._resubscribe(key, before, now, t)
+        joined_before = None if old is None else self._joined(key, old, before)
+        if new is None:
+            if old is not None and (before is not None or not self._is_inner):
+                self.down.change(key, None, joined_before, self._time(t, before), w)
+        elif now is not None:
+            joined = self._joined(key, new, now)
+            if joined is not None or before is not None:
+                self.down.change(key, joined, joined_before, self._time(t, now), w)
+        elif not self._is_inner:
+            self.down.change(key, self.combine(key, new, None), joined_before, self._time(t, before), w)
+        else:
+            self.context.stats.drop(self.name, "null_key")
+            if before is not None:
+                self.down.change(key, None, joined_before, self._time(t, before), w)
+
+    def _joined(self, key: Key, left: Row, foreign: Any) -> Row | None:
+        """A left row with the right row of its foreign key; None where an inner join has none."""
+        right = None if foreign is None else self.inputs[1].get((foreign,), None)
+        return None if right is None and self._is_inner else self.combine(key, left, right and right[0])
+
+    def _time(self, t: int, foreign: Any) -> int:
+        """The time of a change of the left row: not before that of the right row that it is, or was, joined with."""
+        right = None if foreign is None else self.inputs[1].get((foreign,), None)
+        return t if right is None else max(t, right[1])
+
+    def _resubscribe(self, key: Key, before: Any, now: Any, t: int) -> None:
         if before is not None and before != now:
             self._unsubscribe(before, key)
         if now is not None:
             subscribers = self._subscribers.get((now,)) or {}
             subscribers[key] = t
             self._subscribers.put((now,), subscribers)
-        found = None if now is None else self.inputs[1].get((now,), None)
-        right = found and found[0]
-        # a row that leaves is timed by what it was joined with
-        partner = self.inputs[1].get((before,), None) if now is None and before is not None else found
-        time = t if partner is None else max(t, partner[1])
-        old_row = self._old_row(key, old, before)
-        row = None if new is None or (self._is_inner and right is None) else self.combine(key, new, right)
-        if new is not None and now is None and self._is_inner:
-            self.context.stats.drop(self.name, "null_key")
-            if before is None:
-                return
-        if row is None and (old is None or (before is None and self._is_inner)):
-            return
-        self.down.change(key, row, old_row, time, w)
-
-    def _old_row(self, key: Key, old: Row | None, foreign: Any) -> Row | None:
-        if old is None:
-            return None
-        found = None if foreign is None else self.inputs[1].get((foreign,), None)
-        return None if found is None and self._is_inner else self.combine(key, old, found and found[0])
 
     def _unsubscribe(self, foreign: Any, key: Key) -> None:
         subscribers = self._subscribers.get((foreign,)) or {}
