@@ -20,7 +20,7 @@ def serve(factory: str, settings: ServiceSettings, *, name: str) -> None:
 def options(settings: ServiceSettings) -> dict[str, Any]:
     """uvicorn's options but the address: how it listens, and what it bounds."""
     return {
-        "loop": "uvloop",
+        "loop": "shared.event_loop:new_event_loop",
         "http": bounded(settings),
         "ws": "none",
         "h11_max_incomplete_event_size": settings.max_header_bytes,

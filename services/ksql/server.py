@@ -13,6 +13,7 @@ from hypercorn.config import Config
 
 from services.ksql.app import create_app, thread_runtime
 from services.ksql.settings import Settings
+from shared.event_loop import new_event_loop
 from shared.gc_tuning import tune_gc
 from shared.logging import configure_logging
 
@@ -22,7 +23,7 @@ def main() -> None:
     settings = Settings()
     configure_logging("ksql", settings.log_level, settings.log_format)
     tune_gc()
-    sys.exit(uvloop.run(_serve(settings)))
+    sys.exit(uvloop.run(_serve(settings), loop_factory=new_event_loop))
 
 
 async def _serve(settings: Settings) -> int:

@@ -12,6 +12,7 @@ import structlog
 import uvloop
 
 from services.ksql.runtime.core import Core, CoreFactory
+from shared.event_loop import new_event_loop
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class ThreadRuntime:
 
     def _main(self, started: Future[None]) -> None:
         try:
-            uvloop.run(self._run(started))
+            uvloop.run(self._run(started), loop_factory=new_event_loop)
         except Exception as error:
             _log.exception("the runtime has ended")
             if not started.done():
