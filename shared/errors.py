@@ -15,6 +15,7 @@ PagePulseError
 ├── TooManyRequests 429
 ├── HeadTooLarge 431
 ├── UpstreamError 502       a server we depend on refused
+│   └── TransientUpstreamError   refused now, likely to accept in a moment
 ├── Unavailable 503         a server we depend on cannot be reached
 └── DeadlineExceeded 504    a server we depend on did not answer in time
 """
@@ -91,6 +92,10 @@ class HeadTooLarge(PagePulseError):
 
 class UpstreamError(PagePulseError):
     status, type, title = 502, "upstream-error", "Upstream error"
+
+
+class TransientUpstreamError(UpstreamError):
+    type, title = "upstream-busy", "Upstream refused, retry later"
 
 
 class Unavailable(PagePulseError):
