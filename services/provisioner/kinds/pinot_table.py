@@ -61,7 +61,7 @@ class PinotTable(Resource):
             fixed = any(difference.field.startswith(_FIXED) or _retyped(difference) for difference in differences)
             fields = ", ".join(difference.field for difference in differences)
             action = Action.REPLACE if fixed else Action.UPDATE
-            return Observation(State.DRIFTED, action, f"defined otherwise: {fields}", differences)
+            return Observation(State.DRIFTED, action, f"configuration drift: {fields}", differences)
         return await self._consumption(ends)
 
     async def _ends(self) -> dict[int, int]:
