@@ -12,7 +12,7 @@ from services.ksql.engine.query import Query
 from services.ksql.functions.java_time import Moment, formatter
 from services.ksql.functions.registry import Listed, list_functions
 from services.ksql.model.commands import DescribeAll, DescribeFunction, DescribeSource, Explain
-from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
+from services.ksql.model.plan import JoinStep, QueryPlan, SourceStep, Step
 from services.ksql.model.schema import DataSource, Schema, SourceKind, TopicInfo
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.rest.errors import generic_error, statement_error
@@ -290,14 +290,6 @@ def execution_plan(step: Step, depth: int = 0) -> str:
     if isinstance(step, JoinStep):
         return line + execution_plan(step.left, depth + 1) + execution_plan(step.right, depth + 1)
     return line + execution_plan(step.input, depth + 1)
-
-
-def is_aggregation(plan: QueryPlan) -> bool:
-    """Whether the plan keeps the state of a GROUP BY."""
-    step: Step = plan.root
-    while not isinstance(step, AggregateStep | SourceStep | JoinStep):
-        step = step.input
-    return isinstance(step, AggregateStep)
 
 
 def _running_too(state: str) -> str:
