@@ -219,9 +219,7 @@ class Warehouse:
 def without_superseded(frame: pd.DataFrame) -> pd.DataFrame:
     """The sessions that are not superseded (``shared.sessions``), by start and source."""
     spans = zip(frame["source"], frame["window_start"], frame["window_end"], strict=True)
-    kept = frame.iloc[current_sessions(spans)].sort_values(
-        ["window_start", "source"], kind="stable", ignore_index=True
-    )
+    kept = frame.iloc[current_sessions(spans)].sort_values(["window_start", "source"], kind="stable", ignore_index=True)
     kept.attrs = frame.attrs
     return kept
 
