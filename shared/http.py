@@ -1,12 +1,13 @@
-"""HTTP clients of the services: a deadline on every call, failures of a peer translated into our errors."""
+"""REST calls of services, dashboard and command: a deadline on each, failures of the peer raised as our errors."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from pydantic import SecretStr
 
 from shared.errors import (
     BadRequest,
@@ -18,6 +19,9 @@ from shared.errors import (
     Unprocessable,
     UpstreamError,
 )
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 _BY_STATUS: dict[int, type[PagePulseError]] = {
     400: BadRequest,
@@ -47,15 +51,21 @@ async def request(client: httpx.AsyncClient, method: str, path: str, *, service:
         Unavailable: no connection.
         DeadlineExceeded: no answer in time.
     """
-    try:
+    with translate_transport_errors(client.base_url, method, path, service=service):
         return await client.request(method, path, **options)
+
+
+@contextmanager
+def translate_transport_errors(base_url: httpx.URL | str, method: str, path: str, *, service: str) -> Iterator[None]:
+    """For the request inside, also one of a synchronous client. Raises as ``request``."""
+    at = f"{service} at {str(httpx.URL(base_url).join(path).join('/')).rstrip('/')}"
+    try:
+        yield
     except httpx.TimeoutException as error:
-        raise DeadlineExceeded(
-            f"{service} at {client.base_url} did not answer {method} {path} in time", service=service
-        ) from error
+        raise DeadlineExceeded(f"{at} did not answer {method} {path} in time", service=service) from error
     except httpx.TransportError as error:
         reason = str(error) or type(error).__name__
-        raise Unavailable(f"{service} at {client.base_url} cannot be reached: {reason}", service=service) from error
+        raise Unavailable(f"{at} cannot be reached: {reason}", service=service) from error
 
 
 async def call(client: httpx.AsyncClient, method: str, path: str, *, service: str, **options: Any) -> httpx.Response:
@@ -66,7 +76,10 @@ async def call(client: httpx.AsyncClient, method: str, path: str, *, service: st
 
 
 def raise_for_problem(response: httpx.Response, *, service: str) -> None:
-    """Turns a 4xx or 5xx answer of ``service`` into our error of the same status (502 where we have none)."""
+    """Raises our error of the same status for a 4xx or 5xx answer of ``service`` (502 for other statuses).
+
+    Its ``extra`` has ``service`` and ``upstream_status``.
+    """
     if response.is_success:
         return
     error_type = _BY_STATUS.get(response.status_code, UpstreamError)
@@ -74,7 +87,7 @@ def raise_for_problem(response: httpx.Response, *, service: str) -> None:
 
 
 def problem_text(response: httpx.Response) -> str:
-    """What the answer says went wrong: problem+json's detail, ksqlDB's and Connect's message, Pinot's error, or the text."""
+    """The reason in an error's body: problem+json's detail, ksqlDB's and Connect's message, Pinot's error, else its text."""
     try:
         body = response.json()
     except ValueError:

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import BodyTooLarge, HeadTooLarge, PagePulseError, TargetTooLong, TooSlow, Unavailable, refuse
+from shared.errors import BodyTooLarge, HeadTooLarge, PagePulseError, TargetTooLong, TooSlow, Unavailable
+from shared.problems import refuse
 from shared.settings import ServiceSettings
 from shared.start_throttle import StartThrottle
 

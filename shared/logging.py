@@ -13,13 +13,13 @@ from structlog.typing import EventDict, Processor
 
 from shared.json import dumps
 
-#: what a client can cause with each request: uvicorn's word on one that is no HTTP, and ours on one that fails
-_PROVOKED = ("uvicorn.error", "shared.errors")
+#: loggers to which a client can cause a line with each request: requests that are not HTTP, requests that fail
+_LIMITED = ("uvicorn.error", "shared.problems")
 _AT_MOST, _WITHIN_S = 100, 60.0
 
 
-class Provoked(logging.Filter):
-    """Lets so many lines of these loggers pass in that time, the last one marked: clients must not fill the disk."""
+class RateLimitFilter(logging.Filter):
+    """Bounds the lines of these loggers per minute, the last one marked: a client must not fill the disk."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Provoked(logging.Filter):
         self._since, self._passed = clock(), 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name not in _PROVOKED:
+        if record.name not in _LIMITED:
             return True
         now = self._clock()
         if now - self._since >= _WITHIN_S:
@@ -72,7 +72,7 @@ def configure_logging(service: str, level: str = "INFO", log_format: str = "json
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
-    handler.addFilter(Provoked())
+    handler.addFilter(RateLimitFilter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

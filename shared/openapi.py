@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from shared.errors import PROBLEM_JSON, Problem, problem_responses
+from shared.problems import PROBLEM_JSON, Problem, problem_responses
 
 #: what the middlewares answer, whatever the route
 _ALWAYS = (403, 414, 431, 503)

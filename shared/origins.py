@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.errors import Forbidden, refuse
+from shared.errors import Forbidden
+from shared.problems import refuse
 from shared.settings import ServiceSettings
 
 #: the origin of a page that this machine serves, as a regular expression

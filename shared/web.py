@@ -11,11 +11,11 @@ from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 from starlette.responses import RedirectResponse
 
-from shared.errors import install_error_handlers
 from shared.health import Checks, health_router, no_checks
 from shared.limits import LimitMiddleware
 from shared.openapi import describe
 from shared.origins import OriginMiddleware
+from shared.problems import install_error_handlers
 from shared.request_id import RequestIdMiddleware
 from shared.security import require_token
 from shared.settings import ServiceSettings

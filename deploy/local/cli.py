@@ -1,6 +1,6 @@
 """The command ``pagepulse``. Thin: every command is a few calls of the modules beside it, imported when the command runs.
 
-``pagepulse --help`` must not import rich, asyncio, or a client of any server: tests/unit/local/test_cli.py holds that.
+``pagepulse --help`` must not import rich, asyncio, or a client of any server: tests/processes/test_imports.py checks that.
 """
 
 from __future__ import annotations

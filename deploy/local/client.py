@@ -14,6 +14,8 @@ import httpx
 from deploy.local.errors import ServiceRefused
 from deploy.local.ports import PortName, Ports
 from deploy.local.waiting import until
+from shared.errors import PagePulseError
+from shared.http import call
 
 REQUEST_WITHIN = timedelta(seconds=30)
 APPLY_WITHIN = timedelta(minutes=15)
@@ -50,7 +52,7 @@ def _ignore(step: str) -> None:
 
 
 class Services:
-    """The services of one stack. Every method raises ServiceRefused with the service's own words."""
+    """The services of one stack. Every method raises ServiceRefused, with the detail of the service's problem document."""
 
     def __init__(self, ports: Ports, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._ports = ports
@@ -114,7 +116,9 @@ class Services:
             return bool(status.get("ready"))
 
         if not await until(ready, within, POLL):
-            raise ServiceRefused("provisioner", f"the pipeline is not ready ({missing or 'no resource named'})")
+            raise ServiceRefused(
+                "provisioner", f"provisioner: the pipeline is not ready ({missing or 'no resource named'})"
+            )
         return status
 
     async def sample(self) -> dict[str, Any]:
@@ -133,9 +137,13 @@ class Services:
             return bool(audit["state"] != "running")
 
         if audit["state"] == "running" and not await until(ended, VERIFY_WITHIN, POLL):
-            raise ServiceRefused("provisioner", f"the verify has not ended after {VERIFY_WITHIN.total_seconds():.0f} s")
+            raise ServiceRefused(
+                "provisioner", f"provisioner: the verify has not ended after {VERIFY_WITHIN.total_seconds():.0f} s"
+            )
         if audit["state"] != "succeeded":
-            raise ServiceRefused("provisioner", f"the verify failed: {(audit.get('problem') or {}).get('detail')}")
+            raise ServiceRefused(
+                "provisioner", f"provisioner: the verify failed: {(audit.get('problem') or {}).get('detail')}"
+            )
         report: dict[str, Any] = audit["report"]
         return report
 
@@ -177,10 +185,11 @@ class Services:
 
         if run["state"] == "running" and not await until(ended, APPLY_WITHIN, POLL):
             raise ServiceRefused(
-                "provisioner", f"the {run['kind']} has not ended after {APPLY_WITHIN.total_seconds():.0f} s"
+                "provisioner",
+                f"provisioner: the {run['kind']} has not ended after {APPLY_WITHIN.total_seconds():.0f} s",
             )
         if run["state"] != "succeeded":
-            raise ServiceRefused("provisioner", f"the {run['kind']} failed: {run.get('error')}")
+            raise ServiceRefused("provisioner", f"provisioner: the {run['kind']} failed: {run.get('error')}")
         return run
 
     async def _json(self, service: PortName, method: str, path: str, **request: Any) -> dict[str, Any]:
@@ -197,23 +206,13 @@ class Services:
         params: Mapping[str, str] | None = None,
         within: timedelta = REQUEST_WITHIN,
     ) -> httpx.Response:
-        base = self._ports.url(service)
-        url = path if path.startswith("http") else base + path
+        url = path if path.startswith("http") else self._ports.url(service) + path
         try:
-            response = await self._http.request(method, url, json=json, params=params, timeout=within.total_seconds())
-        except httpx.HTTPError as error:
-            raise ServiceRefused(
-                service, f"no answer at {base} ({type(error).__name__})", hint="pagepulse status", transient=True
-            ) from error
-        if response.is_error:
-            raise ServiceRefused(service, _problem(response), transient=response.status_code in TRANSIENT)
-        return response
-
-
-def _problem(response: httpx.Response) -> str:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    detail = body.get("detail") if isinstance(body, dict) else None
-    return f"{detail or response.text[:300] or response.reason_phrase} (HTTP {response.status_code})"
+            return await call(
+                self._http, method, url, service=service, json=json, params=params, timeout=within.total_seconds()
+            )
+        except PagePulseError as error:
+            status = error.extra.get("upstream_status")
+            if status is None:
+                raise ServiceRefused(service, error.detail, hint="pagepulse status", transient=True) from error
+            raise ServiceRefused(service, f"{error.detail} (HTTP {status})", transient=status in TRANSIENT) from error

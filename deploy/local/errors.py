@@ -44,7 +44,7 @@ class ServiceRefused(StackError):
     """A service answered with a problem document, or not at all. ``transient``: the same request may succeed later."""
 
     def __init__(self, service: str, reason: str, *, hint: str | None = None, transient: bool = False) -> None:
-        super().__init__(f"{service}: {reason}", hint=hint)
+        super().__init__(reason, hint=hint)
         self.service = service
         self.transient = transient
 

@@ -22,6 +22,13 @@ _EPOCH_MS = range(946_684_800_000, 4_102_444_800_000)
 _TIME_WORDS = ("time", "timestamp", "start", "end", "at", "rowtime", "windowstart", "windowend", "ts")
 
 
+_VERDICTS = {
+    "equal": ("every row is right", "green"),
+    "not_caught_up": ("rows differ only in tables whose queries are behind: run verify again", "yellow"),
+    "different": ("rows are missing, extra or different", "bold red"),
+}
+
+
 _OF_THE_RECORD = ("key", "partition", "offset", "timestamp")
 """Where a record is in its topic: less than what it holds."""
 
@@ -90,18 +97,27 @@ def report(answer: Answer) -> RenderableType:
         for example in found.get("examples") or ():
             where = f"{found.get('table')} ({found.get('side')}) {example.get('problem')}: {example.get('identity')}"
             wrong += [plain(where, "red"), _pairs({k: _cell(k, example.get(k)) for k in ("expected", "actual")})]
-    unreadable = answer.get("unreadable") or {}
-    records = {
-        topic: f"{count:,} records"
-        + (f", {unreadable[topic]:,} skipped by the pipeline" if unreadable.get(topic) else "")
-        for topic, count in (answer.get("records") or {}).items()
-    }
-    verdict = (
-        plain(f"every row is right (recomputed in {_took(answer.get('took_ms'))})", "green")
-        if answer.get("ok")
-        else plain("rows are missing, extra or different", "bold red")
+    verdict, style = _VERDICTS.get(str(answer.get("verdict")), _VERDICTS["different"])
+    took = _took(answer.get("took_ms"))
+    return Group(table, *wrong, _pairs(_records(answer)), plain(f"{verdict} (recomputed in {took})", style))
+
+
+def _records(answer: Answer) -> dict[str, str]:
+    """By topic, or by table for ``behind``: records read, and how many of them were skipped, rewritten or not decoded."""
+    rewritten = answer.get("rewritten") or {}
+    counts: tuple[tuple[Mapping[str, int], str], ...] = (
+        (answer.get("unreadable") or {}, "skipped by the pipeline"),
+        ({topic: found.get("records") or 0 for topic, found in rewritten.items()}, "with a rewritten dimension"),
+        ({topic: found.get("merged") or 0 for topic, found in rewritten.items()}, "names that merge several texts"),
+        (answer.get("undecodable") or {}, "undecodable (written by another program)"),
+        (answer.get("behind") or {}, "records behind"),
     )
-    return Group(table, *wrong, _pairs(records), verdict)
+    lines = {topic: [f"{count:,} records"] for topic, count in (answer.get("records") or {}).items()}
+    for found, text in counts:
+        for name, count in found.items():
+            if count:
+                lines.setdefault(name, []).append(f"{count:,} {text}")
+    return {name: ", ".join(texts) for name, texts in lines.items()}
 
 
 def sample(answer: Answer) -> RenderableType:

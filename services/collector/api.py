@@ -13,8 +13,9 @@ from fastapi.responses import RedirectResponse
 
 from services.collector.schemas import Accepted, Forgotten, Status
 from services.collector.service import Collector
-from shared.errors import BadRequest, NotFound, problem_responses
+from shared.errors import BadRequest, NotFound
 from shared.json import loads
+from shared.problems import problem_responses
 
 #: for browsers, on any page that the origin check lets through
 public = APIRouter(tags=["collect"])

@@ -11,8 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from services.dashboard.settings import Settings
-from shared.errors import DeadlineExceeded, Unavailable
-from shared.http import raise_for_problem
+from shared.http import raise_for_problem, translate_transport_errors
 
 
 class Peer:
@@ -53,12 +52,8 @@ class Peer:
         return self._call(method, path, **options)
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        try:
+        with translate_transport_errors(self.base_url, method, path, service=self.service):
             response = self._http.request(method, path, **options)
-        except httpx.TimeoutException as error:
-            raise DeadlineExceeded(f"The {self.service} did not answer in time.") from error
-        except httpx.TransportError as error:
-            raise Unavailable(f"The {self.service} at {self.base_url} cannot be reached.") from error
         raise_for_problem(response, service=self.service)
         body = response.json() if response.content else {}
         return body if isinstance(body, dict) else {"items": body}

@@ -23,6 +23,7 @@ from pinotdb import exceptions as pinot_errors
 from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
 from services.dashboard.settings import Settings
 from shared.errors import PagePulseError
+from shared.sessions import current_sessions
 from shared.sql_files import load_sql
 
 #: with room: 1,440 intervals of 6 sources, or five windows of all countries there are
@@ -156,7 +157,7 @@ class Warehouse:
 
     def sessions(self, span: Span) -> pd.DataFrame:
         """source, window_start, window_end, view_count, user_count, updated_at, open; no session twice."""
-        return without_stale_sessions(self._windows("sessions", span))
+        return without_superseded(self._windows("sessions", span))
 
     def devices(self, span: Span) -> pd.DataFrame:
         """device, window_start, window_end, session_count, user_count, open"""
@@ -215,18 +216,10 @@ class Warehouse:
             cursor.close()
 
 
-def without_stale_sessions(frame: pd.DataFrame) -> pd.DataFrame:
-    """Drops every session that lies inside another one of the same source.
-
-    A session that merges with another, or grows backwards, gets a new identity; the stream deletes the old one, but
-    Pinot keeps its row. Sessions only ever grow, so an old row always lies inside the session that replaced it.
-    """
-    if frame.empty:
-        return frame
-    ordered = frame.sort_values(["source", "window_start", "window_end"], ascending=[True, True, False])
-    reached = ordered.groupby("source")["window_end"].transform(lambda ends: ends.cummax().shift())
-    inside = reached.notna() & (ordered["window_end"] <= reached)
-    kept = ordered[~inside].sort_values(["window_start", "source"], kind="stable", ignore_index=True)
+def without_superseded(frame: pd.DataFrame) -> pd.DataFrame:
+    """The sessions that are not superseded (``shared.sessions``), by start and source."""
+    spans = zip(frame["source"], frame["window_start"], frame["window_end"], strict=True)
+    kept = frame.iloc[current_sessions(spans)].sort_values(["window_start", "source"], kind="stable", ignore_index=True)
     kept.attrs = frame.attrs
     return kept
 

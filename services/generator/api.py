@@ -22,8 +22,8 @@ from services.generator.schemas import (
     describe_profiles,
 )
 from shared.concurrency_limit import ConcurrencyLimit
-from shared.errors import problem_responses
 from shared.event_log import LoggedEvents
+from shared.problems import problem_responses
 
 router = APIRouter(prefix="/generator", tags=["generator"])
 

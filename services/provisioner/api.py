@@ -21,7 +21,7 @@ from services.provisioner.schemas import (
     TeardownIn,
 )
 from services.provisioner.service import Provisioner
-from shared.errors import problem_responses
+from shared.problems import problem_responses
 
 router = APIRouter(prefix="/provisioner", tags=["provisioner"])
 

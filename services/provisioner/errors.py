@@ -4,8 +4,7 @@ PagePulseError
 ├── BrokenResource 500           a file of ours is wrong
 ├── UpstreamError 502
 │   ├── StatementRejected        ksqlDB will not take the statement, and will not later either
-│   ├── StepFailed               a step of a run; the run is in the problem document
-│   └── TransientUpstreamError   refused now, likely to work in a moment
+│   └── StepFailed               a step of a run; the run is in the problem document
 ├── Conflict 409
 │   ├── AlreadyThere             somebody was quicker
 │   ├── RunInProgress            one apply or teardown at a time
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from shared.errors import Conflict, DeadlineExceeded, PagePulseError, Unavailable, UpstreamError
+from shared.errors import Conflict, DeadlineExceeded, PagePulseError, TransientUpstreamError, Unavailable, UpstreamError
 
 _log = structlog.get_logger(__name__)
 
@@ -32,10 +31,6 @@ class BrokenResource(PagePulseError):
 
 class StatementRejected(UpstreamError):
     type, title = "statement-rejected", "ksqlDB refused a statement"
-
-
-class TransientUpstreamError(UpstreamError):
-    type, title = "upstream-busy", "Upstream refused, retry later"
 
 
 class StepFailed(UpstreamError):

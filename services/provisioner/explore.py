@@ -14,8 +14,8 @@ from services.provisioner.decoding import key_decoders
 from services.provisioner.service import Provisioner
 from services.provisioner.sql import MAX_TEXT, Engine, run
 from shared.concurrency_limit import ConcurrencyLimit
-from shared.errors import problem_responses
 from shared.json import dumps, renderable
+from shared.problems import problem_responses
 
 #: each takes a consumer, or rows of a server, in memory
 _AT_ONCE = 4

@@ -13,8 +13,9 @@ from services.provisioner.resource import Action, Kind, State
 from services.provisioner.runs import Audit, ChangeKind, RunState
 from services.provisioner.verify.report import AuditReport, Side, TableReport, Verdict
 from services.provisioner.watcher import Entry, Overall, PipelineStatus
-from shared.errors import PagePulseError, Problem
+from shared.errors import PagePulseError
 from shared.json import dumps, renderable
+from shared.problems import Problem
 
 #: what servers and records say: nothing in it can make an answer impossible
 Text = Annotated[str, BeforeValidator(renderable)]

@@ -18,7 +18,7 @@ from services.seeder.schemas import (
     UserQuery,
 )
 from services.seeder.service import Seeder
-from shared.errors import problem_responses
+from shared.problems import problem_responses
 
 router = APIRouter(prefix="/seeder", tags=["seeder"])
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.patience import eventually_blocking
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "deploy" / "compose"
 PROJECT = "pagepulse-test"
@@ -33,17 +35,17 @@ def eventually(question: Callable[[], bool], what: str, within_s: float = 300) -
     Raises:
         AssertionError: it never was.
     """
-    deadline = time.monotonic() + within_s
-    while True:
+    last: object = "no"
+
+    def answer() -> bool:
+        nonlocal last
         try:
-            if question():
-                return
+            return question()
         except (httpx.HTTPError, subprocess.CalledProcessError) as error:
-            last: object = error
-        else:
-            last = "no"
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what} (last answer: {last})"
-        time.sleep(0.5)
+            last = error
+            return False
+
+    eventually_blocking(answer, lambda: f"{what} (last answer: {last})", within_s, every_s=0.5)
 
 
 @dataclass

@@ -34,6 +34,15 @@ async def recompute(stack: Stack) -> dict[str, Table]:
     return expected_tables(*topics)
 
 
+async def nothing_is_behind(stack: Stack) -> bool:
+    """Whether every query has read its sources to their ends, and every Pinot table its topic."""
+    async with httpx.AsyncClient(base_url=stack.url("provisioner"), timeout=STEP_S) as provisioner:
+        status = (await provisioner.get("/provisioner/status", params={"fresh": "true"})).json()
+    facts = {resource["name"]: resource["facts"] for resource in status["resources"]}
+    lags = [found[name] for found in facts.values() for name in ("lag", "offset_lag") if name in found]
+    return len(lags) >= len(DIMENSIONS) and not any(lags)
+
+
 async def compare(stack: Stack) -> list[str]:
     expected = await recompute(stack)
     return table_differences(expected, await actual_tables(stack.url("pinot_broker"), expected))
@@ -74,7 +83,7 @@ async def test_pinot_equals_the_recomputation_row_for_row(stack: Stack, generate
         found = await compare(stack)
         pytest.fail(f"{len(found)} differences:\n" + "\n".join(found[:20]))
     # It must also stay so: a result that is counted twice arrives after the right one.
-    await asyncio.sleep(3)
+    await eventually(partial(nothing_is_behind, stack), "queries and Pinot have read everything")
     assert await compare(stack) == []
 
 

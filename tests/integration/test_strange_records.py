@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
@@ -13,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from shared import dimension
 from shared.topics import PAGE_VIEW, USER_SESSION
 from tests.integration.sources import STRANGE, query_pinot
-from tests.patience import STEP_S
+from tests.patience import STEP_S, eventually
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
@@ -137,17 +136,19 @@ async def test_every_strange_record_is_counted_or_skipped_and_the_audit_agrees(s
     for _, name in SOURCES:
         expected[name] = expected.get(name, 0) + 1
     views = expected | {MARK: len(readable())}
-    end = time.monotonic() + DEADLINE_S
-    while True:
+    found: dict[str, int] = {}
+    devices: dict[str, int] = {}
+
+    async def counted() -> bool:
+        nonlocal found, devices
         found = await counts(stack, "pageview_tumbling", "source", "view_count")
         devices = await counts(stack, "usersession_device", "device", "session_count")
-        if (found, devices) == (views, expected):
-            break
-        assert time.monotonic() < end, {
-            "views": sorted(found.items() ^ views.items()),
-            "devices": sorted(devices.keys() ^ expected.keys()),
-        }
-        await asyncio.sleep(1)
+        return (found, devices) == (views, expected)
+
+    def differing() -> dict[str, object]:
+        return {"views": sorted(found.items() ^ views.items()), "devices": sorted(devices.keys() ^ expected.keys())}
+
+    await eventually(counted, differing, every_s=0.5)
 
     report = await verified(stack)
     assert report["ok"], [table for table in report["tables"] if table["examples"]]

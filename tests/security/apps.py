@@ -36,6 +36,8 @@ def make(service: str) -> FastAPI:
         return create_generator(GeneratorSettings(), FakeBroker(), seeder(10))
     if service == "seeder":
         return create_seeder(SeederSettings(), MemoryStore())
+    if service != "provisioner":
+        raise ValueError(f"no app {service!r}; there are {', '.join(SERVICES)}")
     world = World()
     return create_provisioner(world.settings, world.servers)
 

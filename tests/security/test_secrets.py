@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from tests.patience import STEP_S
+from tests.patience import STEP_S, eventually
 from tests.stack import REPOSITORY
 
 TOKEN, PASSWORD, CAPTURE = "token-5e9d1b7a", "password-'\"-8c2f", "capture-71a0e4"
@@ -49,13 +49,13 @@ async def running(service: str, log_format: str) -> AsyncIterator[tuple[httpx.As
     )
     reading = asyncio.create_task(process.communicate())
     try:
-        async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=STEP_S) as client,
-            asyncio.timeout(STEP_S),
-        ):
-            while not await _answers(client):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=STEP_S) as client:
+
+            async def up() -> bool:
                 assert process.returncode is None
-                await asyncio.sleep(0.1)
+                return await _answers(client)
+
+            await eventually(up, "the service answers", every_s=0.1)
             yield client, written
     finally:
         if process.returncode is None:

@@ -118,3 +118,40 @@ def test_every_example_that_is_not_run_says_why(page: Path) -> None:
             assert first in {"curl", "pagepulse"}, (
                 f"{example.where}: what is run is curl and pagepulse; say why this is not"
             )
+
+
+def mapped() -> set[str]:
+    """Folders in the first column of the map in docs/architecture.md."""
+    text = (REPOSITORY / "docs/architecture.md").read_text().partition("\n## Map\n")[2].partition("\n- ")[0]
+    return {
+        name
+        for line in text.splitlines()
+        for name in re.findall(r"`([a-z/]+)`", line.split("|")[1:2][0] if "|" in line else "")
+    }
+
+
+def test_the_map_of_the_architecture_names_every_folder() -> None:
+    names = mapped()
+    assert all((REPOSITORY / name).is_dir() for name in names)
+    tracked = {
+        f"{area}/{path.name}"
+        for area in ("services", "deploy", "tests")
+        for path in (REPOSITORY / area).iterdir()
+        if path.is_dir() and any(file.suffix != ".pyc" for file in path.rglob("*.*"))
+    }
+    assert {name for name in names if name.count("/") == 1} - {"benchmarks/drills"} == tracked
+    assert {name for name in names if "/" not in name} == {"shared", "benchmarks"}
+
+
+def test_every_path_of_the_architecture_exists() -> None:
+    text = (REPOSITORY / "docs/architecture.md").read_text()
+    paths = re.findall(r"`((?:services|shared|deploy|tests|benchmarks)/[\w./]+)`", text)
+    assert len(paths) > 20
+    assert not [path for path in paths if not (REPOSITORY / path).exists()]
+
+
+def test_the_layers_of_ksql_on_the_map_are_its_packages() -> None:
+    text = (REPOSITORY / "docs/architecture.md").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| `services/ksql`"))
+    named = set(re.findall(r"`(\w+)`", row.split("|")[2]))
+    assert named == {path.parent.name for path in (REPOSITORY / "services/ksql").glob("*/__init__.py")}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from services.ksql.engine.records import InputRecord, OutputRecord
@@ -17,10 +17,9 @@ from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.broker import BrokerError, OffsetBounds, UnknownTopic
 from services.ksql.runtime.kafka_consumer import AssignedConsumer, KafkaConsumer, committed_consumer
 from services.ksql.runtime.kafka_producer import KafkaProducer
+from shared.errors import PagePulseError
+from shared.kafka_admin import KafkaAdmin, Partition
 
-#: a config entry that was set on the topic itself
-_DYNAMIC_TOPIC_CONFIG = 1
-_REQUEST_MS = 10_000
 _CALL_S = 15.0
 #: a topic that is read whole has brought nothing for so long: the read is given up
 _READ_S = 60.0
@@ -35,7 +34,7 @@ class KafkaBroker:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._admin: AIOKafkaAdminClient | None = None
+        self._admin = KafkaAdmin(bootstrap, timeout=timedelta(seconds=_CALL_S))
         self._producer: AIOKafkaProducer | None = None
         self._offsets: AIOKafkaConsumer | None = None
         #: reads uncommitted records too
@@ -43,25 +42,22 @@ class KafkaBroker:
         self._shared = AssignedConsumer(bootstrap)
 
     async def start(self) -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=_REQUEST_MS)
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
         offsets = committed_consumer(self._bootstrap)
         log = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
         try:
-            await admin.start()
-            self._admin = admin
+            await self._admin.cluster()
             await producer.start()
             self._producer = producer
             await offsets.start()
             self._offsets = offsets
             await log.start()
             self._log = log
-        except (KafkaError, OSError) as error:
+        except (KafkaError, OSError, PagePulseError) as error:
             await self.stop()
             raise BrokerError(f"Kafka at {self._bootstrap} cannot be reached: {error}") from error
 
     async def stop(self) -> None:
-        admin, self._admin = self._admin, None
         producer, self._producer = self._producer, None
         offsets, self._offsets = self._offsets, None
         log, self._log = self._log, None
@@ -70,59 +66,45 @@ class KafkaBroker:
                 await consumer.stop()
         if producer is not None:
             await producer.stop()
-        if admin is not None:
-            await admin.close()
+        await self._admin.aclose()
 
     async def cluster_id(self) -> str:
-        described = await self._call(self._admin_client.describe_cluster())
-        return str(described.get("cluster_id") or "")
+        with _translated():
+            return (await self._admin.cluster()).id
 
     async def topics(self) -> dict[str, TopicInfo]:
-        described = await self._call(self._admin_client.describe_topics())
-        return {t["topic"]: _topic_info(t, {}) for t in described if not t["error_code"]}
+        with _translated():
+            described = await self._admin.describe()
+        return {name: _topic_info(name, partitions, {}) for name, partitions in described.items()}
 
     async def topic(self, name: str) -> TopicInfo | None:
-        described = await self._call(self._admin_client.describe_topics([name]))
-        if not described or described[0]["error_code"]:
-            return None
-        responses = await self._call(
-            self._admin_client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-        )
-        config = {}
-        for response in responses:
-            for resource in response.resources:
-                for entry in resource[4]:
-                    if entry[0] in _ALWAYS_TOLD or entry[3] == _DYNAMIC_TOPIC_CONFIG:
-                        config[entry[0]] = entry[1]
-        return _topic_info(described[0], config)
+        with _translated():
+            described = (await self._admin.describe([name])).get(name)
+            if described is None:
+                return None
+            entries = (await self._admin.configs([name])).get(name, {})
+        config = {key: entry.value for key, entry in entries.items() if key in _ALWAYS_TOLD or entry.on_topic}
+        return _topic_info(name, described, config)
 
     async def create_topic(self, info: TopicInfo) -> None:
-        replicas = info.replicas if info.replicas > 0 else min(_REPLICAS, await self._broker_count())
-        topic = NewTopic(info.name, info.partitions, replicas, topic_configs=dict(info.config))
-        response = await self._call(self._admin_client.create_topics([topic], timeout_ms=_REQUEST_MS))
-        for name, code, *rest in response.topic_errors:
-            if code:
-                raise BrokerError(str(rest[0]) if rest and rest[0] else f"topic {name}: error {code}")
+        with _translated():
+            replicas = info.replicas if info.replicas > 0 else min(_REPLICAS, (await self._admin.cluster()).brokers)
+            await self._admin.create(info.name, info.partitions, replicas, info.config)
         await self._until(info.name, exists=True)
 
-    async def _broker_count(self) -> int:
-        return len((await self._call(self._admin_client.describe_cluster()))["brokers"])
-
     async def delete_topic(self, name: str) -> None:
-        response = await self._call(self._admin_client.delete_topics([name], timeout_ms=_REQUEST_MS))
-        for deleted, code, *_ in response.topic_error_codes:
-            if code:
-                raise BrokerError(f"topic {deleted} cannot be deleted: error {code}")
+        with _translated():
+            await self._admin.delete([name])
         await self._until(name, exists=False)
 
     async def _until(self, name: str, *, exists: bool) -> None:
         try:
             async with asyncio.timeout(_CALL_S):
                 while True:
-                    described = await self._admin_client.describe_topics([name])
-                    found = described and not described[0]["error_code"]
-                    led = found and all(p["leader"] >= 0 for p in described[0]["partitions"])
-                    if (exists and led) or (not exists and not found):
+                    with _translated():
+                        found = (await self._admin.describe([name])).get(name)
+                    led = found is not None and all(partition.leader >= 0 for partition in found.values())
+                    if (exists and led) or (not exists and found is None):
                         return
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -131,10 +113,11 @@ class KafkaBroker:
     async def bounds(self, topic: str) -> dict[int, OffsetBounds]:
         if self._offsets is None:
             raise BrokerError("not connected")
-        described = await self._call(self._admin_client.describe_topics([topic]))
-        if not described or described[0]["error_code"]:
+        with _translated():
+            described = (await self._admin.describe([topic])).get(topic)
+        if described is None:
             raise UnknownTopic(f"Topic '{topic}' does not exist.")
-        tps = [TopicPartition(topic, p["partition"]) for p in described[0]["partitions"]]
+        tps = [TopicPartition(topic, partition) for partition in described]
         starts = await self._call(self._offsets.beginning_offsets(tps))
         ends = await self._call(self._offsets.end_offsets(tps))
         return {tp.partition: OffsetBounds(starts[tp], ends[tp]) for tp in tps}
@@ -187,12 +170,6 @@ class KafkaBroker:
         ends: dict[TopicPartition, int] = await self._call(self._log.end_offsets(tps))
         return ends
 
-    @property
-    def _admin_client(self) -> AIOKafkaAdminClient:
-        if self._admin is None:
-            raise BrokerError("not connected")
-        return self._admin
-
     async def _call(self, call: Awaitable[Any]) -> Any:
         """Awaits a call of a client under a deadline; its errors become ours."""
         try:
@@ -204,7 +181,15 @@ class KafkaBroker:
             raise BrokerError(str(error)) from error
 
 
-def _topic_info(described: Mapping[str, Any], config: Mapping[str, str]) -> TopicInfo:
-    partitions = described["partitions"]
-    replicas = len(partitions[0]["replicas"]) if partitions else 0
-    return TopicInfo(described["topic"], len(partitions), replicas, config)
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raises the admin client's errors as ours, with the brokers' own words where they refused."""
+    try:
+        yield
+    except PagePulseError as error:
+        raise BrokerError(str(error.extra.get("reason", error.detail))) from error
+
+
+def _topic_info(name: str, partitions: Mapping[int, Partition], config: Mapping[str, str]) -> TopicInfo:
+    replicas = next((partition.replicas for partition in partitions.values()), 0)
+    return TopicInfo(name, len(partitions), replicas, config)

@@ -14,8 +14,8 @@ import httpx
 import stamina
 
 from services.provisioner.clients.polling import wait_until
-from services.provisioner.errors import TransientUpstreamError, raised_as
-from shared.errors import Conflict, NotFound, UpstreamError
+from services.provisioner.errors import raised_as
+from shared.errors import Conflict, NotFound, TransientUpstreamError, UpstreamError
 from shared.http import call
 
 _SERVICE = "Kafka Connect"

@@ -7,34 +7,21 @@ Every call has a deadline.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError
 
 from services.provisioner.clients.coalescing import Coalescer
 from services.provisioner.clients.polling import wait_until
-from services.provisioner.errors import TransientUpstreamError
 from shared.aiokafka_internals import stop_consumer
-from shared.errors import DeadlineExceeded, UpstreamError
-from shared.kafka import open_admin, open_consumer, unavailable
-
-T = TypeVar("T")
-
-#: codes of Kafka's protocol that mean "as you wished already"
-_TOPIC_EXISTS, _UNKNOWN_TOPIC = 36, 3
-
-#: codes that pass: no leader or controller yet, too few replicas in sync, brokers still registering
-_PASSING = frozenset({5, 6, 7, 19, 38, 41})
-
-#: a configuration entry that was set on the topic itself
-_SET_ON_TOPIC = 1
+from shared.errors import DeadlineExceeded
+from shared.kafka import open_consumer, unavailable
+from shared.kafka_admin import KafkaAdmin
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,46 +43,45 @@ class KafkaClient:
         self._timeout = timeout
         self._patience = patience
         self._poll = poll_interval
-        self._admin: AIOKafkaAdminClient | None = None
+        self._admin = KafkaAdmin(bootstrap, timeout=timeout)
         self._lookup: AIOKafkaConsumer | None = None
         self._opening = asyncio.Lock()
         self._descriptions = Coalescer(self._describe)
         self._ends = Coalescer(self._end_offsets)
 
     async def aclose(self) -> None:
-        admin, self._admin = self._admin, None
+        await self._admin.aclose()
+        await self._close_lookup()
+
+    async def _close_lookup(self) -> None:
         lookup, self._lookup = self._lookup, None
-        if admin is not None:
-            await admin.close()
         if lookup is not None:
             await lookup.stop()
 
     async def ping(self) -> None:
         """Raises Unavailable if no broker answers."""
-        await self._with_admin(lambda admin: admin.describe_cluster())
+        await self._admin.cluster()
 
     async def topics(self) -> set[str]:
         """Names of all topics."""
-        return set(await self._with_admin(lambda admin: admin.list_topics()))
+        return await self._admin.topics()
 
     async def describe(self, name: str) -> TopicState | None:
         """The topic, or None if there is none."""
         return await self._descriptions.get(name)
 
     async def _describe(self, names: set[str]) -> dict[str, TopicState]:
-        described = await self._with_admin(lambda admin: admin.describe_topics(sorted(names)))
-        partitions = {topic["topic"]: topic["partitions"] for topic in described if not topic["error_code"]}
-        configs = await self._configs(sorted(partitions)) if partitions else {}
+        described = {name: entries for name, entries in (await self._admin.describe(names)).items() if entries}
+        configs = await self._admin.configs(sorted(described))
         return {
             name: TopicState(
                 name=name,
                 partitions=len(entries),
-                replication_factor=min(len(entry["replicas"]) for entry in entries),
-                under_replicated=sum(len(entry["isr"]) < len(entry["replicas"]) for entry in entries),
-                config=configs.get(name, {}),
+                replication_factor=min(entry.replicas for entry in entries.values()),
+                under_replicated=sum(entry.in_sync < entry.replicas for entry in entries.values()),
+                config={key: entry.value for key, entry in configs.get(name, {}).items() if entry.on_topic},
             )
-            for name, entries in partitions.items()
-            if entries
+            for name, entries in described.items()
         }
 
     async def create(self, name: str, partitions: int, replication_factor: int, config: dict[str, str]) -> None:
@@ -105,10 +91,7 @@ class KafkaClient:
             TransientUpstreamError: too few brokers have joined yet, or a controller is being elected.
             UpstreamError: the brokers refuse.
         """
-        topic = NewTopic(name, partitions, replication_factor, topic_configs=config)
-        response = await self._with_admin(lambda admin: admin.create_topics([topic]))
-        for _, code, *rest in response.topic_errors:
-            _check(code, f"topic {name} cannot be made", rest, fine=_TOPIC_EXISTS)
+        await self._admin.create(name, partitions, replication_factor, config, exist_ok=True)
 
         async def look() -> str | None:
             state = await self.describe(name)
@@ -117,21 +100,15 @@ class KafkaClient:
         await wait_until(look, what=f"topic {name} is not there", within=self._patience, every=self._poll)
 
     async def set_config(self, name: str, config: dict[str, str]) -> None:
-        """Sets ``config`` on top of what is set on the topic (the request replaces everything, so both are sent)."""
-        merged = {**(await self._configs([name])).get(name, {}), **config}
-        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=merged)
-        for response in await self._with_admin(lambda admin: admin.alter_configs([resource])):
-            for code, message, *_ in response.resources:
-                _check(code, f"settings of topic {name} cannot be changed", [message])
+        """Sets ``config`` on top of what is set on the topic."""
+        await self._admin.set_config(name, config)
 
     async def delete(self, names: Iterable[str]) -> None:
         """Deletes topics and waits until they are gone; those that do not exist are fine."""
         wanted = sorted(set(names) & await self.topics())
         if not wanted:
             return
-        response = await self._with_admin(lambda admin: admin.delete_topics(wanted))
-        for topic, code in response.topic_error_codes:
-            _check(code, f"topic {topic} cannot be deleted", [], fine=_UNKNOWN_TOPIC)
+        await self._admin.delete(wanted, missing_ok=True)
 
         async def look() -> str | None:
             left = sorted(set(wanted) & await self.topics())
@@ -146,13 +123,8 @@ class KafkaClient:
         return {name: offsets for name, offsets in zip(names, found, strict=True) if offsets}
 
     async def _end_offsets(self, topics: set[str]) -> dict[str, dict[int, int]]:
-        described = await self._with_admin(lambda admin: admin.describe_topics(sorted(topics)))
-        partitions = [
-            TopicPartition(topic["topic"], entry["partition"])
-            for topic in described
-            if not topic["error_code"]
-            for entry in topic["partitions"]
-        ]
+        described = await self._admin.describe(topics)
+        partitions = [TopicPartition(name, partition) for name, entries in described.items() for partition in entries]
         found: dict[str, dict[int, int]] = {}
         if partitions:
             async with self._deadline("read the ends of topics"):
@@ -231,15 +203,6 @@ class KafkaClient:
                 pending = {p for p in pending if await consumer.position(p) < ends[topic][p.partition]}
         return sorted(records, key=lambda record: (record.timestamp, record.offset))[-rows:]
 
-    async def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
-        """What is set on each topic itself."""
-        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-        found: dict[str, dict[str, str]] = {}
-        for response in await self._with_admin(lambda admin: admin.describe_configs(resources)):
-            for _, _, _, name, entries in response.resources:
-                found[name] = {entry[0]: str(entry[1]) for entry in entries if entry[3] == _SET_ON_TOPIC}
-        return found
-
     @asynccontextmanager
     async def _consumer(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = await open_consumer(self.bootstrap, **options)
@@ -247,16 +210,6 @@ class KafkaClient:
             yield consumer
         finally:
             await stop_consumer(consumer)
-
-    async def _with_admin(self, use: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
-        async with self._deadline("talk to Kafka"):
-            async with self._opening:
-                if self._admin is None:
-                    self._admin = await open_admin(
-                        self.bootstrap, request_timeout_ms=int(self._timeout.total_seconds() * 1000)
-                    )
-                admin = self._admin
-            return await use(admin)
 
     async def _looker(self) -> AIOKafkaConsumer:
         """A consumer that only looks offsets up; opening one for each look would cost a connection to every broker."""
@@ -273,14 +226,5 @@ class KafkaClient:
         except TimeoutError as error:
             raise DeadlineExceeded(f"Kafka at {self.bootstrap}: could not {what} in time", service="kafka") from error
         except (KafkaError, OSError) as error:
-            await self.aclose()
+            await self._close_lookup()
             raise unavailable(self.bootstrap, error) from error
-
-
-def _check(code: int, what: str, message: Sequence[Any], *, fine: int = 0) -> None:
-    """Raises for every code but success and ``fine``."""
-    if code in (0, fine):
-        return
-    kind = TransientUpstreamError if code in _PASSING else UpstreamError
-    reason = next((str(text) for text in message if text), for_code(code).__name__)
-    raise kind(f"Kafka: {what}: {reason}", service="kafka", error_code=code)

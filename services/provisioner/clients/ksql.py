@@ -21,8 +21,8 @@ import httpx
 import stamina
 
 from services.provisioner.clients.polling import wait_until
-from services.provisioner.errors import AlreadyThere, StatementRejected, TransientUpstreamError
-from shared.errors import NotFound, Unavailable, UpstreamError
+from services.provisioner.errors import AlreadyThere, StatementRejected
+from shared.errors import NotFound, TransientUpstreamError, Unavailable, UpstreamError
 from shared.http import problem_text, request
 
 _SERVICE = "ksqlDB"

@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 
 from services.provisioner.clients.polling import wait_until
-from services.provisioner.errors import AlreadyThere, TransientUpstreamError, raised_as
-from shared.errors import BadRequest, Conflict, NotFound, UpstreamError
+from services.provisioner.errors import AlreadyThere, raised_as
+from shared.errors import BadRequest, Conflict, NotFound, TransientUpstreamError, UpstreamError
 from shared.http import call
 
 #: requests at a time that only look: a look at all tables is 20 of them

@@ -59,9 +59,7 @@ class Connector(Resource):
         differences = tuple(_masked(difference) for difference in compare(self._config, actual))
         if differences:
             fields = ", ".join(difference.field for difference in differences)
-            return Observation(
-                State.DRIFTED, Action.UPDATE, f"configured otherwise: {fields}", differences, facts=facts
-            )
+            return Observation(State.DRIFTED, Action.UPDATE, f"configuration drift: {fields}", differences, facts=facts)
         if status is None:
             return Observation(State.FAILED, Action.REPAIR, "Connect has not started it", facts=facts)
         if not status.running:

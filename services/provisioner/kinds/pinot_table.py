@@ -6,7 +6,7 @@ import time
 
 from services.provisioner.clients.kafka import KafkaClient
 from services.provisioner.clients.pinot import Consumption, PinotClient
-from services.provisioner.errors import AlreadyThere, NotReadyInTime, TransientUpstreamError
+from services.provisioner.errors import AlreadyThere, NotReadyInTime
 from services.provisioner.rates import Growth
 from services.provisioner.render import PinotDefinition
 from services.provisioner.resource import (
@@ -20,6 +20,7 @@ from services.provisioner.resource import (
     missing,
     unchanged,
 )
+from shared.errors import TransientUpstreamError
 
 _FIELD_LISTS = ("dimensionFieldSpecs", "metricFieldSpecs", "dateTimeFieldSpecs")
 
@@ -60,7 +61,7 @@ class PinotTable(Resource):
             fixed = any(difference.field.startswith(_FIXED) or _retyped(difference) for difference in differences)
             fields = ", ".join(difference.field for difference in differences)
             action = Action.REPLACE if fixed else Action.UPDATE
-            return Observation(State.DRIFTED, action, f"defined otherwise: {fields}", differences)
+            return Observation(State.DRIFTED, action, f"configuration drift: {fields}", differences)
         return await self._consumption(ends)
 
     async def _ends(self) -> dict[int, int]:

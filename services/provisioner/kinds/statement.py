@@ -9,11 +9,11 @@ from typing import Any
 from services.provisioner.clients.kafka import KafkaClient, TopicState
 from services.provisioner.clients.ksql import KsqlClient, Outcome
 from services.provisioner.clients.polling import wait_until
-from services.provisioner.errors import AlreadyThere, StatementRejected, TransientUpstreamError
+from services.provisioner.errors import AlreadyThere, StatementRejected
 from services.provisioner.rates import Growth
 from services.provisioner.resource import Action, Difference, Kind, Observation, Resource, State, missing, unchanged
 from services.provisioner.statements import Canonical, canonical, describe_difference
-from shared.errors import DeadlineExceeded, Unavailable
+from shared.errors import DeadlineExceeded, TransientUpstreamError, Unavailable
 
 #: states of a query that works or is on its way
 _WORKING = frozenset({"RUNNING", "REBALANCING", "CREATED", "UNRESPONSIVE"})

@@ -36,7 +36,7 @@ from services.provisioner.recompute.windows import TimeWindows
 from services.provisioner.settings import Settings
 from services.provisioner.verify.catch_up import CatchUp
 from services.provisioner.verify.report import AuditReport, Progress, Side, TableReport
-from services.provisioner.verify.sinks import EnrichedSink, UsersSink, WindowedSink, pinot_rows, without_stale_sessions
+from services.provisioner.verify.sinks import EnrichedSink, UsersSink, WindowedSink, pinot_rows, without_superseded
 from services.provisioner.verify.sources import Sources
 from shared import topics
 from shared.durations import milliseconds
@@ -176,7 +176,7 @@ class Auditor:
             expected = ours.rows()
             handling = self._handling(table, ours)
             is_session = isinstance(ours, Sessions)
-            pinot = without_stale_sessions(in_pinot[table.name]) if is_session else in_pinot[table.name]
+            pinot = without_superseded(in_pinot[table.name]) if is_session else in_pinot[table.name]
             sides: Sequence[tuple[Side, dict[Identity, Row]]] = (("sink", table.sink.rows()), ("pinot", pinot))
             for side, actual in sides:
                 comparison = compare_tables(

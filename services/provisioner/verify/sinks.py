@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,7 @@ from services.provisioner.recompute.values import Event, read_row, read_user
 from services.provisioner.verify.sources import STALL, Record
 from shared import dimension
 from shared.json import loads
+from shared.sessions import current_sessions
 
 #: rows of one answer of Pinot
 _CHUNK = 50_000
@@ -172,21 +173,8 @@ def _within(begin: int, end: int) -> str:
     return f"window_start >= {begin} AND window_start < {end}"
 
 
-def without_stale_sessions(rows: dict[Identity, Row]) -> dict[Identity, Row]:
-    """Pinot deletes nothing on a tombstone, so a session that was merged into an earlier one stays: it lies inside that one."""
-    kept: dict[Identity, Row] = {}
-    end_of: dict[str, int] = {}
-    for identity in _earliest_and_longest_first(rows):
-        group, _ = identity
-        end = int(rows[identity]["window_end"])
-        if end > end_of.get(group, -1):
-            kept[identity] = rows[identity]
-            end_of[group] = end
-    return kept
-
-
-def _earliest_and_longest_first(rows: dict[Identity, Row]) -> Iterable[Identity]:
-    def order(identity: Identity) -> tuple[Any, ...]:
-        return identity[0], identity[1], -int(rows[identity]["window_end"])
-
-    return sorted(rows, key=order)
+def without_superseded(rows: dict[Identity, Row]) -> dict[Identity, Row]:
+    """The rows of a session table in Pinot that the engine has not deleted."""
+    identities = list(rows)
+    spans = ((group, start, int(rows[group, start]["window_end"])) for group, start in identities)
+    return {identities[index]: rows[identities[index]] for index in current_sessions(spans)}

@@ -51,8 +51,12 @@ def test_a_refusal_carries_the_problems_detail() -> None:
 @pytest.mark.parametrize(
     ("failure", "expected", "words"),
     [
-        (httpx.ConnectError("refused"), Unavailable, "The seeder at http://seeder cannot be reached."),
-        (httpx.ReadTimeout("slow"), DeadlineExceeded, "The seeder did not answer in time."),
+        (httpx.ConnectError("refused"), Unavailable, "seeder at http://seeder cannot be reached: refused"),
+        (
+            httpx.ReadTimeout("slow"),
+            DeadlineExceeded,
+            "seeder at http://seeder did not answer GET /seeder/status in time",
+        ),
     ],
 )
 def test_a_peer_that_is_away_is_named(failure: Exception, expected: type[Exception], words: str) -> None:

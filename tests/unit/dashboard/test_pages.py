@@ -161,8 +161,8 @@ def test_when_pinot_goes_away_the_last_picture_stays_and_is_marked(pinot: Pinot)
 def test_when_every_service_is_away_the_page_says_so(services: Services) -> None:
     services.away = {"generator", "seeder", "provisioner"}
     words = texts(open_page("controls"))
-    assert "The generator at http://generator cannot be reached." in words
-    assert "The provisioner at http://provisioner cannot be reached." in words
+    assert "generator at http://generator cannot be reached: " in words
+    assert "provisioner at http://provisioner cannot be reached: " in words
     assert "Unknown" in words
 
 

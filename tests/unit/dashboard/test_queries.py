@@ -12,7 +12,7 @@ from pinotdb.db import apply_parameters
 
 from services.dashboard import queries
 from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
-from services.dashboard.queries import ROWS, Span, Warehouse, statement, without_stale_sessions
+from services.dashboard.queries import ROWS, Span, Warehouse, statement, without_superseded
 from tests.unit.dashboard.fakes import COLUMNS, MINUTE, Pinot, flowing, windows
 
 NOW = 1_800_000_000_000
@@ -165,7 +165,7 @@ def test_a_session_inside_another_of_its_source_is_stale() -> None:
         ("Inbox", 60_000 - 1, 90_000),
         ("Homepage", 10_000, 20_000),  # another source: untouched
     )
-    assert kept(without_stale_sessions(frame)) == [
+    assert kept(without_superseded(frame)) == [
         ("Inbox", 5_000, 20_000),
         ("Homepage", 10_000, 20_000),
         ("Inbox", 59_999, 90_000),
@@ -174,7 +174,7 @@ def test_a_session_inside_another_of_its_source_is_stale() -> None:
 
 def test_neighbours_stay() -> None:
     frame = sessions(("Inbox", 0, 10), ("Inbox", 40_000, 50_000), ("Inbox", 90_000, 90_000))
-    assert len(without_stale_sessions(frame)) == 3
+    assert len(without_superseded(frame)) == 3
 
 
 @given(st.lists(st.integers(0, 400).map(lambda s: s * 1_000), min_size=1, max_size=40))
@@ -189,4 +189,4 @@ def test_out_of_order_events_leave_exactly_the_true_sessions(times: list[int]) -
         current = [s for s in current if s not in touched] + [merged]
         rows[merged[0]] = merged[1]  # upsert on the start; the old starts stay behind
     frame = sessions(*(("Inbox", start, end) for start, end in rows.items()))
-    assert kept(without_stale_sessions(frame)) == [("Inbox", *session) for session in sorted(current)]
+    assert kept(without_superseded(frame)) == [("Inbox", *session) for session in sorted(current)]

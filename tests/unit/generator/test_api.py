@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
@@ -166,7 +165,12 @@ async def test_a_pause_makes_no_events_and_resume_goes_on() -> None:
 
         await eventually(quiet, "nothing in flight")
         before = len(broker.log)
-        await asyncio.sleep(0.3)
+        uptime_s = float((await status_of(client))["uptime_s"])
+
+        async def much_later() -> bool:
+            return float((await status_of(client))["uptime_s"]) > uptime_s + 0.3
+
+        await eventually(much_later, "the time in which 150 events would have been made")
         assert len(broker.log) == before
 
         assert (await ok(client.post("/generator/resume")))["state"] == "running"

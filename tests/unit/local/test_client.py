@@ -32,7 +32,7 @@ async def test_a_service_that_is_away_is_named() -> None:
         raise httpx.ConnectError("refused")
 
     async with services(refuse) as client:
-        with pytest.raises(ServiceRefused, match=r"seeder: no answer at http://127\.0\.0\.1:9002"):
+        with pytest.raises(ServiceRefused, match=r"seeder at http://127\.0\.0\.1:9002 cannot be reached: refused"):
             await client.users()
 
 
@@ -127,7 +127,7 @@ async def test_a_busy_service_is_waited_for_with_words() -> None:
     board.listeners.append(lambda: details.append(board.detail))
     async with services(answer) as client:
         await demo.prepare(client, Options(dir=Path("x")), board, QUICK)
-    assert any("no answer" in detail and "the next attempt is in 0.001 s" in detail for detail in details)
+    assert any("did not answer" in detail and "the next attempt is in 0.001 s" in detail for detail in details)
     assert any("Kafka is not there yet" in detail for detail in details)
 
 

@@ -110,14 +110,40 @@ def test_a_report_has_whole_heads_and_names(width: int) -> None:
     assert heads == ["table", "side", "rows", "equal", "unsure", "late", "wrong"]
     assert "usersession_device" in shown and "12,345" in shown and "1 missing" in shown
     assert "missing: ('mobile', 1)" in shown
-    assert "60,000 records" in shown
+    assert "60,000 records" in shown and "rows are missing, extra or different" in shown
     assert max(map(len, shown.splitlines())) <= width
 
 
 def test_a_report_without_a_fault_says_so() -> None:
     assert "every row is right (recomputed in 2.5 s)" in text_of(
-        tables.report({"ok": True, "tables": [], "took_ms": 2500})
+        tables.report({"ok": True, "verdict": "equal", "tables": [], "took_ms": 2500})
     )
+
+
+def test_a_report_counts_what_was_skipped_rewritten_and_undecodable() -> None:
+    shown = text_of(
+        tables.report(
+            {
+                "ok": None,
+                "verdict": "not_caught_up",
+                "tables": [],
+                "took_ms": 2500,
+                "records": {"topic1_PageView": 60000},
+                "unreadable": {"topic1_PageView": 2, "topic2_UserSession": 0},
+                "rewritten": {"topic1_PageView": {"records": 7, "merged": 1}},
+                "undecodable": {"topic6_PageView_Country": 3},
+                "behind": {"pageview_country": 1200},
+            }
+        )
+    )
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert (
+        "topic1_PageView 60,000 records, 2 skipped by the pipeline, 7 with a rewritten dimension, 1 names that merge several texts"
+        in " ".join(lines)
+    )
+    assert "topic6_PageView_Country 3 undecodable (written by another program)" in lines
+    assert "pageview_country 1,200 records behind" in lines
+    assert "topic2_UserSession" not in shown and "every row" not in shown
 
 
 NOON = 1_760_000_100_000

@@ -35,6 +35,19 @@ async def client_of(settings: Settings, servers: Servers) -> AsyncIterator[httpx
         yield client
 
 
+async def ended(client: httpx.AsyncClient, place: str) -> dict[str, Any]:
+    """The job at ``place`` when it is over."""
+    found: dict[str, Any] = {}
+
+    async def over() -> bool:
+        nonlocal found
+        found = (await client.get(place)).json()
+        return bool(found["state"] != "running")
+
+    await eventually(over, "the job is over", every_s=0.005)
+    return found
+
+
 @pytest.fixture
 async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(world.settings, world.servers) as client:
@@ -61,8 +74,7 @@ async def test_apply_answers_at_once_and_the_run_can_be_followed(
     assert (refused.status_code, refused.json()["type"]) == (409, "run-in-progress")
     assert refused.json()["run_id"] == run["id"]
     go_on.set()
-    while (run := (await client.get(f"/provisioner/runs/{run['id']}")).json())["state"] == "running":
-        await asyncio.sleep(0)
+    run = await ended(client, f"/provisioner/runs/{run['id']}")
     assert run["state"] == "succeeded"
     assert all(step["took_ms"] is not None for step in run["steps"])
 
@@ -206,9 +218,7 @@ async def test_a_verify_is_a_job(client: httpx.AsyncClient, monkeypatch: pytest.
     refused = await client.post("/provisioner/verify")
     assert (refused.status_code, refused.json()["type"]) == (409, "audit-in-progress")
     go_on.set()
-    async with asyncio.timeout(STEP_S):
-        while (found := (await client.get(place)).json())["state"] == "running":
-            await asyncio.sleep(0.005)
+    found = await ended(client, place)
     assert (found["state"], found["problem"]) == ("succeeded", None)
     assert found["report"]["verdict"] == "equal"
     waited = await client.post("/provisioner/verify?wait=true")
@@ -232,9 +242,7 @@ async def test_an_audit_that_breaks_is_a_failed_job_and_the_last_report_stays(
     with monkeypatch.context() as patched:
         patched.setattr(Auditor, "audit", broken)
         place = (await client.post("/provisioner/verify")).headers["Location"]
-        async with asyncio.timeout(STEP_S):
-            while (failed := (await client.get(place)).json())["state"] == "running":
-                await asyncio.sleep(0.005)
+        failed = await ended(client, place)
     assert (failed["state"], failed["problem"]["status"]) == ("failed", 500)
     assert "UnicodeEncodeError" in failed["problem"]["detail"]
     state = await client.get("/provisioner/verify")

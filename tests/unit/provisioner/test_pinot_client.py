@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from services.provisioner.clients.pinot import PinotClient, _job_id
-from services.provisioner.errors import AlreadyThere, NotReadyInTime, TransientUpstreamError
+from services.provisioner.errors import AlreadyThere, NotReadyInTime
 from services.provisioner.render import PinotDefinition, load
-from shared.errors import UpstreamError
+from shared.errors import TransientUpstreamError, UpstreamError
 from shared.http import create_client
 from tests.unit.provisioner.world import FAST, PATIENCE, World
 

@@ -17,7 +17,7 @@ from services.provisioner.recompute.streamtime import Arrivals, Bounds, Verdict
 from services.provisioner.recompute.users import Users
 from services.provisioner.recompute.values import Event, Unreadable, User, integer, read_event, read_row, read_user
 from services.provisioner.recompute.windows import TimeWindows
-from services.provisioner.verify.sinks import without_stale_sessions
+from services.provisioner.verify.sinks import without_superseded
 
 SOURCE = Shape("source")
 NEVER_LATE = Bounds(0, 0)
@@ -94,7 +94,7 @@ def test_stale_sessions_lie_inside_another_of_the_same_source() -> None:
         ("a", 40): row(40, 40),
         ("b", 10): row(10, 20),
     }
-    assert set(without_stale_sessions(rows)) == {("a", 5), ("a", 40), ("b", 10)}
+    assert set(without_superseded(rows)) == {("a", 5), ("a", 40), ("b", 10)}
 
 
 def test_versions_of_a_user_around_a_moment() -> None:

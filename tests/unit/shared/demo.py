@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from shared.errors import Conflict, problem_responses
+from shared.errors import Conflict
+from shared.problems import problem_responses
 from shared.settings import ServiceSettings
 from shared.web import create_service_app
 

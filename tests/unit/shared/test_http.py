@@ -24,8 +24,12 @@ def failing(error: Exception) -> httpx.AsyncClient:
         (answering(400, json={"error_code": 40001, "message": "no such stream"}), PagePulseError, "no such stream"),
         (answering(500, text="boom"), UpstreamError, "boom"),
         (answering(503), Unavailable, "HTTP 503"),
-        (failing(httpx.ConnectError("refused")), Unavailable, "refused"),
-        (failing(httpx.ReadTimeout("slow")), DeadlineExceeded, "in time"),
+        (failing(httpx.ConnectError("refused")), Unavailable, "^peer at http://peer cannot be reached: refused$"),
+        (
+            failing(httpx.ReadTimeout("slow")),
+            DeadlineExceeded,
+            "^peer at http://peer did not answer GET /thing in time$",
+        ),
     ],
 )
 async def test_what_a_peer_does_becomes_our_error(

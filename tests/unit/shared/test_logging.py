@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from shared.logging import Provoked, configure_logging
+from shared.logging import RateLimitFilter, configure_logging
 
 
 def record(name: str) -> logging.LogRecord:
@@ -17,7 +17,7 @@ def record(name: str) -> logging.LogRecord:
 
 def test_lines_that_clients_cause_are_bounded_in_a_minute_and_others_are_not() -> None:
     now = 0.0
-    provoked = Provoked(lambda: now)
+    provoked = RateLimitFilter(lambda: now)
     assert sum(provoked.filter(record("uvicorn.error")) for _ in range(1000)) == 100
     assert all(provoked.filter(record("services.ksql.engine")) for _ in range(1000))
     now = 60.0
@@ -40,11 +40,11 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         structlog.contextvars.clear_contextvars()
 
 
-@pytest.mark.parametrize("name", ["uvicorn.error", "shared.errors"])
+@pytest.mark.parametrize("name", ["uvicorn.error", "shared.problems"])
 def test_the_last_line_says_that_no_more_come(lines: io.StringIO, name: str) -> None:
     for _ in range(150):
         # uvicorn's as it comes up to the root logger: Streamlit, where it ran in this process before, keeps it from there
-        structlog.get_logger(name).warning("away") if name == "shared.errors" else logging.root.handle(record(name))
+        structlog.get_logger(name).warning("away") if name == "shared.problems" else logging.root.handle(record(name))
     written = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert len(written) == 100
     assert ["muted_s" in line for line in written] == [False] * 99 + [True]

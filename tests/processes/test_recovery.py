@@ -17,7 +17,7 @@ from tests.patience import STEP_S, eventually
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
-from tests.unit.local.fakes import fake, supervise
+from tests.processes.components import fake, supervise
 
 async def main():
     folder = Path(sys.argv[1])
@@ -79,3 +79,12 @@ async def test_a_process_that_got_the_number_later_is_left_alone(tmp_path: Path)
     finally:
         os.kill(stranger.pid, signal.SIGKILL)
         stranger.wait()
+
+
+def test_an_ended_process_is_not_alive_even_before_it_is_collected() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    started = Started.of(child.pid)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert not started.alive()
+    child.wait()
+    assert not started.alive()

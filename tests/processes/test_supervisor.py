@@ -13,7 +13,7 @@ import pytest
 from deploy.local.board import Health
 from deploy.local.errors import ComponentFailed
 from tests.patience import STEP_S
-from tests.unit.local.fakes import QUICK, STUBBORN, WITH_CHILD, eventually, fake, journal, supervise
+from tests.processes.components import QUICK, STUBBORN, WITH_CHILD, eventually, fake, journal, supervise
 
 IMPATIENT = dataclasses.replace(QUICK, ready_within=timedelta(milliseconds=300), attempts=2)
 

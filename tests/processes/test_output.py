@@ -20,14 +20,14 @@ import pytest
 from deploy.local.options import REPOSITORY
 from deploy.local.state import State
 from tests import stack
-from tests.unit.local.fakes import eventually, journal
+from tests.processes.components import eventually, journal
 
 #: the real command `up`, in the foreground, with two components that are Python processes
 UP = """
 import sys
 from pathlib import Path
 from deploy.local import cli, java, session, setup, terminal
-from tests.unit.local.fakes import POLITE, fake
+from tests.processes.components import POLITE, fake
 
 folder = Path(sys.argv[1])
 #: slow to stop, so that the output is lost while it stops

@@ -1,0 +1,1 @@
+"""Tests that start processes of ours, but no server of the stack."""
