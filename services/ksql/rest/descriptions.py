@@ -305,7 +305,7 @@ def _task(running: PersistentTask) -> Entity:
             {
                 "topicPartitionEntity": {"topic": tp.topic, "partition": tp.partition},
                 "endOffset": max(progress.end, progress.position),
-                "committedOffset": committed[lane],
+                "committedOffset": committed[tp],
             }
             for tp, progress in running.progress.items()
         ],

@@ -52,7 +52,9 @@ _UNORDERED = frozenset(["streams", "tables", "topics", "queries", "readQueries",
 
 def is_caught_up(task: PersistentTask) -> bool:
     """Whether everything that is known to be there has been processed and committed."""
-    return task.output.is_committed and all(0 <= progress.end <= progress.position for progress in task.progress.values())
+    return task.output.is_committed and all(
+        0 <= progress.end <= progress.position for progress in task.progress.values()
+    )
 
 
 @dataclass

@@ -11,7 +11,7 @@ from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime import committer, query_manager
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.query_manager import EngineState
-from tests.patience import STEP_S, eventually
+from tests.patience import eventually
 from tests.unit.ksql.inline_runtime import InlineRuntime
 from tests.unit.ksql.rest.replay import Lab, lab
 
