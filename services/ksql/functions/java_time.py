@@ -320,7 +320,7 @@ _TIME: dict[str, Callable[[int], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What is formatted: a date, a time of day, or both at an offset of a zone (seconds). None is absent."""
+    """The value to format: a date, a time of day, or both at an offset of a zone (seconds). None is absent."""
 
     days: int | None = None
     nanos: int | None = None

@@ -1,8 +1,8 @@
-"""Notices a query that has input and makes no progress, so that none stands still unseen.
+"""Detects queries that have input and make no progress.
 
 The usual reasons are elsewhere: brokers that do not answer (``shared_consumers.py`` opens such a consumer again) or a query upstream that
-is itself behind. A query whose records are here, and that is not waiting for any of these, is woken; if that does not help, the session
-starts anew from the changelog, which is what a restart of the process would do.
+is itself behind. A query with fetched records that waits for neither is woken; if that does not help, the session
+restarts from the changelog, as a restart of the process would.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from services.ksql.runtime.query_task import PersistentTask, QueryState
 
 _log = structlog.get_logger(__name__)
 
-#: how often it looks, and after how many looks without progress a query is reported and woken, and the session is given up. Counted in
-#: looks, because a process that does not get the processor makes no progress either.
-_LOOK_S, _REPORT_LOOKS, _RESTART_LOOKS = 5.0, 12, 24
+#: how often it checks, and after how many checks without progress a query is reported and woken, and the session is given up. Counted in
+#: checks, because a process that does not get the processor makes no progress either.
+_CHECK_S, _REPORT_CHECKS, _RESTART_CHECKS = 5.0, 12, 24
 
 
 class Stalled(BrokerError):
-    """A query makes no progress although nothing is known to hold it up."""
+    """A query makes no progress without a known obstacle."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """The positions of a query and of those upstream, and how many looks ago they were others."""
+    """The positions of a query and of those upstream, and for how many checks they have been the same."""
 
     task: PersistentTask
     positions: list[int]
-    looks: int = 0
+    checks: int = 0
 
 
 class ProgressWatch:
@@ -45,17 +45,17 @@ class ProgressWatch:
         self._seen: dict[str, _Seen] = {}
 
     async def run(self) -> None:
-        """Looks until cancelled.
+        """Checks until cancelled.
 
         Raises:
             Stalled: see there.
         """
         while True:
-            await asyncio.sleep(_LOOK_S)
-            self.look()
+            await asyncio.sleep(_CHECK_S)
+            self.check()
 
-    def look(self) -> None:
-        """Compares every query with what it was at the last look.
+    def check(self) -> None:
+        """Compares the positions of every query with those of the last check.
 
         Raises:
             Stalled: see there.
@@ -67,25 +67,25 @@ class ProgressWatch:
             positions = [sum(one.positions.values()) for one in (task, *task.upstream)]
             before = seen.get(query_id)
             if before is None or before.task is not task or before.positions != positions:
-                if before is not None and before.looks >= _REPORT_LOOKS:
+                if before is not None and before.checks >= _REPORT_CHECKS:
                     _log.info("query makes progress again", query=query_id, lag=task.lag)
                 self._seen[query_id] = _Seen(task, positions)
                 continue
-            before.looks += 1
+            before.checks += 1
             self._seen[query_id] = before
-            self._act(query_id, task, before.looks)
+            self._act(query_id, task, before.checks)
 
-    def _act(self, query_id: str, task: PersistentTask, looks: int) -> None:
+    def _act(self, query_id: str, task: PersistentTask, checks: int) -> None:
         obstacle = task.obstacle
-        if looks == _REPORT_LOOKS:
+        if checks == _REPORT_CHECKS:
             _log.warning(
                 "query makes no progress",
                 query=query_id,
-                reason=obstacle or "its records are here and not processed",
+                reason=obstacle or "its fetched records are not processed",
                 lag=task.lag,
-                for_s=looks * _LOOK_S,
+                for_s=checks * _CHECK_S,
             )
-        if looks >= _REPORT_LOOKS:
+        if checks >= _REPORT_CHECKS:
             self._wake()
-        if looks >= _RESTART_LOOKS and obstacle is None:
-            raise Stalled(f"the query {query_id} makes no progress although its records are here")
+        if checks >= _RESTART_CHECKS and obstacle is None:
+            raise Stalled(f"the query {query_id} makes no progress although its records are fetched")

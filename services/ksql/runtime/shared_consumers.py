@@ -63,7 +63,7 @@ class _Silent(Exception):
 
 
 class _Silence:
-    """Notices a consumer that brings neither records nor the answer that there are none."""
+    """Detects a consumer without records and without the answer that there are none."""
 
     def __init__(self, source: Consumer) -> None:
         self._source = source
@@ -72,7 +72,7 @@ class _Silence:
         self._answers: dict[int, tuple[int, int]] = {}
 
     def look(self, wanted: Iterable[int]) -> None:
-        """Looks if it is time to. A partition that nothing is wanted of begins anew.
+        """Checks at intervals. A partition that no subscriber wants records of is counted from the start again.
 
         Raises:
             _Silent: a partition has been wanted for long, and there was no answer.

@@ -47,7 +47,7 @@ class Growth:
         """``text``; raises ParseError if it is too much with what came before."""
         self._total += len(text)
         if self._total > MAX_REPLACED:
-            raise ParseError(f"The variables of the statement stand for more than {MAX_REPLACED} characters")
+            raise ParseError(f"The values of the statement's variables have more than {MAX_REPLACED} characters")
         return text
 
 

@@ -3,7 +3,7 @@
 A group's entry is its aggregates' states. The set of a COUNT_DISTINCT is most of it and grows by little between two commits, so a set
 that is not small is written to an entry of its own, the *members*, and the group's entry holds what has been added since then (marked
 ``{"+": ...}``). Both entries are overwritten in place: compaction needs to keep nothing but the newest of each key, and restoring gives
-the union of the two. The members are written anew once the additions that were written since then weigh as much as they do, which costs at
+the union of the two. The members are written again once the additions that were written since then weigh as much as they do, which costs at
 most twice what the best moment would have cost.
 
 Entries of earlier versions hold whole sets and are read as they are. An entry whose members are missing is an error, never a smaller set.

@@ -155,7 +155,7 @@ def test_the_clock_of_an_event_is_its_records_timestamp() -> None:
 
 @pytest.mark.parametrize("few", [1, 100])
 def test_sink_records_are_partitioned_as_javas_producer_does(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the key; those without a key go to all partitions in turn."""
+    """By the key; those without a key are spread round robin."""
     monkeypatch.setattr(BatchCutter, "few", few)
     catalog = Catalog()
     stream = "CREATE STREAM e (k STRING KEY, v INT) WITH (kafka_topic='e', key_format='KAFKA', value_format='JSON');"

@@ -1,4 +1,4 @@
-"""A topic that is deleted and made anew starts at offset 0 again: what was known of the old one must not hold up the new one."""
+"""A topic that is deleted and created again starts at offset 0: what was known of the old one must not hold up the new one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def counts(server: Lab, wanted: dict[str, int]) -> None:
     await eventually(lambda: counted(server) == wanted, lambda: f"{wanted}, but there is {counted(server)}")
 
 
-async def test_a_topic_made_anew_is_read_from_its_start() -> None:
+async def test_a_topic_created_again_is_read_from_its_start() -> None:
     async with lab() as server:
         await server.broker.create_topic(TopicInfo("clicks", 2, 1))
         await run(
@@ -56,7 +56,7 @@ async def test_a_topic_made_anew_is_read_from_its_start() -> None:
             server, "CREATE STREAM clicks (k VARCHAR KEY, n INT) WITH (KAFKA_TOPIC='clicks', VALUE_FORMAT='JSON');"
         )
         await run(server, _CHAIN)
-        # not through the first query, which would say anew how far the topic goes
+        # not through the first query, which would report the end of the topic again
         server.broker.produce("copied", b"a", b'{"N": 1}')
         await counts(server, {"a": 1})
         server.broker.produce("clicks", b"a", b'{"n": 1}')

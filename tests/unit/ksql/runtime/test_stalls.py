@@ -1,4 +1,4 @@
-"""Nothing stands still unseen: what hangs, dies or is forgotten in between is reported and goes on."""
+"""A query that hangs, dies or loses a wake-up is reported and continues."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class FaultyConsumer(MemoryConsumer):
 
     async def poll(self, partitions: Collection[int], *, timeout_ms: int) -> dict[int, Chunk]:
         if self.fault in ("fails", "does not close"):
-            raise IndexError("nobody expected this")
+            raise IndexError("unexpected")
         if self.fault == "brings nothing":
             await asyncio.sleep(0.001)
             return {}
@@ -149,11 +149,11 @@ class Reader:
         return True
 
 
-async def test_a_scheduler_that_sleeps_on_is_reported_and_the_session_starts_anew(
+async def test_a_scheduler_that_sleeps_on_is_reported_and_the_session_restarts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("_LOOK_S", "_REPORT_LOOKS", "_RESTART_LOOKS"):
-        monkeypatch.setattr(progress_watch, name, {"_LOOK_S": 0.01, "_REPORT_LOOKS": 2, "_RESTART_LOOKS": 4}[name])
+    for name in ("_CHECK_S", "_REPORT_CHECKS", "_RESTART_CHECKS"):
+        monkeypatch.setattr(progress_watch, name, {"_CHECK_S": 0.01, "_REPORT_CHECKS": 2, "_RESTART_CHECKS": 4}[name])
     runs = 0
     run_scheduler = Scheduler.run
 
@@ -170,7 +170,7 @@ async def test_a_scheduler_that_sleeps_on_is_reported_and_the_session_starts_ane
             await settled(server, 1)
     reports = [entry for entry in logs if entry["event"] == "query makes no progress"]
     assert sorted(entry["query"] for entry in reports) == ["CSAS_COPIED_1", "CTAS_TOTALS_5"]
-    assert any(entry["event"].startswith("session lost") for entry in logs)
+    assert any(entry["event"].startswith("session failed") for entry in logs)
 
 
 class Task:
@@ -189,7 +189,7 @@ class Task:
 def looks(watch: ProgressWatch, count: int, between: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
     with capture_logs() as logs:
         for _ in range(count):
-            watch.look()
+            watch.check()
             between()
     return [dict(entry) for entry in logs]
 
