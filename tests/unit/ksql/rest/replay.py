@@ -50,11 +50,9 @@ _IDS = re.compile(r"(query_|transient_[A-Z_]+_)\d+")
 _UNORDERED = frozenset(["streams", "tables", "topics", "queries", "readQueries", "writeQueries"])
 
 
-def is_caught_up(task: PersistentTask) -> bool:
-    """Whether everything that is known to be there has been processed and committed."""
-    return task.output.is_committed and all(
-        0 <= progress.end <= progress.position for progress in task.progress.values()
-    )
+def is_processed(task: PersistentTask) -> bool:
+    """Whether all known records have been processed."""
+    return all(0 <= progress.end <= progress.position for progress in task.progress.values())
 
 
 @dataclass
@@ -72,7 +70,7 @@ class Lab:
         def is_quiet() -> bool:
             nonlocal calm
             queries = list(self.core.query_manager.queries.values())
-            calm = calm + 1 if all(is_caught_up(q) for q in queries) else 0
+            calm = calm + 1 if all(is_processed(q) and q.output.is_committed for q in queries) else 0
             return calm >= 3
 
         await eventually(is_quiet, "no query has lag", every_s=0.05)

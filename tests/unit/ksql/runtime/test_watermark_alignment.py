@@ -9,7 +9,7 @@ import time
 from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.query_task import PersistentTask
 from tests.patience import eventually
-from tests.unit.ksql.rest.replay import Lab, is_caught_up, lab
+from tests.unit.ksql.rest.replay import Lab, is_processed, lab
 
 _TABLE = """
 CREATE TABLE users (id VARCHAR PRIMARY KEY, name VARCHAR) WITH (KAFKA_TOPIC='users', VALUE_FORMAT='JSON');
@@ -90,7 +90,7 @@ async def test_a_join_that_is_begun_while_its_table_is_being_written_waits_for_i
         written = server.broker.held["clean"] = asyncio.Event()
         put(server, "views", "u", now - 5_000, n=1)
         put(server, "users", "u", now - 9_000, name="x")
-        await eventually(lambda: is_caught_up(clean), "the table's query has read everything")
+        await eventually(lambda: is_processed(clean) and not clean.dirty, "the table's query has read everything")
         await run(server, _JOIN)
         join = query(server, "joined")
         await eventually(
