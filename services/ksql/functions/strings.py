@@ -90,11 +90,11 @@ def initcap(str: str) -> str:  # noqa: A002
     return re.sub(r"(^|\s)(\S)", lambda m: m[1] + m[2].upper(), str.lower())
 
 
-def _pad(size: int, padding: str, width: int) -> str | None:
+def _pad(size: int, padding: str, room: int) -> str | None:
     if not padding or size < 0:
         return None
     must_fit(size)
-    return (padding * (max(width, 0) // len(padding) + 1))[: max(width, 0)]
+    return (padding * (max(room, 0) // len(padding) + 1))[: max(room, 0)]
 
 
 @scalar("LPAD", "STRING, INTEGER, STRING -> STRING", category=_KIND)
