@@ -2,23 +2,22 @@
 
 Every frame has ``window_start`` and ``window_end`` as UTC times, sorted by them, and ``open``: whether the window had
 not ended when the question was asked, so that its numbers still grow. A range of more than a day is asked for in coarser intervals:
-each number is then the mean of the windows that begin in the interval (``Grain``). ``attrs["cut"]``: the limit of rows was reached, so
-the oldest rows of the range are missing; ``attrs["interval_ms"]``: the interval, 0 for single windows.
+each number is then the mean of the windows that begin in the interval (``Span.interval_ms``).
+
+``attrs["cut"]``: the limit of rows was reached, so the oldest rows of the range are missing. ``attrs["interval_ms"]``: the interval, 0 for
+single windows.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import pandas as pd
-import pinotdb
-from pinotdb import exceptions as pinot_errors
 
 from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
 from services.dashboard.settings import Settings
@@ -42,11 +41,10 @@ ADVANCE_MS: Final = {"tumbling": 60_000, "hopping": 60_000, "devices": 60_000, "
 _INTERVALS_MIN: Final = (5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440)
 _MOST_INTERVALS: Final = 1_440
 
-_ERROR_CODE: Final = re.compile(r"'errorCode': (\d+)")
 #: between two columns, not within a call
 _COMMA: Final = re.compile(r",(?![^(]*\))")
 #: Pinot's codes for "there is no such table" and "nothing serves it yet"
-_NO_TABLE: Final = {"190", "410"}
+_NO_TABLE: Final = {190, 410}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,11 @@ def question(name: str, span: Span, **others: Any) -> tuple[str, dict[str, Any]]
 
 def rendered(name: str, span: Span, **others: Any) -> str:
     """The statement as it is sent, with its values in place: for people to read, copy and run."""
-    sql, values = question(name, span, **others)
+    return filled(*question(name, span, **others))
+
+
+def filled(sql: str, values: Mapping[str, Any]) -> str:
+    """``sql`` with its parameters in place. Pinot takes no values beside a statement: texts are quoted, whatever is in them."""
     return sql % {name: _literal(value) for name, value in values.items()}
 
 
@@ -122,22 +124,13 @@ def _literal(value: Any) -> str:
 class Warehouse:
     """The five tables of the pipeline, as frames. Every method raises a PagePulseError on failure."""
 
-    def __init__(self, connection: Callable[[], Any]) -> None:
-        self._connection = connection
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
 
     @classmethod
     def connect(cls, settings: Settings) -> Warehouse:
-        """Connects lazily; the connection is shared by threads, each query has its own cursor."""
-        url = urlsplit(settings.pinot_broker_url)
-        connection = pinotdb.connect(
-            host=url.hostname,
-            port=url.port or 8099,
-            path="/query/sql",
-            scheme=url.scheme,
-            timeout=settings.query_timeout.total_seconds(),
-            verify_ssl=True,
-        )
-        return cls(lambda: connection)
+        """Connects lazily; the connections are shared by threads."""
+        return cls(httpx.Client(base_url=settings.pinot_broker_url, timeout=settings.query_timeout.total_seconds()))
 
     def countries(self, span: Span) -> pd.DataFrame:
         """country, window_start, window_end, view_count, user_count, average_age, open; the newest windows of the span"""
@@ -182,13 +175,13 @@ class Warehouse:
 
     def _one(self, name: str, span: Span) -> float | None:
         """One number; Pinot's SUM of no rows is 0, its MAX minus infinity."""
-        frame = self._rows(statement(name), {"since": span.since, "until": span.until})
+        frame = self._rows(rendered(name, span))
         value = float(frame.to_numpy()[0, 0]) if len(frame) else 0.0
         return value if isfinite(value) and value > 0 else None
 
     def _windows(self, name: str, span: Span, **others: Any) -> pd.DataFrame:
         sql, values = question(name, span, **others)
-        frame = self._rows(sql, values)
+        frame = self._rows(filled(sql, values))
         interval = values.get("interval", 0)
         if interval:
             starts = frame.pop("interval_start").astype("int64")
@@ -200,20 +193,21 @@ class Warehouse:
         found.attrs = {"cut": len(found) >= values["limit"], "interval_ms": interval}
         return found
 
-    def _rows(self, sql: str, values: Mapping[str, Any]) -> pd.DataFrame:
-        cursor = self._connection().cursor()
+    def _rows(self, sql: str) -> pd.DataFrame:
         try:
-            cursor.execute(sql, dict(values))
-            columns = [column[0] for column in cursor.description or ()] or _columns(sql)
-            return pd.DataFrame(cursor.fetchall(), columns=columns)
+            answer = self._http.post("/query/sql", json={"sql": sql})
         except httpx.TimeoutException as error:
             raise PinotAway("Pinot did not answer in time.") from error
         except httpx.TransportError as error:
             raise PinotAway("Pinot cannot be reached.") from error
-        except pinot_errors.Error as error:
-            raise _translated(str(error)) from error
-        finally:
-            cursor.close()
+        if not answer.is_success:
+            raise QueryFailed(f"Pinot could not answer the query (HTTP {answer.status_code}).")
+        body = answer.json()
+        if body.get("exceptions"):
+            raise _refusal({int(each["errorCode"]) for each in body["exceptions"]})
+        found = body.get("resultTable") or {}
+        columns = (found.get("dataSchema") or {}).get("columnNames") or _columns(sql)
+        return pd.DataFrame(found.get("rows") or [], columns=columns)
 
 
 def without_superseded(frame: pd.DataFrame) -> pd.DataFrame:
@@ -230,10 +224,7 @@ def _columns(sql: str) -> list[str]:
     return [column.split(" AS ")[-1].strip() for column in _COMMA.split(selected[1])]
 
 
-def _translated(message: str) -> PagePulseError:
-    codes = set(_ERROR_CODE.findall(message))
+def _refusal(codes: set[int]) -> PagePulseError:
     if codes & _NO_TABLE:
         return TableMissing("Pinot does not have this table yet.")
-    if codes:
-        return QueryFailed(f"Pinot refused the query (code {', '.join(sorted(codes))}).")
-    return QueryFailed("Pinot could not answer the query.")
+    return QueryFailed(f"Pinot refused the query (code {', '.join(map(str, sorted(codes)))}).")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -88,7 +89,9 @@ def has_means(visitor: Visit, stack: Stack) -> bool:
 
 def test_sources_with_strange_names_keep_the_height_of_the_charts(visitor: Visit, stack: Stack) -> None:
     mark = f"{STRANGE}{time.time_ns()}"
-    asyncio.run(produce(stack, [f"{mark} {number} {'x' * number * 40}" for number in range(STRANGE_SOURCES)]))
+    names = [f"{mark} {number} {'x' * number * 40}" for number in range(STRANGE_SOURCES)]
+    with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs in this one
+        thread.submit(asyncio.run, produce(stack, names)).result()
     sql = f"SELECT COUNT(*) FROM pageview_tumbling WHERE source LIKE '{mark}%' LIMIT 1"
     eventually(
         lambda: pinot(stack.url("pinot_broker"), sql)[0][0] >= STRANGE_SOURCES, "their windows", within_s=2 * STEP_S

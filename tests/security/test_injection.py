@@ -6,10 +6,10 @@ import re
 from importlib.resources import files
 
 import pytest
-from pinotdb.db import apply_parameters
 from pydantic import SecretStr, ValidationError
 from pymysql.converters import escape_item  # type: ignore[import-untyped]
 
+from services.dashboard.queries import filled
 from services.provisioner.render import load
 from services.provisioner.settings import Settings as ProvisionerSettings
 from services.seeder.settings import Settings as SeederSettings
@@ -52,9 +52,9 @@ def test_the_dashboards_statements_have_bound_parameters_only() -> None:
 def test_a_country_stays_inside_its_quotes_in_pinot(value: str) -> None:
     """The names of countries come from the table of users, so whoever may write there chooses them."""
     text = statements("services.dashboard")["leaders.sql"]
-    sent = apply_parameters(text, {"since": 1, "until": 2, "limit": 3, "countries": ["Chile", value]})
+    sent = filled(text, {"since": 1, "until": 2, "limit": 3, "countries": ["Chile", value]})
     assert without_texts(sent) == without_texts(
-        apply_parameters(text, {"since": 1, "until": 2, "limit": 3, "countries": ["Chile", "Peru"]})
+        filled(text, {"since": 1, "until": 2, "limit": 3, "countries": ["Chile", "Peru"]})
     )
 
 

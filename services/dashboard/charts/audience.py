@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
+from importlib.resources import files
 from typing import Final
 
 import pandas as pd
 import plotly.graph_objects as go
-import pycountry
 
 from services.dashboard import palette
 from services.dashboard.charts.base import ChartTheme, figure, on_time
@@ -15,23 +16,18 @@ from services.dashboard.charts.dimension import shortened, whole
 
 #: so few windows that each has its own tick
 _FEW: Final = 8
-#: names in everyday use that ISO's lists do not have
-_ALIASES: Final = {"Turkey": "TUR", "Ivory Coast": "CIV", "Kosovo": "XKX"}
 
 
 @cache
+def _codes() -> dict[str, str]:
+    """Name or code, case folded -> alpha-3 code."""
+    known = tomllib.loads(files(__package__).joinpath("countries.toml").read_text(encoding="utf-8"))
+    return {name.casefold(): code for code, names in known.items() for name in (code, *names)}
+
+
 def iso3(country: str) -> str | None:
-    """The ISO 3166 alpha-3 code of a country's English name, or None where nobody knows it."""
-    if country in _ALIASES:
-        return _ALIASES[country]
-    try:
-        return str(pycountry.countries.lookup(country).alpha_3)
-    except LookupError:
-        pass
-    try:
-        return str(pycountry.countries.search_fuzzy(country)[0].alpha_3)
-    except LookupError:
-        return None
+    """The ISO 3166 alpha-3 code of a country's English name or code; None where it is unknown."""
+    return _codes().get(country.strip().casefold())
 
 
 def of_window(frame: pd.DataFrame, *, complete: bool) -> pd.DataFrame:

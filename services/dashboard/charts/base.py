@@ -156,7 +156,14 @@ def add_events(fig: go.Figure, theme: ChartTheme, events: Iterable[Mapping[str, 
     for event in within:
         at = theme.time(event["at_ms"])
         fig.add_shape(
-            type="line", x0=at, x1=at, y0=0, y1=1, yref="paper", line={"color": theme.muted, "width": 1, "dash": "dot"}
+            type="line",
+            x0=at,
+            x1=at,
+            y0=0,
+            y1=1,
+            yref="paper",
+            opacity=0.5,
+            line={"color": theme.muted, "width": 1, "dash": "dot"},
         )
         fig.add_annotation(
             x=at,

@@ -99,6 +99,8 @@ def _bars(fig: go.Figure, shown: pd.DataFrame, custom: list[str], hover: str) ->
             },
             text=[f"{word} (bar cut)" if cut else word for word in rows["words"]],
             textposition="inside" if cut else "outside",
+            constraintext="none",  # on a phone it would be too small to read
+            insidetextanchor="end",
             cliponaxis=False,
             customdata=rows[custom].to_numpy(),
             hovertemplate=hover,

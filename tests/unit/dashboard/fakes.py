@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -76,60 +77,62 @@ PROFILES: dict[str, Any] = {
 
 
 class Pinot:
-    """Answers by table name. ``failure`` is raised instead, once it is set; ``asked`` keeps every statement."""
+    """A broker that answers by table name. Once ``failure`` is set it is raised, or answered as an error code of Pinot's; ``asked`` keeps
+    every statement with its values."""
 
     def __init__(self, tables: Mapping[str, Sequence[Sequence[Any]]] | None = None) -> None:
         self.tables = dict(tables or {})
-        self.failure: Exception | None = None
+        self.failure: Exception | int | None = None
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def cursor(self) -> Cursor:
-        return Cursor(self)
+    def warehouse(self) -> Warehouse:
+        return Warehouse(httpx.Client(base_url="http://pinot", transport=httpx.MockTransport(self.handle)))
 
-
-class Cursor:
-    def __init__(self, pinot: Pinot) -> None:
-        self._pinot = pinot
-        self._rows: list[list[Any]] = []
-        self.description: list[tuple[str]] | None = None
-
-    def execute(self, statement: str, parameters: dict[str, Any]) -> None:
-        self._pinot.asked.append((statement, parameters))
-        if self._pinot.failure is not None:
-            raise self._pinot.failure
-        found = re.search(r"FROM (\w+)", statement)
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        sql = json.loads(request.content)["sql"]
+        values = parameters(sql)
+        self.asked.append((sql, values))
+        if isinstance(self.failure, Exception):
+            raise self.failure
+        if self.failure is not None:
+            return httpx.Response(200, json={"exceptions": [{"errorCode": self.failure, "message": "refused"}]})
+        found = re.search(r"FROM (\w+)", sql)
         assert found is not None
-        table = found[1]
-        rows = [list(row) for row in self._pinot.tables.get(table, [])]
-        column = COLUMNS[table]
-        if "interval_start" in statement:
-            self._coarse(column, rows, parameters)
-        elif "SUM(" in statement:
-            self.description = [("total",)]
-            self._rows = [[float(sum(row[3] for row in rows))]]
-        elif "MAX(" in statement:
-            self.description = [("newest_event",)]
-            self._rows = [[float(max((row[2] for row in rows), default=float("-inf")))]]
-        else:
-            # as pinotdb: no description without a row
-            self.description = [(name,) for name in column] if rows else None
-            self._rows = rows
+        names, rows = self._result(sql, found[1], values)
+        table = {"dataSchema": {"columnNames": names}, "rows": rows}
+        # as Pinot: where no segment can have rows there is no table of results
+        return httpx.Response(200, json={"exceptions": [], "resultTable": table if rows else None})
 
-    def _coarse(self, column: list[str], rows: list[list[Any]], parameters: dict[str, Any]) -> None:
-        """Means over intervals, as sql/*_coarse.sql ask for them."""
-        frame = pd.DataFrame(rows, columns=column).drop(columns="window_end")
-        frame = frame[frame["window_start"].between(parameters["since"], parameters["until"], inclusive="left")]
-        frame["window_start"] -= frame["window_start"] % parameters["interval"]
-        sums = frame.groupby([column[0], "window_start"], as_index=False).sum() if len(frame) else frame
-        sums[column[3:]] = sums[column[3:]] / parameters["windows"]
-        self.description = [(name,) for name in (column[0], "interval_start", *column[3:])] if len(frame) else None
-        self._rows = sums.to_numpy().tolist()
+    def _result(self, sql: str, table: str, values: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+        rows, column = [list(row) for row in self.tables.get(table, [])], COLUMNS[table]
+        if "interval_start" in sql:
+            return coarse(column, rows, values)
+        if "SUM(" in sql:
+            return ["total"], [[float(sum(row[3] for row in rows))]]
+        if "MAX(" in sql:
+            return ["newest_event"], [[float(max(row[2] for row in rows)) if rows else "-Infinity"]]
+        return column, rows
 
-    def fetchall(self) -> list[list[Any]]:
-        return self._rows
 
-    def close(self) -> None:
-        pass
+def parameters(sql: str) -> dict[str, Any]:
+    """The values in a statement, by the names of its parameters."""
+    numbers = {"since": r">= (\d+)", "until": r"< (\d+)", "limit": r"LIMIT (\d+)", "interval": r"MOD\(\w+, (\d+)\)"}
+    numbers["windows"] = r"\) / (\d+)"
+    found = {name: re.search(pattern, sql) for name, pattern in numbers.items()}
+    values: dict[str, Any] = {name: int(match[1]) for name, match in found.items() if match}
+    if names := re.search(r"IN \((.*)\)", sql):
+        values["countries"] = re.findall(r"'((?:[^']|'')*)'", names[1])
+    return values if values.get("limit") != 1 else {name: values[name] for name in ("since", "until")}
+
+
+def coarse(column: list[str], rows: list[list[Any]], values: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
+    """Means over intervals, as sql/*_coarse.sql ask for them."""
+    frame = pd.DataFrame(rows, columns=column).drop(columns="window_end")
+    frame = frame[frame["window_start"].between(values["since"], values["until"], inclusive="left")]
+    frame["window_start"] -= frame["window_start"] % values["interval"]
+    sums = frame.groupby([column[0], "window_start"], as_index=False).sum() if len(frame) else frame
+    sums[column[3:]] = sums[column[3:]] / values["windows"]
+    return [column[0], "interval_start", *column[3:]], sums.to_numpy().tolist()
 
 
 class Services:
@@ -224,7 +227,7 @@ def backend(pinot: Pinot, services: Services) -> Backend:
         return Peer(service, f"http://{service}", timeout=second, action_timeout=second, transport=transport)
 
     control = ControlPlane(peer("generator"), peer("seeder"), peer("provisioner"), peer("collect"))
-    return Backend(Settings(), control, Warehouse(lambda: pinot), StaleCache())
+    return Backend(Settings(), control, pinot.warehouse(), StaleCache())
 
 
 def flowing(now_ms: int | None = None) -> dict[str, list[list[Any]]]:

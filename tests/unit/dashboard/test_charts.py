@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+import pycountry
 import pytest
 
 import services.dashboard
@@ -113,6 +114,12 @@ def test_the_map_needs_nothing_from_outside() -> None:
 )
 def test_country_names(name: str, code: str | None) -> None:
     assert audience.iso3(name) == code
+
+
+def test_every_name_and_code_of_iso_is_known() -> None:
+    for country in pycountry.countries:
+        names = (country.alpha_2, country.alpha_3, country.name, getattr(country, "official_name", country.name))
+        assert {audience.iso3(name) for name in names} == {country.alpha_3}
 
 
 def test_ranked_bars_have_most_users_on_top_and_are_hatched_while_open() -> None:
