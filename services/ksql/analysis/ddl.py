@@ -103,6 +103,27 @@ def existing_or_none(
     raise KsqlError(f"Cannot add {kind} '{statement.name}': {taken}")
 
 
+def create_type(statement: ast.CreateType, catalog: Catalog) -> ast.CreateType | NothingToDo:
+    """A name for a type. Raises KsqlError where it is taken."""
+    if statement.name not in catalog.types:
+        return statement
+    known = f"type '{statement.name}' is already registered"
+    if statement.if_not_exists:
+        return NothingToDo(f"Custom {known}")
+    raise KsqlError(
+        f"Cannot register custom type '{statement.name}' since it is already registered with type: {catalog.types[statement.name]}"
+    )
+
+
+def drop_type(statement: ast.DropType, catalog: Catalog) -> ast.DropType | NothingToDo:
+    """Raises KsqlError where there is no such type."""
+    if statement.name in catalog.types:
+        return statement
+    if statement.if_exists:
+        return NothingToDo(f"Type '{statement.name}' does not exist")
+    raise KsqlError(f"Type {statement.name} does not exist.")
+
+
 def check_replacement(old: DataSource, new: DataSource) -> None:
     """Refuse a replacement that changes where or how the old rows are stored."""
     reasons = []

@@ -14,8 +14,9 @@ from services.ksql.sql import ast
 from services.ksql.sql.format import backtick, format_schema, masked_insert_values
 
 _WIDENS_TO = {
-    BaseType.INTEGER: {BaseType.BIGINT, BaseType.DOUBLE},
-    BaseType.BIGINT: {BaseType.DOUBLE},
+    BaseType.INTEGER: {BaseType.BIGINT, BaseType.DECIMAL, BaseType.DOUBLE},
+    BaseType.BIGINT: {BaseType.DECIMAL, BaseType.DOUBLE},
+    BaseType.DECIMAL: {BaseType.DECIMAL, BaseType.DOUBLE},
     BaseType.STRING: {BaseType.TIMESTAMP, BaseType.DATE, BaseType.TIME, BaseType.BYTES},
 }
 
