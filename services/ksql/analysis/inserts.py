@@ -70,6 +70,18 @@ def _row(statement: ast.InsertValues, target: DataSource) -> tuple[NamedExpressi
     )
 
 
+def _coercible(source: SqlType, target: SqlType) -> bool:
+    """Whether a value becomes one of the column's type by itself, however deep in it the difference is."""
+    if source == target or target.base in _WIDENS_TO.get(source.base, ()):
+        return True
+    if source.base is not target.base or not source.is_complex:
+        return False
+    if source.base is BaseType.STRUCT:
+        fields = dict(target.fields)
+        return all(name in fields and _coercible(kind, fields[name]) for name, kind in source.fields)
+    return _coercible(source.item, target.item) and _coercible(source.map_key, target.map_key)
+
+
 def _failed(target: DataSource, reason: str) -> KsqlError:
     return KsqlError(f"Failed to insert values into '{target.name}'. {reason}")
 
@@ -81,7 +93,7 @@ def _value(node: ast.Expression, wanted: SqlType, name: str, target: DataSource)
         raise _failed(target, error.message) from error
     if value.type is None:
         return value
-    if value.type != wanted and wanted.base not in _WIDENS_TO.get(value.type.base, ()):
+    if not _coercible(value.type, wanted):
         shown = value.value if isinstance(value, ex.Literal) else ""
         raise _failed(target, f"Expected type {wanted} for field {backtick(name)} but got {value.type}({shown})")
     return cast(value, wanted)

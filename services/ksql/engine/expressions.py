@@ -269,7 +269,7 @@ def compile_one(expression: ex.Expression, layout: Layout) -> Evaluate:
     if not may_fail:
         return fast
 
-    def guarded(r: tuple[Any, ...], t: int, w: Any) -> Any:
+    def guarded(r: tuple[Any, ...], t: int | None, w: Any) -> Any:
         try:
             return fast(r, t, w)
         except Exception:  # whatever a function raises: NULL, as in ksqlDB
@@ -287,7 +287,7 @@ def compile_row(expressions: Sequence[ex.Expression], layout: Layout) -> Evaluat
         return fast
     singles = [compile_one(e, layout) for e in expressions]
 
-    def guarded(r: tuple[Any, ...], t: int, w: Any) -> Any:
+    def guarded(r: tuple[Any, ...], t: int | None, w: Any) -> Any:
         try:
             return fast(r, t, w)
         except Exception:  # whatever a function raises: NULL, as in ksqlDB
