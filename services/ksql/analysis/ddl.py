@@ -219,4 +219,6 @@ def insert_target(name: str, location: ast.Location, catalog: Catalog) -> DataSo
         raise KsqlError(f"INSERT INTO can only be used to insert into a stream. {name} is a table.")
     if target.read_only:
         raise KsqlError(f"Cannot insert into read-only {target.kind.lower()}: {name}")
+    if any(column.header is not None for column in target.schema.columns):
+        raise KsqlError(f"Cannot insert into {name} because it has header columns")
     return target

@@ -108,7 +108,7 @@ _SCALAR_CASTS = {
 
 
 def can_cast(source: SqlType, target: SqlType) -> bool:
-    if target in (source, STRING):
+    if target == source or (target == STRING and source.base is not BaseType.BYTES):
         return True
     if source == STRING:
         return not target.is_complex and target.base is not BaseType.BYTES
@@ -224,10 +224,8 @@ def _literal_adapts(expression: ex.Expression, common: SqlType) -> bool:
     text = _text(expression)
     if expression.type is None or without_cast(expression.type, common) == common:
         return True
-    if text is not None and common.is_numeric:
-        return parse_number(text) is not None
-    if text is not None and common == BOOLEAN:
-        return parse_boolean(text) is not None
+    if text is not None and (common.is_numeric or common == BOOLEAN):
+        return True  # or an error that names the text
     return _adapts(expression, common)
 
 
@@ -237,7 +235,7 @@ def _text(expression: ex.Expression) -> str | None:
 
 
 def _invalid(common: SqlType, value: object) -> KsqlError:
-    return KsqlError(f'invalid input syntax for type {common}: "{value}".')
+    return KsqlError(f'invalid input syntax for type {common.base}: "{value}".')
 
 
 def _number(text: str, common: SqlType) -> tuple[int | float | Decimal, SqlType]:

@@ -48,6 +48,10 @@ def _target(name: str, catalog: Catalog) -> DataSource:
 
 def _row(statement: ast.InsertValues, target: DataSource) -> tuple[NamedExpression, ...]:
     columns = [column for column in target.schema.columns if column.header is None]
+    headers = [column.name for column in target.schema.columns if column.header is not None]
+    meant = [name for name in statement.columns if name in headers]
+    if meant or (headers and not statement.columns and len(statement.values) == len(target.schema.columns)):
+        raise KsqlError(f"Cannot insert into HEADER columns: {', '.join(meant or headers)}")
     names = statement.columns or tuple(column.name for column in columns)
     if len(names) != len(statement.values):
         raise KsqlError(

@@ -32,7 +32,7 @@ from services.ksql.functions.definitions import (
     ScalarFunction,
     Variant,
 )
-from services.ksql.model.types import SqlType
+from services.ksql.model.types import BOOLEAN, INTEGER, STRING, SqlType
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,15 @@ def resolve_aggregate(name: str, args: Sequence[SqlType | None], literals: Seque
         function = variant.resolve(definition.name, args, literals)
         if function is not None:
             return function
-    raise FunctionError(_mismatch(definition.name, args, definition.variants, named=definition.name))
+    given = [*args, *map(_type_of, literals)]
+    raise FunctionError(_mismatch(definition.name, given, definition.variants, named=definition.name))
+
+
+def _type_of(literal: Any) -> SqlType | None:
+    """The type of a constant."""
+    if literal is None:
+        return None
+    return BOOLEAN if isinstance(literal, bool) else STRING if isinstance(literal, str) else INTEGER
 
 
 def literal_count(name: str, count: int) -> int:
@@ -226,5 +234,5 @@ def _alternatives(name: str, variants: Sequence[Variant | AggregateVariant]) -> 
     for variant in variants:
         parameters, _ = _shown(variant)
         shown = ", ".join(f"{_SHORT.get(p.type, p.type)}{'...' if p.is_variadic else ''} {p.name}" for p in parameters)
-        lines.append(f"{name}({shown})")
+        lines.append(f"{name.lower() if name in TABLE_FUNCTIONS else name}({shown})")
     return "\n".join(lines)

@@ -11,7 +11,13 @@ from services.ksql.functions.definitions import table_function
 _MOST_COLUMNS = 20
 
 
-@table_function("EXPLODE", "ARRAY<DECIMAL> -> DECIMAL", "ARRAY<T> -> T")
+@table_function("EXPLODE", "ARRAY<DECIMAL> -> DECIMAL")
+def explode_decimals(input: list[Any]) -> list[Any]:  # noqa: A002 - the name that ksqlDB shows
+    """A row for each element of an array."""
+    return input
+
+
+@table_function("EXPLODE", "ARRAY<T> -> T")
 def explode(list: list[Any]) -> list[Any]:  # noqa: A002 - the name that ksqlDB shows
     """A row for each element of an array."""
     return list
