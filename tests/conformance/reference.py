@@ -29,8 +29,9 @@ REFERENCE: Final = words(
 #: what is known to be other than there
 _DIFFERENT: Final = {
     "COUNT_DISTINCT": "exact, where ksqlDB estimates",
-    "GENERATE_SERIES": "at most 10,000,000 elements",
-    "CUBE_EXPLODE": "at most 20 columns",
+    "GENERATE_SERIES": "at most 1,000,000 elements",
+    "CUBE_EXPLODE": "at most 16 columns",
+    "ARRAY_CONCAT": "at most 1,000,000 elements",
     "REGEXP_EXTRACT": "Python's regular expressions",
     "REGEXP_EXTRACT_ALL": "Python's regular expressions",
     "REGEXP_REPLACE": "Python's regular expressions",

@@ -13,8 +13,8 @@ from services.ksql.model.types import in_key
 _KIND = "ARRAY"
 #: elements that have an order; every array function over them has a signature for each
 _ORDERED = ("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "STRING", "DECIMAL", "DATE", "TIME", "TIMESTAMP", "BYTES")
-#: the longest array that GENERATE_SERIES makes
-_LONGEST = 10_000_000
+#: elements of an array that a function makes longer than it was: more than Kafka takes in a record
+_LONGEST = 1_000_000
 
 
 def _distinct(items: Iterable[Any]) -> list[Any]:
@@ -30,7 +30,12 @@ def array_length(array: list[Any]) -> int:
 @scalar("ARRAY_CONCAT", "ARRAY<T>, ARRAY<T> -> ARRAY<T>", category=_KIND, nulls=True)
 def array_concat(left: list[Any] | None, right: list[Any] | None) -> list[Any] | None:
     """The elements of both arrays, duplicates too; of a NULL array none."""
-    return None if left is None and right is None else [*(left or ()), *(right or ())]
+    if left is None and right is None:
+        return None
+    joined = [*(left or ()), *(right or ())]
+    if len(joined) > _LONGEST:
+        raise ValueError("ARRAY_CONCAT would give too many elements")
+    return joined
 
 
 @scalar("ARRAY_CONTAINS", "ARRAY<T>, T -> BOOLEAN", category=_KIND, nulls=True)

@@ -130,7 +130,8 @@ def _resolved(definition: Definition, args: Sequence[SqlType | None]) -> ScalarF
     if args and all(arg is None for arg in args) and len({match.parameters for match, _ in found}) > 1:
         raise FunctionError(_ambiguous(definition, args))
     match, variant = min(found, key=lambda pair: pair[0].cost)
-    if variant.signature.variadic >= 0 and match.cost > 1 and len({match.parameters for match, _ in found}) > 1:
+    converted = any(a is not None and a.base is not p.base for a, p in zip(args, match.parameters, strict=True))
+    if variant.signature.variadic >= 0 and converted and len({match.parameters for match, _ in found}) > 1:
         raise FunctionError(_ambiguous(definition, args))
     return variant.resolved(definition.name, match)
 

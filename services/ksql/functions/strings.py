@@ -52,25 +52,38 @@ def trim(input: str) -> str:  # noqa: A002
 @scalar("CONCAT", "STRING... -> STRING", category=_KIND, nulls=True)
 def concat(*inputs: str | None) -> str:
     """All texts joined; NULLs are left out."""
-    return "".join(t for t in inputs if t is not None)
+    # in a REDUCE each step may join the result of the one before it to itself
+    joined = "".join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
 
 
 @scalar("CONCAT", "BYTES... -> BYTES", category=_KIND, nulls=True)
 def concat_bytes(*inputs: bytes | None) -> bytes:
     """All bytes joined; NULLs are left out."""
-    return b"".join(t for t in inputs if t is not None)
+    joined = b"".join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
 
 
 @scalar("CONCAT_WS", "STRING, STRING... -> STRING", category=_KIND, nulls=True)
 def concat_ws(separator: str | None, *inputs: str | None) -> str | None:
     """All texts joined with a separator; NULLs are left out."""
-    return None if separator is None else separator.join(t for t in inputs if t is not None)
+    if separator is None:
+        return None
+    joined = separator.join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
 
 
 @scalar("CONCAT_WS", "BYTES, BYTES... -> BYTES", category=_KIND, nulls=True)
 def concat_ws_bytes(separator: bytes | None, *inputs: bytes | None) -> bytes | None:
     """All bytes joined with a separator; NULLs are left out."""
-    return None if separator is None else separator.join(t for t in inputs if t is not None)
+    if separator is None:
+        return None
+    joined = separator.join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
 
 
 @scalar("SUBSTRING", "STRING, INTEGER -> STRING", "STRING, INTEGER, INTEGER -> STRING", category=_KIND)

@@ -7,8 +7,8 @@ from typing import Any
 
 from services.ksql.functions.definitions import table_function
 
-#: 2 to the power of so many columns are a million rows
-_MOST_COLUMNS = 20
+#: 2 to the power of so many columns are 65,536 rows
+_MOST_COLUMNS = 16
 
 
 @table_function("EXPLODE", "ARRAY<DECIMAL> -> DECIMAL")

@@ -85,6 +85,12 @@ _ROW = {
         ("ROUND(-D, 0)", -12.0),
         ("ABS(-D)", 12.5),
         ("N IN (D, 0.5)", True),
+        ("GREATEST(D, 13.5)", 13.5),
+        ("GENERATE_SERIES(1, 3)", [1, 2, 3]),
+        # what grows with its input has a bound
+        ("LEN(REDUCE(GENERATE_SERIES(1, 40), 'x', (s, x) => CONCAT(s, s)))", None),
+        ("REDUCE(GENERATE_SERIES(1, 40), ARRAY[1], (s, x) => ARRAY_CONCAT(s, s))", None),
+        ("GENERATE_SERIES(1, 2000000000)", None),
     ],
 )
 def test_expressions(expression: str, expected: Any) -> None:
