@@ -23,9 +23,9 @@ _LEXEME = re.compile(
     | (?P<VARIABLE>\$\{[A-Za-z_][A-Za-z0-9_]*\})
     | (?P<FLOAT_VALUE>(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d+)
     | (?P<DECIMAL_VALUE>\d+\.\d*|\.\d+)
-    | (?P<DIGIT_IDENT>\d+[A-Za-z_@:][A-Za-z0-9_@:]*)
+    | (?P<DIGIT_IDENT>\d+(?:[A-Za-z_@]|:(?!=))(?:[A-Za-z0-9_@]|:(?!=))*)
     | (?P<INTEGER_VALUE>\d+)
-    | (?P<IDENT>[A-Za-z_][A-Za-z0-9_@:]*)
+    | (?P<IDENT>[A-Za-z_](?:[A-Za-z0-9_@]|:(?!=))*)
     | (?P<SYMBOL><>|!=|<=|>=|\|\||=>|->|:=|[-=<>+*/%()\[\],.;])
     """,
     re.VERBOSE | re.DOTALL,

@@ -61,7 +61,10 @@ class Analyzer:
     def _qualify(self, statement: ast.Statement) -> ast.Statement:
         match statement:
             case ast.CreateSource():
-                return self._with_default_formats(statement)
+                columns = tuple(replace(c, type=self._catalog.resolve(c.type)) for c in statement.columns)
+                return self._with_default_formats(replace(statement, columns=columns))
+            case ast.CreateType():
+                return replace(statement, type=self._catalog.resolve(statement.type))
             case ast.CreateAsSelect() | ast.InsertSelect():
                 if isinstance(statement, ast.CreateAsSelect):
                     read_with_clause(statement.properties, create_as=True)
@@ -130,6 +133,10 @@ class Analyzer:
                 return statement
             case ast.Explain():
                 return self._explain(statement, text)
+            case ast.CreateType():
+                return ddl.create_type(statement, self._catalog)
+            case ast.DropType():
+                return ddl.drop_type(statement, self._catalog)
             case ast.Refused(what=what):
                 raise KsqlError(f"The statement {what} is not supported by this server.")
             case _:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from services.ksql.errors import KsqlError
 from services.ksql.model.commands import (
     Command,
     ControlQuery,
     CreateQuery,
     CreateSource,
+    CreateType,
     DropSource,
+    DropType,
     InsertQuery,
 )
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import DataSource
+from services.ksql.model.types import BaseType, SqlType, rebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Catalog:
         self._queries: dict[str, PersistentQuery] = {}
         #: sink -> the sources that its CREATE ... AS SELECT named; outlives the query
         self._made_from: dict[str, tuple[str, ...]] = {}
+        #: what CREATE TYPE made, by name
+        self.types: dict[str, SqlType] = {}
         #: changes so far: a plan holds for the version that it was made against
         self.version = 0
 
@@ -50,11 +56,28 @@ class Catalog:
         other._sources = dict(self._sources)
         other._queries = dict(self._queries)
         other._made_from = dict(self._made_from)
+        other.types = dict(self.types)
         other.version = self.version
         return other
 
     def find(self, name: str) -> DataSource | None:
         return self._sources.get(name)
+
+    def resolve(self, kind: SqlType) -> SqlType:
+        """The type with what CREATE TYPE made in place of its names.
+
+        Raises:
+            KsqlError: there is no such type.
+        """
+
+        def known(part: SqlType) -> SqlType:
+            if part.base is not BaseType.NAMED:
+                return part
+            if part.name not in self.types:
+                raise KsqlError(f"Failed to prepare statement: Cannot resolve unknown type: {part.name}")
+            return self.types[part.name]
+
+        return rebuilt(kind, known)
 
     def sources(self) -> Iterable[DataSource]:
         """All sources in the order of their making."""
@@ -99,6 +122,10 @@ class Catalog:
                     self._made_from.pop(name, None)
             case ControlQuery(action="TERMINATE", query_id=target):
                 self._end(self._queries if target is None else (target,))
+            case CreateType(name=name, type=kind):
+                self.types.setdefault(name, kind)
+            case DropType(name=name):
+                self.types.pop(name, None)
             case CreateQuery() | InsertQuery():
                 raise ValueError("a query needs an id")
             case _:

@@ -103,6 +103,27 @@ def existing_or_none(
     raise KsqlError(f"Cannot add {kind} '{statement.name}': {taken}")
 
 
+def create_type(statement: ast.CreateType, catalog: Catalog) -> ast.CreateType | NothingToDo:
+    """A name for a type. Raises KsqlError where it is taken."""
+    if statement.name not in catalog.types:
+        return statement
+    known = f"type '{statement.name}' is already registered"
+    if statement.if_not_exists:
+        return NothingToDo(f"Custom {known}")
+    raise KsqlError(
+        f"Cannot register custom type '{statement.name}' since it is already registered with type: {catalog.types[statement.name]}"
+    )
+
+
+def drop_type(statement: ast.DropType, catalog: Catalog) -> ast.DropType | NothingToDo:
+    """Raises KsqlError where there is no such type."""
+    if statement.name in catalog.types:
+        return statement
+    if statement.if_exists:
+        return NothingToDo(f"Type '{statement.name}' does not exist")
+    raise KsqlError(f"Type {statement.name} does not exist.")
+
+
 def check_replacement(old: DataSource, new: DataSource) -> None:
     """Refuse a replacement that changes where or how the old rows are stored."""
     reasons = []
@@ -198,4 +219,6 @@ def insert_target(name: str, location: ast.Location, catalog: Catalog) -> DataSo
         raise KsqlError(f"INSERT INTO can only be used to insert into a stream. {name} is a table.")
     if target.read_only:
         raise KsqlError(f"Cannot insert into read-only {target.kind.lower()}: {name}")
+    if any(column.header is not None for column in target.schema.columns):
+        raise KsqlError(f"Cannot insert into {name} because it has header columns")
     return target

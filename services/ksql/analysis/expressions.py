@@ -5,19 +5,39 @@ The AST has bare column names only (see ``names``); every implicit conversion be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from services.ksql.errors import KsqlError
 from services.ksql.functions import registry
+from services.ksql.functions.definitions import ScalarFunction
 from services.ksql.functions.java_time import partial_timestamp
 from services.ksql.model import typed_expressions as ex
 from services.ksql.model.typed_expressions import Expression
-from services.ksql.model.types import BIGINT, BOOLEAN, DOUBLE, INTEGER, STRING, BaseType, SqlType
+from services.ksql.model.types import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    INTEGER,
+    STRING,
+    UNIT,
+    BaseType,
+    SqlType,
+    array_of,
+    as_decimal,
+    decimal_of,
+    in_key,
+    lambda_of,
+    map_of,
+    struct_of,
+    wider,
+)
+from services.ksql.model.types import common_type as without_cast
 from services.ksql.sql import ast
 from services.ksql.sql.ast import rewrite
 from services.ksql.sql.format import format_expression
 
-_WIDTH = {BaseType.INTEGER: 0, BaseType.BIGINT: 1, BaseType.DOUBLE: 2}
 _TEMPORAL = {BaseType.DATE, BaseType.TIME, BaseType.TIMESTAMP}
 _COMPARISONS = {
     "=": "EQUAL",
@@ -37,13 +57,6 @@ def comparison_name(op: str) -> str:
     return _COMPARISONS[op]
 
 
-def wider(left: SqlType, right: SqlType) -> SqlType | None:
-    """The numeric type that holds both, None if one is no number."""
-    if left.base not in _WIDTH or right.base not in _WIDTH:
-        return None
-    return max(left, right, key=lambda t: _WIDTH[t.base])
-
-
 def common_for_comparison(op: str, left: SqlType, right: SqlType) -> SqlType | None:
     """The type in which two values are compared with ``op``, None if they cannot be."""
     number = wider(left, right)
@@ -52,8 +65,7 @@ def common_for_comparison(op: str, left: SqlType, right: SqlType) -> SqlType | N
     bases = {left.base, right.base}
     if left == right:
         ordered = op in ("<", "<=", ">", ">=")
-        unordered_type = left.base in (BaseType.BOOLEAN, BaseType.ARRAY, BaseType.STRUCT)
-        return None if ordered and unordered_type else left
+        return None if ordered and (left == BOOLEAN or left.is_complex) else left
     if BaseType.STRING in bases and bases & _TEMPORAL:
         return left if left.base in _TEMPORAL else right
     if bases == {BaseType.DATE, BaseType.TIMESTAMP}:
@@ -67,21 +79,48 @@ def common_for_arithmetic(op: str, left: SqlType | None, right: SqlType | None) 
         return None
     if op == "+" and left == right == STRING:
         return STRING
-    return wider(left, right)
+    common = wider(left, right)
+    if common is None or common.base is not BaseType.DECIMAL:
+        return common
+    return _decimal_result(op, as_decimal(left), as_decimal(right))
+
+
+def _decimal_result(op: str, left: SqlType, right: SqlType) -> SqlType:
+    """The DECIMAL that an operation on two of them gives."""
+    whole = (left.precision - left.scale, right.precision - right.scale)
+    scale = max(left.scale, right.scale)
+    match op:
+        case "+" | "-":
+            return decimal_of(max(whole) + scale + 1, scale)
+        case "*":
+            return decimal_of(left.precision + right.precision + 1, left.scale + right.scale)
+        case "/":
+            digits = max(6, left.scale + right.precision + 1)
+            return decimal_of(whole[0] + right.scale + digits, digits)
+    return decimal_of(min(whole) + scale, scale)
+
+
+_SCALAR_CASTS = {
+    (BaseType.TIMESTAMP, BaseType.DATE),
+    (BaseType.TIMESTAMP, BaseType.TIME),
+    (BaseType.DATE, BaseType.TIMESTAMP),
+}
 
 
 def can_cast(source: SqlType, target: SqlType) -> bool:
-    if target in (source, STRING):
+    if target == source or (target == STRING and source.base is not BaseType.BYTES):
         return True
     if source == STRING:
-        return target.base not in (BaseType.ARRAY, BaseType.STRUCT, BaseType.BYTES)
+        return not target.is_complex and target.base is not BaseType.BYTES
     if source.is_numeric and target.is_numeric:
         return True
-    return (source.base, target.base) in {
-        (BaseType.TIMESTAMP, BaseType.DATE),
-        (BaseType.TIMESTAMP, BaseType.TIME),
-        (BaseType.DATE, BaseType.TIMESTAMP),
-    }
+    if source.base is not target.base or not source.is_complex:
+        return (source.base, target.base) in _SCALAR_CASTS
+    if source.base is BaseType.STRUCT:
+        fields = dict(source.fields)
+        return all(name not in fields or can_cast(fields[name], field) for name, field in target.fields)
+    keys = source.base is BaseType.ARRAY or can_cast(source.map_key, target.map_key)
+    return keys and can_cast(source.item, target.item)
 
 
 def parse_boolean(text: str) -> bool | None:
@@ -94,16 +133,30 @@ def parse_boolean(text: str) -> bool | None:
     return None
 
 
-def parse_number(text: str) -> tuple[int | float, SqlType] | None:
+def parse_number(text: str) -> tuple[int | float | Decimal, SqlType] | None:
     """The number in a text with its smallest type, None if there is none."""
+    trimmed = text.strip()
+    if _PLAIN_DECIMAL.fullmatch(trimmed):
+        number = Decimal(trimmed)
+        return number, decimal_type(number)
     try:
-        whole = int(text.strip())
+        whole = int(trimmed)
     except ValueError:
         try:
-            return float(text.strip()), DOUBLE
+            return float(trimmed), DOUBLE
         except ValueError:
             return None
     return whole, INTEGER if -(2**31) <= whole < 2**31 else BIGINT
+
+
+_PLAIN_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)")
+
+
+def decimal_type(number: Decimal) -> SqlType:
+    """The type of a number written with a point."""
+    _, digits, exponent = number.as_tuple()
+    scale = max(0, -int(exponent))
+    return decimal_of(max(len(digits), scale, 1), scale)
 
 
 def parse_point_in_time(text: str) -> int:
@@ -130,8 +183,12 @@ def coerce_options(expressions: Sequence[ex.Expression], texts: Sequence[str]) -
     for expression, text in zip(expressions, texts, strict=True):
         if expression.type is None or _text(expression) is not None:
             continue
+        if common is not None and _adapts(expression, common):
+            continue
         common = _joined(common, expression.type, text)
-    if common is None or common == STRING:
+    if common == STRING:
+        return [cast(e, STRING) if e.type not in (None, STRING) else e for e in expressions]
+    if common is None:
         return list(expressions)
     for literal in map(_text, expressions):
         if literal is not None and common.is_numeric:
@@ -142,10 +199,34 @@ def coerce_options(expressions: Sequence[ex.Expression], texts: Sequence[str]) -
 def _joined(common: SqlType | None, other: SqlType, text: str) -> SqlType:
     if common is None or common == other:
         return other
-    number = wider(common, other)
-    if number is not None:
-        return number
+    both = without_cast(common, other)
+    if both is not None:
+        return both
     raise KsqlError(f"operator does not exist: {common} = {other} ({text}){_HINT}")
+
+
+def _adapts(expression: ex.Expression, common: SqlType) -> bool:
+    """Whether a constructor with text literals in it can become ``common`` where its type says that it cannot."""
+    match expression:
+        case ex.MakeArray(items=items) if common.base is BaseType.ARRAY:
+            return all(_literal_adapts(one, common.item) for one in items)
+        case ex.MakeMap(keys=keys, values=values) if common.base is BaseType.MAP:
+            return all(_literal_adapts(one, common.map_key) for one in keys) and all(
+                _literal_adapts(one, common.item) for one in values
+            )
+        case ex.MakeStruct(names=names, values=values) if common.base is BaseType.STRUCT:
+            fields = dict(common.fields)
+            return all(n in fields and _literal_adapts(v, fields[n]) for n, v in zip(names, values, strict=True))
+    return False
+
+
+def _literal_adapts(expression: ex.Expression, common: SqlType) -> bool:
+    text = _text(expression)
+    if expression.type is None or without_cast(expression.type, common) == common:
+        return True
+    if text is not None and (common.is_numeric or common == BOOLEAN):
+        return True  # or an error that names the text
+    return _adapts(expression, common)
 
 
 def _text(expression: ex.Expression) -> str | None:
@@ -154,17 +235,17 @@ def _text(expression: ex.Expression) -> str | None:
 
 
 def _invalid(common: SqlType, value: object) -> KsqlError:
-    return KsqlError(f'invalid input syntax for type {common}: "{value}".')
+    return KsqlError(f'invalid input syntax for type {common.base}: "{value}".')
 
 
-def _number(text: str, common: SqlType) -> tuple[int | float, SqlType]:
+def _number(text: str, common: SqlType) -> tuple[int | float | Decimal, SqlType]:
     parsed = parse_number(text)
     if parsed is None:
         raise _invalid(common, text)
     return parsed
 
 
-def _as(expression: ex.Expression, common: SqlType) -> ex.Expression:
+def _as(expression: ex.Expression, common: SqlType) -> ex.Expression:  # noqa: PLR0911 - one answer per kind
     if expression.type is None or expression.type == common:
         return expression
     text = _text(expression)
@@ -174,8 +255,19 @@ def _as(expression: ex.Expression, common: SqlType) -> ex.Expression:
             raise _invalid(common, text)
         return ex.Literal(flag, BOOLEAN)
     if text is not None and common.is_numeric:
-        return ex.Literal(_number(text, common)[0], common)
-    return ex.Cast(expression, common)
+        value, kind = _number(text, common)
+        return cast(ex.Literal(value, kind), common)
+    match expression:
+        case ex.MakeArray(items=items) if common.base is BaseType.ARRAY:
+            return ex.MakeArray(tuple(_as(one, common.item) for one in items), common)
+        case ex.MakeMap(keys=keys, values=values) if common.base is BaseType.MAP:
+            made = tuple(_as(one, common.map_key) for one in keys), tuple(_as(one, common.item) for one in values)
+            return ex.MakeMap(*made, common)
+        case ex.MakeStruct(names=names, values=values) if common.base is BaseType.STRUCT:
+            given = dict(zip(names, values, strict=True))
+            every = [(name, given.get(name, ex.Literal(None, None)), field) for name, field in common.fields]
+            return ex.MakeStruct(tuple(n for n, _, _ in every), tuple(_as(v, f) for _, v, f in every), common)
+    return cast(expression, common)
 
 
 Scope = Mapping[str, SqlType]
@@ -185,9 +277,9 @@ _LITERAL_TYPES: dict[str, SqlType | None] = {
     "boolean": BOOLEAN,
     "integer": INTEGER,
     "bigint": BIGINT,
-    "decimal": DOUBLE,
     "double": DOUBLE,
     "string": STRING,
+    "unit": UNIT,
 }
 
 
@@ -195,12 +287,18 @@ def cast(expression: ex.Expression, target: SqlType) -> ex.Expression:
     """``expression`` as ``target``; nothing is wrapped that has the type already."""
     if expression.type == target:
         return expression
-    if isinstance(expression, ex.Literal) and expression.type in (INTEGER, BIGINT) and target in (BIGINT, DOUBLE):
-        return ex.Literal(float(expression.value) if target == DOUBLE else expression.value, target)
+    if isinstance(expression, ex.Literal) and expression.type is not None and expression.type.is_numeric:
+        value = expression.value
+        if target == DOUBLE:
+            return ex.Literal(float(value), target)
+        if target == BIGINT and expression.type == INTEGER:
+            return ex.Literal(value, target)
     return ex.Cast(expression, target)
 
 
 def literal(node: ast.Literal) -> ex.Literal:
+    if isinstance(node.value, Decimal):
+        return ex.Literal(node.value, decimal_type(node.value))
     return ex.Literal(node.value, _LITERAL_TYPES[node.kind])
 
 
@@ -245,6 +343,90 @@ def typed(node: ast.Expression, scope: Scope) -> ex.Expression:  # noqa: PLR0911
             return _explicit_cast(typed(operand, scope), target)
         case ast.Call():
             return _call(node, scope)
+        case ast.Dereference():
+            return _dereference(node, scope)
+        case ast.Subscript():
+            return _subscript(node, scope)
+        case ast.MakeArray():
+            return _make_array(node, scope)
+        case ast.MakeMap():
+            return _make_map(node, scope)
+        case ast.MakeStruct(names=names):
+            values = tuple(typed(value, scope) for value in node.values)
+            fields = [(name, _known(value, node)) for name, value in zip(names, values, strict=True)]
+            return ex.MakeStruct(names, values, struct_of(*fields))
+        case ast.LambdaVariable(name=name):
+            if _variable(name) not in scope:
+                raise KsqlError(f"Can't resolve lambda variable '{name}'")
+            return ex.LambdaVariable(name, scope[_variable(name)])
+        case ast.Lambda():
+            raise KsqlError(f"A lambda is only allowed as the argument of a function: {format_expression(node)}")
+
+
+def _variable(name: str) -> str:
+    """The name of a lambda's parameter in a scope: no column has it."""
+    return f"\0{name}"
+
+
+def _known(value: ex.Expression, node: ast.Expression) -> SqlType:
+    if value.type is None:
+        raise KsqlError(f"NULL has no type here: {format_expression(node)}. Use a CAST.")
+    return value.type
+
+
+def _dereference(node: ast.Dereference, scope: Scope) -> ex.Expression:
+    operand = typed(node.operand, scope)
+    if operand.type is None or operand.type.base is not BaseType.STRUCT:
+        raise KsqlError(f"Expected STRUCT type, got: {operand.type or 'null'} in {format_expression(node)}")
+    kind = operand.type.field(node.field)
+    if kind is None:
+        known = ", ".join(f"`{name}` {field}" for name, field in operand.type.fields)
+        raise KsqlError(
+            f"Could not find field '{node.field}' in '{format_expression(node.operand)}'. Fields are: {known}"
+        )
+    return ex.Dereference(operand, node.field, kind)
+
+
+def _subscript(node: ast.Subscript, scope: Scope) -> ex.Expression:
+    operand, index = typed(node.operand, scope), typed(node.index, scope)
+    if operand.type is None or operand.type.base not in (BaseType.ARRAY, BaseType.MAP):
+        raise KsqlError(
+            f"Subscript access is not supported on type {operand.type or 'null'}: {format_expression(node)}"
+        )
+    if operand.type.base is BaseType.MAP:
+        return ex.Subscript(
+            operand, index if index.type is None else cast(index, operand.type.map_key), operand.type.item
+        )
+    if index.type not in (INTEGER, BIGINT):
+        raise KsqlError(f"Array subscript must be an INTEGER but is {index.type or 'null'}: {format_expression(node)}")
+    return ex.Subscript(operand, index, operand.type.item)
+
+
+def _coerced(nodes: Sequence[ast.Expression], scope: Scope, what: str) -> tuple[tuple[ex.Expression, ...], SqlType]:
+    """The parts of a constructor as one type."""
+    parts = coerce_options([typed(one, scope) for one in nodes], [format_expression(one) for one in nodes])
+    kind = next((part.type for part in parts if part.type is not None), None)
+    if kind is None:
+        raise KsqlError(
+            f"Cannot construct {what} with all NULL elements (see https://github.com/confluentinc/ksql/issues/4239). "
+            "As a workaround, you may cast a NULL value to the desired type."
+        )
+    return tuple(parts), kind
+
+
+def _make_array(node: ast.MakeArray, scope: Scope) -> ex.Expression:
+    if not node.items:
+        raise KsqlError(
+            "Array constructor cannot be empty. Please supply at least one element (see https://github.com/confluentinc/ksql/issues/4239)."
+        )
+    items, kind = _coerced(node.items, scope, "an array")
+    return ex.MakeArray(items, array_of(kind))
+
+
+def _make_map(node: ast.MakeMap, scope: Scope) -> ex.Expression:
+    keys, key = _coerced(node.keys, scope, "a map")
+    values, value = _coerced(node.values, scope, "a map")
+    return ex.MakeMap(keys, values, map_of(key, value))
 
 
 def _explicit_cast(operand: ex.Expression, target: SqlType) -> ex.Expression:
@@ -283,6 +465,9 @@ def _arithmetic(node: ast.Arithmetic, scope: Scope) -> ex.Expression:
             f"Error processing expression: {format_expression(node)}. "
             f"Unsupported arithmetic types. {left.type or 'null'} {right.type or 'null'}\nStatement: {format_expression(node)}"
         )
+    if result.base is BaseType.DECIMAL and left.type and right.type:
+        # each keeps its own digits: the result has more, and is exact
+        return ex.Arithmetic(node.op, cast(left, as_decimal(left.type)), cast(right, as_decimal(right.type)), result)
     return ex.Arithmetic(node.op, cast(left, result), cast(right, result), result)
 
 
@@ -374,15 +559,51 @@ def _case(node: ast.Case, scope: Scope) -> ex.Expression:
 
 
 def _call(node: ast.Call, scope: Scope) -> ex.Expression:
-    arguments = [typed(argument, scope) for argument in node.arguments]
     if not registry.exists(node.name):
         raise KsqlError(f"Can't find any functions with the name '{node.name}'")
+    if registry.is_table_function(node.name):
+        raise KsqlError(f"Table function {node.name} is only allowed in the SELECT of a stream.")
+    arguments = _arguments(node, scope)
     function = registry.resolve_scalar(node.name, [argument.type for argument in arguments])
-    converted = tuple(
-        argument if argument.type is None else cast(argument, wanted)
-        for argument, wanted in zip(arguments, function.parameter_types, strict=True)
+    return ex.Call(function.name, function, converted(arguments, function.parameter_types), function.return_type)
+
+
+def table_function(node: ast.Call, scope: Scope) -> ex.Call:
+    """The typed call of a table function: its type is that of the items that it gives."""
+    arguments = _arguments(node, scope)
+    function = registry.resolve_table_function(node.name, [argument.type for argument in arguments])
+    return ex.Call(function.name, function, converted(arguments, function.parameter_types), function.return_type)
+
+
+def as_key(expression: ex.Expression) -> ex.Expression:
+    """The expression for a key: an ARRAY or STRUCT there has a hash."""
+    if expression.type is None or not expression.type.is_complex:
+        return expression
+    function = ScalarFunction("AS_KEY", (expression.type,), expression.type, in_key)
+    return ex.Call(function.name, function, (expression,), expression.type)
+
+
+def converted(arguments: Sequence[ex.Expression], wanted: Sequence[SqlType]) -> tuple[ex.Expression, ...]:
+    """The arguments of a call as the types that its function takes."""
+    return tuple(
+        one if one.type is None or one.type.base is BaseType.LAMBDA else cast(one, kind)
+        for one, kind in zip(arguments, wanted, strict=True)
     )
-    return ex.Call(function.name, function, converted, function.return_type)
+
+
+def _arguments(node: ast.Call, scope: Scope) -> list[ex.Expression]:
+    """The typed arguments; what the parameters of a lambda are follows from the others."""
+    lambdas = {i: one for i, one in enumerate(node.arguments) if isinstance(one, ast.Lambda)}
+    made = [ex.Literal(None, None) if i in lambdas else typed(one, scope) for i, one in enumerate(node.arguments)]
+    if lambdas:
+        counts = {i: len(one.parameters) for i, one in lambdas.items()}
+        kinds = registry.lambda_parameters(node.name, [one.type for one in made], counts)
+        for i, one in lambdas.items():
+            named = tuple(zip(one.parameters, kinds[i], strict=True))
+            inner = {**scope, **{_variable(name): kind for name, kind in named}}
+            body = typed(one.body, inner)
+            made[i] = ex.Lambda(one.parameters, body, lambda_of(named, _known(body, one)))
+    return made
 
 
 _POINTS_IN_TIME = ("ROWTIME", "WINDOWSTART", "WINDOWEND")

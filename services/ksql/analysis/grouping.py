@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from services.ksql.analysis.expressions import Scope, cast, predicate, typed
+from services.ksql.analysis.expressions import Scope, as_key, cast, predicate, typed
 from services.ksql.analysis.names import SYSTEM_COLUMNS, AliasGenerator, Names
 from services.ksql.analysis.projection import KeyColumn
 from services.ksql.errors import KsqlError
@@ -44,7 +44,7 @@ def partition(
         return _step(step, ()), ()
     taken = [column.name for column in step.schema.columns]
     named = name_keys(query.partition_by, query, names, taken, keep_pseudo=True)
-    typed_keys = tuple(NamedExpression(name, typed(names.bare(key), scope)) for name, key in named)
+    typed_keys = tuple(NamedExpression(name, as_key(typed(names.bare(key), scope))) for name, key in named)
     keys = tuple(KeyColumn(name, (key,), key) for name, key in named)
     return _step(step, typed_keys), keys
 
@@ -239,7 +239,9 @@ class Grouping:
         predicate("HAVING", rewrite(expression, change), scope)
 
     def step(self, below: Step, window: WindowSpec | None, key_window: KeyWindow | None) -> AggregateStep:
-        group_by = tuple(NamedExpression(name, typed(self.names.bare(key), self.scope)) for name, key in self.keys)
+        group_by = tuple(
+            NamedExpression(name, as_key(typed(self.names.bare(key), self.scope))) for name, key in self.keys
+        )
         key = tuple(Column(g.name, g.expression.type) for g in group_by if g.expression.type is not None)
         if len(key) < len(group_by):
             raise KsqlError("GROUP BY does not support NULL")

@@ -14,8 +14,9 @@ from services.ksql.sql import ast
 from services.ksql.sql.format import backtick, format_schema, masked_insert_values
 
 _WIDENS_TO = {
-    BaseType.INTEGER: {BaseType.BIGINT, BaseType.DOUBLE},
-    BaseType.BIGINT: {BaseType.DOUBLE},
+    BaseType.INTEGER: {BaseType.BIGINT, BaseType.DECIMAL, BaseType.DOUBLE},
+    BaseType.BIGINT: {BaseType.DECIMAL, BaseType.DOUBLE},
+    BaseType.DECIMAL: {BaseType.DECIMAL, BaseType.DOUBLE},
     BaseType.STRING: {BaseType.TIMESTAMP, BaseType.DATE, BaseType.TIME, BaseType.BYTES},
 }
 
@@ -47,6 +48,10 @@ def _target(name: str, catalog: Catalog) -> DataSource:
 
 def _row(statement: ast.InsertValues, target: DataSource) -> tuple[NamedExpression, ...]:
     columns = [column for column in target.schema.columns if column.header is None]
+    headers = [column.name for column in target.schema.columns if column.header is not None]
+    meant = [name for name in statement.columns if name in headers]
+    if meant or (headers and not statement.columns and len(statement.values) == len(target.schema.columns)):
+        raise KsqlError(f"Cannot insert into HEADER columns: {', '.join(meant or headers)}")
     names = statement.columns or tuple(column.name for column in columns)
     if len(names) != len(statement.values):
         raise KsqlError(
@@ -69,6 +74,18 @@ def _row(statement: ast.InsertValues, target: DataSource) -> tuple[NamedExpressi
     )
 
 
+def _coercible(source: SqlType, target: SqlType) -> bool:
+    """Whether a value becomes one of the column's type by itself, however deep in it the difference is."""
+    if source == target or target.base in _WIDENS_TO.get(source.base, ()):
+        return True
+    if source.base is not target.base or not source.is_complex:
+        return False
+    if source.base is BaseType.STRUCT:
+        fields = dict(target.fields)
+        return all(name in fields and _coercible(kind, fields[name]) for name, kind in source.fields)
+    return _coercible(source.item, target.item) and _coercible(source.map_key, target.map_key)
+
+
 def _failed(target: DataSource, reason: str) -> KsqlError:
     return KsqlError(f"Failed to insert values into '{target.name}'. {reason}")
 
@@ -80,7 +97,7 @@ def _value(node: ast.Expression, wanted: SqlType, name: str, target: DataSource)
         raise _failed(target, error.message) from error
     if value.type is None:
         return value
-    if value.type != wanted and wanted.base not in _WIDENS_TO.get(value.type.base, ()):
+    if not _coercible(value.type, wanted):
         shown = value.value if isinstance(value, ex.Literal) else ""
         raise _failed(target, f"Expected type {wanted} for field {backtick(name)} but got {value.type}({shown})")
     return cast(value, wanted)

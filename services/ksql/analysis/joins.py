@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.ksql.analysis.expressions import Scope, typed
+from services.ksql.analysis.expressions import Scope, as_key, typed
 from services.ksql.analysis.names import AliasedSource, AliasGenerator, Names
 from services.ksql.errors import KsqlError
 from services.ksql.model.plan import JoinStep, JoinType, SourceStep, Step
@@ -245,8 +245,8 @@ class _Chain:
 
     def add(self, join: ast.Join, criteria: Criteria, right: SourceStep) -> None:
         left, names = self.step, self._names
-        left_key = typed(names.bare(criteria.left), _scope(left))
-        right_key = typed(names.bare(criteria.right), _scope(right))
+        left_key = as_key(typed(names.bare(criteria.left), _scope(left)))
+        right_key = as_key(typed(names.bare(criteria.right), _scope(right)))
         foreign = check_join(join, criteria, left, right, names)
         check_key_types(left_key, right_key)
         check_windows(left, right, names)

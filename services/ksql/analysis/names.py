@@ -53,14 +53,12 @@ def find_sources(query: ast.Query, catalog: Catalog) -> tuple[AliasedSource, ...
 def qualify(query: ast.Query, catalog: Catalog) -> ast.Query:
     """The query with qualified names and an alias for every select item."""
     sources = find_sources(query, catalog)
-    qualifier = _Qualifier(sources)
+    qualifier = _Qualifier(sources, catalog)
     for expression in _expressions(query):
         for column in columns(expression):
             if column.source is not None:
                 qualifier.check_alias(column.source)
-    namer = AliasGenerator(
-        "KSQL_COL_", (column.name for aliased in sources for column in aliased.source.schema.columns)
-    )
+    namer = _Namer(column.name for aliased in sources for column in aliased.source.schema.columns)
     return replace(
         query,
         joins=tuple(replace(join, criteria=qualifier(join.criteria)) for join in query.joins),
@@ -72,9 +70,18 @@ def qualify(query: ast.Query, catalog: Catalog) -> ast.Query:
     )
 
 
+def selected(query: ast.Query) -> Iterator[ast.Expression]:
+    """The expressions of the SELECT in order; a struct's for all its fields."""
+    for item in query.select:
+        if isinstance(item, ast.SelectItem):
+            yield item.expression
+        elif isinstance(item, ast.StructStar):
+            yield item.operand
+
+
 def _expressions(query: ast.Query) -> Iterator[ast.Expression]:
     """Every expression of a query in the order of its clauses."""
-    yield from (item.expression for item in query.select if isinstance(item, ast.SelectItem))
+    yield from selected(query)
     yield from (join.criteria for join in query.joins)
     yield from (clause for clause in (query.where, query.having) if clause is not None)
     yield from query.group_by
@@ -97,14 +104,33 @@ class AliasGenerator:
                 return name
 
 
+class _Namer(AliasGenerator):
+    """Names for the columns of a SELECT that have none."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        super().__init__("KSQL_COL_", taken)
+
+    def of_field(self, field: str) -> str:
+        """A name for the field of a struct: its own, with a number where that is taken."""
+        name, number = field, 0
+        while name in self._taken:
+            number += 1
+            name = f"{field}_{number}"
+        self._taken.add(name)
+        return name
+
+
 class _Qualifier:
-    def __init__(self, sources: Sequence[AliasedSource]) -> None:
+    def __init__(self, sources: Sequence[AliasedSource], catalog: Catalog) -> None:
         self._sources = sources
+        self._catalog = catalog
 
     def __call__(self, expression: ast.Expression) -> ast.Expression:
         return rewrite(expression, self._qualify)
 
     def _qualify(self, node: ast.Expression) -> ast.Expression | None:
+        if isinstance(node, ast.Cast):
+            return ast.Cast(self(node.operand), self._catalog.resolve(node.type))
         if not isinstance(node, ast.ColumnName):
             return None
         if node.source is not None:
@@ -124,8 +150,13 @@ class _Qualifier:
 
 
 def _name_item(
-    item: ast.SelectItem | ast.Star, qualifier: _Qualifier, namer: AliasGenerator, sources: Sequence[AliasedSource]
-) -> ast.SelectItem | ast.Star:
+    item: ast.SelectItem | ast.Star | ast.StructStar,
+    qualifier: _Qualifier,
+    namer: _Namer,
+    sources: Sequence[AliasedSource],
+) -> ast.SelectItem | ast.Star | ast.StructStar:
+    if isinstance(item, ast.StructStar):
+        return replace(item, operand=qualifier(item.operand))
     if isinstance(item, ast.Star):
         if item.source is not None:
             qualifier.check_alias(item.source)
@@ -139,7 +170,9 @@ def _name_item(
     return replace(item, expression=expression, alias=item.alias or _default_alias(expression, namer, sources))
 
 
-def _default_alias(expression: ast.Expression, namer: AliasGenerator, sources: Sequence[AliasedSource]) -> str:
+def _default_alias(expression: ast.Expression, namer: _Namer, sources: Sequence[AliasedSource]) -> str:
+    if isinstance(expression, ast.Dereference):
+        return namer.of_field(expression.field)
     if not isinstance(expression, ast.ColumnName):
         return namer()
     name = expression.name

@@ -10,6 +10,7 @@ from services.ksql.analysis.names import SYSTEM_COLUMNS, Names
 from services.ksql.errors import KsqlError
 from services.ksql.model.plan import NamedExpression, ProjectStep, Step
 from services.ksql.model.schema import WINDOW_COLUMNS, Column, Schema
+from services.ksql.model.types import BaseType
 from services.ksql.sql import ast
 from services.ksql.sql.format import backtick, format_expression, join_words
 
@@ -95,10 +96,22 @@ def expand(query: ast.Query, names: Names, rule: KeyRule, *, window_bounds: bool
 
 
 def _expand(
-    entry: ast.SelectItem | ast.Star, names: Names, rule: KeyRule, window_bounds: bool, query: ast.Query
+    entry: ast.SelectItem | ast.Star | ast.StructStar,
+    names: Names,
+    rule: KeyRule,
+    window_bounds: bool,
+    query: ast.Query,
 ) -> Iterator[Item]:
     if isinstance(entry, ast.SelectItem):
         yield Item(entry.alias or "", entry.expression)
+        return
+    if isinstance(entry, ast.StructStar):
+        kind = typed(names.bare(entry.operand), names.scope()).type
+        if kind is None or kind.base is not BaseType.STRUCT:
+            shown = format_expression(entry.operand)
+            raise KsqlError(f"Cannot use '->*' on {shown}: it is no STRUCT but {kind or 'null'}.")
+        for field, _ in kind.fields:
+            yield Item(field, ast.Dereference(entry.operand, field))
         return
     yielded: set[str] = set()
     if entry.source is None and (query.partition_by or rule.synthetic):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from services.ksql.analysis.catalog import Catalog
-from services.ksql.analysis.expressions import Scope, predicate, with_points_in_time
+from services.ksql.analysis.expressions import Scope, predicate, table_function, with_points_in_time
 from services.ksql.analysis.grouping import (
     Grouping,
     aggregate_arguments,
@@ -17,12 +18,14 @@ from services.ksql.analysis.grouping import (
     scope_above,
 )
 from services.ksql.analysis.joins import FromClause, JoinKey, build_relation
-from services.ksql.analysis.names import Names, find_sources
+from services.ksql.analysis.names import Names, find_sources, selected
 from services.ksql.analysis.projection import Item, KeyColumn, KeyRule, Projection, expand
 from services.ksql.errors import KsqlError, ServerError
-from services.ksql.model.plan import FilterStep, Step, SuppressStep, WindowSpec
-from services.ksql.model.schema import WINDOW_COLUMNS, KeyWindow, SourceKind, WindowType
+from services.ksql.functions import registry
+from services.ksql.model.plan import ExplodeStep, FilterStep, NamedExpression, Step, SuppressStep, WindowSpec
+from services.ksql.model.schema import WINDOW_COLUMNS, Column, KeyWindow, Schema, SourceKind, WindowType
 from services.ksql.sql import ast
+from services.ksql.sql.ast import rewrite, walk
 from services.ksql.sql.format import format_expression
 
 
@@ -81,6 +84,8 @@ class QueryPlanner:
         self._properties = properties
         self._names = Names(find_sources(query, catalog))
         self._scope: Scope = self._names.scope()
+        #: the columns of the table functions, by their calls
+        self._table_functions: dict[ast.Call, str] = {}
 
     def plan(self) -> Planned:
         query, names = self._query, self._names
@@ -88,7 +93,7 @@ class QueryPlanner:
             raise KsqlError(f"{self._statement_kind} statements don't support LIMIT clause.")
         self._refuse_kafka_values()
         relation = build_relation(query, names, self._selected_columns())
-        step = self._where(relation.step)
+        step = self._exploded(self._where(relation.step))
         select = tuple(item.expression for item in query.select if isinstance(item, ast.SelectItem))
         having = () if query.having is None else (query.having,)
         if query.group_by:
@@ -126,6 +131,42 @@ class QueryPlanner:
         condition = predicate("WHERE", self._names.bare(with_points_in_time(where)), self._scope)
         return FilterStep(step, condition, step.schema, step.kind, step.window)
 
+    # --- table functions
+
+    def _exploded(self, step: Step) -> Step:
+        """The rows of the table functions of the SELECT, each with a column of its own."""
+        calls = [node for expression in selected(self._query) for node in walk(expression) if _is_table_function(node)]
+        if not calls:
+            return step
+        if step.kind is SourceKind.TABLE:
+            raise KsqlError("Table source is not supported with table functions")
+        if self._query.group_by:
+            raise KsqlError("Table functions cannot be used with aggregations.")
+        for call in calls:
+            if any(map(_is_table_function, (node for part in call.arguments for node in walk(part)))):
+                raise KsqlError(f"Table functions can not be nested: {format_expression(call)}")
+        functions: list[NamedExpression] = []
+        for call in dict.fromkeys(calls):
+            for argument in call.arguments:
+                self._names.check("SELECT", argument)
+            made = table_function(self._names.bare(call), self._scope)  # type: ignore[arg-type] # a call it stays
+            name = f"KSQL_SYNTH_{len(functions)}"
+            self._table_functions[call] = name
+            functions.append(NamedExpression(name, made))
+        columns = tuple(Column(one.name, one.expression.type) for one in functions if one.expression.type is not None)
+        self._scope = {**self._scope, **{column.name: column.type for column in columns}}
+        schema = Schema(step.schema.key, step.schema.value + columns)
+        return ExplodeStep(step, tuple(functions), schema, step.kind, step.window)
+
+    def _above_explode(self, expression: ast.Expression) -> ast.Expression:
+        """The expression with the columns of its table functions."""
+        made = self._table_functions
+
+        def change(node: ast.Expression) -> ast.Expression | None:
+            return ast.ColumnName(None, made[node]) if isinstance(node, ast.Call) and node in made else None
+
+        return rewrite(expression, change) if made else expression
+
     # --- without GROUP BY
 
     def _plain(self, step: Step, relation: FromClause) -> Planned:
@@ -147,7 +188,7 @@ class QueryPlanner:
         def above(expression: ast.Expression) -> ast.Expression:
             if expression in partitioned:
                 return ast.ColumnName(None, partitioned[expression])
-            return names.bare(expression)
+            return names.bare(self._above_explode(expression))
 
         scope = {**scope, **{column.name: column.type for column in step.schema.columns}}
         return Planned(names, step, Projection(items, rule, above, scope))
@@ -235,6 +276,10 @@ class QueryPlanner:
     @property
     def lenient_keys(self) -> bool:
         return str(self._properties.get(NEW_PLANNER, "false")).lower() == "true"
+
+
+def _is_table_function(node: ast.Expression) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and registry.is_table_function(node.name)
 
 
 def _join_rule(key: JoinKey, step: Step) -> KeyRule:

@@ -13,14 +13,25 @@ from services.ksql.analysis.properties import WithClause, read_with_clause
 from services.ksql.errors import KsqlError
 from services.ksql.model.plan import ProjectStep
 from services.ksql.model.schema import Column, DataSource, Format, Schema, SourceKind, TimestampColumn
-from services.ksql.model.types import BIGINT, BYTES, STRING, TIMESTAMP, BaseType
+from services.ksql.model.types import (
+    BIGINT,
+    BYTES,
+    STRING,
+    TIMESTAMP,
+    BaseType,
+    SqlType,
+    array_of,
+    contains,
+    nested,
+    struct_of,
+)
 from services.ksql.sql import ast
 from services.ksql.sql.format import backtick
 
 _SUPPORTED = ("JSON", "KAFKA", "DELIMITED", "NONE")
 _OUT_OF_SCOPE = ("AVRO", "PROTOBUF", "PROTOBUF_NOSR", "JSON_SR")
 _KAFKA_TYPES = {BaseType.INTEGER, BaseType.BIGINT, BaseType.DOUBLE, BaseType.STRING, BaseType.BYTES}
-_NESTED = {BaseType.ARRAY, BaseType.STRUCT}
+_HEADERS = array_of(struct_of(("KEY", STRING), ("VALUE", BYTES)))
 
 DEFAULT_KEY_FORMAT = "ksql.persistence.default.format.key"
 DEFAULT_VALUE_FORMAT = "ksql.persistence.default.format.value"
@@ -83,6 +94,9 @@ def _delimiter(name: str, delimiter: str | None) -> str:
 
 def check_formats(schema: Schema, key: Format, value: Format) -> None:
     """Refuse a schema that a format cannot carry."""
+    for column in schema.key:
+        if contains(column.type, BaseType.MAP):
+            raise _map_in_key(column.name, column.type)
     _check("Key", key, schema.key, " KEY")
     _check("Value", value, tuple(column for column in schema.value if column.header is None), "")
 
@@ -110,10 +124,19 @@ def _reason(name: str, columns: Sequence[Column], shown: str, *, is_key: bool) -
             bad = next((column for column in columns if column.type.base not in _KAFKA_TYPES), None)
             return None if bad is None else f"The 'KAFKA' format does not support type '{bad.type.base}'"
         case "DELIMITED":
-            bad = next((column for column in columns if column.type.base in _NESTED), None)
+            bad = next((column for column in columns if column.type.is_complex), None)
             if bad is not None:
                 return f"The 'DELIMITED' format does not support type '{bad.type.base}', column: {backtick(bad.name)}"
+        case "JSON" if any(map(_has_odd_keys, columns)):
+            return "JSON only supports MAP types with STRING keys"
     return None
+
+
+def _has_odd_keys(column: Column) -> bool:
+    def odd(kind: SqlType) -> bool:
+        return (kind.base is BaseType.MAP and kind.map_key != STRING) or any(map(odd, nested(kind)))
+
+    return odd(column.type)
 
 
 def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql: str) -> DataSource:
@@ -128,6 +151,8 @@ def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql
         tuple(column for column in schema.value if column.header is None),
         properties,
     )
+    if clause.window is not None and not schema.key:
+        raise KsqlError("Windowed sources require a key column.")
     check_formats(schema, key, value)
     return DataSource(
         name=statement.name,
@@ -165,8 +190,8 @@ def _schema(statement: ast.CreateSource) -> Schema:
     if not statement.columns:
         raise KsqlError("The statement does not define any columns.")
     for column in statement.columns:
-        if column.constraint == "HEADERS":
-            raise KsqlError("HEADERS columns are not supported by this server, HEADER('key') columns are.")
+        if column.constraint == "HEADERS" and column.type != _HEADERS:
+            raise KsqlError(f"Invalid type for HEADERS column: expected {_HEADERS}, got {column.type}")
         if column.constraint == "HEADER" and column.type != BYTES:
             raise KsqlError(f"Invalid type for HEADER('{column.header}') column: expected BYTES, got {column.type}")
     is_key = {"KEY", "PRIMARY KEY"}
@@ -175,6 +200,15 @@ def _schema(statement: ast.CreateSource) -> Schema:
         raise KsqlError("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.")
     return Schema(
         keys, tuple(Column(c.name, c.type, c.header) for c in statement.columns if c.constraint not in is_key)
+    )
+
+
+def _map_in_key(name: str, kind: SqlType) -> KsqlError:
+    """The error for a MAP in a key: equal ones may be written in different ways."""
+    return KsqlError(
+        "Map keys, including types that contain maps, are not supported as they may lead to unexpected behavior due to "
+        f"inconsistent serialization. Key column name: {backtick(name)}. Column type: {kind}. "
+        "See https://github.com/confluentinc/ksql/issues/6621 for more."
     )
 
 

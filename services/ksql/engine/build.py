@@ -9,7 +9,7 @@ from services.ksql.engine.expressions import columns_in
 from services.ksql.engine.operators.aggregate import Aggregate
 from services.ksql.engine.operators.base import Context, Node
 from services.ksql.engine.operators.joins import ForeignKeyJoin, StreamStreamJoin, StreamTableJoin, TableTableJoin
-from services.ksql.engine.operators.rows import Filter, PartitionBy, Project
+from services.ksql.engine.operators.rows import Explode, Filter, PartitionBy, Project
 from services.ksql.engine.operators.session_windows import SessionAggregate
 from services.ksql.engine.operators.source import HIDDEN, Source
 from services.ksql.engine.operators.time_windows import TimeWindowAggregate
@@ -49,6 +49,8 @@ class Builder:
                 return Project(context, step, self.build(step.input))
             case p.PartitionByStep():
                 return PartitionBy(context, step, self.build(step.input))
+            case p.ExplodeStep():
+                return Explode(context, step, self.build(step.input))
             case p.AggregateStep():
                 return self._aggregate(step)
             case p.JoinStep():

@@ -22,10 +22,8 @@ Mask = NDArray[Any]
 
 
 def objects(values: Sequence[Any]) -> Column:
-    """A column of any values."""
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
+    """A column of any values; lists are values too, not rows of an array."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def is_whole(column: Column) -> bool:

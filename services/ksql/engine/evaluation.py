@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from services.ksql.functions import numbers
-from services.ksql.functions.java_time import Moment, formatter, partial_timestamp
+from services.ksql.functions.java_time import date_text, partial_timestamp, time_text, timestamp_text
 from services.ksql.functions.numbers import java_double
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER, BaseType, SqlType
 
@@ -41,20 +41,51 @@ _DOUBLES: dict[str, Binary] = {
 }
 
 
-def arithmetic(op: str, kind: SqlType) -> Binary:
-    """The function of an arithmetic operator for results of type ``kind``. Division of whole numbers by 0 raises."""
+def arithmetic(op: str, kind: SqlType, *, strict: bool = False) -> Binary:
+    """The function of an arithmetic operator for results of type ``kind``. Division of whole numbers by 0 raises, and with ``strict``
+    NULL does."""
+    if strict:
+        plain = arithmetic(op, kind)
+        return lambda a, b: plain(_value(a), _value(b))
     if kind == INTEGER:
         return _or_null(_whole(numbers.wrap_int)[op])
     if kind == BIGINT:
         return _or_null(_whole(numbers.wrap_long)[op])
     if kind == DOUBLE:
         return _or_null(_DOUBLES[op])
+    if kind.base is BaseType.DECIMAL:
+        return _or_null(numbers.decimal_operation(op, kind.precision, kind.scale))
     return _or_null(lambda a, b: a + b)
 
 
+def _value(value: Any) -> Any:
+    if value is None:
+        raise ValueError("NULL has no value")
+    return value
+
+
 def negation(kind: SqlType) -> Unary:
+    if kind.base is BaseType.DECIMAL:
+        return lambda a: None if a is None else a.copy_negate() if a else a
     wrap = {INTEGER: numbers.wrap_int, BIGINT: numbers.wrap_long}.get(kind, float)
     return lambda a: None if a is None else wrap(-a)
+
+
+def item(value: Any, index: Any) -> Any:
+    """The item of an ARRAY, from 1, or from the end with -1; NULL where there is none."""
+    if value is None or index is None or index == 0 or abs(index) > len(value):
+        return None
+    return value[index - 1 if index > 0 else index]
+
+
+def entry(value: Any, key: Any) -> Any:
+    """The value of a MAP's key, or of a STRUCT's field."""
+    return None if value is None else value.get(key)
+
+
+def make_map(keys: tuple[Any, ...], values: tuple[Any, ...]) -> dict[Any, Any]:
+    """A MAP of these keys and values."""
+    return dict(zip(keys, values, strict=True))
 
 
 COMPARISONS: dict[str, Binary] = {
@@ -114,22 +145,6 @@ def _parse_boolean(text: str) -> bool:
     return bool(lowered) and ("true".startswith(lowered) or "yes".startswith(lowered))
 
 
-def _timestamp_text(millis: int) -> str:
-    return formatter("yyyy-MM-dd'T'HH:mm:ss.SSS").format(Moment.at_millis(millis))
-
-
-def _date_text(days: int) -> str:
-    return formatter("yyyy-MM-dd").format(Moment(days=days))
-
-
-def _time_text(millis: int) -> str:
-    seconds, rest = divmod(millis, 1000)
-    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
-    if seconds % 60 or rest:
-        text += f":{seconds % 60:02d}"
-    return text + (f".{rest:03d}" if rest else "")
-
-
 def _parse_time(text: str) -> int:
     return partial_timestamp("1970-01-01T" + text)
 
@@ -138,12 +153,37 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _whole_text(value: Any) -> str:
+    return str(value)
+
+
+def text_of(kind: SqlType) -> Unary:
+    """How a value of this type that is not NULL is written as a text; a STRUCT without its fields that are NULL."""
+    if not kind.is_complex:
+        return _TEXTS.get(kind.base, _whole_text)
+    if kind.base is BaseType.ARRAY:
+        one = _or_null_text(text_of(kind.item))
+        return lambda value: f"[{', '.join(map(one, value))}]"
+    if kind.base is BaseType.MAP:
+        key, one = text_of(kind.map_key), _or_null_text(text_of(kind.item))
+        return lambda value: "{" + ", ".join(f"{key(k)}={one(v)}" for k, v in value.items()) + "}"
+    fields = [(name, text_of(field)) for name, field in kind.fields]
+    return lambda value: (
+        "Struct{" + ",".join(f"{name}={one(value[name])}" for name, one in fields if value[name] is not None) + "}"
+    )
+
+
+def _or_null_text(text: Unary) -> Unary:
+    return lambda value: "null" if value is None else text(value)
+
+
 _TEXTS: dict[BaseType, Unary] = {
     BaseType.BOOLEAN: lambda v: "true" if v else "false",
     BaseType.DOUBLE: java_double,
-    BaseType.TIMESTAMP: _timestamp_text,
-    BaseType.DATE: _date_text,
-    BaseType.TIME: _time_text,
+    BaseType.DECIMAL: numbers.decimal_text,
+    BaseType.TIMESTAMP: timestamp_text,
+    BaseType.DATE: date_text,
+    BaseType.TIME: time_text,
 }
 _FROM_TEXT: dict[BaseType, Unary] = {
     BaseType.BOOLEAN: _parse_boolean,
@@ -171,9 +211,38 @@ def cast(source: SqlType | None, target: SqlType) -> Unary:
     if source is None or source == target:
         return _same
     if target.base is BaseType.STRING:
-        convert = _TEXTS.get(source.base, str)
+        convert = text_of(source)
+    elif target.base is BaseType.DECIMAL:
+        precision, scale = target.precision, target.scale
+
+        def convert(value: Any) -> Any:
+            return numbers.to_decimal(numbers.trim(value) if isinstance(value, str) else value, precision, scale)
+
     elif source.base is BaseType.STRING:
         convert = _FROM_TEXT.get(target.base, _same)
+    elif source.base is BaseType.DECIMAL:
+        convert = _FROM_DECIMAL[target.base]
+    elif target.is_complex:
+        convert = _complex(source, target)
     else:
         convert = _OTHER.get((source.base, target.base), _same)
     return lambda value: None if value is None else convert(value)
+
+
+_FROM_DECIMAL: dict[BaseType, Unary] = {
+    BaseType.INTEGER: lambda value: numbers.whole_of(value, 32),
+    BaseType.BIGINT: lambda value: numbers.whole_of(value, 64),
+    BaseType.DOUBLE: float,
+}
+
+
+def _complex(source: SqlType, target: SqlType) -> Unary:
+    if target.base is BaseType.STRUCT:
+        theirs = dict(source.fields)
+        fields = [(name, cast(theirs[name], field) if name in theirs else None) for name, field in target.fields]
+        return lambda value: {name: None if one is None else one(value[name]) for name, one in fields}
+    inner = cast(source.item, target.item)
+    if target.base is BaseType.ARRAY:
+        return lambda value: [inner(one) for one in value]
+    key = cast(source.map_key, target.map_key)
+    return lambda value: {key(name): inner(one) for name, one in value.items()}

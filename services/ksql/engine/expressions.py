@@ -49,7 +49,7 @@ def layout_of(schema: Schema, hidden: tuple[str, ...] = ()) -> Layout:
     return Layout(tuple(c.name for c in schema.columns) + hidden, len(schema.key))
 
 
-Evaluate = Callable[[tuple[Any, ...], int, Any], Any]
+Evaluate = Callable[[tuple[Any, ...], int | None, Any], Any]
 
 _INLINE = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
@@ -73,6 +73,8 @@ class _Writer:
         self._layout = layout
         self.scope: dict[str, Any] = {}
         self._level = 0
+        #: the parameters of the lambdas around: SQL's name, Python's
+        self._variables: tuple[tuple[str, str], ...] = ()
 
     def _named(self, value: Any) -> str:
         name = f"x{len(self.scope)}"
@@ -95,7 +97,8 @@ class _Writer:
         self._level += 1
         text = self._write(node)
         if self._level % _LEVELS == 0:
-            text = f"{self._named(_function(text, dict(self.scope)))}(r, t, w)"
+            more = "".join(f", {name}" for _, name in self._variables)
+            text = f"{self._named(_function(text, dict(self.scope), more))}(r, t, w{more})"
         self._level -= 1
         return text
 
@@ -110,7 +113,9 @@ class _Writer:
                     return self.write(operand)
                 return self._call(evaluation.cast(operand.type, kind), self.write(operand))
             case ex.Arithmetic(op=op, left=left, right=right, type=kind):
-                return self._call(evaluation.arithmetic(op, kind), self.write(left), self.write(right))
+                # in a lambda NULL is an error, as in the Java that ksqlDB makes of it
+                operation = evaluation.arithmetic(op, kind, strict=bool(self._variables))
+                return self._call(operation, self.write(left), self.write(right))
             case ex.Negate(operand=operand, type=kind):
                 return self._call(evaluation.negation(kind), self.write(operand))
             case ex.Comparison():
@@ -139,8 +144,46 @@ class _Writer:
                 last = "None" if default is None else self.write(default)
                 return f"({' or '.join([*chosen, f'({last},)'])})[0]"
             case ex.Call(function=function, arguments=arguments):
-                return self._call(function.invoke, *(self.write(a) for a in arguments))
+                write = self._part if function.sees_nulls else self.write
+                return self._call(function.invoke, *map(write, arguments))
+            case ex.Dereference(operand=operand, field=field):
+                return self._call(evaluation.entry, self.write(operand), self._named(field))
+            case ex.Subscript(operand=operand, index=index):
+                is_array = operand.type is not None and operand.type.base is BaseType.ARRAY
+                get = evaluation.item if is_array else evaluation.entry
+                return self._call(get, self.write(operand), self.write(index))
+            case ex.MakeArray(items=items):
+                return f"[{', '.join(map(self._part, items))}]"
+            case ex.MakeMap(keys=keys, values=values):
+                return self._call(evaluation.make_map, self._tuple(keys), self._tuple(values))
+            case ex.MakeStruct(names=names, values=values):
+                pairs = zip(map(self._named, names), map(self._part, values), strict=True)
+                return "{" + ", ".join(f"{name}: {value}" for name, value in pairs) + "}"
+            case ex.Lambda():
+                return self._lambda(node)
+            case ex.LambdaVariable(name=name):
+                return next(python for sql, python in reversed(self._variables) if sql == name)
         raise TypeError(f"not an expression of the engine: {node!r}")
+
+    def _tuple(self, nodes: Sequence[ex.Expression]) -> str:
+        return "(" + "".join(f"{self._part(node)}, " for node in nodes) + ")"
+
+    def _part(self, node: ex.Expression) -> str:
+        """A part of a constructor: NULL where it fails, while the others stay."""
+        text = self.write(node)
+        if isinstance(node, ex.ColumnRef | ex.Literal | ex.LambdaVariable | ex.Lambda):
+            return text
+        more = "".join(f", {name}" for _, name in self._variables)
+        return f"{self._named(_or_none(_function(text, dict(self.scope), more)))}(r, t, w{more})"
+
+    def _lambda(self, node: ex.Lambda) -> str:
+        around = self._variables
+        first = len(around)
+        mine = tuple((name, f"p{first + i}") for i, name in enumerate(node.parameters))
+        self._variables = (*around, *mine)
+        body = self.write(node.body)
+        self._variables = around
+        return f"(lambda {', '.join(name for _, name in mine)}: {body})"
 
     def _maybe_not(self, negated: bool, text: str) -> str:
         return f"(not {text})" if negated else text
@@ -202,10 +245,20 @@ def _may_be_null(node: ex.Expression) -> bool:
     return not isinstance(node, ex.Literal) or node.value is None
 
 
-def _function(text: str, scope: dict[str, Any]) -> Evaluate:
-    exec(f"def evaluate(r, t, w): return {text}", scope)  # noqa: S102 - the text comes from the writer above
+def _function(text: str, scope: dict[str, Any], more: str = "") -> Evaluate:
+    exec(f"def evaluate(r, t, w{more}): return {text}", scope)  # noqa: S102 - the text comes from the writer above
     function: Evaluate = scope["evaluate"]
     return function
+
+
+def _or_none(function: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception:  # whatever a function raises: NULL, as in ksqlDB
+            return None
+
+    return guarded
 
 
 def compile_one(expression: ex.Expression, layout: Layout) -> Evaluate:
@@ -216,7 +269,7 @@ def compile_one(expression: ex.Expression, layout: Layout) -> Evaluate:
     if not may_fail:
         return fast
 
-    def guarded(r: tuple[Any, ...], t: int, w: Any) -> Any:
+    def guarded(r: tuple[Any, ...], t: int | None, w: Any) -> Any:
         try:
             return fast(r, t, w)
         except Exception:  # whatever a function raises: NULL, as in ksqlDB
@@ -234,7 +287,7 @@ def compile_row(expressions: Sequence[ex.Expression], layout: Layout) -> Evaluat
         return fast
     singles = [compile_one(e, layout) for e in expressions]
 
-    def guarded(r: tuple[Any, ...], t: int, w: Any) -> Any:
+    def guarded(r: tuple[Any, ...], t: int | None, w: Any) -> Any:
         try:
             return fast(r, t, w)
         except Exception:  # whatever a function raises: NULL, as in ksqlDB

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import orjson
 
+from services.ksql.model.types import KeyDict, KeyList
 from shared.json import trimmed
 
 V = TypeVar("V")
@@ -42,28 +44,44 @@ def read(data: bytes) -> Any:
         return json.loads(data)
 
 
-def pack(value: Any) -> Any:
-    """A value as JSON can carry it: bytes and odd doubles are marked objects, tuples are lists."""
+def pack(value: Any) -> Any:  # noqa: PLR0911 - one answer per type
+    """A value as JSON can carry it: bytes, decimals, odd doubles, arrays and objects are marked objects, tuples are lists."""
     if isinstance(value, bytes):
         return {"b": value.hex()}
     if isinstance(value, float) and value - value != 0:  # NaN and the infinities
         return {"f": repr(value)}
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple):
         return [pack(item) for item in value]
+    if isinstance(value, list):
+        return {"l": [pack(item) for item in value]}
+    if isinstance(value, Decimal):
+        return {"d": str(value)}
     if isinstance(value, dict):
-        return {"o": {name: pack(item) for name, item in value.items()}}
+        if all(isinstance(name, str) for name in value):
+            return {"o": {name: pack(item) for name, item in value.items()}}
+        return {"m": [[pack(name), pack(item)] for name, item in value.items()]}
     return value
 
 
-def unpack(value: Any) -> Any:
-    """What was packed; lists come back as tuples."""
+def unpack(value: Any) -> Any:  # noqa: PLR0911 - one answer per type
+    """What was packed. Arrays and objects come back as those of keys."""
     if isinstance(value, list):
         return tuple(unpack(item) for item in value)
-    if isinstance(value, dict):
-        if "b" in value:
-            return bytes.fromhex(value["b"])
-        return float(value["f"]) if "f" in value else {name: unpack(item) for name, item in value["o"].items()}
-    return value
+    if not isinstance(value, dict):
+        return value
+    ((mark, held),) = value.items()
+    match mark:
+        case "b":
+            return bytes.fromhex(held)
+        case "f":
+            return float(held)
+        case "d":
+            return Decimal(held)
+        case "l":
+            return KeyList(map(unpack, held))
+        case "m":
+            return KeyDict((unpack(name), unpack(item)) for name, item in held)
+    return KeyDict((name, unpack(item)) for name, item in held.items())
 
 
 class Store(Generic[V]):

@@ -1,4 +1,5 @@
-"""The aggregate functions: COUNT, SUM, AVG, MIN, MAX, STDDEV_SAMP; COLLECT_*; *_BY_OFFSET; TOPK and TOPKDISTINCT.
+"""The aggregate functions: COUNT, SUM, AVG, MIN, MAX, STDDEV_*, CORRELATION; COLLECT_*, HISTOGRAM, ATTR; *_BY_OFFSET; TOPK and
+TOPKDISTINCT.
 
 *_BY_OFFSET keep a value with the number of its arrival, so that merged sessions know which came first.
 """
@@ -6,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from array import array
 from bisect import insort_right
 from collections.abc import Callable, Sequence
@@ -16,10 +18,13 @@ from pyroaring import BitMap, BitMap64
 
 from services.ksql.errors import FunctionError
 from services.ksql.functions.definitions import AggregateArguments, BaseAggregator, Match, aggregate
-from services.ksql.functions.numbers import wrap_int, wrap_long
-from services.ksql.model.types import BIGINT, BYTES, INTEGER, SqlType, array_of, struct_of
+from services.ksql.functions.numbers import divide_double, to_decimal, wrap_int, wrap_long
+from services.ksql.model.types import BIGINT, BYTES, INTEGER, BaseType, SqlType, array_of, in_key, struct_of
 
-_ORDERED = ("INTEGER", "BIGINT", "DOUBLE", "STRING", "DATE", "TIME", "TIMESTAMP", "BYTES")
+_ORDERED = ("INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "STRING", "DATE", "TIME", "TIMESTAMP", "BYTES")
+
+_NUMBERS = ("INTEGER -> DOUBLE", "BIGINT -> DOUBLE", "DOUBLE -> DOUBLE")
+_FIRST = ("INTEGER", "BIGINT", "DOUBLE", "STRING")
 
 #: numbers of a set that are shorter as a list than as a bitmap
 _FEW = 8
@@ -60,7 +65,7 @@ class CountDistinct(BaseAggregator):
 
     def add(self, state: Any, value: Any) -> Any:  # type: ignore[override, unused-ignore]
         if value is not None:
-            state.add(value & self.mask if self.mask else value)
+            state.add(value & self.mask if self.mask else in_key(value))
         return state
 
     def of(self, values: Any) -> Any:
@@ -106,10 +111,12 @@ class CountDistinct(BaseAggregator):
 
 
 def _wrap(kind: SqlType) -> Callable[[Any], Any]:
+    if kind.base is BaseType.DECIMAL:
+        return lambda value: to_decimal(value, kind.precision, kind.scale)
     return {INTEGER: wrap_int, BIGINT: wrap_long}.get(kind, float)
 
 
-@aggregate("SUM", "INTEGER -> INTEGER", "BIGINT -> BIGINT", "DOUBLE -> DOUBLE")
+@aggregate("SUM", "INTEGER -> INTEGER", "BIGINT -> BIGINT", "DECIMAL -> DECIMAL", "DOUBLE -> DOUBLE")
 class Sum(BaseAggregator):
     """The sum of the values that are not NULL; 0 where there are none. Whole numbers wrap round."""
 
@@ -205,32 +212,155 @@ class Max(_Extreme):
         return self.add(older, newer)
 
 
-@aggregate("STDDEV_SAMP", "INTEGER -> DOUBLE", "BIGINT -> DOUBLE", "DOUBLE -> DOUBLE")
-class SampleDeviation(BaseAggregator):
-    """The sample standard deviation of the values that are not NULL."""
+class _Moments(BaseAggregator):
+    """Keeps the count, the sum and the sum of the squared distances from the mean of the values that are not NULL.
+
+    The states of earlier versions had the sum of the squares instead: they have three parts, these have a mark as the fourth.
+    """
 
     supports_table = True
 
     def initial(self) -> Any:
         return (0, 0.0, 0.0)
 
+    @staticmethod
+    def _distance(count: int, total: float, value: float) -> float:
+        """What ``value`` contributes, where it is among the ``count`` values that add up to ``total``."""
+        return float((count * value - total) ** 2 / (count * (count - 1))) if count > 1 else 0.0
+
     def add(self, state: Any, value: Any) -> Any:
-        return state if value is None else (state[0] + 1, state[1] + value, state[2] + value * value)
+        if value is None:
+            return state
+        count, total = state[0] + 1, state[1] + value
+        return (count, total, state[2] + self._distance(count, total, value))
 
     def undo(self, state: Any, value: Any) -> Any:
-        return state if value is None else (state[0] - 1, state[1] - value, state[2] - value * value)
+        if value is None:
+            return state
+        count, total, spread = state
+        return (count - 1, total - value, spread - self._distance(count, total, value))
+
+    def merge(self, older: Any, newer: Any) -> Any:
+        (n, total, spread), (m, other, more) = older, newer
+        if not n or not m:
+            return newer if not n else older
+        apart = (total / n - other / m) ** 2 * n * m / (n + m)
+        return (n + m, total + other, spread + more + apart)
+
+    def variance(self, state: Any) -> float:
+        """The sample variance, 0.0 for fewer than two values."""
+        count, _, spread = state
+        return float(max(0.0, spread / (count - 1))) if count > 1 else 0.0
+
+    def encode(self, state: Any) -> Any:
+        return (*state, "distances")
+
+    def decode(self, state: Any) -> Any:
+        count, total, spread, *mark = state
+        return (count, total, spread if mark or not count else spread - total * total / count)
+
+
+@aggregate("STDDEV_SAMPLE", *_NUMBERS)
+class SampleDeviation(_Moments):
+    """The sample standard deviation of the values that are not NULL."""
+
+    def result(self, state: Any) -> float:
+        return float(self.variance(state) ** 0.5)
+
+
+@aggregate("STDDEV_SAMP", *_NUMBERS)
+class SampleVariance(_Moments):
+    """The square of the sample standard deviation, as ksqlDB gives it under this name; STDDEV_SAMPLE gives the deviation itself."""
+
+    def result(self, state: Any) -> float:
+        return self.variance(state)
+
+
+@aggregate("CORRELATION", "INTEGER, INTEGER -> DOUBLE", "BIGINT, BIGINT -> DOUBLE", "DOUBLE, DOUBLE -> DOUBLE")
+class Correlation(BaseAggregator):
+    """The Pearson correlation of two columns over the rows where neither is NULL; NaN where there is none."""
+
+    supports_table = True
+
+    def initial(self) -> Any:
+        return (0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+    def _terms(self, values: tuple[Any, ...]) -> tuple[float, ...]:
+        x, y = map(float, values)
+        return (1, x, y, x * x, y * y, x * y)
+
+    def add(self, state: Any, *values: Any) -> Any:
+        if None in values:
+            return state
+        return tuple(a + b for a, b in zip(state, self._terms(values), strict=True))
+
+    def undo(self, state: Any, *values: Any) -> Any:
+        if None in values:
+            return state
+        return tuple(a - b for a, b in zip(state, self._terms(values), strict=True))
 
     def merge(self, older: Any, newer: Any) -> Any:
         return tuple(a + b for a, b in zip(older, newer, strict=True))
 
     def result(self, state: Any) -> float:
-        count, total, squares = state
-        if count < 2:
-            return 0.0
-        return float(max(0.0, (squares - total * total / count) / (count - 1)) ** 0.5)
+        count, x, y, xx, yy, xy = state
+        spread = (count * xx - x * x) * (count * yy - y * y)
+        return divide_double(count * xy - x * y, math.sqrt(spread)) if spread > 0 else math.nan
 
     def decode(self, state: Any) -> Any:
         return tuple(state)
+
+
+class _Counts(BaseAggregator):
+    """How often each value came: pairs of value and count, by the value as a key may have it."""
+
+    supports_table = True
+
+    def initial(self) -> dict[Any, int]:
+        return {}
+
+    def add(self, state: dict[Any, int], value: Any) -> dict[Any, int]:
+        key = in_key(value)
+        state[key] = state.get(key, 0) + 1
+        return state
+
+    def undo(self, state: dict[Any, int], value: Any) -> dict[Any, int]:
+        key = in_key(value)
+        if state.get(key, 0) > 1:
+            state[key] -= 1
+        else:
+            state.pop(key, None)
+        return state
+
+    def merge(self, older: dict[Any, int], newer: dict[Any, int]) -> dict[Any, int]:
+        return {key: older.get(key, 0) + newer.get(key, 0) for key in {**older, **newer}}
+
+    def encode(self, state: dict[Any, int]) -> Any:
+        return [[key, count] for key, count in state.items()]
+
+    def decode(self, state: Any) -> dict[Any, int]:
+        return {in_key(key): count for key, count in state}
+
+
+@aggregate("ATTR", "T -> T")
+class Attribute(_Counts):
+    """The value of all rows where it is one and the same, else NULL."""
+
+    def result(self, state: dict[Any, int]) -> Any:
+        return next(iter(state)) if len(state) == 1 else None
+
+
+@aggregate("HISTOGRAM", "STRING -> MAP<STRING, BIGINT>")
+class Histogram(_Counts):
+    """How often each text came; of more than 1,000 different ones the first."""
+
+    most = 1_000
+
+    def add(self, state: dict[Any, int], value: Any) -> dict[Any, int]:
+        return state if value not in state and len(state) >= self.most else super().add(state, value)
+
+    def result(self, state: dict[Any, int]) -> dict[Any, int]:
+        return dict(state)
 
 
 _UNLIMITED = 2**31 - 1
@@ -293,7 +423,7 @@ class CollectSet(_Collect):
 
     def add(self, state: dict[Any, None], value: Any) -> dict[Any, None]:
         if len(state) < self._limit:
-            state[value] = None
+            state[in_key(value)] = None
         return state
 
     def merge(self, older: dict[Any, None], newer: dict[Any, None]) -> dict[Any, None]:
@@ -439,7 +569,7 @@ def _rows(match: Match) -> SqlType:
 @aggregate(
     "TOPK",
     *(f"{t}, {u} | INTEGER -> {t}" for t in _ORDERED for u in ("BOOLEAN", *_ORDERED)),
-    *(f"{t}, {u}, {v} | INTEGER -> {t}" for t in _ORDERED[:4] for u in _ORDERED[:4] for v in _ORDERED[:4]),
+    *(f"{t}, {u}, {v} | INTEGER -> {t}" for t in _FIRST for u in _FIRST for v in _FIRST),
     returns=_rows,
 )
 class TopRows(_Top):

@@ -12,6 +12,7 @@ from services.ksql.functions.java_time import (
     days_of,
     formatter,
     month_length,
+    partial_date_parser,
     time_parser,
     timestamp_parser,
     zone_of,
@@ -64,6 +65,11 @@ def format_date(date: int, formatPattern: str) -> str:  # noqa: N803
 
 
 @scalar("PARSE_DATE", "STRING, STRING -> DATE", category=_KIND)
+def parse_partial_date(formattedDate: str, formatPattern: str) -> int:  # noqa: N803
+    """The date of a text by a Java pattern; what the pattern lacks is that of 1970-01-01."""
+    return partial_date_parser(formatPattern)(formattedDate)
+
+
 @scalar("STRINGTODATE", "STRING, STRING -> INTEGER", category=_KIND)
 def parse_date(formattedDate: str, formatPattern: str) -> int:  # noqa: N803
     """The date of a text by a Java pattern."""
@@ -91,7 +97,7 @@ def format_time(time: int, formatPattern: str) -> str:  # noqa: N803
 @scalar("PARSE_TIME", "STRING, STRING -> TIME", category=_KIND)
 def parse_time(formattedTime: str, formatPattern: str) -> int:  # noqa: N803
     """The time of day of a text by a Java pattern."""
-    return time_parser(formatPattern)(formattedTime) // 1_000_000
+    return time_parser(formatPattern, ignore_case=True)(formattedTime) // 1_000_000
 
 
 def _plus(unit: str, count: int, millis: int) -> int:
@@ -105,37 +111,37 @@ def _plus(unit: str, count: int, millis: int) -> int:
     return days_of(year, index + 1, min(day, month_length(year, index + 1))) * _DAY + rest
 
 
-@scalar("TIMESTAMPADD", "STRING, INTEGER, TIMESTAMP -> TIMESTAMP", category=_KIND)
+@scalar("TIMESTAMPADD", "INTERVALUNIT, INTEGER, TIMESTAMP -> TIMESTAMP", category=_KIND)
 def timestamp_add(unit: str, interval: int, timestamp: int) -> int:
     """A timestamp so many units later."""
     return _plus(unit, interval, timestamp)
 
 
-@scalar("TIMESTAMPSUB", "STRING, INTEGER, TIMESTAMP -> TIMESTAMP", category=_KIND)
+@scalar("TIMESTAMPSUB", "INTERVALUNIT, INTEGER, TIMESTAMP -> TIMESTAMP", category=_KIND)
 def timestamp_sub(unit: str, interval: int, timestamp: int) -> int:
     """A timestamp so many units earlier."""
     return _plus(unit, -interval, timestamp)
 
 
-@scalar("DATEADD", "STRING, INTEGER, DATE -> DATE", category=_KIND)
+@scalar("DATEADD", "INTERVALUNIT, INTEGER, DATE -> DATE", category=_KIND)
 def date_add(unit: str, interval: int, date: int) -> int:
     """A date so many units later."""
     return _plus(unit, interval, date * _DAY) // _DAY
 
 
-@scalar("DATESUB", "STRING, INTEGER, DATE -> DATE", category=_KIND)
+@scalar("DATESUB", "INTERVALUNIT, INTEGER, DATE -> DATE", category=_KIND)
 def date_sub(unit: str, interval: int, date: int) -> int:
     """A date so many units earlier."""
     return _plus(unit, -interval, date * _DAY) // _DAY
 
 
-@scalar("TIMEADD", "STRING, INTEGER, TIME -> TIME", category=_KIND)
+@scalar("TIMEADD", "INTERVALUNIT, INTEGER, TIME -> TIME", category=_KIND)
 def time_add(unit: str, interval: int, time: int) -> int:
     """A time of day so many units later, past midnight too."""
     return _plus(unit, interval, time) % _DAY
 
 
-@scalar("TIMESUB", "STRING, INTEGER, TIME -> TIME", category=_KIND)
+@scalar("TIMESUB", "INTERVALUNIT, INTEGER, TIME -> TIME", category=_KIND)
 def time_sub(unit: str, interval: int, time: int) -> int:
     """A time of day so many units earlier, past midnight too."""
     return _plus(unit, -interval, time) % _DAY

@@ -209,6 +209,9 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 _QUARTERS = ("1st quarter", "2nd quarter", "3rd quarter", "4th quarter")
 
 
+_DAY_MILLIS = 86_400_000
+
+
 class TimeFormatError(ValueError):
     """A pattern that is none, a text that does not fit its pattern, or a value that a pattern cannot show."""
 
@@ -1237,9 +1240,23 @@ def date_parser(pattern: str) -> Callable[[str], int]:
 
 
 @lru_cache(maxsize=256)
-def time_parser(pattern: str) -> Callable[[str], int]:
+def partial_date_parser(pattern: str) -> Callable[[str], int]:
+    """As ``date_parser``, but what is missing is that of 1970-01-01."""
+    compiled = Formatter(pattern, ignore_case=True)
+
+    def read(text: str) -> int:
+        parsed = compiled.parse(text)
+        if parsed.has_time():
+            raise TimeFormatError("Date format contains time field.")
+        return parsed.days if parsed.days is not None else _millis_of(parsed, UTC_ZONE, text) // _DAY_MILLIS
+
+    return read
+
+
+@lru_cache(maxsize=256)
+def time_parser(pattern: str, *, ignore_case: bool = False) -> Callable[[str], int]:
     """Reads times of day (nanoseconds). Raises TimeFormatError, as what it gives does."""
-    compiled = Formatter(pattern)
+    compiled = Formatter(pattern, ignore_case=ignore_case)
 
     def read(text: str) -> int:
         parsed = compiled.parse(text)
@@ -1480,3 +1497,22 @@ def timestamp_parser(pattern: str) -> Callable[[str, Zone], int]:
         return _millis_of(compiled.parse(text), zone, text)
 
     return read
+
+
+def timestamp_text(millis: int) -> str:
+    """A TIMESTAMP as CAST writes it: 1970-01-01T00:00:00.000."""
+    return formatter("yyyy-MM-dd'T'HH:mm:ss.SSS").format(Moment.at_millis(millis))
+
+
+def date_text(days: int) -> str:
+    """A DATE as CAST writes it: 1970-01-01."""
+    return formatter("yyyy-MM-dd").format(Moment(days=days))
+
+
+def time_text(millis: int) -> str:
+    """A TIME as CAST writes it: 00:00, 00:00:01 or 00:00:01.001."""
+    seconds, rest = divmod(millis, 1000)
+    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
+    if seconds % 60 or rest:
+        text += f":{seconds % 60:02d}"
+    return text + (f".{rest:03d}" if rest else "")

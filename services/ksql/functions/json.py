@@ -7,6 +7,7 @@ UTF-8. What follows the first value is ignored. A text that is not JSON, or a pa
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import sys
@@ -14,7 +15,9 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from services.ksql.functions.definitions import scalar
-from services.ksql.functions.numbers import parse_decimal
+from services.ksql.functions.java_time import date_text, time_text, timestamp_text
+from services.ksql.functions.numbers import decimal_text, java_double, parse_decimal
+from services.ksql.model.types import BaseType, SqlType
 
 _DIGITS: Final = 1_000
 _DEPTH: Final = 1_000
@@ -184,7 +187,72 @@ def json_concat(*jsonStrings: str) -> str | None:  # noqa: N803
     return dumps([item for v in values for item in (v if isinstance(v, list) else [v])])
 
 
-@scalar("TO_JSON_STRING", "T -> STRING", category=_KIND, nulls=True)
-def to_json_string(val: Any) -> str:
-    """The value as JSON."""
-    return dumps(val)
+@scalar("JSON_ITEMS", "STRING -> ARRAY<STRING>", category=_KIND)
+def json_items(jsonItems: str) -> list[str] | None:  # noqa: N803
+    """The elements of a JSON array, each as JSON."""
+    value = loads(jsonItems)
+    return [dumps(item) for item in value] if isinstance(value, list) else None
+
+
+@scalar("JSON_RECORDS", "STRING -> MAP<STRING, STRING>", category=_KIND)
+def json_records(jsonObj: str) -> dict[str, str] | None:  # noqa: N803
+    """The fields of a JSON object, each value as JSON."""
+    value = loads(jsonObj)
+    return {name: dumps(item) for name, item in value.items()} if isinstance(value, dict) else None
+
+
+@scalar(
+    "JSON_ARRAY_CONTAINS",
+    *(f"STRING, {t} -> BOOLEAN" for t in ("STRING", "INTEGER", "BIGINT", "DOUBLE", "BOOLEAN")),
+    category=_KIND,
+    nulls=True,
+)
+def json_array_contains(jsonArray: str | None, val: Any) -> bool:  # noqa: N803
+    """Whether a JSON array has an element of the same type and value."""
+    try:
+        value = None if jsonArray is None else loads(jsonArray)
+    except ValueError:
+        return False
+    if not isinstance(value, list):
+        return False
+    return any(_same_kind(item, val) and item == val for item in value)
+
+
+def _same_kind(item: Any, value: Any) -> bool:
+    if isinstance(value, float):
+        return isinstance(item, Decimal)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return isinstance(item, int) and not isinstance(item, bool)
+    return type(item) is type(value)
+
+
+@scalar("TO_JSON_STRING", "T -> STRING", category=_KIND, nulls=True, typed=True)
+def to_json_string(types: tuple[SqlType, ...], val: Any) -> str:
+    """The value as JSON; points in time and bytes are texts."""
+    return _json_of(val, types[0])
+
+
+def _json_of(value: Any, kind: SqlType) -> str:  # noqa: PLR0911 - one answer per type
+    if value is None:
+        return "null"
+    match kind.base:
+        case BaseType.ARRAY:
+            return "[" + ",".join(_json_of(item, kind.item) for item in value) + "]"
+        case BaseType.MAP:
+            return "{" + ",".join(f"{_quoted(str(n))}:{_json_of(v, kind.item)}" for n, v in value.items()) + "}"
+        case BaseType.STRUCT:
+            return "{" + ",".join(f"{_quoted(name)}:{_json_of(value[name], one)}" for name, one in kind.fields) + "}"
+        case BaseType.BYTES:
+            return _quoted(base64.b64encode(value).decode())
+        case BaseType.DOUBLE:
+            text = java_double(value)
+            return text if text[-1].isdigit() else _quoted(text)
+        case BaseType.DECIMAL:
+            return decimal_text(value)
+        case BaseType.DATE:
+            return _quoted(date_text(value))
+        case BaseType.TIME:
+            return _quoted(time_text(value))
+        case BaseType.TIMESTAMP:
+            return _quoted(timestamp_text(value))
+    return dumps(value)

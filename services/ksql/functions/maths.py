@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-from services.ksql.functions.definitions import scalar
-from services.ksql.functions.numbers import round_half_up, round_to_places, wrap_int, wrap_long
+from services.ksql.functions.definitions import Match, scalar
+from services.ksql.functions.numbers import round_half_up, round_to_places, with_scale, wrap_int, wrap_long
+from services.ksql.model.types import SqlType, decimal_of
 
 _KIND = "MATHEMATICAL"
 
@@ -121,6 +123,62 @@ def absolute_double(val: float) -> float:
     return abs(val)
 
 
+@scalar("ABS", "DECIMAL -> DECIMAL", category=_KIND)
+def absolute_decimal(val: Decimal) -> Decimal:
+    """The number without its sign."""
+    return val.copy_abs()
+
+
+def _scale(value: Decimal) -> int:
+    return -int(value.as_tuple().exponent)
+
+
+@scalar("CEIL", "DECIMAL -> DECIMAL", category=_KIND)
+def ceil_decimal(val: Decimal) -> Decimal:
+    """The nearest whole number that is not less."""
+    return with_scale(with_scale(val, 0, "ceiling"), _scale(val))
+
+
+@scalar("FLOOR", "DECIMAL -> DECIMAL", category=_KIND)
+def floor_decimal(val: Decimal) -> Decimal:
+    """The nearest whole number that is not greater."""
+    return with_scale(with_scale(val, 0, "floor"), _scale(val))
+
+
+def _whole_decimal(match: Match) -> SqlType:
+    kind = match.parameters[0]
+    return decimal_of(max(kind.precision - kind.scale, 1), 0)
+
+
+@scalar("ROUND", "DECIMAL -> DECIMAL", category=_KIND, returns=_whole_decimal)
+def round_decimal(val: Decimal) -> Decimal:
+    """The nearest whole number; halves go up."""
+    return _half_up(val, 0)
+
+
+@scalar("ROUND", "DECIMAL, INTEGER -> DECIMAL", category=_KIND)
+def round_decimal_places(val: Decimal, decimalPlaces: int) -> Decimal:  # noqa: N803
+    """The nearest number of so many decimal places; halves go up."""
+    return with_scale(_half_up(val, decimalPlaces), _scale(val))
+
+
+def _half_up(value: Decimal, places: int) -> Decimal:
+    """Rounded towards the greater number where two are as near."""
+    return with_scale(value, places) if value >= 0 else -with_scale(-value, places, "half_down")
+
+
+@scalar("TRUNC", "DECIMAL -> DECIMAL", category=_KIND, returns=_whole_decimal)
+def truncate_decimal(val: Decimal) -> Decimal:
+    """The number without its decimal places."""
+    return with_scale(val, 0, "down")
+
+
+@scalar("TRUNC", "DECIMAL, INTEGER -> DECIMAL", category=_KIND)
+def truncate_decimal_places(val: Decimal, decimalPlaces: int) -> Decimal:  # noqa: N803
+    """The number cut to so many decimal places."""
+    return with_scale(with_scale(val, decimalPlaces, "down"), _scale(val))
+
+
 @scalar("CEIL", "INTEGER -> INTEGER", "BIGINT -> BIGINT", category=_KIND)
 @scalar("FLOOR", "INTEGER -> INTEGER", "BIGINT -> BIGINT", category=_KIND)
 def whole(val: int) -> int:
@@ -165,19 +223,26 @@ def truncate_places(val: float, decimalPlaces: int) -> float:  # noqa: N803 - th
     return math.trunc(val * shift) / shift
 
 
-@scalar("SIGN", "INTEGER -> INTEGER", "BIGINT -> INTEGER", "DOUBLE -> INTEGER", category=_KIND)
+@scalar("SIGN", "INTEGER -> INTEGER", "BIGINT -> INTEGER", "DECIMAL -> INTEGER", "DOUBLE -> INTEGER", category=_KIND)
 def sign(val: Any) -> int:
     """-1, 0 or 1."""
     return int(val > 0) - int(val < 0)
 
 
+def _radians(degrees: float) -> float:
+    """In the order of operations to which the real server's last digits are due."""
+    return degrees / 180 * math.pi
+
+
 @scalar("GEO_DISTANCE", "DOUBLE, DOUBLE, DOUBLE, DOUBLE -> DOUBLE", category=_KIND)
-@scalar("GEO_DISTANCE", "DOUBLE, DOUBLE, DOUBLE, DOUBLE, STRING -> DOUBLE", category=_KIND)
-def geo_distance(lat1: float, lon1: float, lat2: float, lon2: float, units: str = "KM") -> float:
+@scalar("GEO_DISTANCE", "DOUBLE, DOUBLE, DOUBLE, DOUBLE, STRING -> DOUBLE", category=_KIND, nulls=True)
+def geo_distance(
+    lat1: float | None, lon1: float | None, lat2: float | None, lon2: float | None, units: str | None = "KM"
+) -> float | None:
     """The great-circle distance of two points in degrees, in kilometres or (units 'MI...') miles."""
-    radius = 3959.0 if units.upper().startswith("MI") else 6371.0
-    d_lat, d_lon = math.radians(lat2 - lat1), math.radians(lon2 - lon1)
-    a = math.sin(d_lat / 2) ** 2 + math.sin(d_lon / 2) ** 2 * math.cos(math.radians(lat1)) * math.cos(
-        math.radians(lat2)
-    )
-    return 2 * math.asin(math.sqrt(a)) * radius
+    if lat1 is None or lon1 is None or lat2 is None or lon2 is None:
+        return None
+    radius = 3959.0 if (units or "").upper().startswith("MI") else 6371.0
+    d_lat, d_lon = _radians(lat2 - lat1), _radians(lon2 - lon1)
+    across = math.sin(d_lon / 2) ** 2 * math.cos(_radians(lat1)) * math.cos(_radians(lat2))
+    return radius * (2 * math.asin(math.sqrt(math.sin(d_lat / 2) ** 2 + across)))

@@ -31,24 +31,20 @@ def as_value(keyColumn: Any) -> Any:  # noqa: N803 - the name that ksqlDB shows
     return keyColumn
 
 
-@scalar(
-    "GREATEST",
-    "N, N... -> N",
-    "STRING, STRING... -> STRING",
-    "DATE, DATE... -> DATE",
-    category="CONDITIONAL",
-    nulls=True,
+#: one signature for each type: ksqlDB mixes whole numbers with others only where one of them is a DOUBLE
+_COMPARABLE = tuple(
+    f"{t}, {t}... -> {t}"
+    for t in ("INTEGER", "BIGINT", "DECIMAL", "DOUBLE", "STRING", "BYTES", "DATE", "TIME", "TIMESTAMP")
 )
-@scalar("GREATEST", "TIME, TIME... -> TIME", "TIMESTAMP, TIMESTAMP... -> TIMESTAMP", category="CONDITIONAL", nulls=True)
+
+
+@scalar("GREATEST", *_COMPARABLE, category="CONDITIONAL", nulls=True)
 def greatest(*values: Any) -> Any:
     """The greatest argument that is not NULL."""
     return max((v for v in values if v is not None), default=None)
 
 
-@scalar(
-    "LEAST", "N, N... -> N", "STRING, STRING... -> STRING", "DATE, DATE... -> DATE", category="CONDITIONAL", nulls=True
-)
-@scalar("LEAST", "TIME, TIME... -> TIME", "TIMESTAMP, TIMESTAMP... -> TIMESTAMP", category="CONDITIONAL", nulls=True)
+@scalar("LEAST", *_COMPARABLE, category="CONDITIONAL", nulls=True)
 def least(*values: Any) -> Any:
     """The least argument that is not NULL."""
     return min((v for v in values if v is not None), default=None)

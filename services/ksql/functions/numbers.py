@@ -7,7 +7,20 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from collections.abc import Callable
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_DOWN,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
@@ -183,3 +196,105 @@ def java_double(value: float) -> str:
     sign, digits, _ = Decimal(repr(value)).as_tuple()
     kept = "".join(map(str, digits)).rstrip("0") or "0"
     return f"{'-' if sign else ''}{kept[0]}.{kept[1:] or '0'}E{Decimal(repr(value)).adjusted()}"
+
+
+#: exact, or an error: no DECIMAL has so many digits
+_EXACT = Context(prec=2_000, traps=[InvalidOperation, DivisionByZero, Overflow])
+ROUNDINGS = {
+    "half_up": ROUND_HALF_UP,
+    "half_down": ROUND_HALF_DOWN,
+    "down": ROUND_DOWN,
+    "floor": ROUND_FLOOR,
+    "ceiling": ROUND_CEILING,
+}
+
+
+def with_scale(value: Decimal, scale: int, rounding: str = "half_up") -> Decimal:
+    """``value`` with so many digits after the point."""
+    return value.quantize(Decimal(1).scaleb(-scale), rounding=ROUNDINGS[rounding], context=_EXACT)
+
+
+def _decimal(value: int | float | Decimal | str) -> Decimal:
+    """The number, as BigDecimal reads a text and takes a double."""
+    if isinstance(value, str) and not _DECIMAL_TEXT.fullmatch(value):
+        raise InvalidOperation
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def to_decimal(value: int | float | Decimal | str, precision: int, scale: int) -> Decimal:
+    """The number as a DECIMAL(precision, scale), halves rounded away from zero.
+
+    Raises:
+        ValueError: it is no number, or too large.
+    """
+    try:
+        made = with_scale(_decimal(value), scale)
+    except InvalidOperation as error:
+        raise ValueError(f"Not a DECIMAL: {str(value)[:40]}") from error
+    return fitting(made, precision, scale)
+
+
+def exact_decimal(value: int | Decimal | str, precision: int, scale: int) -> Decimal:
+    """The number as a DECIMAL(precision, scale) without rounding.
+
+    Raises:
+        ValueError: it is no number, too large, or has more digits.
+    """
+    try:
+        made = _exactly(_decimal(value), Decimal(1).scaleb(-scale))
+    except Inexact as error:
+        raise ValueError(
+            f"Cannot fit decimal '{value}' into DECIMAL({precision}, {scale}) without rounding."
+        ) from error
+    except InvalidOperation as error:
+        raise ValueError(f"Not a DECIMAL: {str(value)[:40]}") from error
+    return fitting(made, precision, scale)
+
+
+def fitting(value: Decimal, precision: int, scale: int) -> Decimal:
+    """``value``, or ValueError where it has more digits before the point than a DECIMAL(precision, scale)."""
+    if value and value.adjusted() >= precision - scale:
+        raise ValueError(
+            f"Numeric field overflow: A field with precision {precision} and scale {scale} must round to an absolute value "
+            f"less than 10^{precision - scale}. Got {decimal_text(value)}"
+        )
+    return value or value.copy_abs()
+
+
+def decimal_text(value: Decimal) -> str:
+    """As BigDecimal.toPlainString writes it."""
+    return f"{value:f}"
+
+
+def decimal_operation(op: str, precision: int, scale: int) -> Callable[[Decimal, Decimal], Decimal]:
+    """An arithmetic operation as BigDecimal does it in a MathContext that must not round: the result is exact, or there is none
+    (ArithmeticError), as for 1 / 3."""
+    context = Context(prec=precision, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+    step = Decimal(1).scaleb(-scale)
+
+    def operate(left: Decimal, right: Decimal) -> Decimal:
+        match op:
+            case "+":
+                made = context.add(left, right)
+            case "-":
+                made = context.subtract(left, right)
+            case "*":
+                made = context.multiply(left, right)
+            case "/":
+                made = context.divide(left, right)
+            case _:
+                quotient = str(int(_EXACT.divide_int(left, right))).lstrip("-").rstrip("0")
+                if len(quotient) > precision:
+                    raise ArithmeticError("the whole quotient has more digits than the result")
+                made = _EXACT.remainder(left, right)
+        made = _EXACT.quantize(made, step) if made == 0 else _exactly(made, step)
+        return made or made.copy_abs()
+
+    return operate
+
+
+_NO_ROUNDING = Context(prec=2_000, traps=[InvalidOperation, Inexact])
+
+
+def _exactly(value: Decimal, step: Decimal) -> Decimal:
+    return value.quantize(step, context=_NO_ROUNDING)

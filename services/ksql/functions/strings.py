@@ -1,10 +1,10 @@
-"""Texts: case, length, parts, padding, joining; patterns, splitting, masking, encodings."""
+"""Texts: case, length, parts, padding, joining; patterns, splitting, masking."""
 
 from __future__ import annotations
 
-import base64
 import re
 import uuid
+from typing import Any
 
 from services.ksql.functions.definitions import scalar
 
@@ -52,19 +52,38 @@ def trim(input: str) -> str:  # noqa: A002
 @scalar("CONCAT", "STRING... -> STRING", category=_KIND, nulls=True)
 def concat(*inputs: str | None) -> str:
     """All texts joined; NULLs are left out."""
-    return "".join(t for t in inputs if t is not None)
+    # in a REDUCE each step may join the result of the one before it to itself
+    joined = "".join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
 
 
 @scalar("CONCAT", "BYTES... -> BYTES", category=_KIND, nulls=True)
 def concat_bytes(*inputs: bytes | None) -> bytes:
     """All bytes joined; NULLs are left out."""
-    return b"".join(t for t in inputs if t is not None)
+    joined = b"".join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
 
 
 @scalar("CONCAT_WS", "STRING, STRING... -> STRING", category=_KIND, nulls=True)
 def concat_ws(separator: str | None, *inputs: str | None) -> str | None:
     """All texts joined with a separator; NULLs are left out."""
-    return None if separator is None else separator.join(t for t in inputs if t is not None)
+    if separator is None:
+        return None
+    joined = separator.join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
+
+
+@scalar("CONCAT_WS", "BYTES, BYTES... -> BYTES", category=_KIND, nulls=True)
+def concat_ws_bytes(separator: bytes | None, *inputs: bytes | None) -> bytes | None:
+    """All bytes joined with a separator; NULLs are left out."""
+    if separator is None:
+        return None
+    joined = separator.join(t for t in inputs if t is not None)
+    must_fit(len(joined))
+    return joined
 
 
 @scalar("SUBSTRING", "STRING, INTEGER -> STRING", "STRING, INTEGER, INTEGER -> STRING", category=_KIND)
@@ -90,22 +109,22 @@ def initcap(str: str) -> str:  # noqa: A002
     return re.sub(r"(^|\s)(\S)", lambda m: m[1] + m[2].upper(), str.lower())
 
 
-def _pad(size: int, padding: str, room: int) -> str | None:
+def _pad(size: int, padding: Any, room: int) -> Any:
     if not padding or size < 0:
         return None
     must_fit(size)
     return (padding * (max(room, 0) // len(padding) + 1))[: max(room, 0)]
 
 
-@scalar("LPAD", "STRING, INTEGER, STRING -> STRING", category=_KIND)
-def lpad(input: str, targetLen: int, padding: str) -> str | None:  # noqa: A002, N803
+@scalar("LPAD", "STRING, INTEGER, STRING -> STRING", "BYTES, INTEGER, BYTES -> BYTES", category=_KIND)
+def lpad(input: Any, targetLen: int, padding: Any) -> Any:  # noqa: A002, N803
     """The text filled up on the left, or cut, to a length."""
     fill = _pad(targetLen, padding, targetLen - len(input))
     return None if fill is None else (fill + input)[:targetLen] if len(input) <= targetLen else input[:targetLen]
 
 
-@scalar("RPAD", "STRING, INTEGER, STRING -> STRING", category=_KIND)
-def rpad(input: str, targetLen: int, padding: str) -> str | None:  # noqa: A002, N803
+@scalar("RPAD", "STRING, INTEGER, STRING -> STRING", "BYTES, INTEGER, BYTES -> BYTES", category=_KIND)
+def rpad(input: Any, targetLen: int, padding: Any) -> Any:  # noqa: A002, N803
     """The text filled up on the right, or cut, to a length."""
     fill = _pad(targetLen, padding, targetLen - len(input))
     return None if fill is None else (input + fill)[:targetLen]
@@ -189,14 +208,29 @@ def regexp_replace(str: str, regexp: str, newStr: str) -> str:  # noqa: A002, N8
 
 @scalar("REGEXP_SPLIT_TO_ARRAY", "STRING, STRING -> ARRAY<STRING>", category="REGULAR EXPRESSION")
 def regexp_split(str: str, regexp: str) -> list[str]:  # noqa: A002
-    """The parts of a text between the matches of a pattern."""
-    return re.split(regexp, str)
+    """The parts of a text between the matches of a pattern; what is empty at the end is left out, and before a first empty match."""
+    parts, start = [], 0
+    for found in re.finditer(regexp, str):
+        if found.end() == 0:
+            continue
+        parts.append(str[start : found.start()])
+        start = found.end()
+    parts.append(str[start:])
+    while len(parts) > 1 and parts[-1] == "" and start:
+        parts.pop()
+    return parts
 
 
 @scalar("SPLIT", "STRING, STRING -> ARRAY<STRING>", category=_KIND)
 def split(str: str, delimiter: str) -> list[str]:  # noqa: A002
     """The parts of a text between delimiters; an empty delimiter gives single characters."""
-    return str.split(delimiter) if delimiter else list(str)
+    return str.split(delimiter) if delimiter else list(str) or [""]
+
+
+@scalar("SPLIT", "BYTES, BYTES -> ARRAY<BYTES>", category=_KIND)
+def split_bytes(bytes: bytes, delimiter: bytes) -> list[bytes]:  # noqa: A002
+    """The parts of bytes between delimiters; an empty delimiter gives single bytes."""
+    return bytes.split(delimiter) if delimiter else [bytes[i : i + 1] for i in range(len(bytes))] or [b""]
 
 
 @scalar("FIELD", "STRING, STRING... -> INTEGER", category=_KIND, nulls=True)
@@ -264,39 +298,3 @@ def mask_keep_right(input: str | None, num: int, *masks: str | None) -> str | No
         return None
     cut = len(input) - _count(input, num)
     return _mask(input[:cut], masks) + input[cut:]
-
-
-def _known(encoding: str) -> str:
-    name = encoding.lower()
-    if name not in ("hex", "utf8", "ascii", "base64"):
-        raise ValueError(f"Supported input and output encodings are: hex, utf8, ascii and base64, not {encoding}")
-    return name
-
-
-@scalar("TO_BYTES", "STRING, STRING -> BYTES", category=_KIND)
-def to_bytes(value: str, inputEncoding: str) -> bytes:  # noqa: N803
-    """The bytes of a text in hex, utf8, ascii or base64."""
-    encoding = _known(inputEncoding)
-    if encoding == "hex":
-        return bytes.fromhex(value.removeprefix("0x").removeprefix("X'").removesuffix("'"))
-    return (
-        base64.b64decode(value) if encoding == "base64" else value.encode("ascii" if encoding == "ascii" else "utf-8")
-    )
-
-
-@scalar("FROM_BYTES", "BYTES, STRING -> STRING", category=_KIND)
-def from_bytes(value: bytes, outputEncoding: str) -> str:  # noqa: N803
-    """Bytes as text in hex, utf8, ascii or base64."""
-    encoding = _known(outputEncoding)
-    if encoding == "hex":
-        return value.hex().upper()
-    if encoding == "base64":
-        return base64.b64encode(value).decode()
-    return value.decode("ascii" if encoding == "ascii" else "utf-8")
-
-
-@scalar("ENCODE", "STRING, STRING, STRING -> STRING", category=_KIND)
-def encode(str: str, inputEncoding: str, outputEncoding: str) -> str:  # noqa: A002, N803
-    """The text in another encoding: hex, utf8, ascii or base64."""
-    out = from_bytes(to_bytes(str, inputEncoding), outputEncoding)
-    return out.lower() if outputEncoding.lower() == "hex" else out

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from services.ksql.model.plan import NamedExpression, PullPlan, QueryPlan
 from services.ksql.model.schema import DataSource, SourceKind
+from services.ksql.model.types import SqlType
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,35 @@ class Undefine:
     name: str
 
 
-PlainStatement = Show | DescribeAll | DescribeFunction | Print | SetProperty | UnsetProperty | Define | Undefine
+@dataclass(frozen=True, slots=True)
+class CreateType:
+    """CREATE TYPE: ``name`` stands for ``type`` from now on."""
+
+    name: str
+    type: SqlType
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropType:
+    """DROP TYPE. What was made with the type keeps it."""
+
+    name: str
+    if_exists: bool = False
+
+
+PlainStatement = (
+    Show
+    | DescribeAll
+    | DescribeFunction
+    | Print
+    | SetProperty
+    | UnsetProperty
+    | Define
+    | Undefine
+    | CreateType
+    | DropType
+)
 
 
 @dataclass(frozen=True, slots=True)

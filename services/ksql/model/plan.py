@@ -107,6 +107,19 @@ class PartitionByStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplodeStep:
+    """Table functions: each of ``functions`` gives a list, and the n-th row has the n-th item of each, NULL where a list is shorter. A row
+    for which all are empty or NULL gives none. ``schema`` has their columns after those of the input.
+    """
+
+    input: Step
+    functions: tuple[NamedExpression, ...]
+    schema: Schema
+    kind: SourceKind
+    window: KeyWindow | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AggregateStep:
     """GROUP BY with its aggregates. ``schema.key`` = the group columns, ``schema.value`` = one column per aggregate; with
     ``window_spec`` WINDOWSTART and WINDOWEND are in scope above. Over a table the old row is undone first.
@@ -159,7 +172,7 @@ class SuppressStep:
     window: KeyWindow | None = None
 
 
-Step = SourceStep | FilterStep | ProjectStep | PartitionByStep | AggregateStep | JoinStep | SuppressStep
+Step = SourceStep | FilterStep | ProjectStep | PartitionByStep | ExplodeStep | AggregateStep | JoinStep | SuppressStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class ColumnRef:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """``value`` is a Python None, bool, int, float or str."""
+    """``value`` is a Python None, bool, int, float, Decimal or str."""
 
     value: Any
     type: SqlType | None
@@ -128,4 +128,57 @@ class Call:
     name: str
     function: Any
     arguments: tuple[Expression, ...]
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Dereference:
+    """The field of a STRUCT."""
+
+    operand: Expression
+    field: str
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    """The item of an ARRAY (from 1; from the end with -1) or MAP; NULL where there is none."""
+
+    operand: Expression
+    index: Expression
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class MakeArray:
+    items: tuple[Expression, ...]
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class MakeMap:
+    keys: tuple[Expression, ...]
+    values: tuple[Expression, ...]
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class MakeStruct:
+    names: tuple[str, ...]
+    values: tuple[Expression, ...]
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda:
+    """A function of ``parameters``, which are ``LambdaVariable`` in the body."""
+
+    parameters: tuple[str, ...]
+    body: Expression
+    type: SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaVariable:
+    name: str
     type: SqlType

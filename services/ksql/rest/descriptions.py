@@ -95,6 +95,9 @@ def type_info(sql_type: SqlType) -> Entity:
     if sql_type.base is BaseType.STRUCT:
         members = [{"name": name, "schema": type_info(member)} for name, member in sql_type.fields]
         return {"type": "STRUCT", "fields": members, "memberSchema": None}
+    if sql_type.base is BaseType.DECIMAL:
+        parameters = {"precision": sql_type.precision, "scale": sql_type.scale}
+        return {"type": "DECIMAL", "parameters": parameters, "fields": None, "memberSchema": None}
     member_schema = type_info(sql_type.element) if sql_type.element else None
     return {"type": sql_type.base.value, "fields": None, "memberSchema": member_schema}
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 
+from services.ksql.engine.evaluation import cast
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import DataSource
-from services.ksql.model.types import BaseType, SqlType
+from services.ksql.model.types import DOUBLE, INTEGER, STRING, BaseType, SqlType
 from services.ksql.rest.errors import BAD_REQUEST, BAD_STATEMENT, generic_error, missing_field
 from services.ksql.rest.rows import DELIMITED, JSON, format_for
 from services.ksql.runtime.core import Core
@@ -108,5 +110,37 @@ def _coerce(value: Any, sql_type: SqlType) -> Any:
     fits = _FITS.get(sql_type.base)
     if fits is not None and type(value) in fits:
         return float(value) if sql_type.base is BaseType.DOUBLE else value
+    if type(value) in _WRITTEN_AS.get(sql_type.base, ()):
+        try:
+            return _of_another_form(value, sql_type)
+        except (ValueError, KeyError) as error:
+            raise KsqlError(f"Can't coerce {value!r} into type {sql_type}") from error
     java = _JAVA.get(type(value), "io.vertx.core.json.JsonObject")
     raise KsqlError(f"Can't coerce a field of type class {java} into type {sql_type}")
+
+
+#: what JSON has for a type that it does not know
+_WRITTEN_AS: dict[BaseType, tuple[type, ...]] = {
+    BaseType.DECIMAL: (int, float, str),
+    BaseType.BYTES: (str,),
+    BaseType.DATE: (str,),
+    BaseType.TIME: (str,),
+    BaseType.TIMESTAMP: (str,),
+    BaseType.ARRAY: (list,),
+    BaseType.MAP: (dict,),
+    BaseType.STRUCT: (dict,),
+}
+
+
+def _of_another_form(value: Any, sql_type: SqlType) -> Any:
+    match sql_type.base:
+        case BaseType.ARRAY:
+            return [_coerce(item, sql_type.item) for item in value]
+        case BaseType.MAP:
+            return {name: _coerce(item, sql_type.item) for name, item in value.items()}
+        case BaseType.STRUCT:
+            by_upper = {name.upper(): item for name, item in value.items()}
+            return {n: _coerce(value.get(n, by_upper.get(n.upper())), kind) for n, kind in sql_type.fields}
+        case BaseType.BYTES:
+            return base64.b64decode(value, validate=True)
+    return cast(DOUBLE if isinstance(value, float) else INTEGER if isinstance(value, int) else STRING, sql_type)(value)

@@ -15,11 +15,13 @@ from services.ksql.model.commands import (
     ControlQuery,
     CreateQuery,
     CreateSource,
+    CreateType,
     Define,
     DescribeAll,
     DescribeFunction,
     DescribeSource,
     DropSource,
+    DropType,
     Explain,
     InsertQuery,
     InsertValues,
@@ -42,6 +44,7 @@ from services.ksql.rest.descriptions import (
     listed_sources,
     listed_topics,
     listed_topics_extended,
+    type_info,
     warning,
 )
 from services.ksql.rest.errors import (
@@ -251,7 +254,15 @@ class StatementService:
     ) -> Entity | None:
         text, command = completed.parsed.text, completed.command
         match command:
-            case CreateSource() | CreateQuery() | InsertQuery() | DropSource() | ControlQuery():
+            case (
+                CreateSource()
+                | CreateQuery()
+                | InsertQuery()
+                | DropSource()
+                | ControlQuery()
+                | CreateType()
+                | DropType()
+            ):
                 return current_status(completed.text, await self._core.command_runner.execute(completed, session))
             case NothingToDo(message=message):
                 return warning(text, message)
@@ -300,7 +311,8 @@ class StatementService:
                 listed = [{"name": f.name, "type": f.type, "category": f.category} for f in list_functions()]
                 return entity("function_names", text, functions=listed)
             case "TYPES":
-                return entity("type_list", text, types={})
+                types = self._core.command_runner.catalog.types
+                return entity("type_list", text, types={name: type_info(types[name]) for name in sorted(types)})
             case "CONNECTORS" | "SOURCE CONNECTORS" | "SINK CONNECTORS" | "CONNECTOR PLUGINS":
                 listed_things = "connector plugins" if what == "CONNECTOR PLUGINS" else "connectors"
                 raise generic_error(

@@ -18,7 +18,9 @@ from services.ksql.model.commands import (
     ControlQuery,
     CreateQuery,
     CreateSource,
+    CreateType,
     DropSource,
+    DropType,
     InsertQuery,
 )
 from services.ksql.model.schema import SourceKind, TopicInfo
@@ -59,7 +61,9 @@ class Executed:
 
 def is_logged(command: Command) -> bool:
     """Whether a command goes into the command log."""
-    return isinstance(command, CreateSource | CreateQuery | InsertQuery | DropSource | ControlQuery)
+    return isinstance(
+        command, CreateSource | CreateQuery | InsertQuery | DropSource | ControlQuery | CreateType | DropType
+    )
 
 
 def query_id_of(command: Command, catalog: Catalog, number: int) -> str | None:
@@ -142,7 +146,9 @@ class CommandRunner:
         except BrokerError as error:
             raise TopicRefused(f"Failed to guarantee existence of topic {info.name}\nCaused by: {error}") from error
 
-    def _to_log(self, completed: CompletedStatement, properties: Mapping[str, Any]) -> CommandRecord:
+    def _to_log(  # noqa: PLR0911 - one answer per kind of command
+        self, completed: CompletedStatement, properties: Mapping[str, Any]
+    ) -> CommandRecord:
         command, number = completed.command, self._log.next_query_number
         match command:
             case CreateSource(source=source):
@@ -157,6 +163,10 @@ class CommandRunner:
                 return CommandRecord(f"{kind.lower()}/{name}/drop", completed.text, properties)
             case ControlQuery(action=action, query_id=target):
                 return CommandRecord(f"{action.lower()}/{target or 'ALL'}/execute", completed.text, properties)
+            case CreateType(name=name):
+                return CommandRecord(f"type/{name}/create", completed.text, properties)
+            case DropType(name=name):
+                return CommandRecord(f"type/{name}/drop", completed.text, properties)
             case _:
                 raise TypeError(f"{type(command).__name__} is no command for the log")
 
@@ -184,6 +194,10 @@ class CommandRunner:
                     if source
                     else f"Source `{name}` does not exist."
                 )
+            case CreateType(name=name, type=kind):
+                message = f"Registered custom type with name '{name}' and SQL type {kind}"
+            case DropType(name=name):
+                message = f"Dropped type '{name}'"
             case ControlQuery(action=action, query_id=target):
                 message = _CONTROLLED[action]
                 if action != "TERMINATE":

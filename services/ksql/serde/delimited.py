@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
-from services.ksql.functions.numbers import java_double, parse_double, parse_whole
+from services.ksql.functions.numbers import decimal_text, exact_decimal, java_double, parse_double, parse_whole
 from services.ksql.model.schema import Column
-from services.ksql.model.types import BaseType
+from services.ksql.model.types import BaseType, SqlType
 from services.ksql.serde.base import DecodeError
 
 _NAMED = {"SPACE": " ", "TAB": "\t"}
@@ -39,6 +40,12 @@ _PARSERS: dict[BaseType, Callable[[str], Any]] = {
     BaseType.TIME: _whole(32),
     BaseType.TIMESTAMP: _whole(64),
 }
+
+
+def _parser(kind: SqlType) -> Callable[[str], Any]:
+    if kind.base is BaseType.DECIMAL:
+        return lambda text: exact_decimal(text, kind.precision, kind.scale)
+    return _PARSERS[kind.base]
 
 
 def split(text: str, delimiter: str) -> list[str]:
@@ -76,7 +83,7 @@ def _quoted(text: str, position: int) -> tuple[str, int]:
 def decoder(columns: Sequence[Column], delimiter_name: str) -> Callable[[bytes], tuple[Any, ...]]:
     """Reads lines into tuples; the number of fields must be that of the columns."""
     delimiter = delimiter_of(delimiter_name)
-    parsers = [_PARSERS[c.type.base] for c in columns]
+    parsers = [_parser(c.type) for c in columns]
 
     def decode(data: bytes) -> tuple[Any, ...]:
         fields = split(data.decode("utf-8", "replace"), delimiter)
@@ -95,6 +102,8 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return java_double(value)
+    if isinstance(value, Decimal):
+        return decimal_text(value)
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 

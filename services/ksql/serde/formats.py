@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.ksql.model.schema import Column, Format
+from services.ksql.model.types import in_key
 from services.ksql.serde import delimited, json, kafka_format
 from services.ksql.serde.json import DecodeMany, EncodeMany
 
@@ -21,6 +22,13 @@ def decoder(form: Format, columns: Sequence[Column], *, is_key: bool = False) ->
     """Reads bytes into a tuple in the order of ``columns``; the function raises DecodeError. Absent bytes are not its business."""
     if is_key and not columns:
         return lambda data: ()
+    if is_key and any(column.type.is_complex for column in columns):
+        plain = _decoder(form, columns, is_key=True)
+        return lambda data: tuple(map(in_key, plain(data)))
+    return _decoder(form, columns, is_key=is_key)
+
+
+def _decoder(form: Format, columns: Sequence[Column], *, is_key: bool) -> Decode:
     match form.name.upper():
         case "JSON":
             if _is_bare(form, columns, is_key=is_key):

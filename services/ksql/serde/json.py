@@ -14,7 +14,8 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+import struct
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, cast
@@ -23,7 +24,15 @@ import numpy as np
 import orjson
 
 from services.ksql.functions.json import dumps, loads_bytes, may_exceed_limits
-from services.ksql.functions.numbers import java_double, parse_double, parse_whole, whole_of, wrap_int, wrap_long
+from services.ksql.functions.numbers import (
+    exact_decimal,
+    java_double,
+    parse_double,
+    parse_whole,
+    whole_of,
+    wrap_int,
+    wrap_long,
+)
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.serde.base import DecodeError
@@ -108,6 +117,51 @@ def binary(value: Any) -> bytes | None:
         raise DecodeError("Value is not a valid Base64 encoded string") from error
 
 
+def _decimal(precision: int, scale: int) -> Coerce:
+    """Numbers and texts that are numbers; digits that the type does not have are an error."""
+
+    def convert(value: Any) -> Decimal | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+            raise DecodeError(
+                f"Can't convert type. sourceType: {_kind(value)}, requiredType: DECIMAL({precision}, {scale})"
+            )
+        try:
+            return exact_decimal(value, precision, scale)
+        except ValueError as error:
+            raise DecodeError(str(error)) from error
+
+    return convert
+
+
+def _map(item: Coerce) -> Coerce:
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise DecodeError(f"Can't convert type. sourceType: {_kind(value)}, requiredType: MAP")
+        return {varchar(name): item(value[name]) for name in in_hash_order(value)}
+
+    return convert
+
+
+def in_hash_order(names: Collection[str]) -> list[str]:
+    """The names in the order in which the real server goes through a MAP that it read: that of a hash table of 2^n places, of which at
+    most three quarters are taken."""
+    size = 1 << max(len(names) - 1, 0).bit_length()
+    while len(names) > size * 3 // 4 and len(names) > 1:
+        size *= 2
+    return sorted(names, key=lambda name: _spread(name) & (size - 1))
+
+
+def _spread(name: str) -> int:
+    code = 0
+    for unit in struct.iter_unpack(">H", name.encode("utf-16-be", "surrogatepass")):
+        code = (31 * code + unit[0]) & 0xFFFF_FFFF
+    return code ^ (code >> 16)
+
+
 def _array(element: Coerce) -> Coerce:
     def convert(value: Any) -> Any:
         if value is None:
@@ -148,6 +202,10 @@ def coercion(kind: SqlType) -> Coerce:
     """The conversion to ``kind``; it raises DecodeError."""
     if kind.base is BaseType.ARRAY and kind.element is not None:
         return _array(coercion(kind.element))
+    if kind.base is BaseType.MAP:
+        return _map(coercion(kind.item))
+    if kind.base is BaseType.DECIMAL:
+        return _decimal(kind.precision, kind.scale)
     if kind.base is BaseType.STRUCT:
         return _struct({name: coercion(field) for name, field in kind.fields})
     return _BY_TYPE[kind.base]
@@ -403,7 +461,15 @@ def _binary(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
 
 
-def converter(kind: SqlType) -> Callable[[Any], Any] | None:
+def _same(value: Any) -> Any:
+    return value
+
+
+def _name(name: Any) -> str:
+    return "null" if name is None else str(name)
+
+
+def converter(kind: SqlType) -> Callable[[Any], Any] | None:  # noqa: PLR0911 - one answer per type
     """What makes a value of ``kind`` ready for orjson; None where it is already."""
     if kind.base in _PLAIN:
         return None
@@ -411,6 +477,11 @@ def converter(kind: SqlType) -> Callable[[Any], Any] | None:
         return _double
     if kind.base is BaseType.BYTES:
         return _binary
+    if kind.base is BaseType.DECIMAL:
+        return lambda value: None if value is None else orjson.Fragment(str(value))
+    if kind.base is BaseType.MAP:
+        one = converter(kind.item) or _same
+        return lambda value: None if value is None else {_name(name): one(item) for name, item in value.items()}
     if kind.base is BaseType.ARRAY and kind.element is not None:
         inner = converter(kind.element)
         return None if inner is None else lambda value: None if value is None else [inner(item) for item in value]

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import NamedTuple
 
 from services.ksql.model.commands import (
+    CreateType,
     Define,
     DescribeAll,
     DescribeFunction,
+    DropType,
     PlainStatement,
     Print,
     SetProperty,
@@ -43,9 +46,9 @@ class ColumnName:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """``kind`` is null, boolean, integer, bigint, decimal, double or string; ``text`` is how a number was written."""
+    """``kind`` is null, boolean, integer, bigint, decimal, double, string or unit (of time); ``text`` is how a number was written."""
 
-    value: bool | int | float | str | None
+    value: bool | int | float | Decimal | str | None
     kind: str
     text: str = ""
 
@@ -139,6 +142,58 @@ class Call:
     location: Location = field(default=NOWHERE, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Dereference:
+    """``operand->field``: the field of a STRUCT."""
+
+    operand: Expression
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    """``operand[index]``: the item of an ARRAY or MAP."""
+
+    operand: Expression
+    index: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class MakeArray:
+    """``ARRAY[...]``."""
+
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MakeMap:
+    """``MAP(key := value, ...)``."""
+
+    keys: tuple[Expression, ...]
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MakeStruct:
+    """``STRUCT(name := value, ...)``."""
+
+    names: tuple[str, ...]
+    values: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda:
+    """``(A, B) => body``; inside the body a parameter is a ``LambdaVariable``."""
+
+    parameters: tuple[str, ...]
+    body: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaVariable:
+    name: str
+
+
 Expression = (
     ColumnName
     | Literal
@@ -154,16 +209,33 @@ Expression = (
     | Case
     | Cast
     | Call
+    | Dereference
+    | Subscript
+    | MakeArray
+    | MakeMap
+    | MakeStruct
+    | Lambda
+    | LambdaVariable
 )
 
 
-def children(node: Expression) -> tuple[Expression, ...]:  # noqa: PLR0911 - one arm per kind of node
+def children(node: Expression) -> tuple[Expression, ...]:  # noqa: PLR0911, PLR0912 - one arm per kind of node
     """The direct parts of an expression."""
     match node:
         case Arithmetic() | Comparison() | Logical():
             return (node.left, node.right)
-        case Signed() | Not() | IsNull() | Cast():
+        case Signed() | Not() | IsNull() | Cast() | Dereference():
             return (node.operand,)
+        case Subscript():
+            return (node.operand, node.index)
+        case MakeArray():
+            return node.items
+        case MakeMap():
+            return (*node.keys, *node.values)
+        case MakeStruct():
+            return node.values
+        case Lambda():
+            return (node.body,)
         case Between():
             return (node.operand, node.low, node.high)
         case In():
@@ -190,7 +262,7 @@ def columns(node: Expression) -> Iterator[ColumnName]:
     return (part for part in walk(node) if isinstance(part, ColumnName))
 
 
-def rewrite(  # noqa: PLR0911 - one arm per kind of node
+def rewrite(  # noqa: PLR0911, PLR0912 - one arm per kind of node
     node: Expression, change: Callable[[Expression], Expression | None]
 ) -> Expression:
     """A copy in which ``change`` has replaced what it wants; it is asked outermost first, None keeps a node."""
@@ -204,8 +276,18 @@ def rewrite(  # noqa: PLR0911 - one arm per kind of node
     match node:
         case Arithmetic() | Comparison() | Logical():
             return replace(node, left=go(node.left), right=go(node.right))
-        case Signed() | Not() | IsNull() | Cast():
+        case Signed() | Not() | IsNull() | Cast() | Dereference():
             return replace(node, operand=go(node.operand))
+        case Subscript():
+            return Subscript(go(node.operand), go(node.index))
+        case MakeArray():
+            return MakeArray(tuple(map(go, node.items)))
+        case MakeMap():
+            return MakeMap(tuple(map(go, node.keys)), tuple(map(go, node.values)))
+        case MakeStruct():
+            return MakeStruct(node.names, tuple(map(go, node.values)))
+        case Lambda():
+            return Lambda(node.parameters, go(node.body))
         case Between():
             return Between(go(node.operand), go(node.low), go(node.high))
         case In():
@@ -227,6 +309,14 @@ class Star:
     """``*`` or ``source.*``."""
 
     source: str | None = None
+    location: Location = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StructStar:
+    """``operand->*``: each field of a STRUCT as a column."""
+
+    operand: Expression
     location: Location = field(default=NOWHERE, compare=False)
 
 
@@ -301,7 +391,7 @@ class Window:
 class Query:
     """``emit`` is CHANGES, FINAL or None (a pull query if it is a statement of its own)."""
 
-    select: tuple[SelectItem | Star, ...]
+    select: tuple[SelectItem | Star | StructStar, ...]
     source: Relation
     joins: tuple[Join, ...] = ()
     window: Window | None = None
@@ -326,11 +416,14 @@ __all__ = [
     "Comparison",
     "CreateAsSelect",
     "CreateSource",
+    "CreateType",
     "Define",
+    "Dereference",
     "DescribeAll",
     "DescribeFunction",
     "DescribeSource",
     "DropSource",
+    "DropType",
     "Explain",
     "Expression",
     "In",
@@ -339,10 +432,15 @@ __all__ = [
     "Interval",
     "IsNull",
     "Join",
+    "Lambda",
+    "LambdaVariable",
     "Like",
     "Literal",
     "Location",
     "Logical",
+    "MakeArray",
+    "MakeMap",
+    "MakeStruct",
     "Not",
     "Print",
     "Properties",
@@ -356,6 +454,8 @@ __all__ = [
     "Signed",
     "Star",
     "Statement",
+    "StructStar",
+    "Subscript",
     "Undefine",
     "UnsetProperty",
     "When",

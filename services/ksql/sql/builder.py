@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Final
 
 from lark import Token, Tree
@@ -14,7 +15,6 @@ from services.ksql.model import types
 from services.ksql.model.schema import SourceKind, WindowType
 from services.ksql.sql import ast
 from services.ksql.sql.ast import NOWHERE, Location
-from services.ksql.sql.syntax_errors import unsupported
 from services.ksql.sql.tokens import identifier_text
 from shared.ksql_lexer import unquote_string
 
@@ -87,6 +87,7 @@ _TYPE_NAMES: Final = {
     "TIMESTAMP": types.TIMESTAMP,
 }
 _WITH_UNIT: Final = frozenset({"TIMESTAMPADD", "TIMESTAMPSUB", "DATEADD", "DATESUB", "TIMEADD", "TIMESUB"})
+_UNITS: Final = frozenset(unit for plural in ast.UNIT_MS for unit in (plural, plural[:-1]))
 _INT_MAX: Final = 2**31 - 1
 _LONG_MAX: Final = 2**63 - 1
 
@@ -124,36 +125,67 @@ def build_expression(node: Node) -> ast.Expression:  # noqa: PLR0911, PLR0912 - 
         case "simple_case" | "searched_case":
             return _case(node)
         case "call" | "call_star":
-            callee, *arguments = trees(node)
-            name = identifier_text(first_token(callee))
-            return ast.Call(name, _arguments(name, arguments), location(node))
+            return _call(node)
         case "column":
             return ast.ColumnName(None, identifiers(node)[0], location(node))
         case "qualified_column":
             source, name = identifiers(node)
             return ast.ColumnName(source, name, location(node))
         case "dereference":
-            raise unsupported(token(node, "DEREF"), "The field of a STRUCT (a->b)")
+            operand, field = trees(node)
+            return ast.Dereference(build_expression(operand), identifier_text(first_token(field)))
         case "subscript":
-            raise unsupported(token(node, "LSQB"), "The element of an ARRAY or MAP (x[1])")
+            operand, index = trees(node)
+            return ast.Subscript(build_expression(operand), build_expression(index))
         case "array_constructor":
-            raise unsupported(first_token(node), "The constructor ARRAY[...]")
+            return ast.MakeArray(tuple(map(build_expression, trees(node))))
+        case "lambda_":
+            return _lambda(node)
         case _:
             return build_literal(node)
 
 
-def _arguments(name: str, nodes: list[Node]) -> tuple[ast.Expression, ...]:
-    """The arguments of a call; the unit of TIMESTAMPADD(DAYS, 1, t) is a word of its own, no column."""
-    for node in nodes:
-        if node.data == "lambda_":
-            raise unsupported(first_token(node), "A lambda function (x => ...)")
-        if node.data == "assignment":
-            raise unsupported(token(node, "ASSIGN"), f"The constructor {name}(... := ...)")
+def _call(node: Node) -> ast.Expression:
+    """A call, or the constructor of a MAP or STRUCT; the unit of TIMESTAMPADD(DAYS, 1, t) is a word of its own, no column."""
+    callee, *nodes = trees(node)
+    name = identifier_text(first_token(callee))
+    entries = [tree for tree in nodes if tree.data == "assignment"]
+    if nodes and len(entries) == len(nodes) and name in ("MAP", "STRUCT"):
+        left, right = ([trees(entry)[side] for entry in entries] for side in (0, 1))
+        values = tuple(map(build_expression, right))
+        if name == "MAP":
+            return ast.MakeMap(tuple(map(build_expression, left)), values)
+        names = tuple(_field_name(tree) for tree in left)
+        _refuse_doubles(names)
+        return ast.MakeStruct(names, values)
+    if entries:
+        where = token(entries[0], "ASSIGN")
+        raise ParseError(f"line {where.line}:{where.column}: ':=' is only for the entries of MAP(...) and STRUCT(...)")
     arguments = tuple(map(build_expression, nodes))
-    if name.upper() in _WITH_UNIT and arguments and isinstance(arguments[0], ast.ColumnName):
+    if name in _WITH_UNIT and arguments and isinstance(arguments[0], ast.ColumnName) and arguments[0].source is None:
         unit = arguments[0].name
-        return ast.Literal(unit, "string", unit), *arguments[1:]
-    return arguments
+        if unit in _UNITS:
+            arguments = (ast.Literal(unit, "unit", unit), *arguments[1:])
+    return ast.Call(name, arguments, location(node))
+
+
+def _field_name(node: Node) -> str:
+    if node.data != "column":
+        where = first_token(node)
+        raise ParseError(f"line {where.line}:{where.column}: STRUCT(...) needs a name before ':='")
+    return identifiers(node)[0]
+
+
+def _lambda(node: Node) -> ast.Lambda:
+    parameters = tuple(identifiers(node))
+    if len(set(parameters)) < len(parameters):
+        raise ParseError(f"Lambda parameters must have different names: {', '.join(parameters)}")
+
+    def bind(part: ast.Expression) -> ast.Expression | None:
+        bound = isinstance(part, ast.ColumnName) and part.source is None and part.name in parameters
+        return ast.LambdaVariable(part.name) if bound and isinstance(part, ast.ColumnName) else None
+
+    return ast.Lambda(parameters, ast.rewrite(build_expression(trees(node)[-1]), bind))
 
 
 def _comparison(node: Node) -> ast.Expression:
@@ -227,6 +259,8 @@ def build_literal(node: Node, sign: Node | None = None) -> ast.Literal:
         if not -_LONG_MAX - 1 <= value <= _LONG_MAX:
             raise _number_error(where, f"Invalid numeric literal: {text}")
         return ast.Literal(value, "integer" if -_INT_MAX - 1 <= value <= _INT_MAX else "bigint", text)
+    if node.data == "decimal":
+        return ast.Literal(Decimal(text), "decimal", text)
     number = float(text)
     if math.isinf(number):
         raise _number_error(where, f"Number overflows DOUBLE: {text}")
@@ -237,24 +271,36 @@ def _number_error(where: ast.Location, reason: str) -> ParseError:
     return ParseError(f"line {where.line}:{where.column + 1}: {reason}")
 
 
-def build_type(node: Node) -> types.SqlType:
-    """A column or cast type; those out of scope are refused."""
+def build_type(node: Node) -> types.SqlType:  # noqa: PLR0911 - one arm per rule of the grammar
+    """A column or cast type; a name that is none of SQL's own is looked up by the analysis."""
     match node.data:
         case "sized_text_type":
             return types.STRING
+        case "decimal_type":
+            digits = [int(item) for item in node.children if isinstance(item, Token) and item.type == "INTEGER_VALUE"]
+            return types.decimal_of(digits[0], digits[1])
         case "array_type":
             return types.array_of(build_type(trees(node)[0]))
-        case "named_type":
-            first = node.children[0]
-            name = identifier_text(first if isinstance(first, Token) else first_token(node))
-            if name in _TYPE_NAMES:
-                return _TYPE_NAMES[name]
-            if name in ("ARRAY", "MAP", "STRUCT", "DECIMAL"):
-                raise unsupported(first_token(node), f"The type {name}")
-            raise ParseError(f"Cannot resolve unknown type: {name}")
-        case other:
-            name = str(other).removesuffix("_type").upper()
-            raise unsupported(first_token(node), f"The type {name}")
+        case "map_type":
+            key, value = trees(node)
+            return types.map_of(build_type(key), build_type(value))
+        case "struct_type":
+            fields = [(identifiers(tree)[0], build_type(trees(tree)[1])) for tree in children(node, "struct_field")]
+            _refuse_doubles([name for name, _ in fields])
+            return types.struct_of(*fields)
+    first = node.children[0]
+    name = identifier_text(first if isinstance(first, Token) else first_token(node))
+    if name in _TYPE_NAMES:
+        return _TYPE_NAMES[name]
+    if name in ("ARRAY", "MAP", "STRUCT", "DECIMAL"):
+        raise ParseError(f"Cannot resolve unknown type: {name}")
+    return types.named_type(name)
+
+
+def _refuse_doubles(names: Sequence[str]) -> None:
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise ParseError(f"Duplicate field names found in STRUCT: '{double}'")
 
 
 def build_interval(node: Node) -> ast.Interval:
@@ -280,7 +326,11 @@ def source_name(node: Node) -> str:
 
 
 def build_query(node: Node) -> ast.Query:
-    items = tuple(_select_item(tree) for tree in trees(node) if tree.data in ("star", "source_star", "single_column"))
+    items = tuple(
+        _select_item(tree)
+        for tree in trees(node)
+        if tree.data in ("star", "source_star", "struct_star", "single_column")
+    )
     source, *joins = trees(required(node, "relation"))
     emit = child(node, "emit")
     limit = child(node, "limit")
@@ -312,7 +362,9 @@ def _list_clause(node: Node, name: str) -> tuple[ast.Expression, ...]:
     return tuple(build_expression(tree) for tree in (trees(group) if group else trees(clause)))
 
 
-def _select_item(node: Node) -> ast.SelectItem | ast.Star:
+def _select_item(node: Node) -> ast.SelectItem | ast.Star | ast.StructStar:
+    if node.data == "struct_star":
+        return ast.StructStar(build_expression(trees(node)[0]), location(node))
     if node.data == "star":
         return ast.Star(None, location(node))
     if node.data == "source_star":
@@ -360,7 +412,7 @@ def _window(node: Node) -> ast.Window:
     )
 
 
-def build_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm per rule of the grammar
+def build_statement(node: Node) -> ast.Statement:  # noqa: PLR0911, PLR0912 - one arm per rule of the grammar
     match node.data:
         case "query":
             return build_query(node)
@@ -374,6 +426,12 @@ def build_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm per
             return _insert_values(node)
         case "drop":
             return _drop(node)
+        case "create_type":
+            return ast.CreateType(
+                identifiers(node)[0], build_type(trees(node)[-1]), child(node, "if_not_exists") is not None
+            )
+        case "drop_type":
+            return ast.DropType(identifiers(node)[0], child(node, "if_exists") is not None)
         case "terminate" | "pause" | "resume":
             target = identifiers(node)
             return ast.QueryControl(str(node.data).upper(), target[0] if target else None)

@@ -79,6 +79,23 @@ class _Formatter:
                 if name == "COUNT" and not arguments:
                     return "COUNT(*)"
                 return f"{name}({', '.join(map(self.format, arguments))})"
+            case ast.Dereference(operand=operand, field=field):
+                return f"{self.format(operand)}->{self._name(field)}"
+            case ast.Subscript(operand=operand, index=index):
+                return f"{self.format(operand)}[{self.format(index)}]"
+            case ast.MakeArray(items=items):
+                return f"ARRAY[{', '.join(map(self.format, items))}]"
+            case ast.MakeMap(keys=keys, values=values):
+                pairs = zip(map(self.format, keys), map(self.format, values), strict=True)
+                return f"MAP({', '.join(f'{key}:={value}' for key, value in pairs)})"
+            case ast.MakeStruct(names=names, values=values):
+                named = zip(map(self._name, names), map(self.format, values), strict=True)
+                return f"STRUCT({', '.join(f'{name}:={value}' for name, value in named)})"
+            case ast.Lambda(parameters=parameters, body=body):
+                head = parameters[0] if len(parameters) == 1 else f"({', '.join(parameters)})"
+                return f"{head} => {self.format(body)}"
+            case ast.LambdaVariable(name=name):
+                return name
 
     def _case(self, node: ast.Case) -> str:
         parts = ["CASE"]
@@ -97,7 +114,7 @@ def format_literal(literal: ast.Literal) -> str:
         case bool():
             return str(literal.value).lower()
         case str():
-            return format_string(literal.value)
+            return literal.value if literal.kind == "unit" else format_string(literal.value)
         case _:
             return literal.text or str(literal.value)
 
@@ -144,6 +161,11 @@ def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one
             return f"DEFINE {statement.name}={format_string(statement.value)}"
         case ast.Undefine():
             return f"UNDEFINE {statement.name}"
+        case ast.CreateType(name=name, type=sql_type):
+            head = f"CREATE TYPE {'IF NOT EXISTS ' if statement.if_not_exists else ''}"
+            return f"{head}{quote(name)} AS {sql_type}"
+        case ast.DropType(name=name):
+            return f"DROP TYPE {'IF EXISTS ' if statement.if_exists else ''}{quote(name)}"
         case ast.Print():
             return f"PRINT {statement.topic}"
         case ast.Refused():
@@ -228,7 +250,9 @@ def _list(expressions: tuple[ast.Expression, ...]) -> str:
     return ", ".join(format_expression(expression, quoted=True) for expression in expressions)
 
 
-def _select_item(item: ast.SelectItem | ast.Star) -> str:
+def _select_item(item: ast.SelectItem | ast.Star | ast.StructStar) -> str:
+    if isinstance(item, ast.StructStar):
+        return f"{format_expression(item.operand, quoted=True)}->*"
     if isinstance(item, ast.Star):
         return f"{quote(item.source)}.*" if item.source else "*"
     text = format_expression(item.expression, quoted=True)

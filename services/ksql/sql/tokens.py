@@ -88,6 +88,14 @@ def tokenize(text: str) -> list[Token]:
 
 def _with_keywords(tokens: list[Token]) -> list[Token]:
     for index, token in enumerate(tokens):
+        if (
+            token.type == "ARROW"
+            and index > 2
+            and tokens[index - 1].type == "RPAR"
+            and tokens[index - 3].type == "LPAR"
+        ):
+            # (X) => ...: else LPAR IDENT RPAR is an expression in brackets, which one token more would have to tell
+            tokens[index - 3].type = "LAMBDA_LPAR"
         if token.type != "IDENT":
             continue
         word = token.value.upper()

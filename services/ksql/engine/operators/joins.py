@@ -19,7 +19,7 @@ from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, No
 from services.ksql.engine.operators.windowing import StreamTime, grace_of
 from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
-from services.ksql.engine.state import Store, encode_key, pack, unpack
+from services.ksql.engine.state import Store, pack, unpack
 from services.ksql.model.plan import JoinStep, JoinType
 
 
@@ -399,7 +399,7 @@ class ForeignKeyJoin(JoinNode):
 
     def right_change(self, key: Key, new: Row | None, old: Row | None, t: int, w: Window | None) -> None:
         subscribers = self._subscribers.get(key) or {}
-        for left_key, subscribed in sorted(subscribers.items(), key=lambda item: encode_key(item[0])):
+        for left_key, subscribed in sorted(subscribers.items(), key=lambda item: self._order(item[0])):
             left = self.inputs[0].get(left_key, None)
             if left is None:
                 continue
@@ -408,6 +408,10 @@ class ForeignKeyJoin(JoinNode):
             before = self.combine(left_key, left[0], old) if had and old is not PRESENT else PRESENT if had else None
             if row is not None or before is not None:
                 self.down.change(left_key, row, before, max(t, subscribed), w)
+
+    def _order(self, key: Key) -> bytes:
+        """The left rows of a foreign key change in the order of their keys' bytes, as Kafka Streams keeps them."""
+        return self.context.encode_key(key) or b""
 
     def get(self, key: Key, w: Window | None) -> tuple[Row, int] | None:
         left = self.inputs[0].get(key, w)

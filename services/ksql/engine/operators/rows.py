@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from services.ksql.engine.column_batch import ColumnBatch, compile_columns
 from services.ksql.engine.expressions import Layout, compile_predicate, compile_row, layout_of
 from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
 from services.ksql.engine.records import Window
-from services.ksql.model.plan import FilterStep, PartitionByStep, ProjectStep
+from services.ksql.model.plan import ExplodeStep, FilterStep, PartitionByStep, ProjectStep
 from services.ksql.model.typed_expressions import ColumnRef
 from services.ksql.model.types import STRING
 
@@ -108,6 +109,22 @@ class Project(Node):
         super().want_old()
 
 
+class Explode(Node):
+    """The rows that table functions make of a row."""
+
+    kind = "explode"
+
+    def __init__(self, context: Context, step: ExplodeStep, source: Node) -> None:
+        names = tuple(function.name for function in step.functions)
+        super().__init__(context, Layout(source.layout.names + names, source.layout.keys))
+        self.inputs = (source,)
+        self._make = compile_row([function.expression for function in step.functions], source.layout)
+
+    def row(self, r: Row, t: int, w: Window | None) -> None:
+        for items in zip_longest(*(made or () for made in self._make(r, t, w))):
+            self.down.row(r + items, t, w)
+
+
 class PartitionBy(Node):
     """Gives rows a new key; the old key columns stay as value columns."""
 
@@ -125,4 +142,5 @@ class PartitionBy(Node):
         self.down.row(self._make(r, t, w), t, w)
 
     def null_row(self, r: Row, t: int, w: Window | None) -> None:
-        self.down.null_row(self._make(r, t, w), t, w)
+        # there is no row that could have a ROWTIME
+        self.down.null_row(self._make(r, None, w), t, w)

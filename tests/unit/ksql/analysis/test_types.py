@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import pytest
 
 from services.ksql.analysis.expressions import (
@@ -18,6 +20,7 @@ from services.ksql.model.types import (
     TIMESTAMP,
     SqlType,
     array_of,
+    decimal_of,
 )
 
 
@@ -65,5 +68,6 @@ def test_texts_as_booleans(text: str, value: bool | None) -> None:
 def test_texts_as_numbers_take_the_smallest_type() -> None:
     assert parse_number("12") == (12, INTEGER)
     assert parse_number("3000000000") == (3_000_000_000, BIGINT)
-    assert parse_number("1.5") == (1.5, DOUBLE)
+    assert parse_number("1.5") == (Decimal("1.5"), decimal_of(2, 1))
+    assert parse_number("15e-1") == (1.5, DOUBLE)
     assert parse_number("x") is None

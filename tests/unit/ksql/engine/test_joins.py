@@ -126,6 +126,16 @@ def test_tables_by_foreign_key() -> None:
     ]
 
 
+def test_the_rows_of_a_foreign_key_change_in_the_order_of_their_keys() -> None:
+    got = outputs(
+        "CREATE TABLE o AS SELECT t.k AS k, w, x FROM t JOIN u ON t.f = u.k;",
+        ("t", "10", {"w": 1, "f": "a"}, 1),
+        ("t", "1", {"w": 2, "f": "a"}, 1),
+        ("u", "a", {"x": 5}, 3),
+    )
+    assert got == [("1", (2, 5), 3), ("10", (1, 5), 3)]
+
+
 def test_a_table_filter_sends_a_tombstone_only_for_what_was_there() -> None:
     got = outputs(
         "CREATE TABLE o AS SELECT k, w FROM t WHERE w > 1;",

@@ -47,7 +47,8 @@ def over(aggregate: Aggregator, values: list[Any]) -> Any:
         ("COLLECT_SET", STRING, (), ["a", None, "a"], ["a", None]),
         ("TOPK", INTEGER, (2,), [1, 3, None, 3, 2], [3, 3]),
         ("TOPKDISTINCT", INTEGER, (2,), [1, 3, 3, 2], [3, 2]),
-        ("STDDEV_SAMP", INTEGER, (), [1, 2, 3, 4], 1.2909944487358056),
+        ("STDDEV_SAMPLE", INTEGER, (), [1, 2, 3, 4], 1.2909944487358056),
+        ("STDDEV_SAMP", INTEGER, (), [1, 2, 3, 4], 1.6666666666666667),
     ],
 )
 def test_an_aggregate_gives(

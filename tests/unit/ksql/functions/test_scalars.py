@@ -7,7 +7,19 @@ import pytest
 
 from services.ksql.errors import FunctionError
 from services.ksql.functions.registry import exists, is_aggregate, list_functions, resolve_scalar
-from services.ksql.model.types import BIGINT, BOOLEAN, BYTES, DATE, DOUBLE, INTEGER, STRING, TIME, TIMESTAMP, SqlType
+from services.ksql.model.types import (
+    BIGINT,
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    STRING,
+    TIME,
+    TIMESTAMP,
+    UNIT,
+    SqlType,
+)
 
 _TYPES = {bool: BOOLEAN, int: INTEGER, float: DOUBLE, str: STRING, bytes: BYTES, type(None): None}
 
@@ -112,9 +124,9 @@ _AT = 1526075913123
         ("FORMAT_DATE", (10, "dd.MM.yyyy"), [DATE, STRING], "11.01.1970"),
         ("PARSE_TIME", ("01:02:03", "HH:mm:ss"), [STRING, STRING], 3_723_000),
         ("FORMAT_TIME", (3_723_000, "HH:mm:ss"), [TIME, STRING], "01:02:03"),
-        ("TIMESTAMPADD", ("MONTHS", 1, 0), [STRING, INTEGER, TIMESTAMP], 31 * 86_400_000),
-        ("DATESUB", ("DAYS", 3, 10), [STRING, INTEGER, DATE], 7),
-        ("TIMEADD", ("HOURS", 2, 23 * 3_600_000), [STRING, INTEGER, TIME], 3_600_000),
+        ("TIMESTAMPADD", ("MONTHS", 1, 0), [UNIT, INTEGER, TIMESTAMP], 31 * 86_400_000),
+        ("DATESUB", ("DAYS", 3, 10), [UNIT, INTEGER, DATE], 7),
+        ("TIMEADD", ("HOURS", 2, 23 * 3_600_000), [UNIT, INTEGER, TIME], 3_600_000),
         ("CONVERT_TZ", (0, "UTC", "Europe/Berlin"), [TIMESTAMP, STRING, STRING], 3_600_000),
         ("FROM_UNIXTIME", (5,), [BIGINT], 5),
     ],
