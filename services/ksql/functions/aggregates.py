@@ -24,7 +24,6 @@ from services.ksql.model.types import BIGINT, BYTES, INTEGER, BaseType, SqlType,
 _ORDERED = ("INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "STRING", "DATE", "TIME", "TIMESTAMP", "BYTES")
 
 _NUMBERS = ("INTEGER -> DOUBLE", "BIGINT -> DOUBLE", "DOUBLE -> DOUBLE")
-_FIRST = ("INTEGER", "BIGINT", "DOUBLE", "STRING")
 
 #: numbers of a set that are shorter as a list than as a bitmap
 _FEW = 8
@@ -566,12 +565,7 @@ def _rows(match: Match) -> SqlType:
     return array_of(struct_of(*columns))
 
 
-@aggregate(
-    "TOPK",
-    *(f"{t}, {u} | INTEGER -> {t}" for t in _ORDERED for u in ("BOOLEAN", *_ORDERED)),
-    *(f"{t}, {u}, {v} | INTEGER -> {t}" for t in _FIRST for u in _FIRST for v in _FIRST),
-    returns=_rows,
-)
+@aggregate("TOPK", *(f"{t}, _, _... | INTEGER -> {t}" for t in _ORDERED), returns=_rows)
 class TopRows(_Top):
     """The k rows with the greatest first column."""
 
@@ -589,7 +583,9 @@ class TopRows(_Top):
         return [{k: v.hex() if isinstance(v, bytes) else v for k, v in row.items()} for row in state]
 
     def decode(self, state: Any) -> list[Any]:
-        kinds = dict(zip(("sort_col", *(f"col{i}" for i in range(9))), self.call.types, strict=False))
+        kinds = dict(
+            zip(("sort_col", *(f"col{i}" for i in range(len(self.call.types)))), self.call.types, strict=False)
+        )
         return [
             {k: bytes.fromhex(v) if kinds[k].base == "BYTES" and v is not None else v for k, v in row.items()}
             for row in state

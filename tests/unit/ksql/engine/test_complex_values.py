@@ -206,7 +206,7 @@ def test_headers() -> None:
 def test_aggregates_over_complex_values() -> None:
     rows = results(
         """CREATE TABLE OUT AS SELECT T, COLLECT_SET(L) AS L, LATEST_BY_OFFSET(A) AS A, SUM(D) AS D, COUNT_DISTINCT(A) AS C,
-        HISTOGRAM(A->CITY) AS H, ATTR(L) AS O, TOPK(D, 1) AS K FROM S GROUP BY T;""",
+        HISTOGRAM(A->CITY) AS H, ATTR(L) AS O, TOPK(D, 1) AS K, TOPK(D, A, L, T, 1) AS R FROM S GROUP BY T;""",
         {"T": "t", "L": [1], "D": 1.25, "A": {"CITY": "Bonn"}},
         {"T": "t", "L": [1], "D": 2.5, "A": {"CITY": "Ulm"}},
     )
@@ -218,6 +218,7 @@ def test_aggregates_over_complex_values() -> None:
         "H": {"Bonn": 1, "Ulm": 1},
         "O": [1],
         "K": [2.5],
+        "R": [{"sort_col": 2.5, "col0": {"CITY": "Ulm", "zip": None}, "col1": [1], "col2": "t"}],
     }
 
 
