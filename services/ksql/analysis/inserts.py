@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.expressions import cast, typed
 from services.ksql.errors import KsqlError, RequestError
+from services.ksql.functions.numbers import to_decimal
 from services.ksql.model import typed_expressions as ex
 from services.ksql.model.commands import InsertValues
 from services.ksql.model.plan import NamedExpression, ProjectStep
@@ -100,6 +101,11 @@ def _value(node: ast.Expression, wanted: SqlType, name: str, target: DataSource)
     if not _coercible(value.type, wanted):
         shown = value.value if isinstance(value, ex.Literal) else ""
         raise _failed(target, f"Expected type {wanted} for field {backtick(name)} but got {value.type}({shown})")
+    if isinstance(value, ex.Literal) and wanted.base is BaseType.DECIMAL:
+        try:
+            return ex.Literal(to_decimal(value.value, wanted.precision, wanted.scale), wanted)
+        except ValueError as error:
+            raise _failed(target, str(error)) from error
     return cast(value, wanted)
 
 

@@ -54,6 +54,7 @@ async def test_rows_of_complex_types_go_in_and_come_out() -> None:
             server,
             "INSERT INTO t (k, p, d, l, m) VALUES (1, STRUCT(city := 'Bonn'), 1.5, ARRAY[1, 2], MAP('a' := STRUCT(city := 'Ulm')));",
         )
+        too_large = await server.client.post("/ksql", json={"ksql": "INSERT INTO t (k, d) VALUES (9, 100.5);"})
         row = {
             "k": 2,
             "p": {"city": "Rom"},
@@ -67,6 +68,7 @@ async def test_rows_of_complex_types_go_in_and_come_out() -> None:
         lines = "\n".join(json.dumps(line) for line in ({"target": "t"}, row, bad))
         inserted = await server.client.post("/inserts-stream", content=lines)
         answer = await server.client.post("/query-stream", json={"sql": "SELECT * FROM t;"})
+    assert "must round to an absolute value less than 10^2" in too_large.json()["message"]
     schema = described["sourceDescription"]["fields"]  # type: ignore[index]
     decimal = {"type": "DECIMAL", "parameters": {"precision": 4, "scale": 2}, "fields": None, "memberSchema": None}
     assert [field["schema"] for field in schema if field["name"] in ("P", "D")] == [_STRUCT, decimal]
