@@ -95,5 +95,6 @@ def test_the_guidance_is_folded_and_can_be_brought_back(browser: Browser, dashbo
     with visit(browser, dashboard) as visiting:
         visiting.arrive("Overview")
         expect(visiting.main.get_by_text("Next:")).to_have_count(0)
+        expect(visiting.main.get_by_text("Bars: the last 15 minutes, one for each minute")).to_be_visible()
         visiting.main.get_by_text("What is on this page").click()
         expect(visiting.main.get_by_role("list", name="The way of an event")).to_be_visible(timeout=PATIENCE_MS)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import PAGES, PATIENCE_MS, Visit
+from tests.browser.driving import PAGES, PATIENCE_MS, Visit, eventually
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -60,6 +60,28 @@ def test_records_of_a_topic_are_those_in_kafka(visitor: Visit, stack: Stack) -> 
     key.fill("no such key")
     key.press("Enter")
     expect(visitor.main.get_by_text("No record matches.")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_following_shows_records_that_arrive(visitor: Visit) -> None:
+    visitor.page.goto(f"{visitor.url}/records?follow=true")
+    visitor.arrived("Records")
+    counted = visitor.main.get_by_text(re.compile(r"records of some [\d,]+ in"))
+    expect(counted).to_be_visible()
+    first = counted.inner_text()
+    eventually(lambda: counted.count() == 1 and counted.inner_text() != first, f"more than: {first}")
+
+
+def test_the_servers_pages_are_linked(visitor: Visit, stack: Stack) -> None:
+    visitor.sidebar.get_by_text("Servers and logs").click()
+    for name, service, path in (
+        ("Generator API", "generator", "/docs"),
+        ("Collector API", "collector", "/docs"),
+        ("Pinot console", "pinot_controller", "/"),
+    ):
+        link = visitor.sidebar.get_by_role("link", name=name)
+        expect(link).to_be_visible()
+        assert link.get_attribute("href") == f"{stack.url(service)}{path}"  # type: ignore[arg-type]
+    expect(visitor.sidebar.get_by_text("pagepulse logs")).to_be_visible()
 
 
 @pytest.mark.parametrize("engine", ["Pinot", "ksqlDB"])
