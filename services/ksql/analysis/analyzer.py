@@ -60,7 +60,7 @@ class Analyzer:
 
     def _qualify(self, statement: ast.Statement) -> ast.Statement:
         match statement:
-            case ast.CreateSource():
+            case ast.CreateSourceStatement():
                 columns = tuple(replace(c, type=self._catalog.resolve(c.type)) for c in statement.columns)
                 return self._with_default_formats(replace(statement, columns=columns))
             case ast.CreateType():
@@ -91,7 +91,7 @@ class Analyzer:
             error.statement = error.statement or shown
             raise
 
-    def _with_default_formats(self, statement: ast.CreateSource) -> ast.CreateSource:
+    def _with_default_formats(self, statement: ast.CreateSourceStatement) -> ast.CreateSourceStatement:
         read_with_clause(statement.properties, create_as=False)
         check_column_names(statement)
         given = {name for name, _ in statement.properties}
@@ -106,23 +106,23 @@ class Analyzer:
         self, statement: ast.Statement, text: str
     ) -> commands.Command:
         match statement:
-            case ast.CreateSource():
+            case ast.CreateSourceStatement():
                 return self._create_source(statement, text)
             case ast.CreateAsSelect():
                 return self._create_as(statement, text)
             case ast.InsertSelect():
                 return self._insert_select(statement, text)
-            case ast.InsertValues():
+            case ast.InsertValuesStatement():
                 return insert_values(statement, self._catalog)
-            case ast.Query():
+            case ast.Select():
                 return self._query(statement, text)
-            case ast.DropSource():
+            case ast.DropSourceStatement():
                 return ddl.drop(statement, self._catalog)
             case ast.QueryControl(action=action, query_id=query_id):
                 if query_id is not None and self._catalog.query(query_id) is None:
                     raise KsqlError(f"Unknown queryId: {query_id}")
                 return commands.ControlQuery(action, query_id)
-            case ast.DescribeSource(name=name, extended=extended):
+            case ast.DescribeSourceStatement(name=name, extended=extended):
                 source = self._catalog.find(name)
                 if source is None:
                     raise KsqlError(f"Could not find STREAM/TABLE '{name}' in the Metastore")
@@ -131,7 +131,7 @@ class Analyzer:
                 if not registry.exists(name):
                     raise RequestError(f"Can't find any functions with the name '{name}'")
                 return statement
-            case ast.Explain():
+            case ast.ExplainStatement():
                 return self._explain(statement, text)
             case ast.CreateType():
                 return ddl.create_type(statement, self._catalog)
@@ -144,7 +144,7 @@ class Analyzer:
 
     # --- definitions
 
-    def _create_source(self, statement: ast.CreateSource, text: str) -> commands.Command:
+    def _create_source(self, statement: ast.CreateSourceStatement, text: str) -> commands.Command:
         source = build_source(statement, self._properties, text)
         existing = ddl.existing_or_none(statement, self._catalog)
         if isinstance(existing, commands.NothingToDo):
@@ -207,14 +207,14 @@ class Analyzer:
 
     # --- queries
 
-    def _planned(self, query: ast.Query, kind: str, *, transient: bool = False) -> tuple[QueryPlanner, Planned]:
+    def _planned(self, query: ast.Select, kind: str, *, transient: bool = False) -> tuple[QueryPlanner, Planned]:
         planner = QueryPlanner(
             query, self._catalog, statement_kind=kind, transient=transient, properties=self._properties
         )
         return planner, planner.plan()
 
     def _query_plan(
-        self, root: ProjectStep, sink: DataSource | None, query: ast.Query, planned: Planned, text: str
+        self, root: ProjectStep, sink: DataSource | None, query: ast.Select, planned: Planned, text: str
     ) -> QueryPlan:
         return QueryPlan(
             root=root,
@@ -224,19 +224,19 @@ class Analyzer:
             sql=text,
         )
 
-    def _query(self, query: ast.Query, text: str) -> commands.PushQuery | commands.PullQuery:
+    def _query(self, query: ast.Select, text: str) -> commands.PushQuery | commands.PullQuery:
         if query.emit is None:
             sources = find_sources(query, self._catalog)
             if any(aliased.source.kind is SourceKind.TABLE for aliased in sources):
                 return commands.PullQuery(plan_pull_query(query, self._catalog, text))
         return commands.PushQuery(self._plan_push(query, text), until_end=query.emit is None)
 
-    def _plan_push(self, query: ast.Query, text: str) -> QueryPlan:
+    def _plan_push(self, query: ast.Select, text: str) -> QueryPlan:
         qualified = qualify(query, self._catalog)
         _, planned = self._planned(qualified, "SELECT", transient=True)
         return self._query_plan(planned.projection.transient(planned.below), None, query, planned, text)
 
-    def _explain(self, statement: ast.Explain, text: str) -> commands.Explain:
+    def _explain(self, statement: ast.ExplainStatement, text: str) -> commands.Explain:
         if statement.statement is not None:
             command = self._command(self.qualify(statement.statement), text)
             return commands.Explain(plan=getattr(command, "plan", None))
@@ -248,7 +248,7 @@ class Analyzer:
         return commands.Explain(query_id=query_id)
 
 
-def _unknown_function(query: ast.Query) -> str | None:
+def _unknown_function(query: ast.Select) -> str | None:
     """The first function of a SELECT list without an aggregate that does not exist: a table's query fails by it before its schema."""
     nodes = [node for item in query.select if isinstance(item, ast.SelectItem) for node in walk(item.expression)]
     calls = [node for node in nodes if isinstance(node, ast.Call)]

@@ -20,7 +20,7 @@ from services.ksql.sql import ast
 from services.ksql.sql.format import format_statement
 from services.ksql.sql.parser import ParsedStatement
 
-S = TypeVar("S", ast.CreateSource, ast.CreateAsSelect)
+S = TypeVar("S", ast.CreateSourceStatement, ast.CreateAsSelect)
 TopicLookup = Callable[[str], Awaitable[TopicInfo | None]]
 
 _LEGAL_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -62,17 +62,17 @@ class StatementCompleter:
             KsqlError: with the text that belongs in the answer as ``statement``.
         """
         match parsed.ast:
-            case ast.CreateSource():
+            case ast.CreateSourceStatement():
                 return await self._source(parsed, parsed.ast)
             case ast.CreateAsSelect():
                 return await self._sink(parsed, parsed.ast)
-            case ast.DropSource(delete_topic=True):
+            case ast.DropSourceStatement(delete_topic=True):
                 text = format_statement(replace(parsed.ast, delete_topic=False))
                 return CompletedStatement(parsed, text, self._analyzer.analyze(parsed.ast, parsed.text))
             case _:
                 return CompletedStatement(parsed, parsed.text, self._analyzer.analyze(parsed.ast, parsed.text))
 
-    async def _source(self, parsed: ParsedStatement, written: ast.CreateSource) -> CompletedStatement:
+    async def _source(self, parsed: ParsedStatement, written: ast.CreateSourceStatement) -> CompletedStatement:
         statement = self._qualified(parsed, written)
         given = dict(statement.properties)
         name = str(given["KAFKA_TOPIC"].value) if "KAFKA_TOPIC" in given else statement.name

@@ -9,7 +9,7 @@ from services.ksql.errors import KsqlError, RequestError
 from services.ksql.model.commands import DropSource, NothingToDo
 from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
 from services.ksql.model.schema import DataSource, Format, SourceKind
-from services.ksql.model.typed_expressions import Call, Cast, ColumnRef, Expression, Literal
+from services.ksql.model.typed_expressions import ColumnRef, Expression, TypedCall, TypedCast, TypedLiteral
 from services.ksql.sql import ast
 from services.ksql.sql.format import backtick, format_schema
 
@@ -70,18 +70,18 @@ def _show(expression: Expression) -> str:
     match expression:
         case ColumnRef(name=name):
             return name
-        case Literal(value=value):
+        case TypedLiteral(value=value):
             return repr(value)
-        case Cast(operand=operand):
+        case TypedCast(operand=operand):
             return _show(operand)
-        case Call(name=name, arguments=arguments):
+        case TypedCall(name=name, arguments=arguments):
             return f"{name}({', '.join(map(_show, arguments))})"
         case _:
             return str(expression)
 
 
 def existing_or_none(
-    statement: ast.CreateSource | ast.CreateAsSelect, catalog: Catalog
+    statement: ast.CreateSourceStatement | ast.CreateAsSelect, catalog: Catalog
 ) -> DataSource | NothingToDo | None:
     """What a CREATE finds under its name: a source that OR REPLACE may take over, a reason to do nothing, or nothing.
 
@@ -90,7 +90,7 @@ def existing_or_none(
     """
     kind = statement.kind.lower()
     existing = catalog.find(statement.name)
-    read_only = isinstance(statement, ast.CreateSource) and statement.read_only
+    read_only = isinstance(statement, ast.CreateSourceStatement) and statement.read_only
     if statement.or_replace and (read_only or (existing is not None and existing.read_only)):
         raise KsqlError(f"Cannot add {kind} '{statement.name}': CREATE OR REPLACE is not supported on source {kind}s.")
     if existing is None:
@@ -174,7 +174,7 @@ def _format(used: Format) -> str:
     return f"format=FormatInfo{{format={used.name}, properties={{{properties}}}}}, features=[{features}]"
 
 
-def drop(statement: ast.DropSource, catalog: Catalog) -> DropSource:
+def drop(statement: ast.DropSourceStatement, catalog: Catalog) -> DropSource:
     """A DROP, once nothing reads from the source any more."""
     source = catalog.find(statement.name)
     if source is None:

@@ -208,13 +208,13 @@ def _joined(common: SqlType | None, other: SqlType, text: str) -> SqlType:
 def _adapts(expression: ex.Expression, common: SqlType) -> bool:
     """Whether a constructor with text literals in it can become ``common`` where its type says that it cannot."""
     match expression:
-        case ex.MakeArray(items=items) if common.base is BaseType.ARRAY:
+        case ex.TypedMakeArray(items=items) if common.base is BaseType.ARRAY:
             return all(_literal_adapts(one, common.item) for one in items)
-        case ex.MakeMap(keys=keys, values=values) if common.base is BaseType.MAP:
+        case ex.TypedMakeMap(keys=keys, values=values) if common.base is BaseType.MAP:
             return all(_literal_adapts(one, common.map_key) for one in keys) and all(
                 _literal_adapts(one, common.item) for one in values
             )
-        case ex.MakeStruct(names=names, values=values) if common.base is BaseType.STRUCT:
+        case ex.TypedMakeStruct(names=names, values=values) if common.base is BaseType.STRUCT:
             fields = dict(common.fields)
             return all(n in fields and _literal_adapts(v, fields[n]) for n, v in zip(names, values, strict=True))
     return False
@@ -231,7 +231,7 @@ def _literal_adapts(expression: ex.Expression, common: SqlType) -> bool:
 
 def _text(expression: ex.Expression) -> str | None:
     """The value of a text literal, None for anything else."""
-    return expression.value if isinstance(expression, ex.Literal) and isinstance(expression.value, str) else None
+    return expression.value if isinstance(expression, ex.TypedLiteral) and isinstance(expression.value, str) else None
 
 
 def _invalid(common: SqlType, value: object) -> KsqlError:
@@ -253,20 +253,20 @@ def _as(expression: ex.Expression, common: SqlType) -> ex.Expression:  # noqa: P
         flag = parse_boolean(text)
         if flag is None:
             raise _invalid(common, text)
-        return ex.Literal(flag, BOOLEAN)
+        return ex.TypedLiteral(flag, BOOLEAN)
     if text is not None and common.is_numeric:
         value, kind = _number(text, common)
-        return cast(ex.Literal(value, kind), common)
+        return cast(ex.TypedLiteral(value, kind), common)
     match expression:
-        case ex.MakeArray(items=items) if common.base is BaseType.ARRAY:
-            return ex.MakeArray(tuple(_as(one, common.item) for one in items), common)
-        case ex.MakeMap(keys=keys, values=values) if common.base is BaseType.MAP:
+        case ex.TypedMakeArray(items=items) if common.base is BaseType.ARRAY:
+            return ex.TypedMakeArray(tuple(_as(one, common.item) for one in items), common)
+        case ex.TypedMakeMap(keys=keys, values=values) if common.base is BaseType.MAP:
             made = tuple(_as(one, common.map_key) for one in keys), tuple(_as(one, common.item) for one in values)
-            return ex.MakeMap(*made, common)
-        case ex.MakeStruct(names=names, values=values) if common.base is BaseType.STRUCT:
+            return ex.TypedMakeMap(*made, common)
+        case ex.TypedMakeStruct(names=names, values=values) if common.base is BaseType.STRUCT:
             given = dict(zip(names, values, strict=True))
-            every = [(name, given.get(name, ex.Literal(None, None)), field) for name, field in common.fields]
-            return ex.MakeStruct(tuple(n for n, _, _ in every), tuple(_as(v, f) for _, v, f in every), common)
+            every = [(name, given.get(name, ex.TypedLiteral(None, None)), field) for name, field in common.fields]
+            return ex.TypedMakeStruct(tuple(n for n, _, _ in every), tuple(_as(v, f) for _, v, f in every), common)
     return cast(expression, common)
 
 
@@ -287,19 +287,19 @@ def cast(expression: ex.Expression, target: SqlType) -> ex.Expression:
     """``expression`` as ``target``; nothing is wrapped that has the type already."""
     if expression.type == target:
         return expression
-    if isinstance(expression, ex.Literal) and expression.type is not None and expression.type.is_numeric:
+    if isinstance(expression, ex.TypedLiteral) and expression.type is not None and expression.type.is_numeric:
         value = expression.value
         if target == DOUBLE:
-            return ex.Literal(float(value), target)
+            return ex.TypedLiteral(float(value), target)
         if target == BIGINT and expression.type == INTEGER:
-            return ex.Literal(value, target)
-    return ex.Cast(expression, target)
+            return ex.TypedLiteral(value, target)
+    return ex.TypedCast(expression, target)
 
 
-def literal(node: ast.Literal) -> ex.Literal:
+def literal(node: ast.Literal) -> ex.TypedLiteral:
     if isinstance(node.value, Decimal):
-        return ex.Literal(node.value, decimal_type(node.value))
-    return ex.Literal(node.value, _LITERAL_TYPES[node.kind])
+        return ex.TypedLiteral(node.value, decimal_type(node.value))
+    return ex.TypedLiteral(node.value, _LITERAL_TYPES[node.kind])
 
 
 def typed(node: ast.Expression, scope: Scope) -> ex.Expression:  # noqa: PLR0911, PLR0912 - one arm per kind of node
@@ -322,15 +322,15 @@ def typed(node: ast.Expression, scope: Scope) -> ex.Expression:  # noqa: PLR0911
         case ast.Comparison():
             left, right = typed(node.left, scope), typed(node.right, scope)
             common = common_type(node, left, right)
-            return ex.Comparison(node.op, cast(left, common), cast(right, common))
+            return ex.TypedComparison(node.op, cast(left, common), cast(right, common))
         case ast.Logical(op=op):
-            return ex.Logical(op, _boolean(node.left, scope, node), _boolean(node.right, scope, node))
+            return ex.TypedLogical(op, _boolean(node.left, scope, node), _boolean(node.right, scope, node))
         case ast.Not(operand=ast.Between() | ast.In() | ast.Like()):
             return _negate(typed(node.operand, scope))
         case ast.Not():
-            return ex.Not(_boolean(node.operand, scope, node))
+            return ex.TypedNot(_boolean(node.operand, scope, node))
         case ast.IsNull():
-            return ex.IsNull(typed(node.operand, scope), node.negated)
+            return ex.TypedIsNull(typed(node.operand, scope), node.negated)
         case ast.Between():
             return _between(node, scope)
         case ast.In():
@@ -354,11 +354,11 @@ def typed(node: ast.Expression, scope: Scope) -> ex.Expression:  # noqa: PLR0911
         case ast.MakeStruct(names=names):
             values = tuple(typed(value, scope) for value in node.values)
             fields = [(name, _known(value, node)) for name, value in zip(names, values, strict=True)]
-            return ex.MakeStruct(names, values, struct_of(*fields))
+            return ex.TypedMakeStruct(names, values, struct_of(*fields))
         case ast.LambdaVariable(name=name):
             if _variable(name) not in scope:
                 raise KsqlError(f"Can't resolve lambda variable '{name}'")
-            return ex.LambdaVariable(name, scope[_variable(name)])
+            return ex.TypedLambdaVariable(name, scope[_variable(name)])
         case ast.Lambda():
             raise KsqlError(f"A lambda is only allowed as the argument of a function: {format_expression(node)}")
 
@@ -384,7 +384,7 @@ def _dereference(node: ast.Dereference, scope: Scope) -> ex.Expression:
         raise KsqlError(
             f"Could not find field '{node.field}' in '{format_expression(node.operand)}'. Fields are: {known}"
         )
-    return ex.Dereference(operand, node.field, kind)
+    return ex.TypedDereference(operand, node.field, kind)
 
 
 def _subscript(node: ast.Subscript, scope: Scope) -> ex.Expression:
@@ -394,12 +394,12 @@ def _subscript(node: ast.Subscript, scope: Scope) -> ex.Expression:
             f"Subscript access is not supported on type {operand.type or 'null'}: {format_expression(node)}"
         )
     if operand.type.base is BaseType.MAP:
-        return ex.Subscript(
+        return ex.TypedSubscript(
             operand, index if index.type is None else cast(index, operand.type.map_key), operand.type.item
         )
     if index.type not in (INTEGER, BIGINT):
         raise KsqlError(f"Array subscript must be an INTEGER but is {index.type or 'null'}: {format_expression(node)}")
-    return ex.Subscript(operand, index, operand.type.item)
+    return ex.TypedSubscript(operand, index, operand.type.item)
 
 
 def _coerced(nodes: Sequence[ast.Expression], scope: Scope, what: str) -> tuple[tuple[ex.Expression, ...], SqlType]:
@@ -420,31 +420,31 @@ def _make_array(node: ast.MakeArray, scope: Scope) -> ex.Expression:
             "Array constructor cannot be empty. Please supply at least one element (see https://github.com/confluentinc/ksql/issues/4239)."
         )
     items, kind = _coerced(node.items, scope, "an array")
-    return ex.MakeArray(items, array_of(kind))
+    return ex.TypedMakeArray(items, array_of(kind))
 
 
 def _make_map(node: ast.MakeMap, scope: Scope) -> ex.Expression:
     keys, key = _coerced(node.keys, scope, "a map")
     values, value = _coerced(node.values, scope, "a map")
-    return ex.MakeMap(keys, values, map_of(key, value))
+    return ex.TypedMakeMap(keys, values, map_of(key, value))
 
 
 def _explicit_cast(operand: ex.Expression, target: SqlType) -> ex.Expression:
     if operand.type is not None and not can_cast(operand.type, target):
         raise KsqlError(f"Cast of {operand.type} to {target} is not supported")
-    return ex.Cast(operand, target)
+    return ex.TypedCast(operand, target)
 
 
 def _negate(expression: ex.Expression) -> ex.Expression:
     match expression:
-        case ex.Between():
-            return ex.Between(expression.operand, expression.low, expression.high, negated=True)
-        case ex.In():
-            return ex.In(expression.operand, expression.options, negated=True)
-        case ex.Like():
-            return ex.Like(expression.operand, expression.pattern, expression.escape, negated=True)
+        case ex.TypedBetween():
+            return ex.TypedBetween(expression.operand, expression.low, expression.high, negated=True)
+        case ex.TypedIn():
+            return ex.TypedIn(expression.operand, expression.options, negated=True)
+        case ex.TypedLike():
+            return ex.TypedLike(expression.operand, expression.pattern, expression.escape, negated=True)
         case _:
-            return ex.Not(expression)
+            return ex.TypedNot(expression)
 
 
 def _boolean(node: ast.Expression, scope: Scope, parent: ast.Expression) -> ex.Expression:
@@ -467,8 +467,10 @@ def _arithmetic(node: ast.Arithmetic, scope: Scope) -> ex.Expression:
         )
     if result.base is BaseType.DECIMAL and left.type and right.type:
         # each keeps its own digits: the result has more, and is exact
-        return ex.Arithmetic(node.op, cast(left, as_decimal(left.type)), cast(right, as_decimal(right.type)), result)
-    return ex.Arithmetic(node.op, cast(left, result), cast(right, result), result)
+        return ex.TypedArithmetic(
+            node.op, cast(left, as_decimal(left.type)), cast(right, as_decimal(right.type)), result
+        )
+    return ex.TypedArithmetic(node.op, cast(left, result), cast(right, result), result)
 
 
 def _signed(node: ast.Signed, scope: Scope) -> ex.Expression:
@@ -477,7 +479,7 @@ def _signed(node: ast.Signed, scope: Scope) -> ex.Expression:
         raise KsqlError(
             f"Unary arithmetic is not supported on type {operand.type or 'null'}: {format_expression(node)}"
         )
-    return ex.Negate(operand, operand.type) if node.op == "-" else operand
+    return ex.TypedNegate(operand, operand.type) if node.op == "-" else operand
 
 
 def common_type(node: ast.Comparison, left: ex.Expression, right: ex.Expression) -> SqlType:
@@ -500,7 +502,7 @@ def _between(node: ast.Between, scope: Scope) -> ex.Expression:
     lower = common_type(ast.Comparison(">=", node.operand, node.low), operand, low)
     upper = common_type(ast.Comparison("<=", node.operand, node.high), operand, high)
     common = common_for_comparison(">=", lower, upper) or lower
-    return ex.Between(cast(operand, common), cast(low, common), cast(high, common))
+    return ex.TypedBetween(cast(operand, common), cast(low, common), cast(high, common))
 
 
 def _in(node: ast.In, scope: Scope) -> ex.Expression:
@@ -511,7 +513,7 @@ def _in(node: ast.In, scope: Scope) -> ex.Expression:
         first, *rest = coerce_options([operand, *options], texts)
     except KsqlError as error:
         raise KsqlError(f"Invalid Predicate: {error.message}") from error
-    return ex.In(first, tuple(rest))
+    return ex.TypedIn(first, tuple(rest))
 
 
 def _like(node: ast.Like, scope: Scope) -> ex.Expression:
@@ -522,7 +524,7 @@ def _like(node: ast.Like, scope: Scope) -> ex.Expression:
                 f"Like condition must be between strings got {operand.type}({format_expression(node.operand)}) "
                 f"and {pattern.type}({format_expression(node.pattern)})"
             )
-    return ex.Like(operand, pattern, node.escape)
+    return ex.TypedLike(operand, pattern, node.escape)
 
 
 def _case(node: ast.Case, scope: Scope) -> ex.Expression:
@@ -555,7 +557,7 @@ def _case(node: ast.Case, scope: Scope) -> ex.Expression:
         result = default.type
     if result is None:
         raise KsqlError("Invalid Case expression. All case branches have a NULL type")
-    return ex.Case(tuple(whens), default, result)
+    return ex.TypedCase(tuple(whens), default, result)
 
 
 def _call(node: ast.Call, scope: Scope) -> ex.Expression:
@@ -565,14 +567,14 @@ def _call(node: ast.Call, scope: Scope) -> ex.Expression:
         raise KsqlError(f"Table function {node.name} is only allowed in the SELECT of a stream.")
     arguments = _arguments(node, scope)
     function = registry.resolve_scalar(node.name, [argument.type for argument in arguments])
-    return ex.Call(function.name, function, converted(arguments, function.parameter_types), function.return_type)
+    return ex.TypedCall(function.name, function, converted(arguments, function.parameter_types), function.return_type)
 
 
-def table_function(node: ast.Call, scope: Scope) -> ex.Call:
+def table_function(node: ast.Call, scope: Scope) -> ex.TypedCall:
     """The typed call of a table function: its type is that of the items that it gives."""
     arguments = _arguments(node, scope)
     function = registry.resolve_table_function(node.name, [argument.type for argument in arguments])
-    return ex.Call(function.name, function, converted(arguments, function.parameter_types), function.return_type)
+    return ex.TypedCall(function.name, function, converted(arguments, function.parameter_types), function.return_type)
 
 
 def as_key(expression: ex.Expression) -> ex.Expression:
@@ -580,7 +582,7 @@ def as_key(expression: ex.Expression) -> ex.Expression:
     if expression.type is None or not expression.type.is_complex:
         return expression
     function = ScalarFunction("AS_KEY", (expression.type,), expression.type, in_key)
-    return ex.Call(function.name, function, (expression,), expression.type)
+    return ex.TypedCall(function.name, function, (expression,), expression.type)
 
 
 def converted(arguments: Sequence[ex.Expression], wanted: Sequence[SqlType]) -> tuple[ex.Expression, ...]:
@@ -594,7 +596,7 @@ def converted(arguments: Sequence[ex.Expression], wanted: Sequence[SqlType]) -> 
 def _arguments(node: ast.Call, scope: Scope) -> list[ex.Expression]:
     """The typed arguments; what the parameters of a lambda are follows from the others."""
     lambdas = {i: one for i, one in enumerate(node.arguments) if isinstance(one, ast.Lambda)}
-    made = [ex.Literal(None, None) if i in lambdas else typed(one, scope) for i, one in enumerate(node.arguments)]
+    made = [ex.TypedLiteral(None, None) if i in lambdas else typed(one, scope) for i, one in enumerate(node.arguments)]
     if lambdas:
         counts = {i: len(one.parameters) for i, one in lambdas.items()}
         kinds = registry.lambda_parameters(node.name, [one.type for one in made], counts)
@@ -602,7 +604,7 @@ def _arguments(node: ast.Call, scope: Scope) -> list[ex.Expression]:
             named = tuple(zip(one.parameters, kinds[i], strict=True))
             inner = {**scope, **{_variable(name): kind for name, kind in named}}
             body = typed(one.body, inner)
-            made[i] = ex.Lambda(one.parameters, body, lambda_of(named, _known(body, one)))
+            made[i] = ex.TypedLambda(one.parameters, body, lambda_of(named, _known(body, one)))
     return made
 
 

@@ -29,7 +29,7 @@ def check_keys(clause: str, expressions: tuple[ast.Expression, ...]) -> None:
 
 
 def partition(
-    query: ast.Query, step: Step, names: Names, scope: Scope
+    query: ast.Select, step: Step, names: Names, scope: Scope
 ) -> tuple[PartitionByStep, tuple[KeyColumn, ...]]:
     """The step that gives the new key, and the expressions that name its columns in the SELECT."""
     if step.kind is SourceKind.TABLE:
@@ -51,7 +51,7 @@ def partition(
 
 def name_keys(
     expressions: tuple[ast.Expression, ...],
-    query: ast.Query,
+    query: ast.Select,
     names: Names,
     taken: list[str],
     *,
@@ -122,7 +122,7 @@ class Grouping:
     calls: dict[ast.Call, AggregateCall] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, query: ast.Query, step: Step, names: Names, scope: Scope) -> Grouping:
+    def of(cls, query: ast.Select, step: Step, names: Names, scope: Scope) -> Grouping:
         taken = [column.name for column in step.schema.columns]
         return cls(names, scope, step.kind, name_keys(query.group_by, query, names, taken))
 

@@ -22,7 +22,7 @@ _WIDENS_TO = {
 }
 
 
-def insert_values(statement: ast.InsertValues, catalog: Catalog) -> InsertValues:
+def insert_values(statement: ast.InsertValuesStatement, catalog: Catalog) -> InsertValues:
     """A row for an existing source, each value of the type of its column."""
     target = _target(statement.target, catalog)
     try:
@@ -47,7 +47,7 @@ def _target(name: str, catalog: Catalog) -> DataSource:
     return target
 
 
-def _row(statement: ast.InsertValues, target: DataSource) -> tuple[NamedExpression, ...]:
+def _row(statement: ast.InsertValuesStatement, target: DataSource) -> tuple[NamedExpression, ...]:
     columns = [column for column in target.schema.columns if column.header is None]
     headers = [column.name for column in target.schema.columns if column.header is not None]
     meant = [name for name in statement.columns if name in headers]
@@ -99,7 +99,7 @@ def _value(node: ast.Expression, wanted: SqlType, name: str, target: DataSource)
     if value.type is None:
         return value
     if not _coercible(value.type, wanted):
-        shown = value.value if isinstance(value, ex.Literal) else ""
+        shown = value.value if isinstance(value, ex.TypedLiteral) else ""
         raise _failed(target, f"Expected type {wanted} for field {backtick(name)} but got {value.type}({shown})")
     if isinstance(value, ex.Literal) and wanted.base is BaseType.DECIMAL:
         try:

@@ -221,7 +221,7 @@ def source_step(names: Names, aliased: AliasedSource) -> SourceStep:
     return SourceStep(source, names.source_schema(aliased), source.kind, alias, source.window)
 
 
-def build_relation(query: ast.Query, names: Names, selected: frozenset[ast.Expression]) -> FromClause:
+def build_relation(query: ast.Select, names: Names, selected: frozenset[ast.Expression]) -> FromClause:
     """The step for FROM. ``selected`` are the select items that are columns: they decide which key name a join keeps."""
     if not query.joins:
         return FromClause(source_step(names, names.sources[0]))

@@ -35,11 +35,11 @@ class AliasedSource:
         return column in WINDOW_COLUMNS and self.source.window is not None
 
 
-def relations(query: ast.Query) -> tuple[ast.Relation, ...]:
+def relations(query: ast.Select) -> tuple[ast.Relation, ...]:
     return (query.source, *(join.right for join in query.joins))
 
 
-def find_sources(query: ast.Query, catalog: Catalog) -> tuple[AliasedSource, ...]:
+def find_sources(query: ast.Select, catalog: Catalog) -> tuple[AliasedSource, ...]:
     """The sources of a query in order; an unknown one is an error."""
     found = []
     for relation in relations(query):
@@ -50,7 +50,7 @@ def find_sources(query: ast.Query, catalog: Catalog) -> tuple[AliasedSource, ...
     return tuple(found)
 
 
-def qualify(query: ast.Query, catalog: Catalog) -> ast.Query:
+def qualify(query: ast.Select, catalog: Catalog) -> ast.Select:
     """The query with qualified names and an alias for every select item."""
     sources = find_sources(query, catalog)
     qualifier = _Qualifier(sources, catalog)
@@ -70,7 +70,7 @@ def qualify(query: ast.Query, catalog: Catalog) -> ast.Query:
     )
 
 
-def selected(query: ast.Query) -> Iterator[ast.Expression]:
+def selected(query: ast.Select) -> Iterator[ast.Expression]:
     """The expressions of the SELECT in order; a struct's for all its fields."""
     for item in query.select:
         if isinstance(item, ast.SelectItem):
@@ -79,7 +79,7 @@ def selected(query: ast.Query) -> Iterator[ast.Expression]:
             yield item.operand
 
 
-def _expressions(query: ast.Query) -> Iterator[ast.Expression]:
+def _expressions(query: ast.Select) -> Iterator[ast.Expression]:
     """Every expression of a query in the order of its clauses."""
     yield from selected(query)
     yield from (join.criteria for join in query.joins)

@@ -90,7 +90,7 @@ class Item:
     expression: ast.Expression
 
 
-def expand(query: ast.Query, names: Names, rule: KeyRule, *, window_bounds: bool) -> tuple[Item, ...]:
+def expand(query: ast.Select, names: Names, rule: KeyRule, *, window_bounds: bool) -> tuple[Item, ...]:
     """The select items with every star replaced. ``window_bounds``: a star over a windowed source gives its bounds too."""
     return tuple(item for entry in query.select for item in _expand(entry, names, rule, window_bounds, query))
 
@@ -100,7 +100,7 @@ def _expand(
     names: Names,
     rule: KeyRule,
     window_bounds: bool,
-    query: ast.Query,
+    query: ast.Select,
 ) -> Iterator[Item]:
     if isinstance(entry, ast.SelectItem):
         yield Item(entry.alias or "", entry.expression)

@@ -36,8 +36,8 @@ def find_bounds(condition: ex.Expression | None, source: DataSource) -> PullBoun
     equal: dict[str, tuple[Any, ...]] = {}
     ranges = dict.fromkeys((*key_names, "WINDOWSTART", "WINDOWEND"), OPEN)
     for conjunct in _conjuncts(condition):
-        if isinstance(conjunct, ex.In) and not conjunct.negated and isinstance(conjunct.operand, ex.ColumnRef):
-            values = [option.value for option in conjunct.options if isinstance(option, ex.Literal)]
+        if isinstance(conjunct, ex.TypedIn) and not conjunct.negated and isinstance(conjunct.operand, ex.ColumnRef):
+            values = [option.value for option in conjunct.options if isinstance(option, ex.TypedLiteral)]
             if len(values) == len(conjunct.options) and conjunct.operand.name in key_names:
                 equal.setdefault(conjunct.operand.name, tuple(dict.fromkeys(values)))
         for name, op, value in _comparisons(conjunct):
@@ -59,7 +59,7 @@ def find_bounds(condition: ex.Expression | None, source: DataSource) -> PullBoun
 
 
 def _conjuncts(expression: ex.Expression | None) -> Iterator[ex.Expression]:
-    if isinstance(expression, ex.Logical) and expression.op == "AND":
+    if isinstance(expression, ex.TypedLogical) and expression.op == "AND":
         yield from _conjuncts(expression.left)
         yield from _conjuncts(expression.right)
     elif expression is not None:
@@ -69,12 +69,19 @@ def _conjuncts(expression: ex.Expression | None) -> Iterator[ex.Expression]:
 def _comparisons(expression: ex.Expression) -> Iterator[tuple[str, str, Any]]:
     """(column, operator, constant) of what a conjunct compares."""
     match expression:
-        case ex.Comparison(op=op, left=ex.ColumnRef(name=name), right=ex.Literal(value=value)) if op in _FLIPPED:
+        case ex.TypedComparison(op=op, left=ex.ColumnRef(name=name), right=ex.TypedLiteral(value=value)) if (
+            op in _FLIPPED
+        ):
             yield name, op, value
-        case ex.Comparison(op=op, left=ex.Literal(value=value), right=ex.ColumnRef(name=name)) if op in _FLIPPED:
+        case ex.TypedComparison(op=op, left=ex.TypedLiteral(value=value), right=ex.ColumnRef(name=name)) if (
+            op in _FLIPPED
+        ):
             yield name, _FLIPPED[op], value
-        case ex.Between(
-            operand=ex.ColumnRef(name=name), low=ex.Literal(value=low), high=ex.Literal(value=high), negated=False
+        case ex.TypedBetween(
+            operand=ex.ColumnRef(name=name),
+            low=ex.TypedLiteral(value=low),
+            high=ex.TypedLiteral(value=high),
+            negated=False,
         ):
             yield name, ">=", low
             yield name, "<=", high
@@ -91,7 +98,7 @@ def _narrow(old: Range, op: str, value: Any) -> Range:
 _HELP = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query."
 
 
-def plan_pull_query(query: ast.Query, catalog: Catalog, sql: str) -> PullPlan:
+def plan_pull_query(query: ast.Select, catalog: Catalog, sql: str) -> PullPlan:
     """The look-up that a pull query asks for."""
     sanitized = qualify(query, catalog)
     _refuse_clauses(sanitized)
@@ -133,7 +140,7 @@ def plan_pull_query(query: ast.Query, catalog: Catalog, sql: str) -> PullPlan:
     )
 
 
-def _refuse_clauses(query: ast.Query) -> None:
+def _refuse_clauses(query: ast.Select) -> None:
     select = tuple(item.expression for item in query.select if isinstance(item, ast.SelectItem))
     refused = {
         "JOIN": bool(query.joins),

@@ -76,7 +76,13 @@ class QueryPlanner:
     """Plans one query. ``statement_kind`` (CREATE TABLE AS SELECT ...) is for messages; ``transient`` marks a push query."""
 
     def __init__(
-        self, query: ast.Query, catalog: Catalog, *, statement_kind: str, transient: bool, properties: Mapping[str, str]
+        self,
+        query: ast.Select,
+        catalog: Catalog,
+        *,
+        statement_kind: str,
+        transient: bool,
+        properties: Mapping[str, str],
     ) -> None:
         self._query = query
         self._statement_kind = statement_kind

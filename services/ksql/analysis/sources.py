@@ -139,7 +139,7 @@ def _has_odd_keys(column: Column) -> bool:
     return odd(column.type)
 
 
-def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql: str) -> DataSource:
+def build_source(statement: ast.CreateSourceStatement, properties: Mapping[str, str], sql: str) -> DataSource:
     """The source that a CREATE statement describes, all but the catalog considered."""
     clause = read_with_clause(statement.properties, create_as=False)
     schema = _schema(statement)
@@ -172,7 +172,7 @@ def build_source(statement: ast.CreateSource, properties: Mapping[str, str], sql
     )
 
 
-def check_column_names(statement: ast.CreateSource) -> None:
+def check_column_names(statement: ast.CreateSourceStatement) -> None:
     """Raises KsqlError for a reserved name of a column, or one that comes twice."""
     for column in statement.columns:
         if column.name in SYSTEM_COLUMNS:
@@ -186,7 +186,7 @@ def check_column_names(statement: ast.CreateSource) -> None:
         raise KsqlError(f"Failed to prepare statement: Duplicate column names: {', '.join(map(backtick, doubles))}")
 
 
-def _schema(statement: ast.CreateSource) -> Schema:
+def _schema(statement: ast.CreateSourceStatement) -> Schema:
     if not statement.columns:
         raise KsqlError("The statement does not define any columns.")
     for column in statement.columns:

@@ -53,7 +53,7 @@ Evaluate = Callable[[tuple[Any, ...], int | None, Any], Any]
 
 _INLINE = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
-_NEVER_NULL = (ex.Comparison, ex.Logical, ex.IsNull, ex.Between, ex.In, ex.Like)
+_NEVER_NULL = (ex.TypedComparison, ex.TypedLogical, ex.TypedIsNull, ex.TypedBetween, ex.TypedIn, ex.TypedLike)
 
 
 #: characters of texts and values that one expression remembers, and what an entry counts beside them
@@ -89,8 +89,8 @@ class _Writer:
         if (found := by_text(expression, self._layout)) is not None:
             at, values = found
             return f"{self._named(values)}[r[{at}]]", False
-        part = expression.operand if isinstance(expression, ex.IsNull) else expression
-        return self.write(expression), not isinstance(part, ex.ColumnRef | ex.Literal)
+        part = expression.operand if isinstance(expression, ex.TypedIsNull) else expression
+        return self.write(expression), not isinstance(part, ex.ColumnRef | ex.TypedLiteral)
 
     def write(self, node: ex.Expression) -> str:
         """The text of ``node``; every so many levels it is the call of a function of its own."""
@@ -106,62 +106,62 @@ class _Writer:
         match node:
             case ex.ColumnRef(name=name):
                 return self._layout.fragment(name)
-            case ex.Literal(value=value):
+            case ex.TypedLiteral(value=value):
                 return repr(value) if value is None or isinstance(value, bool | int) else self._named(value)
-            case ex.Cast(operand=operand, type=kind):
+            case ex.TypedCast(operand=operand, type=kind):
                 if operand.type == kind:
                     return self.write(operand)
                 return self._call(evaluation.cast(operand.type, kind), self.write(operand))
-            case ex.Arithmetic(op=op, left=left, right=right, type=kind):
+            case ex.TypedArithmetic(op=op, left=left, right=right, type=kind):
                 # in a lambda NULL is an error, as in the Java that ksqlDB makes of it
                 operation = evaluation.arithmetic(op, kind, strict=bool(self._variables))
                 return self._call(operation, self.write(left), self.write(right))
-            case ex.Negate(operand=operand, type=kind):
+            case ex.TypedNegate(operand=operand, type=kind):
                 return self._call(evaluation.negation(kind), self.write(operand))
-            case ex.Comparison():
+            case ex.TypedComparison():
                 return self._comparison(node)
-            case ex.Logical(op=op, left=left, right=right):
+            case ex.TypedLogical(op=op, left=left, right=right):
                 return f"(bool({self.write(left)}) {op.lower()} bool({self.write(right)}))"
-            case ex.Not(operand=operand):
+            case ex.TypedNot(operand=operand):
                 if isinstance(operand, _NEVER_NULL):
                     return f"(not {self.write(operand)})"
                 return self._call(evaluation.inverse, self.write(operand))
-            case ex.IsNull(operand=operand, negated=negated):
+            case ex.TypedIsNull(operand=operand, negated=negated):
                 return f"({self.write(operand)} is {'not ' if negated else ''}None)"
-            case ex.Between(operand=operand, low=low, high=high, negated=negated):
+            case ex.TypedBetween(operand=operand, low=low, high=high, negated=negated):
                 return self._maybe_not(
                     negated, self._call(evaluation.between, self.write(operand), self.write(low), self.write(high))
                 )
-            case ex.In(operand=operand, options=options, negated=negated):
+            case ex.TypedIn(operand=operand, options=options, negated=negated):
                 listed = "(" + "".join(self.write(o) + ", " for o in options) + ")"
                 return self._maybe_not(negated, self._call(evaluation.one_of, self.write(operand), listed))
-            case ex.Like(operand=operand, pattern=pattern, escape=escape, negated=negated):
+            case ex.TypedLike(operand=operand, pattern=pattern, escape=escape, negated=negated):
                 call = self._call(evaluation.like, self.write(operand), self.write(pattern), self._named(escape))
                 return self._maybe_not(negated, call)
-            case ex.Case(whens=whens, default=default):
+            case ex.TypedCase(whens=whens, default=default):
                 # One level for all WHENs: the value is wrapped, so that it is true whatever it is.
                 chosen = [f"{self.write(condition)} and ({self.write(value)},)" for condition, value in whens]
                 last = "None" if default is None else self.write(default)
                 return f"({' or '.join([*chosen, f'({last},)'])})[0]"
-            case ex.Call(function=function, arguments=arguments):
+            case ex.TypedCall(function=function, arguments=arguments):
                 write = self._part if function.sees_nulls else self.write
                 return self._call(function.invoke, *map(write, arguments))
-            case ex.Dereference(operand=operand, field=field):
+            case ex.TypedDereference(operand=operand, field=field):
                 return self._call(evaluation.entry, self.write(operand), self._named(field))
-            case ex.Subscript(operand=operand, index=index):
+            case ex.TypedSubscript(operand=operand, index=index):
                 is_array = operand.type is not None and operand.type.base is BaseType.ARRAY
                 get = evaluation.item if is_array else evaluation.entry
                 return self._call(get, self.write(operand), self.write(index))
-            case ex.MakeArray(items=items):
+            case ex.TypedMakeArray(items=items):
                 return f"[{', '.join(map(self._part, items))}]"
-            case ex.MakeMap(keys=keys, values=values):
+            case ex.TypedMakeMap(keys=keys, values=values):
                 return self._call(evaluation.make_map, self._tuple(keys), self._tuple(values))
-            case ex.MakeStruct(names=names, values=values):
+            case ex.TypedMakeStruct(names=names, values=values):
                 pairs = zip(map(self._named, names), map(self._part, values), strict=True)
                 return "{" + ", ".join(f"{name}: {value}" for name, value in pairs) + "}"
-            case ex.Lambda():
+            case ex.TypedLambda():
                 return self._lambda(node)
-            case ex.LambdaVariable(name=name):
+            case ex.TypedLambdaVariable(name=name):
                 return next(python for sql, python in reversed(self._variables) if sql == name)
         raise TypeError(f"not an expression of the engine: {node!r}")
 
@@ -171,12 +171,12 @@ class _Writer:
     def _part(self, node: ex.Expression) -> str:
         """A part of a constructor: NULL where it fails, while the others stay."""
         text = self.write(node)
-        if isinstance(node, ex.ColumnRef | ex.Literal | ex.LambdaVariable | ex.Lambda):
+        if isinstance(node, ex.ColumnRef | ex.TypedLiteral | ex.TypedLambdaVariable | ex.TypedLambda):
             return text
         more = "".join(f", {name}" for _, name in self._variables)
         return f"{self._named(_or_none(_function(text, dict(self.scope), more)))}(r, t, w{more})"
 
-    def _lambda(self, node: ex.Lambda) -> str:
+    def _lambda(self, node: ex.TypedLambda) -> str:
         around = self._variables
         first = len(around)
         mine = tuple((name, f"p{first + i}") for i, name in enumerate(node.parameters))
@@ -188,9 +188,9 @@ class _Writer:
     def _maybe_not(self, negated: bool, text: str) -> str:
         return f"(not {text})" if negated else text
 
-    def _comparison(self, node: ex.Comparison) -> str:
+    def _comparison(self, node: ex.TypedComparison) -> str:
         left, right = self.write(node.left), self.write(node.right)
-        simple = (ex.ColumnRef, ex.Literal)
+        simple = (ex.ColumnRef, ex.TypedLiteral)
         if node.op in _INLINE and isinstance(node.left, simple) and isinstance(node.right, simple):
             checks = [f"{s} is not None" for s, n in ((left, node.left), (right, node.right)) if _may_be_null(n)]
             return "(" + " and ".join([*checks, f"{left} {_INLINE[node.op]} {right}"]) + ")"
@@ -227,7 +227,7 @@ def by_text(expression: ex.Expression, layout: Layout) -> tuple[int, ByText] | N
         return None
     parts = list(parts_of(expression))
     columns = {part for part in parts if isinstance(part, ex.ColumnRef)}
-    calls = [part for part in parts if isinstance(part, ex.Call)]
+    calls = [part for part in parts if isinstance(part, ex.TypedCall)]
     # without an argument it is the time, a random number, a UUID
     if len(columns) != 1 or not calls or not all(call.arguments for call in calls):
         return None
@@ -242,7 +242,7 @@ def by_text(expression: ex.Expression, layout: Layout) -> tuple[int, ByText] | N
 
 
 def _may_be_null(node: ex.Expression) -> bool:
-    return not isinstance(node, ex.Literal) or node.value is None
+    return not isinstance(node, ex.TypedLiteral) or node.value is None
 
 
 def _function(text: str, scope: dict[str, Any], more: str = "") -> Evaluate:

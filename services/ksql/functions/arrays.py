@@ -136,7 +136,7 @@ def array_sort(array: list[Any], direction: str = "ASC") -> list[Any] | None:
 
 @scalar("SLICE", "ARRAY<T>, INTEGER, INTEGER -> ARRAY<T>", category=_KIND, nulls=True)
 def array_slice(array: list[Any] | None, start: int | None, end: int | None) -> list[Any] | None:
-    """The elements from one place to another, both from 1 and included; NULL stands for the first and the last."""
+    """The elements from one place to another, both from 1 and included; NULL means the first and the last."""
     if array is None:
         return None
     first, last = (1 if start is None else start) - 1, len(array) if end is None else end

@@ -1,6 +1,6 @@
 """How a function is declared: signatures, ``@scalar`` over a plain function, ``@aggregate`` over a class, ``@table_function``.
 
-A signature reads ``STRING, INTEGER -> STRING``. One capital letter stands for any type (N for any number), the same one wherever it
+A signature reads ``STRING, INTEGER -> STRING``. One capital letter is any type (N any number), the same one wherever it
 appears, also inside ``ARRAY<T>``, ``MAP<K, V>`` and ``STRUCT<A T, B U>``; ``_`` for any type at each place, DECIMAL for any DECIMAL.
 ``STRING...`` repeats a parameter, the last one of a scalar function or any of an aggregate. A lambda's type reads ``(T, U) => V``.
 Implicit are only the widening of numbers (INTEGER to BIGINT to DECIMAL to DOUBLE), and texts for points in time. That of an aggregate
@@ -71,7 +71,7 @@ class Pattern:
         return own.union(*(part.variables() for part in self.parts))
 
     def type(self, bound: Bound) -> SqlType:
-        """The type that it stands for; what nothing is known about is a STRING."""
+        """The type that was found for it; STRING where none was found."""
         if self.is_variable:
             return bound.get(self.name, DOUBLE if self.name == "N" else STRING)
         parts = [part.type(bound) for part in self.parts]

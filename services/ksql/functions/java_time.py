@@ -1241,7 +1241,7 @@ def date_parser(pattern: str) -> Callable[[str], int]:
 
 @lru_cache(maxsize=256)
 def partial_date_parser(pattern: str) -> Callable[[str], int]:
-    """As ``date_parser``, but what is missing is that of 1970-01-01."""
+    """As ``date_parser``, but missing parts are those of 1970-01-01."""
     compiled = Formatter(pattern, ignore_case=True)
 
     def read(text: str) -> int:
@@ -1486,8 +1486,8 @@ def partial_timestamp(text: str) -> int:
 
 @lru_cache(maxsize=256)
 def timestamp_parser(pattern: str) -> Callable[[str, Zone], int]:
-    """Reads timestamps (milliseconds since the epoch) in any case; the zone is used where the text names none. What is missing is
-    that of 1970-01-01. Raises TimeFormatError, as what it gives does."""
+    """Reads timestamps (milliseconds since the epoch) in any case; the zone is used where the text names none. Missing parts are
+    those of 1970-01-01. Raises TimeFormatError, as what it gives does."""
     compiled = Formatter(pattern, ignore_case=True, root_too=True)
     quick = _plain_reader(pattern)
 

@@ -44,7 +44,7 @@ def entries(map: dict[Any, Any], sorted: bool) -> list[dict[str, Any]]:  # noqa:
 
 @scalar("SPLIT_TO_MAP", "STRING, STRING, STRING -> MAP<STRING, STRING>", category="STRING")
 def split_to_map(input: str, entryDelimiter: str, kvDelimiter: str) -> dict[str, str] | None:  # noqa: A002, N803
-    """A text of entries, each a key and a value, as a map; what is no entry is left out."""
+    """A text of entries, each a key and a value, as a map; anything else is left out."""
     if not entryDelimiter or not kvDelimiter:
         return None
     pairs = [entry.split(kvDelimiter) for entry in input.split(entryDelimiter)]

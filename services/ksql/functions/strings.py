@@ -109,11 +109,11 @@ def initcap(str: str) -> str:  # noqa: A002
     return re.sub(r"(^|\s)(\S)", lambda m: m[1] + m[2].upper(), str.lower())
 
 
-def _pad(size: int, padding: Any, room: int) -> Any:
+def _pad(size: int, padding: Any, width: int) -> Any:
     if not padding or size < 0:
         return None
     must_fit(size)
-    return (padding * (max(room, 0) // len(padding) + 1))[: max(room, 0)]
+    return (padding * (max(width, 0) // len(padding) + 1))[: max(width, 0)]
 
 
 @scalar("LPAD", "STRING, INTEGER, STRING -> STRING", "BYTES, INTEGER, BYTES -> BYTES", category=_KIND)
@@ -208,7 +208,7 @@ def regexp_replace(str: str, regexp: str, newStr: str) -> str:  # noqa: A002, N8
 
 @scalar("REGEXP_SPLIT_TO_ARRAY", "STRING, STRING -> ARRAY<STRING>", category="REGULAR EXPRESSION")
 def regexp_split(str: str, regexp: str) -> list[str]:  # noqa: A002
-    """The parts of a text between the matches of a pattern; what is empty at the end is left out, and before a first empty match."""
+    """The parts of a text between the matches of a pattern; empty parts at the end, and before a first empty match, are left out."""
     parts, start = [], 0
     for found in re.finditer(regexp, str):
         if found.end() == 0:

@@ -68,7 +68,7 @@ class Undefine:
 
 @dataclass(frozen=True, slots=True)
 class CreateType:
-    """CREATE TYPE: ``name`` stands for ``type`` from now on."""
+    """CREATE TYPE: ``name`` is a name of ``type`` from now on."""
 
     name: str
     type: SqlType

@@ -1,7 +1,7 @@
 """Typed, resolved expressions: the analyser's form of an AST expression, which the engine compiles to code.
 
 Every node knows its SQL ``type`` (None only for the NULL literal). A column is named as in the schema of the step that
-the expression is evaluated over, or is one of the pseudo columns. Implicit conversions are explicit ``Cast`` nodes.
+the expression is evaluated over, or is one of the pseudo columns. Implicit conversions are explicit ``TypedCast`` nodes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ColumnRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class TypedLiteral:
     """``value`` is a Python None, bool, int, float, Decimal or str."""
 
     value: Any
@@ -32,13 +32,13 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class TypedCast:
     operand: Expression
     type: SqlType
 
 
 @dataclass(frozen=True, slots=True)
-class Arithmetic:
+class TypedArithmetic:
     """``op`` is one of + - * / %; + joins texts when ``type`` is STRING. INTEGER and BIGINT wrap round and divide towards zero."""
 
     op: str
@@ -48,13 +48,13 @@ class Arithmetic:
 
 
 @dataclass(frozen=True, slots=True)
-class Negate:
+class TypedNegate:
     operand: Expression
     type: SqlType
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TypedComparison:
     """``op`` is one of = <> < <= > >= and the null-safe IS DISTINCT FROM / IS NOT DISTINCT FROM."""
 
     op: str
@@ -64,7 +64,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Logical:
+class TypedLogical:
     """``op`` is AND or OR. Not three-valued: ksqlDB counts NULL as false."""
 
     op: str
@@ -74,20 +74,20 @@ class Logical:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
+class TypedNot:
     operand: Expression
     type: SqlType = BOOLEAN
 
 
 @dataclass(frozen=True, slots=True)
-class IsNull:
+class TypedIsNull:
     operand: Expression
     negated: bool = False
     type: SqlType = BOOLEAN
 
 
 @dataclass(frozen=True, slots=True)
-class Between:
+class TypedBetween:
     operand: Expression
     low: Expression
     high: Expression
@@ -96,7 +96,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class In:
+class TypedIn:
     operand: Expression
     options: tuple[Expression, ...]
     negated: bool = False
@@ -104,7 +104,7 @@ class In:
 
 
 @dataclass(frozen=True, slots=True)
-class Like:
+class TypedLike:
     operand: Expression
     pattern: Expression
     escape: str | None = None
@@ -113,7 +113,7 @@ class Like:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class TypedCase:
     """Searched CASE; a simple CASE x WHEN v is rewritten to x = v."""
 
     whens: tuple[tuple[Expression, Expression], ...]
@@ -122,7 +122,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TypedCall:
     """A scalar function: ``function`` is what ``functions.registry`` resolved for the argument types."""
 
     name: str
@@ -132,7 +132,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Dereference:
+class TypedDereference:
     """The field of a STRUCT."""
 
     operand: Expression
@@ -141,7 +141,7 @@ class Dereference:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscript:
+class TypedSubscript:
     """The item of an ARRAY (from 1; from the end with -1) or MAP; NULL where there is none."""
 
     operand: Expression
@@ -150,28 +150,28 @@ class Subscript:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeArray:
+class TypedMakeArray:
     items: tuple[Expression, ...]
     type: SqlType
 
 
 @dataclass(frozen=True, slots=True)
-class MakeMap:
+class TypedMakeMap:
     keys: tuple[Expression, ...]
     values: tuple[Expression, ...]
     type: SqlType
 
 
 @dataclass(frozen=True, slots=True)
-class MakeStruct:
+class TypedMakeStruct:
     names: tuple[str, ...]
     values: tuple[Expression, ...]
     type: SqlType
 
 
 @dataclass(frozen=True, slots=True)
-class Lambda:
-    """A function of ``parameters``, which are ``LambdaVariable`` in the body."""
+class TypedLambda:
+    """A function of ``parameters``, which are ``TypedLambdaVariable`` in the body."""
 
     parameters: tuple[str, ...]
     body: Expression
@@ -179,6 +179,6 @@ class Lambda:
 
 
 @dataclass(frozen=True, slots=True)
-class LambdaVariable:
+class TypedLambdaVariable:
     name: str
     type: SqlType

@@ -72,7 +72,7 @@ class QueryService:
         props.check_allowed(properties)
         statement = self._parse(text, variables, endpoint)
         props.check(properties, statement.text, unknown_too=endpoint is Endpoint.QUERY)
-        if not isinstance(statement.ast, ast.Query | ast.Print):
+        if not isinstance(statement.ast, ast.Select | ast.Print):
             if endpoint is Endpoint.QUERY:
                 raise generic_error(_NOT_FOR_QUERY)
             raise statement_error(f"{_NOT_A_QUERY}\nStatement: {statement.text}", statement.text)

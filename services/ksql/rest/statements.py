@@ -190,7 +190,7 @@ class StatementService:
 
         session = dict(properties)
         for statement in statements:
-            if isinstance(statement.ast, ast.Query | ast.Print):
+            if isinstance(statement.ast, ast.Select | ast.Print):
                 raise wrong_endpoint(statement.text)
             provisional = False
             completed = await self._complete(statement, catalog, topic, session, [])

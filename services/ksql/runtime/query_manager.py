@@ -90,7 +90,9 @@ class QueryManager:
                 except BrokerError as error:
                     self.failures += 1
                     _log.warning("session failed, restarting from the changelog", error=str(error), wait_s=backoff)
-                    backoff = min(backoff * 2, _LONGEST_BACKOFF_S) if self.state is EngineState.STARTING else 0.5
+                    backoff = (
+                        min(backoff * 2, _LONGEST_BACKOFF_S) if self.state is EngineState.STARTING else _FIRST_BACKOFF_S
+                    )
                     self.state = EngineState.STARTING
                     await asyncio.sleep(backoff)
         finally:

@@ -388,7 +388,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class Select:
     """``emit`` is CHANGES, FINAL or None (a pull query if it is a statement of its own)."""
 
     select: tuple[SelectItem | Star | StructStar, ...]
@@ -415,20 +415,20 @@ __all__ = [
     "ColumnName",
     "Comparison",
     "CreateAsSelect",
-    "CreateSource",
+    "CreateSourceStatement",
     "CreateType",
     "Define",
     "Dereference",
     "DescribeAll",
     "DescribeFunction",
-    "DescribeSource",
-    "DropSource",
+    "DescribeSourceStatement",
+    "DropSourceStatement",
     "DropType",
-    "Explain",
+    "ExplainStatement",
     "Expression",
     "In",
     "InsertSelect",
-    "InsertValues",
+    "InsertValuesStatement",
     "Interval",
     "IsNull",
     "Join",
@@ -444,10 +444,10 @@ __all__ = [
     "Not",
     "Print",
     "Properties",
-    "Query",
     "QueryControl",
     "Refused",
     "Relation",
+    "Select",
     "SelectItem",
     "SetProperty",
     "Show",
@@ -480,7 +480,7 @@ Properties = tuple[tuple[str, Literal], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class CreateSource:
+class CreateSourceStatement:
     name: str
     kind: SourceKind
     columns: tuple[ColumnDef, ...]
@@ -494,7 +494,7 @@ class CreateSource:
 class CreateAsSelect:
     name: str
     kind: SourceKind
-    query: Query
+    query: Select
     properties: Properties = ()
     or_replace: bool = False
     if_not_exists: bool = False
@@ -503,20 +503,20 @@ class CreateAsSelect:
 @dataclass(frozen=True, slots=True)
 class InsertSelect:
     target: str
-    query: Query
+    query: Select
     properties: Properties = ()
     location: Location = field(default=NOWHERE, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class InsertValues:
+class InsertValuesStatement:
     target: str
     columns: tuple[str, ...]
     values: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DropSource:
+class DropSourceStatement:
     name: str
     kind: SourceKind
     if_exists: bool = False
@@ -532,13 +532,13 @@ class QueryControl:
 
 
 @dataclass(frozen=True, slots=True)
-class DescribeSource:
+class DescribeSourceStatement:
     name: str
     extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Explain:
+class ExplainStatement:
     """Either ``query_id`` or ``statement``."""
 
     query_id: str | None = None
@@ -553,15 +553,15 @@ class Refused:
 
 
 Statement = (
-    Query
-    | CreateSource
+    Select
+    | CreateSourceStatement
     | CreateAsSelect
     | InsertSelect
-    | InsertValues
-    | DropSource
+    | InsertValuesStatement
+    | DropSourceStatement
     | QueryControl
-    | DescribeSource
-    | Explain
+    | DescribeSourceStatement
+    | ExplainStatement
     | PlainStatement
     | Refused
 )

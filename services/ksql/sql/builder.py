@@ -325,7 +325,7 @@ def source_name(node: Node) -> str:
     return name
 
 
-def build_query(node: Node) -> ast.Query:
+def build_query(node: Node) -> ast.Select:
     items = tuple(
         _select_item(tree)
         for tree in trees(node)
@@ -335,7 +335,7 @@ def build_query(node: Node) -> ast.Query:
     emit = child(node, "emit")
     limit = child(node, "limit")
     window = child(node, "window_clause")
-    return ast.Query(
+    return ast.Select(
         select=items,
         source=_relation(source),
         joins=tuple(_join(tree) for tree in joins),
@@ -438,9 +438,9 @@ def build_statement(node: Node) -> ast.Statement:  # noqa: PLR0911, PLR0912 - on
         case "show":
             return _show(trees(node)[-1])
         case "explain_query":
-            return ast.Explain(query_id=identifiers(node)[0])
+            return ast.ExplainStatement(query_id=identifiers(node)[0])
         case "explain_statement":
-            return ast.Explain(statement=build_statement(trees(node)[0]))
+            return ast.ExplainStatement(statement=build_statement(trees(node)[0]))
         case "print":
             return _print(node)
         case _:
@@ -480,10 +480,10 @@ def _kind(node: Node) -> SourceKind:
     return SourceKind(str(first_token(required(node, "source_kind"))).upper())
 
 
-def _create_source(node: Node) -> ast.CreateSource:
+def _create_source(node: Node) -> ast.CreateSourceStatement:
     kind = _kind(node)
     elements = child(node, "elements")
-    return ast.CreateSource(
+    return ast.CreateSourceStatement(
         name=_name(node),
         kind=kind,
         columns=tuple(_column(tree, kind) for tree in children(elements, "element")) if elements else (),
@@ -557,18 +557,18 @@ def _insert_select(node: Node) -> ast.InsertSelect:
     return ast.InsertSelect(source_name(target), build_query(trees(node)[-1]), _properties(node), location(target))
 
 
-def _insert_values(node: Node) -> ast.InsertValues:
+def _insert_values(node: Node) -> ast.InsertValuesStatement:
     columns = child(node, "columns")
     values = [tree for tree in trees(node)[1:] if tree.data != "columns"]
-    return ast.InsertValues(
+    return ast.InsertValuesStatement(
         target=_name(node),
         columns=tuple(identifiers(columns)) if columns else (),
         values=tuple(build_expression(tree) for tree in values),
     )
 
 
-def _drop(node: Node) -> ast.DropSource:
-    return ast.DropSource(
+def _drop(node: Node) -> ast.DropSourceStatement:
+    return ast.DropSourceStatement(
         name=_name(node),
         kind=_kind(node),
         if_exists=child(node, "if_exists") is not None,
@@ -586,7 +586,7 @@ def _describe(node: Node) -> ast.Statement:
     subject = first_token(trees(node)[0])
     if subject.type in ("STREAMS", "TABLES"):
         return ast.DescribeAll(SourceKind(subject.type[:-1]), extended)
-    return ast.DescribeSource(_name(node), extended)
+    return ast.DescribeSourceStatement(_name(node), extended)
 
 
 def _print(node: Node) -> ast.Print:

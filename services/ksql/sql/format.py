@@ -126,31 +126,31 @@ def format_statement(statement: ast.Statement) -> str:
 
 def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one arm per kind of statement
     match statement:
-        case ast.Query():
+        case ast.Select():
             return format_query(statement)
-        case ast.CreateSource():
+        case ast.CreateSourceStatement():
             return _create_source(statement)
         case ast.CreateAsSelect():
             head = f"CREATE {_or_replace(statement)}{statement.kind} {_if_not_exists(statement)}{quote(statement.name)}"
             return f"{head}{_with(statement.properties)} AS {format_query(statement.query)}"
         case ast.InsertSelect():
             return f"INSERT INTO {quote(statement.target)}{_with(statement.properties)} {format_query(statement.query)}"
-        case ast.InsertValues():
+        case ast.InsertValuesStatement():
             return _insert_values(statement)
-        case ast.DropSource():
+        case ast.DropSourceStatement():
             head = f"DROP {statement.kind} {'IF EXISTS ' if statement.if_exists else ''}{quote(statement.name)}"
             return f"{head}{' DELETE TOPIC' if statement.delete_topic else ''}"
         case ast.QueryControl():
             return f"{statement.action} {statement.query_id or 'ALL'}"
         case ast.Show():
             return f"SHOW {statement.what}{_extended(statement.extended)}"
-        case ast.DescribeSource():
+        case ast.DescribeSourceStatement():
             return f"DESCRIBE {quote(statement.name)}{_extended(statement.extended)}"
         case ast.DescribeAll():
             return f"DESCRIBE {statement.kind}S{_extended(statement.extended)}"
         case ast.DescribeFunction():
             return f"DESCRIBE FUNCTION {statement.name}"
-        case ast.Explain():
+        case ast.ExplainStatement():
             inner = _statement(statement.statement) if statement.statement else statement.query_id
             return f"EXPLAIN {inner}"
         case ast.SetProperty():
@@ -172,11 +172,11 @@ def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one
             return statement.what
 
 
-def _or_replace(statement: ast.CreateSource | ast.CreateAsSelect) -> str:
+def _or_replace(statement: ast.CreateSourceStatement | ast.CreateAsSelect) -> str:
     return "OR REPLACE " if statement.or_replace else ""
 
 
-def _if_not_exists(statement: ast.CreateSource | ast.CreateAsSelect) -> str:
+def _if_not_exists(statement: ast.CreateSourceStatement | ast.CreateAsSelect) -> str:
     return "IF NOT EXISTS " if statement.if_not_exists else ""
 
 
@@ -184,7 +184,7 @@ def _extended(extended: bool) -> str:
     return " EXTENDED" if extended else ""
 
 
-def _create_source(statement: ast.CreateSource) -> str:
+def _create_source(statement: ast.CreateSourceStatement) -> str:
     source = "SOURCE " if statement.read_only else ""
     head = f"CREATE {_or_replace(statement)}{source}{statement.kind} {_if_not_exists(statement)}{quote(statement.name)}"
     columns = f" ({', '.join(map(_column, statement.columns))})" if statement.columns else ""
@@ -204,7 +204,7 @@ def _with(properties: ast.Properties) -> str:
     return f" WITH ({', '.join(f'{name}={format_literal(value)}' for name, value in sorted(properties))})"
 
 
-def _insert_values(statement: ast.InsertValues) -> str:
+def _insert_values(statement: ast.InsertValuesStatement) -> str:
     columns = f" ({', '.join(map(quote, statement.columns))})" if statement.columns else ""
     values = ", ".join(map(format_expression, statement.values))
     return f"INSERT INTO {quote(statement.target)}{columns} {_values(values)}"
@@ -214,14 +214,14 @@ def _values(text: str) -> str:
     return f"VALUES ({text})"
 
 
-def masked_insert_values(statement: ast.InsertValues) -> str:
+def masked_insert_values(statement: ast.InsertValuesStatement) -> str:
     """The statement without its values, as error answers show it."""
     columns = f" ({', '.join(f'`{name}`' for name in statement.columns)})" if statement.columns else ""
     values = ", ".join("'[value]'" for _ in statement.values)
     return " ".join(("INSERT INTO", f"`{statement.target}`{columns}", f"VALUES ({values});"))
 
 
-def format_query(query: ast.Query) -> str:
+def format_query(query: ast.Select) -> str:
     """A query over several lines; an alias is printed for every column and source that has one."""
     items = [_select_item(item) for item in query.select]
     select = f"SELECT {items[0]}" if len(items) == 1 else "SELECT\n  " + ",\n  ".join(items)

@@ -12,7 +12,7 @@ SCOPE = {"I": INTEGER, "L": BIGINT, "D": DOUBLE, "S": STRING, "B": BOOLEAN, "T":
 
 def of(text: str) -> ex.Expression:
     statement = parse_one(f"SELECT {text} FROM s;").ast
-    assert isinstance(statement, ast.Query)
+    assert isinstance(statement, ast.Select)
     item = statement.select[0]
     assert isinstance(item, ast.SelectItem)
     return typed(item.expression, SCOPE)
@@ -25,43 +25,43 @@ def error(text: str) -> str:
 
 
 def test_arithmetic_widens_with_explicit_casts() -> None:
-    assert of("i + l") == ex.Arithmetic(
-        "+", ex.Cast(ex.ColumnRef("I", INTEGER), BIGINT), ex.ColumnRef("L", BIGINT), BIGINT
+    assert of("i + l") == ex.TypedArithmetic(
+        "+", ex.TypedCast(ex.ColumnRef("I", INTEGER), BIGINT), ex.ColumnRef("L", BIGINT), BIGINT
     )
     assert of("i / 2").type == INTEGER
-    assert of("d * 2") == ex.Arithmetic("*", ex.ColumnRef("D", DOUBLE), ex.Literal(2.0, DOUBLE), DOUBLE)
+    assert of("d * 2") == ex.TypedArithmetic("*", ex.ColumnRef("D", DOUBLE), ex.TypedLiteral(2.0, DOUBLE), DOUBLE)
     assert of("s + 'x'").type == STRING
 
 
 def test_comparisons_share_a_type() -> None:
     comparison = of("i < d")
-    assert isinstance(comparison, ex.Comparison)
+    assert isinstance(comparison, ex.TypedComparison)
     assert comparison.left.type == comparison.right.type == DOUBLE
-    assert of("t > '2020-01-01'") == ex.Comparison(
-        ">", ex.ColumnRef("T", TIMESTAMP), ex.Cast(ex.Literal("2020-01-01", STRING), TIMESTAMP)
+    assert of("t > '2020-01-01'") == ex.TypedComparison(
+        ">", ex.ColumnRef("T", TIMESTAMP), ex.TypedCast(ex.TypedLiteral("2020-01-01", STRING), TIMESTAMP)
     )
 
 
 def test_not_goes_into_the_predicates_that_have_one() -> None:
     inside = of("i NOT IN (1)")
-    assert isinstance(inside, ex.In) and inside.negated
+    assert isinstance(inside, ex.TypedIn) and inside.negated
     between = of("i NOT BETWEEN 1 AND 2")
-    assert isinstance(between, ex.Between) and between.negated
+    assert isinstance(between, ex.TypedBetween) and between.negated
     like = of("s NOT LIKE 'a%'")
-    assert isinstance(like, ex.Like) and like.negated
+    assert isinstance(like, ex.TypedLike) and like.negated
 
 
 def test_simple_case_becomes_comparisons() -> None:
     case = of("CASE i WHEN 1 THEN 'a' ELSE NULL END")
-    assert isinstance(case, ex.Case)
+    assert isinstance(case, ex.TypedCase)
     assert case.type == STRING
-    assert isinstance(case.whens[0][0], ex.Comparison)
-    assert case.default == ex.Literal(None, None)
+    assert isinstance(case.whens[0][0], ex.TypedComparison)
+    assert case.default == ex.TypedLiteral(None, None)
 
 
 def test_functions_convert_their_arguments() -> None:
     call = of("ROUND(i, 2)")
-    assert isinstance(call, ex.Call)
+    assert isinstance(call, ex.TypedCall)
     assert call.type == call.function.return_type
     assert [argument.type for argument in call.arguments] == list(call.function.parameter_types)
 
@@ -95,11 +95,13 @@ def test_what_does_not_go_together(text: str, message: str) -> None:
 
 def test_in_lists_take_the_type_of_what_is_no_text() -> None:
     numbers = of("i IN (1, '3000000000')")
-    assert numbers == ex.In(
-        ex.Cast(ex.ColumnRef("I", INTEGER), BIGINT),
-        (ex.Literal(1, BIGINT), ex.Literal(3_000_000_000, BIGINT)),
+    assert numbers == ex.TypedIn(
+        ex.TypedCast(ex.ColumnRef("I", INTEGER), BIGINT),
+        (ex.TypedLiteral(1, BIGINT), ex.TypedLiteral(3_000_000_000, BIGINT)),
     )
-    assert of("'1' IN (i, 2)") == ex.In(ex.Literal(1, INTEGER), (ex.ColumnRef("I", INTEGER), ex.Literal(2, INTEGER)))
-    assert of("b IN ('yes', NULL)") == ex.In(
-        ex.ColumnRef("B", BOOLEAN), (ex.Literal(True, BOOLEAN), ex.Literal(None, None))
+    assert of("'1' IN (i, 2)") == ex.TypedIn(
+        ex.TypedLiteral(1, INTEGER), (ex.ColumnRef("I", INTEGER), ex.TypedLiteral(2, INTEGER))
+    )
+    assert of("b IN ('yes', NULL)") == ex.TypedIn(
+        ex.ColumnRef("B", BOOLEAN), (ex.TypedLiteral(True, BOOLEAN), ex.TypedLiteral(None, None))
     )

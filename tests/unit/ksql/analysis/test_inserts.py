@@ -10,9 +10,9 @@ from tests.unit.ksql.analysis.session import Session, with_sources
 def test_values_take_the_types_of_their_columns() -> None:
     command = with_sources().expect(InsertValues, "INSERT INTO orders (ROWTIME, id, price) VALUES (5, 1, 2);")
     assert command.values == (
-        NamedExpression("ROWTIME", ex.Literal(5, BIGINT)),
-        NamedExpression("ID", ex.Literal(1, INTEGER)),
-        NamedExpression("PRICE", ex.Literal(2.0, DOUBLE)),
+        NamedExpression("ROWTIME", ex.TypedLiteral(5, BIGINT)),
+        NamedExpression("ID", ex.TypedLiteral(1, INTEGER)),
+        NamedExpression("PRICE", ex.TypedLiteral(2.0, DOUBLE)),
     )
 
 

@@ -20,7 +20,9 @@ def test_filter_and_projection() -> None:
     project = plan.root
     assert isinstance(project, ProjectStep) and project.keys == ("ID",)
     assert isinstance(project.input, FilterStep)
-    assert project.input.predicate == ex.Comparison(">", ex.ColumnRef("PERSON", INTEGER), ex.Literal(3, INTEGER))
+    assert project.input.predicate == ex.TypedComparison(
+        ">", ex.ColumnRef("PERSON", INTEGER), ex.TypedLiteral(3, INTEGER)
+    )
     assert isinstance(project.input.input, SourceStep)
 
 
@@ -79,7 +81,9 @@ def test_aggregation() -> None:
     aggregate = having.input
     assert [call.function.name for call in aggregate.aggregates] == ["COUNT", "SUM"]
     assert aggregate.window_spec is not None and aggregate.window_spec.grace_ms == 10_000
-    assert having.predicate == ex.Comparison(">", ex.ColumnRef("KSQL_AGG_VARIABLE_0", BIGINT), ex.Literal(2, BIGINT))
+    assert having.predicate == ex.TypedComparison(
+        ">", ex.ColumnRef("KSQL_AGG_VARIABLE_0", BIGINT), ex.TypedLiteral(2, BIGINT)
+    )
 
 
 def test_group_by_an_expression_uses_its_alias() -> None:
@@ -110,7 +114,9 @@ def test_texts_compared_to_row_times_become_numbers() -> None:
         .plan
     )
     assert isinstance(plan.root, ProjectStep) and isinstance(plan.root.input, FilterStep)
-    assert plan.root.input.predicate == ex.Comparison(">", ex.ColumnRef("ROWTIME", BIGINT), ex.Literal(1000, BIGINT))
+    assert plan.root.input.predicate == ex.TypedComparison(
+        ">", ex.ColumnRef("ROWTIME", BIGINT), ex.TypedLiteral(1000, BIGINT)
+    )
 
 
 def test_a_push_query_keeps_the_order_of_its_columns() -> None:

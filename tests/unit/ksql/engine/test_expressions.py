@@ -17,9 +17,9 @@ _A = ex.ColumnRef("A", STRING)
 _N = ex.ColumnRef("N", INTEGER)
 
 
-def _call(name: str, *arguments: ex.Expression) -> ex.Call:
+def _call(name: str, *arguments: ex.Expression) -> ex.TypedCall:
     function = resolve_scalar(name, [a.type for a in arguments])
-    return ex.Call(name, function, arguments, function.return_type)
+    return ex.TypedCall(name, function, arguments, function.return_type)
 
 
 class _Counted:
@@ -32,8 +32,8 @@ class _Counted:
         self.asked.append(text)
         return None if text is None else text.upper()
 
-    def call(self, returns: SqlType = STRING) -> ex.Call:
-        return ex.Call("COUNTED", ScalarFunction("COUNTED", (STRING,), returns, self), (_A,), returns)
+    def call(self, returns: SqlType = STRING) -> ex.TypedCall:
+        return ex.TypedCall("COUNTED", ScalarFunction("COUNTED", (STRING,), returns, self), (_A,), returns)
 
 
 def _row(text: str | None) -> tuple[Any, ...]:
@@ -65,10 +65,10 @@ def test_what_is_remembered_is_bounded() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        ex.Arithmetic("+", _call("RANDOM"), ex.Cast(_A, DOUBLE), DOUBLE),
-        _call("CONCAT", _A, ex.Cast(_N, STRING)),
-        _call("CONCAT", _A, ex.Cast(ex.ColumnRef("ROWTIME", INTEGER), STRING)),
-        _call("SPLIT", _A, ex.Literal(",", STRING)),
+        ex.TypedArithmetic("+", _call("RANDOM"), ex.TypedCast(_A, DOUBLE), DOUBLE),
+        _call("CONCAT", _A, ex.TypedCast(_N, STRING)),
+        _call("CONCAT", _A, ex.TypedCast(ex.ColumnRef("ROWTIME", INTEGER), STRING)),
+        _call("SPLIT", _A, ex.TypedLiteral(",", STRING)),
         _call("ABS", _N),
         _A,
     ],
@@ -79,10 +79,10 @@ def test_what_depends_on_more_than_a_text_is_not_looked_up(expression: ex.Expres
 
 @pytest.mark.parametrize("text", ["x", "7", None])
 def test_what_fails_is_null(text: str | None) -> None:
-    number = ex.Cast(_A, INTEGER)
+    number = ex.TypedCast(_A, INTEGER)
     expected = 7 if text == "7" else None
     assert compile_one(number, _LAYOUT)(_row(text), 0, None) == expected
     assert compile_one(_call("ABS", number), _LAYOUT)(_row(text), 0, None) == expected
     missing = None if text == "x" else text is None
-    assert compile_one(ex.IsNull(number), _LAYOUT)(_row(text), 0, None) is missing
-    assert compile_row([_N, ex.IsNull(number)], _LAYOUT)(_row(text), 0, None) == (1, missing)
+    assert compile_one(ex.TypedIsNull(number), _LAYOUT)(_row(text), 0, None) is missing
+    assert compile_row([_N, ex.TypedIsNull(number)], _LAYOUT)(_row(text), 0, None) == (1, missing)

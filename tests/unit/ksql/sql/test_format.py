@@ -45,7 +45,7 @@ def test_query_over_several_lines() -> None:
 
 def test_inserted_values_are_masked() -> None:
     statement = parse_one("INSERT INTO s (a, b) VALUES (1, 'secret');").ast
-    assert isinstance(statement, ast.InsertValues)
+    assert isinstance(statement, ast.InsertValuesStatement)
     assert masked_insert_values(statement) == "INSERT INTO `S` (`A`, `B`) VALUES ('[value]', '[value]');"
 
 
@@ -93,7 +93,7 @@ def _grow(inner: st.SearchStrategy[ast.Expression]) -> st.SearchStrategy[ast.Exp
 @given(st.recursive(_leaves, _grow, max_leaves=12))
 def test_any_expression_survives_printing_and_parsing(expression: ast.Expression) -> None:
     statement = parse_one(f"SELECT {format_expression(expression, quoted=True)} FROM s;").ast
-    assert isinstance(statement, ast.Query)
+    assert isinstance(statement, ast.Select)
     item = statement.select[0]
     assert isinstance(item, ast.SelectItem)
     assert item.expression == expression

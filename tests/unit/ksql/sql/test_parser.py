@@ -11,9 +11,9 @@ from services.ksql.sql.parser import parse, parse_one
 from services.ksql.sql.tokens import KEYWORDS, NON_RESERVED
 
 
-def query_of(text: str) -> ast.Query:
+def query_of(text: str) -> ast.Select:
     statement = parse_one(text).ast
-    assert isinstance(statement, ast.Query)
+    assert isinstance(statement, ast.Select)
     return statement
 
 
@@ -64,7 +64,7 @@ def test_create_stream_with_every_part() -> None:
         "CREATE OR REPLACE STREAM IF NOT EXISTS s (k INT KEY, `v` VARCHAR, key BIGINT) "
         "WITH (kafka_topic='t', partitions=3, wrap_single_value=false);"
     ).ast
-    assert statement == ast.CreateSource(
+    assert statement == ast.CreateSourceStatement(
         name="S",
         kind=SourceKind.STREAM,
         columns=(
@@ -86,8 +86,8 @@ def test_a_source_may_be_called_source() -> None:
     first, second = parse(
         "CREATE STREAM source (a INT) WITH (x='1'); CREATE SOURCE TABLE t (a INT PRIMARY KEY) WITH (x='1');"
     )
-    assert isinstance(first.ast, ast.CreateSource) and first.ast.name == "SOURCE" and not first.ast.read_only
-    assert isinstance(second.ast, ast.CreateSource) and second.ast.read_only
+    assert isinstance(first.ast, ast.CreateSourceStatement) and first.ast.name == "SOURCE" and not first.ast.read_only
+    assert isinstance(second.ast, ast.CreateSourceStatement) and second.ast.read_only
 
 
 def test_query_with_every_clause() -> None:
@@ -114,15 +114,15 @@ def test_query_with_every_clause() -> None:
 @pytest.mark.parametrize(
     ("text", "statement"),
     [
-        ("DROP TABLE IF EXISTS t DELETE TOPIC;", ast.DropSource("T", SourceKind.TABLE, True, True)),
+        ("DROP TABLE IF EXISTS t DELETE TOPIC;", ast.DropSourceStatement("T", SourceKind.TABLE, True, True)),
         ("TERMINATE ctas_x_1;", ast.QueryControl("TERMINATE", "CTAS_X_1")),
         ("PAUSE ALL;", ast.QueryControl("PAUSE", None)),
         ("LIST ALL TOPICS EXTENDED;", ast.Show("ALL TOPICS", True)),
         ("SHOW queries;", ast.Show("QUERIES")),
-        ("DESCRIBE s EXTENDED;", ast.DescribeSource("S", True)),
+        ("DESCRIBE s EXTENDED;", ast.DescribeSourceStatement("S", True)),
         ("DESCRIBE TABLES EXTENDED;", ast.DescribeAll(SourceKind.TABLE, True)),
         ("DESCRIBE FUNCTION len;", ast.DescribeFunction("LEN")),
-        ("EXPLAIN csas_a_1;", ast.Explain(query_id="CSAS_A_1")),
+        ("EXPLAIN csas_a_1;", ast.ExplainStatement(query_id="CSAS_A_1")),
         ("PRINT Topic_A FROM BEGINNING LIMIT 2;", ast.Print("Topic_A", True, None, 2)),
         ("SET 'a.b'='c';", ast.SetProperty("a.b", "c")),
         ("UNSET 'a.b';", ast.UnsetProperty("a.b")),
@@ -147,7 +147,7 @@ def test_nothing_but_comments_is_no_statement() -> None:
 
 def test_locations_count_over_the_whole_text() -> None:
     _, second = parse("SHOW STREAMS;\nSELECT nosuch FROM s;")
-    assert isinstance(second.ast, ast.Query)
+    assert isinstance(second.ast, ast.Select)
     item = second.ast.select[0]
     assert isinstance(item, ast.SelectItem) and isinstance(item.expression, ast.ColumnName)
     assert item.expression.location == ast.Location(2, 8)
@@ -155,7 +155,7 @@ def test_locations_count_over_the_whole_text() -> None:
 
 def test_variables_are_replaced_and_define_acts_on_what_follows() -> None:
     parsed = parse("DEFINE t = 'clicks'; DESCRIBE ${t}; UNDEFINE t;", {"U": "x"})
-    assert parsed[1].ast == ast.DescribeSource("CLICKS")
+    assert parsed[1].ast == ast.DescribeSourceStatement("CLICKS")
     assert parsed[1].text == "DESCRIBE clicks;"
 
 
@@ -205,7 +205,7 @@ def test_types_that_are_none_are_refused(name: str) -> None:
 )
 def test_types_of_others(text: str, shown: str) -> None:
     (parsed,) = parse(f"CREATE STREAM s (a {text}) WITH (x='1');")
-    assert isinstance(parsed.ast, ast.CreateSource)
+    assert isinstance(parsed.ast, ast.CreateSourceStatement)
     assert str(parsed.ast.columns[0].type) == shown
 
 
