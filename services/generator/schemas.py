@@ -72,7 +72,7 @@ class StartRequest(BaseModel):
         default=None, description="Only this many of the seeder's users"
     )
     skew: Number = Field(default=0.8, ge=0, le=5, description="Zipf exponent of the users' activity; 0: all alike")
-    late_fraction: Fraction = Field(default=0.0, description="Share of events whose event time lies in the past")
+    late_fraction: Fraction = Field(default=0.0, description="Share of events whose event time is in the past")
     late_max_s: Number = Field(default=60.0, ge=0, le=86_400, description="How late the latest of them are")
     duplicate_fraction: Fraction = Field(default=0.0, description="Share of events that repeat a recent one")
     malformed_fraction: Fraction = Field(default=0.0, description="Share of events that cannot be read")

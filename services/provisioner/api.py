@@ -111,7 +111,7 @@ async def sample(
     response_model=None,
     responses={
         200: {"model": AuditOut, "description": "The report, with ?wait=true"},
-        202: {"model": AuditRun, "description": "The audit has begun; its Location tells how far it is"},
+        202: {"model": AuditRun, "description": "The audit has started; poll its Location"},
         **problem_responses(401, 409, 500, 502, 503, 504),
     },
 )

@@ -45,7 +45,7 @@ class Plan:
 
 
 async def observe_all(resources: Sequence[Resource], deadline: timedelta) -> tuple[Observation, ...]:
-    """Looks at all resources at once. A server that is away makes its resources ``unknown``; it is no failure here."""
+    """Observes all resources concurrently. A server that does not answer makes its resources ``unknown``, without an error."""
     return tuple(await asyncio.gather(*(_observe(resource, deadline) for resource in resources)))
 
 

@@ -1,8 +1,8 @@
 """Watches the pipeline: what its resources were when their servers last answered, and one word for the whole.
 
 Each server has a loop of its own, so that one that is slow holds up no other. A server that does not answer is no evidence that its
-resources have changed: their last observation stands, marked as slow, until the silence has lasted ``unknown_after``. What was right
-and is no longer is looked at twice before it counts. Whoever asks for the status is answered from memory.
+resources have changed: their last observation is kept, marked as slow, until the silence has lasted ``unknown_after``. What was right
+and is no longer is looked at twice before it counts. The status is served from memory.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Overall(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A resource as it is told. ``observed_at`` (UTC): when its server last answered, None if never. ``slow``: it has not answered
+    """A resource as reported. ``observed_at`` (UTC): when its server last answered, None if never. ``slow``: it has not answered
     since, and ``observation`` is the last one all the same."""
 
     resource: Resource
@@ -135,7 +135,7 @@ class Watcher:
         return self._status
 
     def status(self) -> PipelineStatus:
-        """The same for somebody who wants to know: for a while the servers are looked at more often."""
+        """The same for a client: for a while the servers are observed more often."""
         now = time.monotonic()
         self._asked = now
         for server in self._servers:
@@ -321,7 +321,7 @@ def judge(entries: Sequence[Entry]) -> tuple[Overall, str]:
     unseen = [entry for entry in entries if entry.observation.state is State.UNKNOWN]
     if unseen:
         return Overall.UNKNOWN, _first(unseen)
-    return Overall.READY, f"all {len(entries)} resources are as they should be"
+    return Overall.READY, f"all {len(entries)} resources are ok"
 
 
 def _first(entries: Sequence[Entry]) -> str:

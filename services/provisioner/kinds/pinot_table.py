@@ -68,7 +68,7 @@ class PinotTable(Resource):
         return (await self._kafka.end_offsets([self.topic])).get(self.topic, {})
 
     async def _consumption(self, ends: dict[int, int]) -> Observation:
-        """A table whose topic was deleted under it looks healthy and reads nothing more: its position lies beyond the topic's end."""
+        """A table whose topic was deleted under it looks healthy and reads nothing more: its position is beyond the topic's end."""
         consumption = await self._pinot.consumption(self.name)
         if _beyond(consumption, ends):
             ends = await self._ends()  # they were older than the positions
@@ -98,7 +98,7 @@ class PinotTable(Resource):
         return unchanged(detail, **facts)
 
     async def create(self) -> str:
-        """The schema first: a table without one is refused. One that lies there from an earlier attempt is overwritten."""
+        """The schema first: a table without one is refused. One left by an earlier attempt is overwritten."""
         definition, schema_was_there = self.definition, False
         await self._pinot.validate(definition.schema, definition.table)
         try:
@@ -108,7 +108,7 @@ class PinotTable(Resource):
             if self._schema_differences(await self._pinot.schema(self.name) or {}):
                 await self._pinot.update_schema(definition.schema)
         if await self._pinot.table(self.name) is None:
-            # a schema alone: somebody has deleted its table, perhaps just now
+            # a schema alone: its table was deleted, perhaps just now
             await self._pinot.wait_gone(self.name, deleted_now=schema_was_there)
         try:
             await self._pinot.create_table(definition.table)
