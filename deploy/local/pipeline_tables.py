@@ -38,7 +38,7 @@ def load(answer: Answer) -> RenderableType:
     rate = answer.get("achieved_rate") or {}
     known = {
         "state": answer.get("state"),
-        "asked": f"{answer.get('target_rate') or 0:,.1f} events/s",
+        "target": f"{answer.get('target_rate') or 0:,.1f} events/s",
         "achieved": f"{rate.get('last_1s') or 0:,.1f} events/s now, {rate.get('overall') or 0:,.1f} over the run",
         "acknowledged": f"{answer.get('acknowledged', 0):,}",
         "failed": ", ".join(f"{cause}: {count:,}" for cause, count in (answer.get("failed") or {}).items()) or "none",

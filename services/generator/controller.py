@@ -182,7 +182,7 @@ class Controller:
             try:
                 ids = await fetch_user_ids(self._seeder, request.users)
             except PagePulseError as error:
-                _log.warning("the population stays as it was", reason=error.detail)
+                _log.warning("users not refreshed", reason=error.detail)
                 continue
             crowd.replace_population(ids)
             run.population = len(ids)

@@ -60,10 +60,10 @@ class StartRequest(BaseModel):
     rate: Rate = 200.0
     profile: Profile | None = Field(default=None, description="How the rate changes over time; see /generator/profiles")
     duration_s: Annotated[Number, Field(gt=0, le=31_536_000)] | None = Field(
-        default=None, description="Stop by itself after this long"
+        default=None, description="End the run after this duration"
     )
     max_events: Annotated[int, Field(ge=1, le=MAX_INTEGER), WHOLE] | None = Field(
-        default=None, description="Stop by itself after this many events"
+        default=None, description="End the run after this many events"
     )
     seed: Annotated[int, Field(ge=0, le=MAX_INTEGER), WHOLE] | None = Field(
         default=None, description="The same request gives the same events"

@@ -38,7 +38,7 @@ class StepFailed(UpstreamError):
 
 
 class AlreadyThere(Conflict):
-    type, title = "already-there", "It exists already"
+    type, title = "already-there", "Already exists"
 
 
 class RunInProgress(Conflict):

@@ -61,7 +61,7 @@ class Difference:
 class Observation:
     """A resource as it is now.
 
-    ``rebuilds`` says that acting on it removes what its dependents need (a topic that is made anew, a stream whose records
+    ``rebuilds`` says that acting on it removes what its dependents need (a topic that is recreated, a stream whose records
     would come twice), so that those of them that exist must be replaced too. ``leftovers``: it is missing, but its
     records are there. ``facts`` are for people: offsets, lag, states.
     """

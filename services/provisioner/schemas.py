@@ -40,7 +40,7 @@ class ResourceStatus(BaseModel):
     kind: Kind
     name: str = Field(examples=["pageview_tumbling"])
     state: State = Field(
-        description="drifted: there, but not as desired; failed: not working; unknown: not looked at yet, or no answer for "
+        description="drifted: there, but not as desired; failed: not working; unknown: not observed yet, or no answer for "
         "PAGEPULSE_UNKNOWN_AFTER (30 s)"
     )
     detail: Text = Field(examples=["CTAS_PAGEVIEW_TUMBLING_11 is RUNNING"])
@@ -74,19 +74,19 @@ class StatusOut(BaseModel):
     """The pipeline's state as observed in the background; an answer that asks no server, unless ?fresh=true."""
 
     age_ms: int | None = Field(
-        description="Age of the oldest observation; null before all were looked at", examples=[1400]
+        description="Age of the oldest observation; null before all were observed", examples=[1400]
     )
     looked_at: datetime | None = Field(
-        description="The oldest observation, never from before the end of the last run; null before all were looked at"
+        description="The oldest observation, never from before the end of the last run; null before all were observed"
     )
     ready: bool = Field(description="Every resource is ok")
     state: Overall = Field(
         description="absent: nothing of the pipeline is there; degraded: something is missing, drifted or does not work; changing: "
-        "the same while an apply or a teardown is at work; unknown: not looked at yet, or something cannot be seen"
+        "the same while an apply or a teardown is at work; unknown: not observed yet, or something cannot be seen"
     )
     reason: Text = Field(description="Reason of the overall state", examples=["all 26 resources are ok"])
     freshness_ms: int | None = Field(
-        description="Age that the newest event that a query on Pinot can see had when last looked at; null if there is none. Grows "
+        description="Age that the newest event that a query on Pinot can see had when last observed; null if there is none. Grows "
         "while no events are made",
         examples=[420],
     )

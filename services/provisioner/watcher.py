@@ -43,7 +43,7 @@ _SLOW_SHARE: Final = 1 / 3
 
 class Overall(StrEnum):
     """``absent``: nothing of the pipeline is there. ``degraded``: something of it is missing, drifted or does not work. ``changing``: the
-    same while an apply or a teardown is at work. ``unknown``: not looked at yet, or something cannot be seen and all else is right."""
+    same while an apply or a teardown is at work. ``unknown``: not observed yet, or something cannot be seen and all else is right."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -170,7 +170,7 @@ class Watcher:
             try:
                 await server.look.get()
             except Exception as error:  # the next look may well succeed: the watch must not end
-                _log.warning("a server could not be looked at", server=server.name, exc_info=error)
+                _log.warning("observation failed", server=server.name, exc_info=error)
             await asyncio.sleep(delay)
             delay = 0.0
             server.wake.clear()
@@ -269,18 +269,18 @@ class Watcher:
 
     def _entry(self, seen: _Seen, now: float) -> Entry:
         if seen.trouble is None:
-            return Entry(seen.resource, seen.observation or unknown("not looked at yet"), seen.observed_at, slow=False)
+            return Entry(seen.resource, seen.observation or unknown("not observed yet"), seen.observed_at, slow=False)
         since = f"no answer since {seen.silent_at:%H:%M:%S} UTC: {seen.trouble}"
         if self._is_silent(seen, now):
             return Entry(seen.resource, unknown(since), seen.observed_at, slow=False)
         if seen.observation is None:
-            return Entry(seen.resource, unknown(f"not looked at yet; {since}"), None, slow=True)
+            return Entry(seen.resource, unknown(f"not observed yet; {since}"), None, slow=True)
         told = replace(seen.observation, detail=f"{seen.observation.detail} (slow: {since})")
         return Entry(seen.resource, told, seen.observed_at, slow=True)
 
     def _whole(self, entries: Sequence[Entry], not_yet: Collection[str]) -> tuple[Overall, str]:
         if not_yet:
-            return Overall.UNKNOWN, f"not looked at yet: {', '.join(not_yet)}"
+            return Overall.UNKNOWN, f"not observed yet: {', '.join(not_yet)}"
         overall, reason = judge(entries)
         if self._activity and overall in (Overall.DEGRADED, Overall.ABSENT):
             return Overall.CHANGING, f"the {self._activity} is in progress"

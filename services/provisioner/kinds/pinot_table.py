@@ -90,7 +90,7 @@ class PinotTable(Resource):
             "freshness_ms": None if extent[0] is None else max(0, round(time.time() * 1000) - extent[0]),
         }
         if ahead := _beyond(consumption, ends):
-            detail = f"it reads partitions {ahead} beyond the end of {self.topic}, which was made anew"
+            detail = f"it reads partitions {ahead} beyond the end of {self.topic}, which was recreated"
             return Observation(State.DRIFTED, Action.REPLACE, detail, facts=facts)
         detail = f"{running} of {self._partitions} partitions consumed, {lag} records behind"
         if running < self._partitions:
@@ -134,7 +134,7 @@ class PinotTable(Resource):
         except NotReadyInTime:
             await self.delete(data=True)
             await self.create()
-            return "made anew"
+            return "recreated"
         return "consumes again"
 
     async def delete(self, *, data: bool) -> str:
