@@ -1,6 +1,6 @@
 """A dimension: the text that a table counts by, such as the source of a page view, the device of a login or a user's country.
 
-Anybody who may write to a source topic chooses such a text, and each server has limits of its own: Kafka and MySQL cannot carry half of
+Any writer to a source topic chooses such a text, and each server has limits of its own: Kafka and MySQL cannot carry half of
 a surrogate pair, Pinot ends a text at a NUL character and after a number of characters, and every different text takes memory in
 ksqlDB, in its changelog and in Pinot. So one rule says what a text becomes before it is counted:
 

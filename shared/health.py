@@ -35,7 +35,7 @@ def no_checks(_: FastAPI) -> Mapping[str, Check]:
 
 
 def health_router(app: FastAPI, checks: Checks, registry: CollectorRegistry) -> APIRouter:
-    """The three operational endpoints; they need no token, so that probes can reach them: who asks together shares the checks."""
+    """The three operational endpoints; they need no token, so that probes can reach them. Concurrent requests share the checks."""
     router = APIRouter(tags=["operations"])
 
     async def check_all() -> Readiness:

@@ -15,7 +15,7 @@ def dumps(value: Any) -> bytes:
 
 
 def renderable(value: Any) -> Any:
-    """``value`` as any JSON writer takes it, whatever somebody sent: half a surrogate pair and bytes that are no UTF-8 as escapes, numbers
+    """``value`` as any JSON writer accepts it: unpaired surrogates and bytes that are not UTF-8 as escapes, numbers
     beyond JSON or 64 bits and objects of other types as texts."""
     match value:
         case str():

@@ -13,7 +13,7 @@ def _a_number(value: object) -> object:
     return value
 
 
-#: for an ``int`` field: takes 5 and 5.0, but neither "5" nor true. It stands behind the field's bounds.
+#: for an ``int`` field: takes 5 and 5.0, but neither "5" nor true. It comes after the field's bounds.
 WHOLE = BeforeValidator(_a_number)
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]

@@ -17,7 +17,7 @@ _METHODS = frozenset({"get", "put", "post", "delete", "patch"})
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The document of ``app``, made once. A route's own description of a status stands."""
+    """The document of ``app``, made once. A route's own description of a status is kept."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         components = document.setdefault("components", {})

@@ -1,4 +1,4 @@
-"""Who may ask: refuses what a web page in somebody's browser sends to an API of the same machine or network.
+"""Cross-origin checks: rejects requests that web pages of other origins send to an API of the same machine or network.
 
 Two checks. The Host must be an address or a known name: a page that lets its own name point to our address (DNS rebinding) comes
 with its own name. And a request that a browser marks as coming from another site (Sec-Fetch-Site, or else Origin) is refused, but

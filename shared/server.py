@@ -12,7 +12,7 @@ from shared.settings import ServiceSettings
 
 
 def serve(factory: str, settings: ServiceSettings, *, name: str) -> None:
-    """Serves the application that ``factory`` ("package.module:function") makes until the process is told to end."""
+    """Serves the application that ``factory`` ("package.module:function") makes until the process is asked to end."""
     configure_logging(name, settings.log_level, settings.log_format)
     uvicorn.run(factory, factory=True, host=settings.host, port=settings.port, **options(settings))
 

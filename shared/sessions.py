@@ -10,7 +10,7 @@ def current_sessions(sessions: Iterable[tuple[Hashable, Any, Any]]) -> list[int]
     """Indices of the (group, start, end) that are not superseded, in their order; starts and ends are numbers or times.
 
     A session that merges with another, or grows backwards, gets a new identity. The engine deletes the old one with a tombstone, but
-    Pinot keeps its row. Sessions only grow, so a superseded session lies inside another one of its group.
+    Pinot keeps its row. Sessions only grow, so a superseded session is inside another one of its group.
     """
     numbered = list(enumerate(sessions))
     numbered.sort(key=lambda item: item[1][2], reverse=True)

@@ -51,7 +51,7 @@ class ServiceSettings(BaseSettings):
     max_header_bytes: int = Field(default=32 * 1024, ge=1024)
     #: requests that are answered at the same time, streams included
     max_requests: int = Field(default=512, ge=1)
-    #: open connections; beyond this one that waits for nothing makes room
+    #: open connections; beyond this an idle one is closed
     max_connections: int = Field(default=2048, ge=1)
     #: how long the head of a request, and then its body, may take to arrive, and a client to read what waits for it
     arrival_deadline: timedelta = timedelta(seconds=20)

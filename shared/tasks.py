@@ -1,4 +1,4 @@
-"""Background tasks with an owner: whoever starts one here can see it fail, and waits for its end."""
+"""Background tasks with an owner, which sees their failure and waits for their end."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ DRILLS: Final = (
     Drill(
         "kill-supervisor", "kill -9 of the supervisor, `up` 10 s later", kill_supervisor.strike, kill_supervisor.remedy
     ),
-    Drill("freeze-broker", "a broker stands still for 20 s", freeze_broker.strike),
+    Drill("freeze-broker", "a broker is suspended for 20 s", freeze_broker.strike),
     Drill(
         "disk-full",
         "the disk of one broker full for 15 s",

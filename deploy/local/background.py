@@ -49,7 +49,7 @@ async def up(options: Options, state: State, console: Console) -> Board:
     final = board()
     if final is None and child.poll() is None:
         raise StackError(
-            f"the supervisor has not begun after {options.start_within} s, and goes on",
+            f"the supervisor has not started after {options.start_within} s; it continues",
             hint="pagepulse status, or pagepulse down",
             log=state.log("supervisor"),
         )

@@ -151,7 +151,7 @@ def _up_in_the_background(options: Options, state: State, as_json: bool) -> None
     try:
         board = asyncio.run(background.up(options, state, progress))
     except KeyboardInterrupt:
-        progress.print("the start goes on in the background: pagepulse status, or pagepulse down")
+        progress.print("the start continues in the background: pagepulse status, or pagepulse down")
         raise
     if as_json:
         print_json(board.publish())
@@ -162,7 +162,7 @@ def _up_in_the_background(options: Options, state: State, as_json: bool) -> None
         out.print(pictures.urls(Ports(options.port_offset), options.brokers, board.lines))
         if board.phase is not Phase.READY:
             out.print(
-                f"not ready after {options.start_within} s; the start goes on: pagepulse status, or pagepulse down"
+                f"not ready after {options.start_within} s; the start continues: pagepulse status, or pagepulse down"
             )
     if board.error or board.phase is not Phase.READY:
         sys.exit(EXIT_FAILED)

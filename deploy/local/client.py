@@ -48,7 +48,7 @@ def as_commands(text: str) -> str:
 
 
 def _ignore(step: str) -> None:
-    """For those who do not want to hear of the progress."""
+    """No progress reports."""
 
 
 class Services:

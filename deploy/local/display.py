@@ -101,7 +101,7 @@ async def _load(services: Services) -> str:
     achieved = status.get("achieved_rate") or {}
     rate = achieved.get("last_1s") if isinstance(achieved, dict) else achieved
     events = (
-        f"{rate or 0:,.0f} events/s (asked {status.get('target_rate') or 0:,.0f})"
+        f"{rate or 0:,.0f} events/s (target {status.get('target_rate') or 0:,.0f})"
         if status.get("state") == "running"
         else status.get("state")
     )

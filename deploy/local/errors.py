@@ -1,8 +1,8 @@
-"""What can go wrong with the local stack, told to a person at a terminal.
+"""Errors of the local stack, for a person at a terminal.
 
 StackError
 ├── SetupError          something that must be installed is missing or could not be fetched
-├── PortTaken           somebody else listens on a port of the stack
+├── PortTaken           another process listens on a port of the stack
 ├── AlreadyRunning      a supervisor of this state folder is alive
 ├── NotRunning          a command that needs the stack found none
 ├── ComponentFailed     a component did not become healthy

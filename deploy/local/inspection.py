@@ -33,7 +33,7 @@ class Inspection:
 
     @property
     def ready(self) -> bool:
-        """Everything is as it should be."""
+        """Everything is healthy."""
         return self.supervised and self.board.phase is Phase.READY and self.board.all_healthy()
 
     def publish(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def find() -> Path | None:
 
 
 def version(java: Path) -> int:
-    """The major version; 0 if it cannot be told."""
+    """The major version; 0 if it is unknown."""
     answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=30)  # noqa: S603
     found = re.search(r'version "(\d+)', answer.stderr)
     return int(found[1]) if found else 0

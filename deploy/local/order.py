@@ -1,4 +1,4 @@
-"""The order of starting and stopping: who waits for whom."""
+"""The order of starting and stopping."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dependents(components: Iterable[Component]) -> dict[str, list[str]]:
 
 
 def select(components: Iterable[Component], only: Iterable[str]) -> list[Component]:
-    """The components named (``kafka`` stands for kafka1, kafka2, ...) and everything that they need."""
+    """The components named (``kafka`` is kafka1, kafka2, ...) and everything that they need."""
     by_name = {c.name: c for c in components}
     wanted: dict[str, Component] = {}
     queue = []

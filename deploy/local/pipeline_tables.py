@@ -38,7 +38,7 @@ def load(answer: Answer) -> RenderableType:
     rate = answer.get("achieved_rate") or {}
     known = {
         "state": answer.get("state"),
-        "asked": f"{answer.get('target_rate') or 0:,.1f} events/s",
+        "target": f"{answer.get('target_rate') or 0:,.1f} events/s",
         "achieved": f"{rate.get('last_1s') or 0:,.1f} events/s now, {rate.get('overall') or 0:,.1f} over the run",
         "acknowledged": f"{answer.get('acknowledged', 0):,}",
         "failed": ", ".join(f"{cause}: {count:,}" for cause, count in (answer.get("failed") or {}).items()) or "none",
@@ -47,7 +47,7 @@ def load(answer: Answer) -> RenderableType:
 
 
 def plan(answer: Answer) -> RenderableType:
-    """What an apply would do: first what differs, each difference below its resource, then what is as it should be."""
+    """What an apply would do: first what differs, each difference below its resource, then the unchanged resources."""
     steps: Sequence[Answer] = answer.get("steps", [])
     changes = [step for step in steps if step.get("action") != "unchanged"]
     table = _table("action", "resource", "why")
@@ -82,7 +82,7 @@ def run(answer: Answer) -> RenderableType:
 
 
 def report(answer: Answer) -> RenderableType:
-    """An audit: one line per table and side, then the first rows that are not as they should be."""
+    """An audit: one line per table and side, then the first missing, extra or different rows."""
     table = _table("table", "side", ">rows", ">equal", ">unsure", ">late", "wrong")
     wrong: list[RenderableType] = []
     for found in answer.get("tables", []):

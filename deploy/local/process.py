@@ -53,7 +53,7 @@ def _prioritise(leader: int, niceness: int) -> None:
 async def end_group(leader: int, within: timedelta) -> bool:
     """SIGTERM to the group, SIGKILL to what is left of it after ``within``. True if SIGTERM was enough.
 
-    The group's number cannot belong to somebody else as long as any member lives, and the caller started the leader.
+    The group's number cannot be reused as long as any member lives, and the caller started the leader.
     """
     if not _signal_group(leader, signal.SIGTERM):
         return True
@@ -67,7 +67,7 @@ async def end_group(leader: int, within: timedelta) -> bool:
 async def end_leftovers(state: State, within: timedelta) -> list[str]:
     """Ends what an earlier supervisor of this state folder left running; returns the names of what was found.
 
-    Written down processes are checked by their start time, so a number that was given to somebody else is left alone. Processes that
+    Written down processes are checked by their start time, so a reused number is left alone. Processes that
     were started but not written down any more are known by the mark in their environment.
     """
     found = leftovers(state)
@@ -76,7 +76,7 @@ async def end_leftovers(state: State, within: timedelta) -> list[str]:
 
 
 def leftovers(state: State) -> dict[str, int]:
-    """The processes of this state folder's stack that run (pid by name), whoever started them; meant for a folder without a supervisor."""
+    """The processes of this state folder's stack that run (pid by name), by any supervisor; meant for a folder without a supervisor."""
     found = {
         name: started.pid for name, started in state.read_pids().items() if started.alive() and name != "supervisor"
     }

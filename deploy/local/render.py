@@ -26,7 +26,7 @@ def _environment() -> Any:
 def render(template: str, target: Path, *, mode: int = 0o600, **values: Any) -> Path:
     """Renders ``templates/<template>.j2`` to ``target``, readable by the owner only, and returns ``target``.
 
-    A value that the template needs and nobody gave raises jinja2.UndefinedError.
+    A missing value raises jinja2.UndefinedError.
     """
     text = _environment().get_template(f"{template}.j2").render(**values)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
 
 
 async def _bring_up(supervisor: Supervisor, options: Options, board: Board) -> None:
-    """Raises StackError if a component cannot work. A pipeline that cannot be set up does not stop the servers: somebody may mend it."""
+    """Raises StackError if a component cannot work. A pipeline that cannot be set up does not stop the servers: it may be repaired."""
     board.enter(Phase.STARTING)
     starting = asyncio.create_task(supervisor.start(), name="start")
     preparing = asyncio.create_task(_prepare(supervisor, options, board), name="prepare")

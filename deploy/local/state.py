@@ -1,6 +1,6 @@
-"""The state folder (``.pagepulse/``): what is where, who runs, and what an earlier run left behind.
+"""The state folder (``.pagepulse/``): files, running processes, and what an earlier run left behind.
 
-lock            held (flock) by the supervisor as long as it lives, so a dead one is told from a live one
+lock            held (flock) by the supervisor as long as it lives, so a dead one is distinguished from a live one
 pids.json       every process the supervisor started: pid and start time
 run.json        options, phase and the state of each component, for ``status`` and ``up --detach``
 secrets.json    passwords made at the first start, mode 600
@@ -114,7 +114,7 @@ class State:
             os.close(descriptor)
         return False
 
-    # --- who was started
+    # --- started processes
 
     def write_pids(self, supervisor: Started, components: Mapping[str, Started]) -> None:
         """Records every process, so that it can be found if the supervisor dies."""
@@ -154,7 +154,7 @@ class State:
         return str(kept[name])
 
     def wipe(self) -> None:
-        """Removes everything that runs wrote; only the lock stays, which belongs to whoever holds it."""
+        """Removes everything that runs wrote; only the lock stays, which belongs to its holder."""
         for entry in self.root.iterdir() if self.root.exists() else ():
             if entry.name == "lock":
                 continue

@@ -71,7 +71,7 @@ def errors_in_words() -> Iterator[None]:
 
 
 class _Forgiving(io.FileIO):
-    """A file descriptor for output that nobody may read: a write never raises, and never waits for ever.
+    """A file descriptor for output without a reader: a write neither raises nor blocks.
 
     A reader that is gone (EPIPE, EIO), a full disk: the bytes are dropped. A reader that stopped reading: dropped after STALLED_AFTER,
     and at once until it reads again.

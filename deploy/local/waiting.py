@@ -1,4 +1,4 @@
-"""Waiting for what tells nobody when it happens (another process, a port, a lock): asked again and again, with a deadline."""
+"""Polling for conditions without a notification (another process, a port, a lock), with a deadline."""
 
 from __future__ import annotations
 

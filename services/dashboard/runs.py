@@ -48,7 +48,7 @@ def draw(backend: Backend) -> None:
 
 
 def is_running(backend: Backend) -> bool:
-    """Whether the run that is followed was still going when it was last looked at."""
+    """Whether the run that is followed was still going when it was last observed."""
     run_id = st.session_state.get(_KEY)
     if run_id is None:
         return False

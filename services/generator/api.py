@@ -65,12 +65,12 @@ async def profile(body: ProfileRequest, controller: Service) -> Status:
     return controller.set_profile(body.profile)
 
 
-@router.post("/pause", summary="Make no events until resumed", responses=problem_responses(401, 409))
+@router.post("/pause", summary="Pause generation", responses=problem_responses(401, 409))
 async def pause(controller: Service) -> Status:
     return controller.pause()
 
 
-@router.post("/resume", summary="Go on after a pause", responses=problem_responses(401, 409))
+@router.post("/resume", summary="Resume generation", responses=problem_responses(401, 409))
 async def resume(controller: Service) -> Status:
     return controller.resume()
 

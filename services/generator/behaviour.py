@@ -1,8 +1,8 @@
 """What people do: log in, view pages with pauses for thought, leave, come back another day.
 
 Pure and synchronous. Time is the run's own time in seconds (``times``), given by the pacer, so that a seed gives the same
-events whatever the load of the machine; only the wall-clock stamps differ. Who is due for a view views; if nobody is,
-somebody logs in. So the number of people online follows the rate, and pauses keep their distribution.
+events whatever the load of the machine; only the wall-clock stamps differ. A session whose next view is due emits it;
+otherwise a new session starts. So the number of sessions follows the rate, and pauses keep their distribution.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class _Visit:
 
 @dataclass(slots=True)
 class Crowd:
-    """Everybody who is online. ``seed`` fixes the sequence of events."""
+    """All open sessions. ``seed`` determines the sequence of events."""
 
     population: Population
     waves: Waves
@@ -110,7 +110,7 @@ class Crowd:
         self.rng = streams[5]
 
     def replace_population(self, user_ids: NDArray[np.int64]) -> None:
-        """From the next login on these people come; who is online stays."""
+        """Users of sessions that start from now on; open sessions stay."""
         self.population = self.population.renewed(user_ids)
         self._users = self.population.draws()
 
@@ -155,7 +155,7 @@ class Crowd:
         return events
 
     def _hurry(self, times: Sequence[float], now_ms: int) -> list[Event]:
-        """At full speed nobody's pauses can be kept: whoever is online is as likely as any other to view the next page."""
+        """At full speed pauses are not kept: each open session is equally likely to emit the next view."""
         online, most, uniform = self._hurried, MAX_HURRIED, self._uniform.__next__
         login_share, view_share = _LOGIN_SHARE, _VIEW_SHARE
         segment = self.waves.at(times[0])
@@ -169,7 +169,7 @@ class Crowd:
                 online.append(visit)
                 events.append(login)
                 continue
-            # One draw says who and, with what is left of it, from where.
+            # One draw selects the user and, with its remainder, the source.
             draw = (draw - login_share) / view_share * len(online)
             position = int(draw)
             visit = online[position]

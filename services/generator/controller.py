@@ -83,7 +83,7 @@ class Controller:
 
         Raises:
             Conflict: one is there already (``current_status`` has its state), there are no users, or the topics are missing.
-            Unavailable: the seeder or Kafka is away.
+            Unavailable: the seeder or Kafka does not answer.
         """
         async with self._changing:
             if self._state is not State.STOPPED:
@@ -170,7 +170,7 @@ class Controller:
             self.changes.add("stop", "Stopped", f"Generator stopped, {counts}{reason}.")
 
     async def _refresh(self, run: Run, crowd: Crowd, request: StartRequest) -> None:
-        """Follows users that come and go; if the seeder is away the known ones go on."""
+        """Follows changes of the users; if the seeder is unavailable the known ones stay."""
         while run is self.run and self._state is not State.STOPPED:
             try:
                 async with asyncio.timeout(self._settings.population_refresh.total_seconds()):
@@ -182,7 +182,7 @@ class Controller:
             try:
                 ids = await fetch_user_ids(self._seeder, request.users)
             except PagePulseError as error:
-                _log.warning("the population stays as it was", reason=error.detail)
+                _log.warning("users not refreshed", reason=error.detail)
                 continue
             crowd.replace_population(ids)
             run.population = len(ids)

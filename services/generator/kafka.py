@@ -1,4 +1,4 @@
-"""Kafka as the generator uses it: the protocols that tests stand in for, and the real thing over aiokafka."""
+"""Kafka as the generator uses it: the protocols that tests implement, and the implementation over aiokafka."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class GeneratorCollector(Collector):
             return
         statistics = run.statistics
         target = run.target_rate() if state is not State.STOPPED else 0.0
-        yield _gauge("target_rate_events_per_second", "Rate asked for; 0 at full speed", target or 0.0)
+        yield _gauge("target_rate_events_per_second", "Target rate; 0: unlimited", target or 0.0)
         yield _gauge("achieved_rate_events_per_second", "Acknowledged, over the last 10 s", statistics.rate(10.0))
         yield _gauge("in_flight_events", "Made and not yet acknowledged", statistics.in_flight)
         yield _gauge("population_users", "Users that may browse", run.population)

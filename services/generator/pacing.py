@@ -2,7 +2,7 @@
 
 The run has a time of its own that starts at 0. Steps lie on a fixed grid of it, so the due time of event n depends on the
 rate and the profile alone: no drift, and the same sequence for the same seed. When production cannot follow, the run's
-time stands still (``slipped_s``) instead of piling up a debt that would be paid as one burst.
+time is held (``slipped_s``) instead of piling up a debt that would be paid as one burst.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The people who browse: users of the seeder, some far more active than others."""
+"""The users that browse: users of the seeder, with a skewed activity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMES_SEED: Final = 20_250_101
 
 class NoUsers(Conflict):
     type = "no-users"
-    title = "There is nobody who could view a page"
+    title = "There are no users"
 
 
 class Population:
@@ -39,7 +39,7 @@ class Population:
         return len(self._ids)
 
     def renewed(self, user_ids: NDArray[np.int64]) -> Population:
-        """Other users with the same skew. Who is still there keeps the rank, new ones come last."""
+        """Other users with the same skew. Remaining users keep their rank, new ones come last."""
         there = self._ids[np.isin(self._ids, user_ids)]
         ids = np.concatenate([there, np.setdiff1d(user_ids, there)])
         population = Population(ids, skew=self._skew, rng=self._rng)
@@ -58,7 +58,7 @@ async def fetch_user_ids(seeder: httpx.AsyncClient, limit: int | None = None) ->
 
     Raises:
         NoUsers: the table is empty.
-        Unavailable: the seeder is away.
+        Unavailable: the seeder does not answer.
     """
     ids: list[int] = []
     after: int | None = 0

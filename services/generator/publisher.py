@@ -37,7 +37,7 @@ _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
 
 class MissingTopics(Conflict):
     type = "missing-topics"
-    title = "The topics are not there yet"
+    title = "Topics are missing"
 
 
 class _Lane:

@@ -60,10 +60,10 @@ class StartRequest(BaseModel):
     rate: Rate = 200.0
     profile: Profile | None = Field(default=None, description="How the rate changes over time; see /generator/profiles")
     duration_s: Annotated[Number, Field(gt=0, le=31_536_000)] | None = Field(
-        default=None, description="Stop by itself after this long"
+        default=None, description="End the run after this duration"
     )
     max_events: Annotated[int, Field(ge=1, le=MAX_INTEGER), WHOLE] | None = Field(
-        default=None, description="Stop by itself after this many events"
+        default=None, description="End the run after this many events"
     )
     seed: Annotated[int, Field(ge=0, le=MAX_INTEGER), WHOLE] | None = Field(
         default=None, description="The same request gives the same events"
@@ -72,7 +72,7 @@ class StartRequest(BaseModel):
         default=None, description="Only this many of the seeder's users"
     )
     skew: Number = Field(default=0.8, ge=0, le=5, description="Zipf exponent of the users' activity; 0: all alike")
-    late_fraction: Fraction = Field(default=0.0, description="Share of events whose event time lies in the past")
+    late_fraction: Fraction = Field(default=0.0, description="Share of events whose event time is in the past")
     late_max_s: Number = Field(default=60.0, ge=0, le=86_400, description="How late the latest of them are")
     duplicate_fraction: Fraction = Field(default=0.0, description="Share of events that repeat a recent one")
     malformed_fraction: Fraction = Field(default=0.0, description="Share of events that cannot be read")

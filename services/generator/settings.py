@@ -19,7 +19,7 @@ class Settings(PipelineSettings):
     user_session_topic: str = topics.USER_SESSION
     #: bytes of one batch; aiokafka has one batch per partition on its way, the broker's limit is 1 MiB
     batch_bytes: int = Field(default=512 * 1024, ge=1024, le=1_000_000)
-    #: events are sent this often at most, all partitions together: each sending is a request to every broker, and wakes those who
+    #: events are sent this often at most, all partitions together: each sending is a request to every broker, and wakes those that
     #: copy or read what it brings. Many events of a partition are sent at once.
     linger: timedelta = Field(default=timedelta(milliseconds=100), ge=timedelta(0))
     compression: Literal["gzip"] | None = None
@@ -31,7 +31,7 @@ class Settings(PipelineSettings):
     flush_deadline: timedelta = timedelta(seconds=8)
     #: how long a start waits for Kafka
     kafka_deadline: timedelta = timedelta(seconds=10)
-    #: people who are browsing at once; beyond it the next view comes early instead of a further login
+    #: open sessions; beyond this the next view comes early instead of a further login
     max_active_sessions: int = Field(default=20_000, ge=1)
     #: how often the population is read again while running (users come and go)
     population_refresh: timedelta = timedelta(seconds=30)

@@ -47,7 +47,7 @@ def natural_waves(session_gap: timedelta) -> WaveLengths:
 class Segment:
     """A span of time with the same active sources. ``cumulative`` are their shares added up, the last is 1.
 
-    Where nobody is active ``share`` is 0 and ``sources`` has them all.
+    Where no source is active ``share`` is 0 and ``sources`` has them all.
     """
 
     end: float
@@ -83,7 +83,7 @@ class Waves:
     def _extend(self) -> None:
         active = [source for source, is_active in self._active.items() if is_active]
         end = float("inf") if self._steady else self._next_change()
-        # A segment without anybody has no rate; an event on its very edge may come from anywhere.
+        # A segment without an active source has no rate; an event on its edge may come from any source.
         sources = active or list(self._active)
         weight = sum(self._weights[source] for source in sources)
         cumulative = np.cumsum([self._weights[source] / weight for source in sources]).tolist()

@@ -45,7 +45,7 @@ _document = StatusDocument()
 
 @router.get(
     "/status",
-    summary="How the pipeline is, resource by resource",
+    summary="State of the pipeline, by resource",
     response_class=Response,
     responses={200: {"model": StatusOut}, **problem_responses(401)},
 )
@@ -67,18 +67,18 @@ async def events(
     return EventsOut.of(service.events.since(since, limit))
 
 
-@router.get("/plan", summary="What an apply would do, and why", responses=problem_responses(401))
+@router.get("/plan", summary="Changes that an apply would make, with reasons", responses=problem_responses(401))
 async def plan(service: Service) -> PlanOut:
     return PlanOut.of(await service.plan())
 
 
-@router.post("/apply", status_code=202, summary="Make the pipeline what it should be", responses=_RUN_ANSWERS)
+@router.post("/apply", status_code=202, summary="Create or repair the pipeline", responses=_RUN_ANSWERS)
 async def apply(service: Service, response: Response, wait: Wait = False) -> RunOut:
     return await _answer(service, service.apply(), response, wait)
 
 
 @router.post(
-    "/teardown", status_code=202, summary="Take the pipeline away", responses=_RUN_ANSWERS | problem_responses(400)
+    "/teardown", status_code=202, summary="Remove the pipeline", responses=_RUN_ANSWERS | problem_responses(400)
 )
 async def teardown(
     service: Service, response: Response, wait: Wait = False, request: TeardownIn | None = None
@@ -92,7 +92,7 @@ async def runs(service: Service) -> RunsOut:
     return RunsOut(runs=[RunOut.model_validate(run) for run in service.changes.all()])
 
 
-@router.get("/runs/{run_id}", summary="How far a run is", responses=problem_responses(401, 404))
+@router.get("/runs/{run_id}", summary="Progress of a run", responses=problem_responses(401, 404))
 async def run(service: Service, run_id: str) -> RunOut:
     return RunOut.model_validate(service.changes.get(run_id))
 
@@ -111,7 +111,7 @@ async def sample(
     response_model=None,
     responses={
         200: {"model": AuditOut, "description": "The report, with ?wait=true"},
-        202: {"model": AuditRun, "description": "The audit has begun; its Location tells how far it is"},
+        202: {"model": AuditRun, "description": "The audit has started; poll its Location"},
         **problem_responses(401, 409, 500, 502, 503, 504),
     },
 )
@@ -134,7 +134,7 @@ async def audit_state(service: Service) -> AuditState:
     return AuditState.of(audits.current, audits.newest, service.last_audit)
 
 
-@router.get("/verify/{run_id}", summary="How far an audit is, and its report", responses=problem_responses(401, 404))
+@router.get("/verify/{run_id}", summary="Progress of an audit, and its report", responses=problem_responses(401, 404))
 async def audit(service: Service, run_id: str) -> AuditRun:
     return AuditRun.of(service.audits.get(run_id))
 

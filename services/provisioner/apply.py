@@ -74,7 +74,7 @@ class Applier:
                     names = ", ".join(step.resource.id for step in unseen)
                     raise StepFailed(f"cannot look at {names}: {unseen[0].observation.detail}", step="observe")
                 return plan
-        raise StepFailed("nothing could be looked at", step="observe")
+        raise StepFailed("no resource could be observed", step="observe")
 
     async def _remove(self, step: Step, record: StepRecord) -> None:
         await self.attempt(record, partial(step.resource.delete, data=True))

@@ -6,7 +6,7 @@ PagePulseError
 │   ├── StatementRejected        ksqlDB will not take the statement, and will not later either
 │   └── StepFailed               a step of a run; the run is in the problem document
 ├── Conflict 409
-│   ├── AlreadyThere             somebody was quicker
+│   ├── AlreadyThere             created by another client meanwhile
 │   ├── RunInProgress            one apply or teardown at a time
 │   └── AuditInProgress          one audit at a time: it holds the sources in memory
 └── DeadlineExceeded 504
@@ -38,7 +38,7 @@ class StepFailed(UpstreamError):
 
 
 class AlreadyThere(Conflict):
-    type, title = "already-there", "It exists already"
+    type, title = "already-there", "Already exists"
 
 
 class RunInProgress(Conflict):

@@ -69,7 +69,7 @@ class RecordsOut(BaseModel):
     partitions: list[Bounds]
     records: list[RecordOut]
     scanned: int = Field(description="Records that were read to find these")
-    complete: bool = Field(description="false: the bound of records or time was reached before all were looked at")
+    complete: bool = Field(description="false: the bound of records or time was reached before all were observed")
 
 
 class SqlIn(BaseModel):

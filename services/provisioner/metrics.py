@@ -1,4 +1,4 @@
-"""Prometheus metrics: runs, the pipeline as last looked at, and the last audit. Collecting asks no server."""
+"""Prometheus metrics: runs, the pipeline as last observed, and the last audit. Collecting asks no server."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class ProvisionerCollector(Collector):
         status = self._provisioner.watcher.current
         states = Counter(entry.observation.state for entry in status.entries)
         resources = GaugeMetricFamily(
-            "pagepulse_provisioner_resources", "Resources by state, as last looked at", labels=["state"]
+            "pagepulse_provisioner_resources", "Resources by state, as last observed", labels=["state"]
         )
         for state in State:
             resources.add_metric([state], states[state])
         yield resources
         if status.complete:
             yield GaugeMetricFamily(
-                "pagepulse_provisioner_ready", "1 if every resource was ok when last looked at", value=status.ready
+                "pagepulse_provisioner_ready", "1 if every resource was ok when last observed", value=status.ready
             )
         yield GaugeMetricFamily(
             "pagepulse_provisioner_changing",
@@ -69,7 +69,7 @@ class ProvisionerCollector(Collector):
         if status.freshness_ms is not None:
             yield GaugeMetricFamily(
                 "pagepulse_pipeline_freshness_seconds",
-                "Age of the newest event visible in Pinot, when last looked at",
+                "Age of the newest event visible in Pinot, when last observed",
                 value=status.freshness_ms / 1000,
             )
 

@@ -40,12 +40,12 @@ class Plan:
 
     @property
     def replaced(self) -> tuple[Step, ...]:
-        """What has to go before it is made anew, dependents first."""
+        """What has to go before it is recreated, dependents first."""
         return tuple(step for step in reversed(self.steps) if step.action is Action.REPLACE)
 
 
 async def observe_all(resources: Sequence[Resource], deadline: timedelta) -> tuple[Observation, ...]:
-    """Looks at all resources at once. A server that is away makes its resources ``unknown``; it is no failure here."""
+    """Observes all resources concurrently. A server that does not answer makes its resources ``unknown``, without an error."""
     return tuple(await asyncio.gather(*(_observe(resource, deadline) for resource in resources)))
 
 
@@ -57,7 +57,7 @@ async def make_plan(resources: Sequence[Resource], deadline: timedelta) -> Plan:
 def decide(resources: Sequence[Resource], observations: Sequence[Observation]) -> Plan:
     """The plan for these observations: each resource's own need, and what follows from the needs of those below it.
 
-    A resource that exists is replaced when something that it depends on, directly or not, is made anew from nothing.
+    A resource that exists is replaced when something that it depends on, directly or not, is recreated from nothing.
     """
     shaken: dict[str, str] = {}
     steps: list[Step] = []
@@ -67,7 +67,7 @@ def decide(resources: Sequence[Resource], observations: Sequence[Observation]) -
         if cause is not None:
             shaken[resource.id] = cause
             if observation.removable and action is not Action.UNKNOWN and action is not Action.REPLACE:
-                action, reason = Action.REPLACE, f"{cause} is made anew"
+                action, reason = Action.REPLACE, f"{cause} is recreated"
         elif observation.rebuilds:
             shaken[resource.id] = resource.id
         if action is Action.UNKNOWN:

@@ -93,7 +93,7 @@ async def browse(kafka: KafkaClient, decoders: Mapping[str, KeyDecoder], query: 
 
     Raises:
         NotFound: there is no such topic or partition.
-        PagePulseError: Kafka is away.
+        PagePulseError: Kafka does not answer.
     """
     ends = (await kafka.end_offsets([query.topic])).get(query.topic)
     if ends is None:

@@ -127,7 +127,7 @@ def _values(settings: Settings) -> dict[str, str]:
     }
 
 
-#: what a driver must be told. MySQL's must send the fractions of seconds with which the connector asks for newer rows; MariaDB's does.
+#: options of the JDBC URL. MySQL's must send the fractions of seconds with which the connector asks for newer rows; MariaDB's does.
 _JDBC_OPTIONS = {"mysql": "?sendFractionalSeconds=true", "mariadb": ""}
 
 #: where Debezium keeps the table definitions that it has seen; made by the connector

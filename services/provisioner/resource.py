@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 class State(StrEnum):
-    """``drifted``: there, but not as desired. ``failed``: as desired, but not working. ``unknown``: nobody could tell."""
+    """``drifted``: there, but not as desired. ``failed``: as desired, but not working. ``unknown``: not observed."""
 
     OK = "ok"
     MISSING = "missing"
@@ -34,7 +34,7 @@ class Action(StrEnum):
     """What an apply would do.
 
     ``update`` changes a definition in place, ``replace`` removes and makes anew, ``repair`` keeps the definition and resumes or restarts
-    what runs, ``unknown`` cannot be planned because the server is away.
+    what runs, ``unknown`` cannot be planned because the server does not answer.
     """
 
     UNCHANGED = "unchanged"
@@ -47,7 +47,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that is not as desired; secrets are masked by whoever makes this."""
+    """One field that is not as desired; secrets are masked by its creator."""
 
     field: str
     desired: str | None
@@ -61,7 +61,7 @@ class Difference:
 class Observation:
     """A resource as it is now.
 
-    ``rebuilds`` says that acting on it takes away what its dependents stand on (a topic that is made anew, a stream whose records
+    ``rebuilds`` says that acting on it removes what its dependents need (a topic that is recreated, a stream whose records
     would come twice), so that those of them that exist must be replaced too. ``leftovers``: it is missing, but its
     records are there. ``facts`` are for people: offsets, lag, states.
     """

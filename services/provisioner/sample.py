@@ -1,4 +1,4 @@
-"""A few rows of everything, for people who want to see what is in the pipeline."""
+"""A few rows of every topic and table."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def take_samples(
 
 
 def _or_topic(sample: Sample, topic: Sample | None) -> Sample:
-    """A stream cannot be pulled from, and a session table answers a scan with nothing: then the topic's end stands in."""
+    """A stream cannot be pulled from, and a session table answers a scan with nothing: then the topic's end is used."""
     if sample.rows or topic is None:
         return sample
     return Sample(sample.name, f"end of {topic.name}", topic.rows, topic.error)

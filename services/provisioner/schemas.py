@@ -40,7 +40,7 @@ class ResourceStatus(BaseModel):
     kind: Kind
     name: str = Field(examples=["pageview_tumbling"])
     state: State = Field(
-        description="drifted: there, but not as desired; failed: not working; unknown: not looked at yet, or no answer for "
+        description="drifted: there, but not as desired; failed: not working; unknown: not observed yet, or no answer for "
         "PAGEPULSE_UNKNOWN_AFTER (30 s)"
     )
     detail: Text = Field(examples=["CTAS_PAGEVIEW_TUMBLING_11 is RUNNING"])
@@ -74,21 +74,19 @@ class StatusOut(BaseModel):
     """The pipeline's state as observed in the background; an answer that asks no server, unless ?fresh=true."""
 
     age_ms: int | None = Field(
-        description="Age of the oldest observation; null before all were looked at", examples=[1400]
+        description="Age of the oldest observation; null before all were observed", examples=[1400]
     )
     looked_at: datetime | None = Field(
-        description="The oldest observation, never from before the end of the last run; null before all were looked at"
+        description="The oldest observation, never from before the end of the last run; null before all were observed"
     )
     ready: bool = Field(description="Every resource is ok")
     state: Overall = Field(
         description="absent: nothing of the pipeline is there; degraded: something is missing, drifted or does not work; changing: "
-        "the same while an apply or a teardown is at work; unknown: not looked at yet, or something cannot be seen"
+        "the same while an apply or a teardown is at work; unknown: not observed yet, or something cannot be seen"
     )
-    reason: Text = Field(
-        description="Why the whole is in this state", examples=["all 26 resources are as they should be"]
-    )
+    reason: Text = Field(description="Reason of the overall state", examples=["all 26 resources are ok"])
     freshness_ms: int | None = Field(
-        description="Age that the newest event that a query on Pinot can see had when last looked at; null if there is none. Grows "
+        description="Age that the newest event that a query on Pinot can see had when last observed; null if there is none. Grows "
         "while no events are made",
         examples=[420],
     )
@@ -261,7 +259,7 @@ class TeardownIn(BaseModel):
 
 
 class ExampleOut(_FromAttributes):
-    """One row that is not as it should be."""
+    """One missing, extra or different row."""
 
     problem: Literal["missing", "extra", "different"]
     identity: Text = Field(examples=["('Inbox', 1760000100000)"])
@@ -277,9 +275,9 @@ class ComparisonOut(_FromAttributes):
     missing: int = Field(description="Rows that must be there and are not")
     extra: int = Field(description="Rows that are there and must not be")
     different: int
-    unsure: int = Field(description="Rows that may differ, because nobody can tell whether an event was too late")
+    unsure: int = Field(description="Rows that may differ, because it is unknown whether an event was too late")
     skipped: int = Field(description="Rows that events are still coming for, or that are older than what is kept")
-    examples: list[ExampleOut] = Field(description="The first few rows that are not as they should be")
+    examples: list[ExampleOut] = Field(description="The first few missing, extra or different rows")
 
 
 class TableAudit(ComparisonOut):

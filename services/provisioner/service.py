@@ -59,7 +59,7 @@ class Provisioner:
         await self._plans.aclose()
 
     async def plan(self) -> Plan:
-        """What an apply would do, by a look at everything; shared by those who ask together."""
+        """What an apply would do, by observing every resource. Concurrent callers share one observation."""
         return await self._plans.get()
 
     async def _plan(self) -> Plan:
@@ -103,7 +103,7 @@ class Provisioner:
         return next((audit.report for audit in self.audits.all() if audit.report is not None), None)
 
     def _change(self, run: Change, work: Callable[[Change], Awaitable[None]]) -> Change:
-        """The run is over only when the pipeline has been looked at again: who waits for it then asks for the status."""
+        """A run ends when the pipeline has been observed again: its callers request the status next."""
 
         async def changing(run: Change) -> None:
             self.watcher.begin(run.kind)

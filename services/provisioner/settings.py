@@ -1,4 +1,4 @@
-"""What the provisioner can be told by ``PAGEPULSE_`` variables: where the servers are and how the pipeline is sized."""
+"""Settings of the provisioner (``PAGEPULSE_`` variables): addresses of the servers and sizes of the pipeline."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Settings(PipelineSettings):
 
     partitions: int = Field(default=topics.PARTITIONS, ge=1, le=1000)
     replication_factor: int = Field(default=topics.REPLICATION_FACTOR, ge=1, le=9)
-    #: acknowledged writes stand on this many brokers; fewer than the replicas, so that one broker may be away
+    #: in-sync replicas of an acknowledged write; fewer than the replicas, so that one broker may be unavailable
     min_insync_replicas: int = Field(default=topics.MIN_INSYNC_REPLICAS, ge=1, le=9)
     #: how Kafka Connect, Pinot and ksqlDB reach the brokers, where that differs from how the provisioner does
     internal_bootstrap: str | None = None
@@ -67,16 +67,16 @@ class Settings(PipelineSettings):
     #: a KSQL statement that changes something: a cold ksqlDB has taken more than 10 s
     ddl_timeout: timedelta = timedelta(seconds=60)
 
-    #: from one look at a server's resources to the next, while somebody asks for the status and while a server does not answer
+    #: from one look at a server's resources to the next, while the status is requested and while a server does not answer
     watch_interval: timedelta = Field(default=timedelta(seconds=3), gt=timedelta(0))
-    #: the same when nobody has asked for ``watch_attention``: the metrics and alerts move at this pace
+    #: the same without a request for ``watch_attention``: the metrics and alerts move at this pace
     watch_idle_interval: timedelta = Field(default=timedelta(seconds=15), gt=timedelta(0))
     watch_attention: timedelta = timedelta(seconds=30)
     #: one observation of one resource, with the time that it waits for its turn
     look_timeout: timedelta = Field(default=timedelta(seconds=10), gt=timedelta(0))
     #: what was right and is no longer is looked at again after this time, and counts only if it is still so
     look_again: timedelta = timedelta(seconds=1)
-    #: without an answer for this long a resource becomes ``unknown``; until then its last observation stands
+    #: without an answer for this long a resource becomes ``unknown``; until then its last observation is kept
     unknown_after: timedelta = timedelta(seconds=30)
     #: one step of a run with its retries, e.g. a connector until its task runs
     step_timeout: timedelta = timedelta(seconds=90)
@@ -97,7 +97,7 @@ class Settings(PipelineSettings):
 
     @property
     def servers_bootstrap(self) -> str:
-        """The brokers as Connect and Pinot must be told."""
+        """The brokers' addresses for Connect and Pinot."""
         return self.internal_bootstrap or self.kafka_bootstrap
 
     @model_validator(mode="after")

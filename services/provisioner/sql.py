@@ -53,7 +53,7 @@ async def run(servers: Servers, engine: Engine, sql: str) -> Answer:
     Raises:
         Unprocessable: it is not one SELECT, asks for too many rows, or the server does not take it; the detail says why.
         DeadlineExceeded: it took longer than ten seconds.
-        PagePulseError: the server is away.
+        PagePulseError: the server does not answer.
     """
     text = bounded(sql, engine)
     began = perf_counter()

@@ -1,8 +1,8 @@
 """Watches the pipeline: what its resources were when their servers last answered, and one word for the whole.
 
 Each server has a loop of its own, so that one that is slow holds up no other. A server that does not answer is no evidence that its
-resources have changed: their last observation stands, marked as slow, until the silence has lasted ``unknown_after``. What was right
-and is no longer is looked at twice before it counts. Whoever asks for the status is answered from memory.
+resources have changed: their last observation is kept, marked as slow, until the silence has lasted ``unknown_after``. What was right
+and is no longer is looked at twice before it counts. The status is served from memory.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SLOW_SHARE: Final = 1 / 3
 
 class Overall(StrEnum):
     """``absent``: nothing of the pipeline is there. ``degraded``: something of it is missing, drifted or does not work. ``changing``: the
-    same while an apply or a teardown is at work. ``unknown``: not looked at yet, or something cannot be seen and all else is right."""
+    same while an apply or a teardown is at work. ``unknown``: not observed yet, or something cannot be seen and all else is right."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -54,7 +54,7 @@ class Overall(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A resource as it is told. ``observed_at`` (UTC): when its server last answered, None if never. ``slow``: it has not answered
+    """A resource as reported. ``observed_at`` (UTC): when its server last answered, None if never. ``slow``: it has not answered
     since, and ``observation`` is the last one all the same."""
 
     resource: Resource
@@ -135,7 +135,7 @@ class Watcher:
         return self._status
 
     def status(self) -> PipelineStatus:
-        """The same for somebody who wants to know: for a while the servers are looked at more often."""
+        """The same for a client: for a while the servers are observed more often."""
         now = time.monotonic()
         self._asked = now
         for server in self._servers:
@@ -170,7 +170,7 @@ class Watcher:
             try:
                 await server.look.get()
             except Exception as error:  # the next look may well succeed: the watch must not end
-                _log.warning("a server could not be looked at", server=server.name, exc_info=error)
+                _log.warning("observation failed", server=server.name, exc_info=error)
             await asyncio.sleep(delay)
             delay = 0.0
             server.wake.clear()
@@ -269,18 +269,18 @@ class Watcher:
 
     def _entry(self, seen: _Seen, now: float) -> Entry:
         if seen.trouble is None:
-            return Entry(seen.resource, seen.observation or unknown("not looked at yet"), seen.observed_at, slow=False)
+            return Entry(seen.resource, seen.observation or unknown("not observed yet"), seen.observed_at, slow=False)
         since = f"no answer since {seen.silent_at:%H:%M:%S} UTC: {seen.trouble}"
         if self._is_silent(seen, now):
             return Entry(seen.resource, unknown(since), seen.observed_at, slow=False)
         if seen.observation is None:
-            return Entry(seen.resource, unknown(f"not looked at yet; {since}"), None, slow=True)
+            return Entry(seen.resource, unknown(f"not observed yet; {since}"), None, slow=True)
         told = replace(seen.observation, detail=f"{seen.observation.detail} (slow: {since})")
         return Entry(seen.resource, told, seen.observed_at, slow=True)
 
     def _whole(self, entries: Sequence[Entry], not_yet: Collection[str]) -> tuple[Overall, str]:
         if not_yet:
-            return Overall.UNKNOWN, f"not looked at yet: {', '.join(not_yet)}"
+            return Overall.UNKNOWN, f"not observed yet: {', '.join(not_yet)}"
         overall, reason = judge(entries)
         if self._activity and overall in (Overall.DEGRADED, Overall.ABSENT):
             return Overall.CHANGING, f"the {self._activity} is in progress"
@@ -321,7 +321,7 @@ def judge(entries: Sequence[Entry]) -> tuple[Overall, str]:
     unseen = [entry for entry in entries if entry.observation.state is State.UNKNOWN]
     if unseen:
         return Overall.UNKNOWN, _first(unseen)
-    return Overall.READY, f"all {len(entries)} resources are as they should be"
+    return Overall.READY, f"all {len(entries)} resources are ok"
 
 
 def _first(entries: Sequence[Entry]) -> str:

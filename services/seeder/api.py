@@ -35,7 +35,7 @@ _DATABASE_PROBLEMS = (401, 503, 504)
 @router.post(
     "/seed",
     status_code=202,
-    summary="Make users, in a job",
+    summary="Create users, in a job",
     responses=problem_responses(*_DATABASE_PROBLEMS, 400, 409)
     | {200: {"model": JobAnswer, "description": "With wait=true: the finished job"}},
 )
@@ -65,7 +65,7 @@ async def cancel(job_id: str, seeder: Service) -> JobAnswer:
     return JobAnswer.of(await seeder.jobs.cancel(seeder.jobs.get(job_id)))
 
 
-@router.get("/status", summary="How many users there are", responses=problem_responses(*_DATABASE_PROBLEMS))
+@router.get("/status", summary="Number of users", responses=problem_responses(*_DATABASE_PROBLEMS))
 async def status(seeder: Service) -> Status:
     return await seeder.status()
 
@@ -91,7 +91,7 @@ async def stats(seeder: Service) -> Stats:
 @router.post(
     "/mutations",
     status_code=202,
-    summary="Keep the table changing, in a job",
+    summary="Change users continuously, in a job",
     responses=problem_responses(*_DATABASE_PROBLEMS, 400, 409),
 )
 async def mutate(body: MutationsRequest, seeder: Service, response: Response) -> JobAnswer:

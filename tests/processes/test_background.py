@@ -37,7 +37,7 @@ def writes(monkeypatch: pytest.MonkeyPatch, board: Board) -> list[subprocess.Pop
 @pytest.mark.parametrize(
     ("phase", "error", "said"),
     [
-        (Phase.STARTING, None, "not ready after 1 s; the start goes on: pagepulse status"),
+        (Phase.STARTING, None, "not ready after 1 s; the start continues: pagepulse status"),
         (
             Phase.INCOMPLETE,
             {"reason": "provisioner: the apply failed", "hint": "pagepulse apply tries again"},
@@ -91,4 +91,4 @@ def test_an_interrupt_says_that_the_start_goes_on(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("deploy.local.setup.ensure", nothing)
     done = run(app, ["up", "--detach", "--dir", str(tmp_path)])
     assert done.exit_code == 130
-    assert "the start goes on in the background" in done.stdout
+    assert "the start continues in the background" in done.stdout

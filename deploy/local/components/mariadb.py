@@ -37,7 +37,7 @@ def server(context: Context) -> Component:
             cdc_password=state.secret("cdc_password"),
             host=HOST,
         )
-        # mariadbd refuses to run as root unless it is told to in so many words.
+        # mariadbd refuses to run as root without an explicit option.
         user = "root" if os.geteuid() == 0 else ""
         render("my.cnf", config, data=data, user=user, host=HOST, port=port, init_file=init_file)
         if (data / "mysql").exists():

@@ -74,7 +74,7 @@ def _service(
 
 
 def _addresses(context: Context) -> dict[str, str]:
-    """Where everybody is, under the names that the services' settings read."""
+    """Addresses of all servers, under the names that the services' settings read."""
     ports, options = context.ports, context.options
     urls: dict[str, PortName] = {
         "GENERATOR": "generator",

@@ -1,7 +1,7 @@
 """Class-data archives: one short run of each Java server, ended normally, leaves an archive from which later starts load their classes.
 
 It is worth it: on two cores the servers are up in 9 s instead of 15 s. A stack without archives works too, so a failure
-is told and forgotten.
+is reported and forgotten.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ async def _fetch(server: str, progress: Progress) -> None:
             except SetupError:
                 if attempt == ATTEMPTS:
                     raise
-                step(f"attempt {attempt} failed, once more")
+                step(f"attempt {attempt} failed, retrying")
                 await asyncio.sleep(PAUSE_SECONDS * attempt)
 
 

@@ -1,1 +1,1 @@
-"""One client per server. Each checks every answer, gives up at a deadline, and tells failures in ``errors``' words."""
+"""One client per server. Each checks every response, has a deadline, and raises the errors of ``errors``."""

@@ -52,7 +52,7 @@ class ConnectClient:
         self._poll = poll_interval
 
     async def ping(self) -> None:
-        """Raises what ``shared.http.call`` does if Connect is away."""
+        """Raises as ``shared.http.call`` if Connect does not answer."""
         await call(self._http, "GET", "/", service=_SERVICE)
 
     async def config(self, name: str) -> dict[str, str] | None:

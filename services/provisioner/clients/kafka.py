@@ -173,7 +173,7 @@ class KafkaClient:
                     wanted = [record for record in records if record.offset < todo.get(partition, 0)]
                     if wanted:
                         yield wanted
-                # A position beyond the last record: what lies between is a transaction's marker or was compacted away.
+                # A position beyond the last record: in between is a transaction's marker or was compacted away.
                 for partition in [p for p, end in todo.items() if await consumer.position(p) >= end]:
                     del todo[partition]
                     consumer.pause(partition)

@@ -70,7 +70,7 @@ class KsqlClient:
         self._sequence: int | None = None
 
     async def ping(self) -> None:
-        """Raises if the server is away or not ready."""
+        """Raises if the server does not answer or is not ready."""
         body = (await self._request("GET", "/healthcheck")).json()
         if not body.get("isHealthy"):
             raise Unavailable(f"{_SERVICE} says that it is not healthy: {body.get('details')}", service=_SERVICE)

@@ -61,7 +61,7 @@ class PinotClient:
         self._looks = asyncio.Semaphore(_LOOKS)
 
     async def ping(self) -> None:
-        """Raises if the controller or the broker is away or unwell."""
+        """Raises if the controller or the broker does not answer or is unhealthy."""
         await asyncio.gather(
             call(self._controller, "GET", "/health", service=_CONTROLLER),
             call(self._broker, "GET", "/health", service=_BROKER),
@@ -152,7 +152,7 @@ class PinotClient:
         await wait_until(look, what=f"reload of {name} is not done", within=self._patience, every=self._poll)
 
     async def consumption(self, name: str) -> Consumption:
-        """How the table's consuming segments stand; empty if there are none."""
+        """States of the table's consuming segments; empty if there are none."""
         try:
             body: Json = (await self._get(f"/tables/{name}/consumingSegmentsInfo")).json()
         except NotFound:

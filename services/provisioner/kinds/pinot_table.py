@@ -68,7 +68,7 @@ class PinotTable(Resource):
         return (await self._kafka.end_offsets([self.topic])).get(self.topic, {})
 
     async def _consumption(self, ends: dict[int, int]) -> Observation:
-        """A table whose topic was deleted under it looks healthy and reads nothing more: its position lies beyond the topic's end."""
+        """A table whose topic was deleted under it looks healthy and reads nothing more: its position is beyond the topic's end."""
         consumption = await self._pinot.consumption(self.name)
         if _beyond(consumption, ends):
             ends = await self._ends()  # they were older than the positions
@@ -90,7 +90,7 @@ class PinotTable(Resource):
             "freshness_ms": None if extent[0] is None else max(0, round(time.time() * 1000) - extent[0]),
         }
         if ahead := _beyond(consumption, ends):
-            detail = f"it reads partitions {ahead} beyond the end of {self.topic}, which was made anew"
+            detail = f"it reads partitions {ahead} beyond the end of {self.topic}, which was recreated"
             return Observation(State.DRIFTED, Action.REPLACE, detail, facts=facts)
         detail = f"{running} of {self._partitions} partitions consumed, {lag} records behind"
         if running < self._partitions:
@@ -98,7 +98,7 @@ class PinotTable(Resource):
         return unchanged(detail, **facts)
 
     async def create(self) -> str:
-        """The schema first: a table without one is refused. One that lies there from an earlier attempt is overwritten."""
+        """The schema first: a table without one is refused. One left by an earlier attempt is overwritten."""
         definition, schema_was_there = self.definition, False
         await self._pinot.validate(definition.schema, definition.table)
         try:
@@ -108,7 +108,7 @@ class PinotTable(Resource):
             if self._schema_differences(await self._pinot.schema(self.name) or {}):
                 await self._pinot.update_schema(definition.schema)
         if await self._pinot.table(self.name) is None:
-            # a schema alone: somebody has deleted its table, perhaps just now
+            # a schema alone: its table was deleted, perhaps just now
             await self._pinot.wait_gone(self.name, deleted_now=schema_was_there)
         try:
             await self._pinot.create_table(definition.table)
@@ -134,7 +134,7 @@ class PinotTable(Resource):
         except NotReadyInTime:
             await self.delete(data=True)
             await self.create()
-            return "made anew"
+            return "recreated"
         return "consumes again"
 
     async def delete(self, *, data: bool) -> str:

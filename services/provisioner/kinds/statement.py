@@ -155,7 +155,7 @@ class Query(_Statement):
 
     def _missing(self, *, topic_exists: bool) -> Observation:
         """A windowed table made anew over its topic writes the same rows under the same keys. A stream would write everything a second
-        time, and a table of others would keep rows that have vanished since: both start over, with all that stands on them."""
+        time, and a table of others would keep rows that have vanished since: both start over, with all that depends on them."""
         detail = f"there is no such {self.canonical.kind}"
         if topic_exists and (self._appends or self._has_readers):
             return Observation(
@@ -217,7 +217,7 @@ class Query(_Statement):
         ]
 
     def _facts(self, description: dict[str, Any], queries: list[dict[str, Any]]) -> dict[str, Any]:
-        """State, lag, rates and dropped records, as far as the server tells."""
+        """State, lag, rates and dropped records, as far as the server reports them."""
         facts: dict[str, Any] = {"topic": description.get("topic"), "reads": list(self.reads)}
         if queries:
             facts |= {"query_id": queries[0]["id"], "state": _state(queries[0])}
@@ -254,7 +254,7 @@ class Query(_Statement):
 
 
 def _state(query: dict[str, Any]) -> str:
-    """The state of a query over all servers. Of a paused one ksqlDB says ``"state": "RUNNING"``; only ``statusCount`` tells."""
+    """The state of a query over all servers. For a paused one ksqlDB reports ``"state": "RUNNING"``; only ``statusCount`` has the state."""
     counts = query.get("statusCount") or {}
     return next((state for state in ("ERROR", "PAUSED") if counts.get(state)), str(query.get("state")))
 
@@ -265,7 +265,7 @@ def _position(offset: dict[str, Any]) -> int:
 
 
 def _written(description: dict[str, Any]) -> int | None:
-    """Records that its queries have written, as far as the server tells."""
+    """Records that its queries have written, as far as the server reports them."""
     counts = [int(e["value"]) for e in description.get("clusterStatistics") or () if e.get("name") == "total-messages"]
     return sum(counts) if counts else None
 

@@ -38,7 +38,7 @@ class _Topic(Resource):
         }
 
     async def _healthy(self, state: TopicState) -> Observation:
-        """Under-replication is a broker's trouble that passes when it is back: told, but no apply repairs it."""
+        """Under-replication passes when the broker is back: it is reported, but no apply repairs it."""
         shape, facts = f"{state.partitions} partitions, {state.replication_factor} replicas", await self._facts(state)
         if state.under_replicated:
             detail = f"{shape}; {state.under_replicated} partitions are under-replicated"
@@ -103,7 +103,7 @@ class Topic(_Topic):
 class SinkTopic(_Topic):
     """A topic that ksqlDB makes for a query: it is watched, and waited for; only the query can make it anew.
 
-    It tells no rate: its offsets count the markers of transactions too. Its query tells what it writes.
+    It has no rate: its offsets count transaction markers too. Its query reports what it writes.
     """
 
     def __init__(

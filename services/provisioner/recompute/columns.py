@@ -10,7 +10,7 @@ import numpy as np
 
 from services.provisioner.recompute.values import Event
 
-#: stands for a null user; no INT has this value
+#: encodes a null user; no INT has this value
 NO_USER = 1 << 40
 
 

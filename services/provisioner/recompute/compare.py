@@ -27,7 +27,7 @@ class Handling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row that is not as it should be."""
+    """One missing, extra or different row."""
 
     problem: Literal["missing", "extra", "different"]
     identity: str
@@ -37,7 +37,7 @@ class Example:
 
 @dataclass(slots=True)
 class Comparison:
-    """Counts of rows. ``unsure``: may differ because of events of which nobody knows if they were late. ``skipped``: still moving, or
+    """Counts of rows. ``unsure``: may differ because of events of unknown lateness. ``skipped``: still moving, or
     older than what is kept."""
 
     compared: int = 0
@@ -62,7 +62,7 @@ class Comparison:
 
 
 def _shown(row: Row | None) -> Row | None:
-    """As it can be told to anybody: a sink may hold what others have written, of any length."""
+    """Bounded for a report: a sink may have records of other programs, of any length."""
     return row and {name: dimension.apply(value) if isinstance(value, str) else value for name, value in row.items()}
 
 

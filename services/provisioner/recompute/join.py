@@ -104,7 +104,7 @@ def _span(views: EventColumns, index: int, slack_ms: int) -> tuple[int, int]:
 def _take(
     enriched: EnrichedColumns, left: list[int], in_force: _InForce
 ) -> tuple[int | None, tuple[Row, Row | None] | Literal["absent"] | None]:
-    """Takes the record that belongs to a view out of ``left``, and says which it is if it is as it should be; else None and what should
+    """Takes the record that belongs to a view out of ``left``, and returns its number if it is right; else None and what should
     be and what is."""
     versions = in_force.cleaned
     known = [version for version in versions + in_force.source if version is not None]

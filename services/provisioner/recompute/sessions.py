@@ -74,7 +74,7 @@ class Sessions:
         }
 
     def is_unsure(self, identity: Identity, row: Row) -> bool:
-        """Whether an event of which nobody knows if it was late lies in or next to this session."""
+        """Whether an event of unknown lateness is in or next to this session."""
         times = self._unsure.get(identity[0], [])
         position = bisect_left(times, row["window_start"] - self.gap)
         return position < len(times) and times[position] <= row["window_end"] + self.gap

@@ -1,7 +1,7 @@
 """How far stream time can have been when a record was aggregated.
 
 A record is dropped when its window ended more than the grace before stream time, the greatest event time seen by then. That depends on
-the order in which partitions were read, which no topic tells. So it is bounded: stream time was at least the greatest event time
+the order in which partitions were read, which no topic records. So it is bounded: stream time was at least the greatest event time
 before the record in its own partition and group, and at most the greatest of all records that had arrived by then. Between the two,
 a record may or may not have been counted.
 """

@@ -18,7 +18,7 @@ class _History:
 
 
 class Users:
-    """Every version in the users topic (that compaction has left); None stands for "deleted or incomplete"."""
+    """Every version in the users topic (that compaction has left); None is "deleted or incomplete"."""
 
     def __init__(self) -> None:
         self._histories: dict[int, _History] = {}

@@ -9,7 +9,7 @@ How a JSON value becomes a column's value was observed on ksqlDB 8.1 and, for wh
 - a text as an integer may have a sign and decimal digits of any script, and nothing else; it must fit;
 - anything is a text: an array is ``[1, a]``, an object its JSON;
 - text after the first value is ignored; a number of more than 1,000 digits, a value that is nested deeper than 1,000 levels, or bytes
-  that are not UTF-8 make the record unreadable, wherever they stand in the first value.
+  that are not UTF-8 make the record unreadable, anywhere in the first value.
 """
 
 from __future__ import annotations

@@ -50,5 +50,5 @@ class TimeWindows:
         }
 
     def is_unsure(self, identity: Identity, row: Row) -> bool:
-        """Whether a difference in this row may come from an event of which nobody knows if it was late."""
+        """Whether a difference in this row may come from an event of unknown lateness."""
         return identity in self.unsure

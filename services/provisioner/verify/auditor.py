@@ -82,7 +82,7 @@ class Auditor:
         """Reads, computes, compares.
 
         Raises:
-            PagePulseError: a server is away, or there is too much to read.
+            PagePulseError: a server does not answer, or there is too much to read.
         """
         started, begin = datetime.now(UTC), time.monotonic()
         self.progress.phase = "reading the source topics"

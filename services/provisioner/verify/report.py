@@ -45,7 +45,7 @@ class AuditReport:
     """What was compared with what, and what was found.
 
     By topic: ``unreadable`` records of a source that the pipeline skips, ``rewritten`` dimensions of a source where there are any, and
-    ``undecodable`` records of a sink, which are not of its form: somebody else has written them. ``behind``: records that queries had
+    ``undecodable`` records of a sink, which are not of its form: another program has written them. ``behind``: records that queries had
     not read when the audit ended, by table; one that reads another's late result is late too, with 0 of its own.
     """
 

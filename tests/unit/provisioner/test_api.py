@@ -84,7 +84,7 @@ async def test_apply_with_wait_answers_the_finished_run(client: httpx.AsyncClien
     assert (answer.status_code, answer.json()["state"]) == (200, "succeeded")
     status = (await client.get("/provisioner/status")).json()
     assert (status["ready"], status["state"], status["freshness_ms"]) == (True, "ready", None)
-    assert status["reason"] == "all 26 resources are as they should be"
+    assert status["reason"] == "all 26 resources are ok"
     query = next(r for r in status["resources"] if r["kind"] == "query" and r["name"] == "pageview_tumbling")
     assert query["facts"]["lag"] == 2
     assert (await client.get("/provisioner/plan")).json()["changes"] == 0

@@ -90,8 +90,8 @@ async def test_before_the_first_look_nothing_is_claimed() -> None:
     async with watching(watcher):
         await until(lambda: watcher.current.entries[0].observed_at is not None)
         status = watcher.current
-        assert (status.overall, status.reason, status.complete) == (Overall.UNKNOWN, "not looked at yet: ksqlDB", False)
-        assert status.entries[1].observation.detail == "not looked at yet"
+        assert (status.overall, status.reason, status.complete) == (Overall.UNKNOWN, "not observed yet: ksqlDB", False)
+        assert status.entries[1].observation.detail == "not observed yet"
         assert status.observed_at is None
     assert changes(events) == []
 
@@ -207,7 +207,7 @@ async def test_what_was_seen_before_the_end_of_a_run_says_nothing_after_it() -> 
     watcher.begin("apply")
     thing.silent = True
     await watcher.settle()
-    assert (watcher.current.overall, watcher.current.reason) == (Overall.UNKNOWN, "not looked at yet: ksqlDB")
+    assert (watcher.current.overall, watcher.current.reason) == (Overall.UNKNOWN, "not observed yet: ksqlDB")
     thing.silent, thing.answer = False, unchanged("made")
     assert (await watcher.refresh()).ready
     assert "degraded" not in {after for _, after in changes(events)}

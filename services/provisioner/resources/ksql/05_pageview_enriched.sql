@@ -1,5 +1,5 @@
 -- Page views of known clean users, with the user's age and country; keyed by user.
--- A stream of its own, because WINDOWSTART cannot be projected from an aggregation that stands directly over a join.
+-- A stream of its own, because WINDOWSTART cannot be projected from an aggregation directly over a join.
 CREATE STREAM pageview_enriched WITH (KAFKA_TOPIC='$page_view_enriched', PARTITIONS=$partitions, REPLICAS=$replicas) AS
 SELECT
   p.user_id AS user_id,
