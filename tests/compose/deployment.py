@@ -184,11 +184,21 @@ class Deployment:
         assert differences == [], f"{len(differences)} differences:\n" + "\n".join(differences[:20])
 
     def differences(self) -> list[str]:
-        """The tests' recomputation, made in a container of the data network, where Kafka and Pinot can be reached."""
+        """What the tests' recomputation finds wrong."""
+        return [
+            str(line) for line in self.beside("tests.compose.recomputation", "kafka1:9092", "http://pinot-broker:8099")
+        ]
+
+    def records_with(self, topic: str, text: str) -> list[dict[str, Any]]:
+        """The committed values of a topic, JSON objects, that hold this text."""
+        return list(self.beside("tests.compose.records", "kafka1:9092", topic, text))
+
+    def beside(self, module: str, *arguments: str) -> Any:
+        """What a module of the tests prints, run in a container of the data network, where Kafka and Pinot can be reached."""
         tests = REPOSITORY / "tests"
         said = self.docker(
             *("run", "--rm", "--init", "--network", f"{PROJECT}_data", "--volume", f"{tests}:/app/tests:ro"),
             *("--env", "PYTHONPATH=/app", "pagepulse-provisioner:0.1.0"),
-            *("python", "-m", "tests.compose.recomputation", "kafka1:9092", "http://pinot-broker:8099"),
+            *("python", "-m", module, *arguments),
         )
-        return [str(line) for line in json.loads(said.splitlines()[-1])]
+        return json.loads(said.splitlines()[-1])

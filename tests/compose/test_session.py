@@ -8,6 +8,8 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from benchmarks.containers import measure, section
 from benchmarks.document import write_section
+from shared.topics import PAGE_VIEW, USER_SESSION
 from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, visit
 from tests.browser.test_pictures import save
 from tests.compose.deployment import ADDRESS, FOLDER, OWN, PORTS, PROJECT, REPOSITORY, Deployment, eventually
@@ -85,9 +88,6 @@ def test_the_dashboard_shows_it_and_its_buttons_work(deployment: Deployment) -> 
             drawn = visitor.charts(3)
             assert all(any(trace["y"] or trace["z"] for trace in chart) for chart in drawn)
             expect(visitor.main.get_by_test_id("stException")).to_have_count(0)
-            if os.environ.get("PAGEPULSE_SCREENSHOTS") == "1":
-                visitor.page.wait_for_timeout(2_000)  # the map and the fonts, which nothing announces
-                save(visitor.page.screenshot(), REPOSITORY / "docs" / "images" / "containers.png")
             visitor.sidebar.get_by_role("button", name="Stop", exact=False).click()
             eventually(lambda: state() == "stopped", "the generator has stopped")
             visitor.sidebar.get_by_role("button", name="Start").click()
@@ -148,10 +148,21 @@ def test_the_network_of_the_engines_has_no_way_out(deployment: Deployment) -> No
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])
-@pytest.mark.parametrize("service", ["generator", "seeder", "provisioner"])
-def test_a_wrong_or_missing_token_is_refused(deployment: Deployment, service: str, token: str | None) -> None:
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("generator", "/generator/status"),
+        ("seeder", "/seeder/status"),
+        ("provisioner", "/provisioner/status"),
+        ("collector", "/collect/status"),
+        ("ksql", "/info"),
+    ],
+)
+def test_a_wrong_or_missing_token_is_refused(
+    deployment: Deployment, service: str, path: str, token: str | None
+) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = httpx.get(f"{deployment.url(service)}/{service}/status", headers=headers, timeout=60)
+    answer = httpx.get(f"{deployment.url(service)}{path}", headers=headers, timeout=60)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
 
@@ -225,6 +236,42 @@ def test_prometheus_scrapes_everything_and_raises_an_alert(deployment: Deploymen
         deployment.docker("start", deployment.name("seeder"))
     eventually(lambda: ("ServiceDown", "seeder") not in firing(), "the alert is over")
     eventually(lambda: deployment.healthy("seeder"), "the seeder is healthy")
+
+
+def test_an_event_of_a_visitor_is_in_its_topic_once_although_the_collector_is_killed(deployment: Deployment) -> None:
+    """The journal is on a volume: what was acknowledged before the kill is published after it, and the retry is a duplicate."""
+    event = {"id": f"compose-{uuid4().hex}", "session": f"visit-{uuid4().hex}", "url": "https://shop.example/lamps"}
+
+    def send() -> dict[str, Any]:
+        answer = httpx.post(f"{deployment.url('collector')}/collect", json=event, timeout=60)
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    assert send()["accepted"] == 1
+    deployment.docker("kill", deployment.name("collector"))
+    deployment.docker("start", deployment.name("collector"))
+    eventually(lambda: deployment.healthy("collector"), "the collector is healthy again")
+    again = send()
+    assert (again["accepted"], again["duplicates"]) == (0, 1)
+    for topic in (PAGE_VIEW, USER_SESSION):
+        eventually(lambda topic=topic: deployment.records_with(topic, event["session"]) != [], f"it is in {topic}")  # type: ignore[misc]
+        assert len(deployment.records_with(topic, event["session"])) == 1, topic
+
+
+def test_the_charts_go_on(deployment: Deployment) -> None:
+    """Some minutes after the start: the chart per minute has grown."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        with visit(browser, deployment.url("dashboard")) as visitor:
+            visitor.open()
+            eventually(
+                lambda: any(len(trace["y"]) > 2 for chart in visitor.charts(3) for trace in chart), "it has grown"
+            )
+            if os.environ.get("PAGEPULSE_SCREENSHOTS") == "1":
+                visitor.page.wait_for_timeout(2_000)  # the map and the fonts, which nothing announces
+                save(visitor.page.screenshot(), REPOSITORY / "docs" / "images" / "containers.png")
+        browser.close()
+    assert visitor.complaints == []
 
 
 def test_memory_stays_below_the_limits(deployment: Deployment) -> None:
