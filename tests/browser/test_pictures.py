@@ -50,7 +50,7 @@ def test_animation(browser: Browser, dashboard: str, stack: Stack) -> None:
     """From Start to a higher rate that the charts follow, for the README: three minutes in fifteen seconds."""
     httpx.post(f"{stack.url('generator')}/generator/stop", timeout=STEP_S)
     frames: list[Image.Image] = []
-    with visit(browser, dashboard, width=1120, height=700) as visiting:
+    with visit(browser, dashboard, width=1280, height=800) as visiting:
         visiting.open("?range=5m&refresh=2s")
         rate = visiting.sidebar.get_by_role("spinbutton", name="Rate, events per second")
 
