@@ -101,9 +101,9 @@ def _value(node: ast.Expression, wanted: SqlType, name: str, target: DataSource)
     if not _coercible(value.type, wanted):
         shown = value.value if isinstance(value, ex.TypedLiteral) else ""
         raise _failed(target, f"Expected type {wanted} for field {backtick(name)} but got {value.type}({shown})")
-    if isinstance(value, ex.Literal) and wanted.base is BaseType.DECIMAL:
+    if isinstance(value, ex.TypedLiteral) and wanted.base is BaseType.DECIMAL:
         try:
-            return ex.Literal(to_decimal(value.value, wanted.precision, wanted.scale), wanted)
+            return ex.TypedLiteral(to_decimal(value.value, wanted.precision, wanted.scale), wanted)
         except ValueError as error:
             raise _failed(target, str(error)) from error
     return cast(value, wanted)
