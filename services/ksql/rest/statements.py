@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.ksql.analysis.catalog import query_id_of
 from services.ksql.analysis.completion import CompletedStatement, StatementCompleter
 from services.ksql.errors import KsqlError
 from services.ksql.functions.registry import list_functions
@@ -57,7 +58,7 @@ from services.ksql.rest.errors import (
     wrong_endpoint,
 )
 from services.ksql.runtime.broker import BrokerError
-from services.ksql.runtime.command_runner import is_logged, query_id_of
+from services.ksql.runtime.command_runner import is_logged
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_values
 from services.ksql.settings import Settings
