@@ -183,6 +183,10 @@ class Topology:
         """The first stream or table over a topic."""
         return next((s for s in self.catalog.sources() if s.topic == topic), None)
 
+    def shown(self, topic: str, key: bytes | None, value: bytes | None) -> Row:
+        """How a record of these bytes would be shown in ``rows`` of a topic."""
+        return _row(self._source(topic), InputRecord(topic, 0, 0, self.now, key, value))
+
     def insert(self, command: commands.InsertValues) -> None:
         """Carries out an analysed INSERT INTO ... VALUES."""
         row = inserted_row(command)
