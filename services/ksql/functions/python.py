@@ -1,4 +1,4 @@
-"""Functions written by users in Python: ``@udf`` over a function, ``@udaf`` over a class.
+"""Functions written by users in Python: ``@udf`` and ``@udtf`` over a function, ``@udaf`` over a class.
 
     @udf("INTEGER, STRING -> STRING")
     def repeat(count, text):
@@ -24,7 +24,15 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from services.ksql.functions import registry
-from services.ksql.functions.definitions import AGGREGATES, SCALARS, BaseAggregator, aggregate, scalar
+from services.ksql.functions.definitions import (
+    AGGREGATES,
+    SCALARS,
+    TABLE_FUNCTIONS,
+    BaseAggregator,
+    aggregate,
+    scalar,
+    table_function,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
@@ -48,6 +56,24 @@ def udf(*signatures: str, name: str | None = None, nulls: bool = False) -> Calla
         shown = _claim(name or function.__name__, function, signatures)
         SCALARS.pop(shown, None)
         scalar(shown, *signatures, category="OTHERS", nulls=nulls)(function)
+        return function
+
+    return register
+
+
+def udtf(*signatures: str, name: str | None = None) -> Callable[[F], F]:
+    """Registers the decorated function, which gives a list, as a table function: a row for each item.
+
+    A signature's return type is that of an item: ``STRING -> STRING`` for a function that splits a text. It is not called for NULL.
+
+    Raises:
+        ValueError: see ``udf``.
+    """
+
+    def register(function: F) -> F:
+        shown = _claim(name or function.__name__, function, signatures)
+        TABLE_FUNCTIONS.pop(shown, None)
+        table_function(shown, *signatures)(function)
         return function
 
     return register

@@ -10,7 +10,7 @@ The names below are public and stable; docs/ksql-testing.md describes them.
 """
 
 from services.ksql.errors import KsqlError
-from services.ksql.functions.python import udaf, udf
+from services.ksql.functions.python import udaf, udf, udtf
 from services.ksql.testing.topology import Row, Topology, topology
 
-__all__ = ["KsqlError", "Row", "Topology", "topology", "udaf", "udf"]
+__all__ = ["KsqlError", "Row", "Topology", "topology", "udaf", "udf", "udtf"]

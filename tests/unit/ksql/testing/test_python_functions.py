@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,22 @@ import pytest
 
 from services.ksql import testing as ksql
 from services.ksql.app import create_app
-from services.ksql.functions import registry
+from services.ksql.functions import python, registry
+from services.ksql.functions.definitions import AGGREGATES, SCALARS, TABLE_FUNCTIONS
 from services.ksql.functions.python import load
 from services.ksql.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    registries: tuple[dict[str, Any], ...] = (SCALARS, AGGREGATES, TABLE_FUNCTIONS, python._OWN)
+    before = [dict(known) for known in registries]
+    yield
+    for known, old in zip(registries, before, strict=True):
+        known.clear()
+        known.update(old)
+
 
 STREAM = "CREATE STREAM s (k STRING KEY, v INT, x STRING) WITH (kafka_topic='t', value_format='JSON');"
 
@@ -35,6 +49,18 @@ def test_a_scalar_function() -> None:
         ksql.topology(STREAM + "CREATE STREAM o AS SELECT k, t_repeat(x) AS r FROM s;"),
     ):
         pass
+
+
+def test_a_table_function() -> None:
+    @ksql.udtf("STRING -> STRING")
+    def t_words(text: str) -> list[str]:
+        """A row for each word."""
+        return text.split()
+
+    with ksql.topology(STREAM + "CREATE STREAM o AS SELECT k, t_words(x) AS w FROM s;") as t:
+        t.pipe("t", "a", {"x": "one two"})
+        t.pipe("t", "b", {"x": None})
+        assert [row.value["W"] for row in t.rows("O")] == ["one", "two"]
 
 
 def test_an_aggregate_function_over_a_stream_and_a_table() -> None:
