@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.local.cli_ksql import ksql
 from deploy.local.cli_pipeline import pipeline
 from deploy.local.cli_size import size
 from deploy.local.terminal import (
@@ -272,5 +273,5 @@ def set_up(tests: bool) -> None:
     click.echo("everything is there")
 
 
-for command in (*pipeline, size):
+for command in (*pipeline, size, ksql):
     app.add_command(command)

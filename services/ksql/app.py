@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from services.ksql.api import router
+from services.ksql.functions.python import load as load_functions
 from services.ksql.metrics import RuntimeCollector
 from services.ksql.rest.errors import RestError
 from services.ksql.runtime.core import Core, CoreOptions
@@ -26,8 +27,13 @@ _NOT_FOUND = "<html><body><h1>Resource not found</h1></body></html>"
 
 
 def create_app(settings: Settings | None = None, *, runtime: Runtime | None = None) -> FastAPI:
-    """The application; ``runtime`` is the seam for tests."""
+    """The application; ``runtime`` is the seam for tests.
+
+    Raises:
+        ValueError: a module of ``settings.functions`` cannot be imported.
+    """
     settings = settings or Settings()
+    load_functions(settings.functions)
     runtime = runtime or thread_runtime(settings)
 
     @asynccontextmanager

@@ -30,6 +30,10 @@ class Settings(ServiceSettings):
     max_event_time_ahead: timedelta | None = timedelta(hours=1)
     #: how long a command, or a wait for a command sequence number, may take (ksql.server.command.response.timeout.ms)
     command_timeout: timedelta = timedelta(seconds=5)
+    #: Kafka Connect's REST API, for connector statements (ksql.connect.url); without it they are refused
+    connect_url: str = ""
+    #: Python modules of functions (@udf, @udaf, @udtf), comma-separated; they are imported at the start, with all the rights of the server
+    functions: str = ""
     #: rows of a push query that its client has not read yet; beyond this the query waits
     push_backlog: int = Field(default=10_000, ge=1)
 

@@ -13,8 +13,8 @@ from typing import Any
 from services.ksql.errors import KsqlError
 from services.ksql.model.schema import DataSource
 from services.ksql.model.types import BaseType
+from services.ksql.testing import Row, Topology
 from tests.conformance.functions import suite_functions
-from tests.conformance.harness import Harness, read_key, read_value, write_key, write_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ def run(file: str, case: Mapping[str, Any]) -> Result:
 
 def _run(file: str, case: Mapping[str, Any]) -> Result:
     properties = {k: _text(v) for k, v in case.get("properties", {}).items() if v != "{CONFIG}"}
-    harness = Harness(properties)
+    topology = Topology(properties)
     expected = case.get("expectedException")
     name = case["name"]
     try:
         # As one text, so that a message's line number counts from the first statement, as on the server.
-        harness.execute("\n".join(case["statements"]))
-        _feed(harness, case.get("inputs", ()))
+        topology.execute("\n".join(case["statements"]))
+        _feed(topology, case.get("inputs", ()))
     except KsqlError as error:
         if expected is None:
             return Result(file, name, must_fail=False, why=f"{type(error).__name__}: {error.message}")
@@ -64,7 +64,7 @@ def _run(file: str, case: Mapping[str, Any]) -> Result:
         return Result(file, name, must_fail=expected is not None, why=f"defect: {type(error).__name__}: {error}")
     if expected is not None:
         return Result(file, name, must_fail=True, why=f"did not fail with: {expected.get('message')}")
-    why = _compare(harness, case.get("outputs", ())) or _check_sources(harness, case.get("post", {}))
+    why = _compare(topology, case.get("outputs", ())) or _check_sources(topology, case.get("post", {}))
     return Result(file, name, must_fail=False, why=why)
 
 
@@ -80,39 +80,40 @@ def _matches(message: str, wanted: Any) -> bool:
     return str(wanted).strip() in message
 
 
-def _feed(harness: Harness, inputs: Any) -> None:
+def _feed(topology: Topology, inputs: Any) -> None:
     for record in inputs:
-        source = harness.source_of(record["topic"])
-        if source is None:
+        if topology.source_of(record["topic"]) is None:
             continue
-        key = write_key(source, record.get("key"), record.get("window"))
-        headers = tuple(
-            (h["KEY"], None if h.get("VALUE") is None else base64.b64decode(h["VALUE"]))
-            for h in record.get("headers", ())
-        )
-        harness.pipe(
-            record["topic"], key, write_value(source, record.get("value")), record.get("timestamp", 0), headers
+        window = record.get("window")
+        topology.pipe(
+            record["topic"],
+            record.get("key"),
+            record.get("value"),
+            timestamp=record.get("timestamp", 0),
+            headers=tuple(
+                (h["KEY"], None if h.get("VALUE") is None else base64.b64decode(h["VALUE"]))
+                for h in record.get("headers", ())
+            ),
+            window=None if window is None else (window["start"], window["end"]),
         )
 
 
-def _compare(harness: Harness, outputs: Any) -> str:
+def _compare(topology: Topology, outputs: Any) -> str:
     by_topic: dict[str, list[Mapping[str, Any]]] = {}
     for record in outputs:
         by_topic.setdefault(record["topic"], []).append(record)
     for topic, wanted in by_topic.items():
-        source = harness.source_of(topic)
+        source = topology.source_of(topic)
         if source is None:
             return f"nothing writes topic {topic}"
-        got = harness.outputs[topic]
+        got = topology.rows(topic)
         for number, record in enumerate(wanted):
             if number >= len(got):
                 return f"{topic}: {len(got)} records, {len(wanted)} expected; the first missing is {json.dumps(record)}"
-            key, window = read_key(source, got[number].key)
-            value = read_value(source, got[number].value)
-            shown = f"key={key!r} value={value!r} timestamp={got[number].timestamp} window={window}"
+            row = got[number]
             wanted_record = {**record, "value": _numbers_as_such(record.get("value"), source)}
-            if not _record_equal(wanted_record, key, value, window, got[number].timestamp):
-                return f"{topic}[{number}]: {shown}, expected {json.dumps(record)}"
+            if not _record_equal(wanted_record, row):
+                return f"{topic}[{number}]: {row}, expected {json.dumps(record)}"
         if len(got) > len(wanted):
             extra = got[len(wanted)]
             return f"{topic}: {len(got)} records, {len(wanted)} expected; the first too many: {extra.key!r} {extra.value!r}"
@@ -127,15 +128,13 @@ def _numbers_as_such(value: Any, source: DataSource) -> Any:
     return {n: float(v) if isinstance(v, str) and n.upper() in decimals else v for n, v in value.items()}
 
 
-def _record_equal(
-    wanted: Mapping[str, Any], key: Any, value: Any, window: tuple[int, int] | None, timestamp: int
-) -> bool:
-    if not _equal(wanted.get("key"), key) or not _equal(wanted.get("value"), value):
+def _record_equal(wanted: Mapping[str, Any], row: Row) -> bool:
+    if not _equal(wanted.get("key"), row.key) or not _equal(wanted.get("value"), row.value):
         return False
-    if "timestamp" in wanted and wanted["timestamp"] != timestamp:
+    if "timestamp" in wanted and wanted["timestamp"] != row.timestamp:
         return False
     bounds = wanted.get("window")
-    return bounds is None or window is None or (bounds["start"], bounds["end"]) == window
+    return bounds is None or row.window is None or (bounds["start"], bounds["end"]) == row.window
 
 
 def _equal(wanted: Any, got: Any) -> bool:
@@ -155,9 +154,9 @@ def _equal(wanted: Any, got: Any) -> bool:
     return bool(wanted == got)
 
 
-def _check_sources(harness: Harness, post: Mapping[str, Any]) -> str:
+def _check_sources(topology: Topology, post: Mapping[str, Any]) -> str:
     for wanted in post.get("sources", ()):
-        source = harness.catalog.find(wanted["name"])
+        source = topology.catalog.find(wanted["name"])
         if source is None:
             return f"there is no source {wanted['name']}"
         if "type" in wanted and source.kind.value.lower() != wanted["type"].lower():

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from services.ksql.testing import Topology
 from services.provisioner.render import load
 from services.provisioner.schemas import AuditOut
 from services.provisioner.settings import Settings
 from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport
 from shared import dimension, topics
-from tests.conformance.harness import Harness
 from tests.unit.provisioner.world import World
 
 #: in one window of each size
@@ -41,15 +41,15 @@ class Pipeline:
 
     def __init__(self, records: Iterable[Record]) -> None:
         self.world = World()
-        harness = Harness()
+        topology = Topology()
         definitions = load(SETTINGS)
         for _, statement in definitions.statements:
-            harness.execute(statement)
+            topology.execute(statement)
         for number, (topic, key, value) in enumerate(records):
-            self.world.kafka.append(topic, key, value, START + number)
-            harness.pipe(topic, key, value, START + number)
+            self.world.kafka.append(topic, key, value, timestamp=START + number)
+            topology.pipe(topic, key, value, timestamp=START + number)
         longest = {d.name: d.schema["dimensionFieldSpecs"][0] for d in definitions.pinot}
-        for topic, written in harness.outputs.items():
+        for topic, written in topology.outputs.items():
             rows: dict[tuple[str, int], Any] = {}
             for record in written:
                 self.world.kafka.append(topic, record.key, record.value, record.timestamp)

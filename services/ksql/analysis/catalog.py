@@ -17,7 +17,7 @@ from services.ksql.model.commands import (
     InsertQuery,
 )
 from services.ksql.model.plan import QueryPlan
-from services.ksql.model.schema import DataSource
+from services.ksql.model.schema import DataSource, SourceKind
 from services.ksql.model.types import BaseType, SqlType, rebuilt
 
 
@@ -135,3 +135,15 @@ class Catalog:
     def _end(self, query_ids: Iterable[str]) -> None:
         for query_id in tuple(query_ids):
             self._queries.pop(query_id, None)
+
+
+def query_id_of(command: Command, catalog: Catalog, number: int) -> str | None:
+    """The id of the query that ``command`` starts, if it is carried out with this catalog and number; None if it starts none."""
+    match command:
+        case CreateQuery(sink=sink):
+            writer = catalog.materialised_by(sink.name) if command.replaces else None
+            prefix = "CTAS" if sink.kind is SourceKind.TABLE else "CSAS"
+            return writer.id if writer else f"{prefix}_{sink.name.upper()}_{number}"
+        case InsertQuery(query_id=chosen):
+            return chosen or f"INSERTQUERY_{number}"
+    return None

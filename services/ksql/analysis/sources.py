@@ -42,7 +42,12 @@ def format_name(name: str) -> str:
     """The name of a format that this server has."""
     upper = name.upper()
     if upper in _OUT_OF_SCOPE:
-        raise KsqlError(f"The '{upper}' format is not supported by this server.")
+        alternative = "JSON" if upper == "JSON_SR" else "JSON, DELIMITED or KAFKA"
+        needs = "compiled message types" if upper == "PROTOBUF_NOSR" else "a Schema Registry"
+        raise KsqlError(
+            f"The '{upper}' format is not supported by this server: it needs {needs}, which this server does not have. "
+            f"Use {alternative}, with the columns in the statement."
+        )
     if upper not in _SUPPORTED:
         raise KsqlError(f"Unknown format: {name}")
     return upper

@@ -35,6 +35,27 @@ class DescribeFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateConnector:
+    """``kind`` is SOURCE or SINK; ``config`` is what Connect gets, without the name."""
+
+    kind: str
+    name: str
+    config: tuple[tuple[str, str], ...]
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropConnector:
+    name: str
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeConnector:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Print:
     """PRINT 'topic' on the query endpoints."""
 
@@ -83,8 +104,10 @@ class DropType:
     if_exists: bool = False
 
 
+ConnectorStatement = CreateConnector | DropConnector | DescribeConnector
 PlainStatement = (
-    Show
+    ConnectorStatement
+    | Show
     | DescribeAll
     | DescribeFunction
     | Print

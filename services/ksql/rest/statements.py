@@ -7,19 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.ksql.analysis.catalog import query_id_of
 from services.ksql.analysis.completion import CompletedStatement, StatementCompleter
 from services.ksql.errors import KsqlError
 from services.ksql.functions.registry import list_functions
 from services.ksql.model.commands import (
     Command,
     ControlQuery,
+    CreateConnector,
     CreateQuery,
     CreateSource,
     CreateType,
     Define,
     DescribeAll,
+    DescribeConnector,
     DescribeFunction,
     DescribeSource,
+    DropConnector,
     DropSource,
     DropType,
     Explain,
@@ -35,6 +39,7 @@ from services.ksql.model.commands import (
     UnsetProperty,
 )
 from services.ksql.model.schema import SourceKind, TopicInfo
+from services.ksql.rest import connectors
 from services.ksql.rest import properties as props
 from services.ksql.rest.descriptions import (
     DescribeStatements,
@@ -50,14 +55,13 @@ from services.ksql.rest.descriptions import (
 from services.ksql.rest.errors import (
     CATCH_UP_TIMEOUT,
     NOT_READY,
-    SERVER_ERROR,
     from_ksql_error,
     generic_error,
     statement_error,
     wrong_endpoint,
 )
 from services.ksql.runtime.broker import BrokerError
-from services.ksql.runtime.command_runner import is_logged, query_id_of
+from services.ksql.runtime.command_runner import is_logged
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.inserts import insert_values
 from services.ksql.settings import Settings
@@ -285,6 +289,8 @@ class StatementService:
                 return await self._show(text, what, extended=extended)
             case DescribeSource() | DescribeAll() | Explain() | DescribeFunction():
                 return await self._describe.answer(text, command)
+            case CreateConnector() | DropConnector() | DescribeConnector():
+                return await connectors.run(self._settings.connect_url, text, command)
             case PushQuery() | PullQuery() | Print():
                 raise wrong_endpoint(text)
 
@@ -314,11 +320,7 @@ class StatementService:
                 types = self._core.command_runner.catalog.types
                 return entity("type_list", text, types={name: type_info(types[name]) for name in sorted(types)})
             case "CONNECTORS" | "SOURCE CONNECTORS" | "SINK CONNECTORS" | "CONNECTOR PLUGINS":
-                listed_things = "connector plugins" if what == "CONNECTOR PLUGINS" else "connectors"
-                raise generic_error(
-                    f"Failed to list {listed_things}: Connection refused: this server has no Kafka Connect.",
-                    SERVER_ERROR,
-                )
+                return await connectors.listed(self._settings.connect_url, text, what)
             case _:
                 raise statement_error(f"SHOW {what} is not supported by this server.", text)
 

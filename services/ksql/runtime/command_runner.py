@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from services.ksql.analysis.analyzer import Analyzer
-from services.ksql.analysis.catalog import Catalog
+from services.ksql.analysis.catalog import Catalog, query_id_of
 from services.ksql.analysis.completion import CompletedStatement
 from services.ksql.errors import KsqlError
 from services.ksql.model.commands import (
@@ -23,7 +23,7 @@ from services.ksql.model.commands import (
     DropType,
     InsertQuery,
 )
-from services.ksql.model.schema import SourceKind, TopicInfo
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.broker import Broker, BrokerError
 from services.ksql.runtime.command_log import CommandLog, CommandRecord
 from services.ksql.runtime.query_manager import QueryManager
@@ -64,18 +64,6 @@ def is_logged(command: Command) -> bool:
     return isinstance(
         command, CreateSource | CreateQuery | InsertQuery | DropSource | ControlQuery | CreateType | DropType
     )
-
-
-def query_id_of(command: Command, catalog: Catalog, number: int) -> str | None:
-    """The id of the query that ``command`` starts, if it is carried out with this catalog and number; None if it starts none."""
-    match command:
-        case CreateQuery(sink=sink):
-            writer = catalog.materialised_by(sink.name) if command.replaces else None
-            prefix = "CTAS" if sink.kind is SourceKind.TABLE else "CSAS"
-            return writer.id if writer else f"{prefix}_{sink.name.upper()}_{number}"
-        case InsertQuery(query_id=chosen):
-            return chosen or f"INSERTQUERY_{number}"
-    return None
 
 
 class CommandRunner:

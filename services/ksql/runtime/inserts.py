@@ -7,18 +7,14 @@ from collections.abc import Mapping
 from random import randrange
 from typing import Any
 
-from services.ksql.engine.expressions import Layout, compile_one
+from services.ksql.engine.client_rows import encoded_row, inserted_row
 from services.ksql.engine.records import OutputRecord
 from services.ksql.errors import KsqlError
 from services.ksql.model.commands import InsertValues
 from services.ksql.model.schema import DataSource
 from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core
-from services.ksql.serde.base import EncodeError
-from services.ksql.serde.formats import encoder
 from shared.partitioner import partition_for
-
-_NOTHING = Layout((), 0)
 
 
 async def insert_values(core: Core, command: InsertValues) -> None:
@@ -27,8 +23,7 @@ async def insert_values(core: Core, command: InsertValues) -> None:
     Raises:
         KsqlError: a value does not fit, or the broker refused.
     """
-    row = {v.name: compile_one(v.expression, _NOTHING)((), 0, None) for v in command.values}
-    await insert_row(core, command.target, row)
+    await insert_row(core, command.target, inserted_row(command))
 
 
 async def insert_row(core: Core, target: DataSource, row: Mapping[str, Any]) -> None:
@@ -37,13 +32,7 @@ async def insert_row(core: Core, target: DataSource, row: Mapping[str, Any]) -> 
     Raises:
         KsqlError: see ``insert_values``.
     """
-    schema = target.schema
-    try:
-        key = encoder(target.key_format, schema.key, is_key=True)([row.get(c.name) for c in schema.key])
-        written = tuple(c for c in schema.value if c.header is None)
-        value = encoder(target.value_format, written)([row.get(c.name) for c in written])
-    except EncodeError as error:
-        raise KsqlError(f"Failed to insert values into '{target.name}'. {error}") from error
+    key, value = encoded_row(target, row)
     try:
         topic = await core.broker.topic(target.topic)
         if topic is None:

@@ -462,18 +462,45 @@ def _small_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm pe
             return ast.Define(str(first_token(trees(node)[0])), strings[0])
         case "undefine":
             return ast.Undefine(str(first_token(trees(node)[0])))
+        case "create_connector":
+            return _create_connector(node)
+        case "drop_connector":
+            return ast.DropConnector(identifiers(node)[0], child(node, "if_exists") is not None)
+        case "describe_connector":
+            return ast.DescribeConnector(identifiers(node)[0])
         case _:
             return ast.Refused(_refused(node))
 
 
 def _refused(node: Node) -> str:
-    """The first words of the statement, as far as they are keywords: CREATE SINK CONNECTOR."""
-    if node.data == "describe_connector":
-        return "DESCRIBE CONNECTOR"
+    """The first words of the statement, as far as they are keywords: ALTER TABLE."""
     words = [str(item).upper() for item in node.children if isinstance(item, Token)]
     if node.data == "alter_statement":
         words = ["ALTER", _kind(node)]
     return " ".join(word for word in words if word not in ("AS", "ADD", "COLUMN", ","))
+
+
+def _create_connector(node: Node) -> ast.CreateConnector:
+    words = {str(item).upper() for item in node.children if isinstance(item, Token)}
+    if child(node, "or_replace") is not None:
+        raise ParseError("CREATE OR REPLACE is not supported for connectors: DROP CONNECTOR first")
+    clause = child(node, "connector_with")
+    return ast.CreateConnector(
+        kind="SINK" if "SINK" in words else "SOURCE",
+        name=identifiers(node)[0],
+        config=tuple(_connector_property(tree) for tree in children(clause, "connector_property")) if clause else (),
+        if_not_exists=child(node, "if_not_exists") is not None,
+    )
+
+
+def _connector_property(node: Node) -> tuple[str, str]:
+    """Names as they are written: Connect tells capitals from small letters."""
+    named = child(node, "identifier")
+    name = first_token(named).strip('"`') if named is not None else unquote_string(token(node, "STRING_VALUE"))
+    literal = build_literal(trees(node)[-1])
+    if literal.kind == "boolean":
+        return name, "true" if literal.value else "false"
+    return name, literal.text or str(literal.value)
 
 
 def _kind(node: Node) -> SourceKind:

@@ -150,6 +150,14 @@ def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one
             return f"DESCRIBE {statement.kind}S{_extended(statement.extended)}"
         case ast.DescribeFunction():
             return f"DESCRIBE FUNCTION {statement.name}"
+        case ast.CreateConnector():
+            given = ", ".join(f"{format_string(name)}={format_string(value)}" for name, value in statement.config)
+            head = f"CREATE {statement.kind} CONNECTOR {'IF NOT EXISTS ' if statement.if_not_exists else ''}"
+            return f"{head}{quote(statement.name)} WITH ({given})"
+        case ast.DropConnector():
+            return f"DROP CONNECTOR {'IF EXISTS ' if statement.if_exists else ''}{quote(statement.name)}"
+        case ast.DescribeConnector():
+            return f"DESCRIBE CONNECTOR {quote(statement.name)}"
         case ast.ExplainStatement():
             inner = _statement(statement.statement) if statement.statement else statement.query_id
             return f"EXPLAIN {inner}"

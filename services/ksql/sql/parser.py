@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
+import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from hashlib import sha256
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
+import lark
 from lark import Lark, Token, Tree, UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
@@ -17,6 +24,8 @@ from services.ksql.sql import ast
 from services.ksql.sql.builder import build_statement, trees
 from services.ksql.sql.syntax_errors import describe, end_token
 from services.ksql.sql.tokens import NoLexer, split_statements, tokenize
+
+_log = logging.getLogger(__name__)
 
 #: levels of a statement's tree, where ``a AND b AND c`` has two; each costs the later stages up to seven of Python's 1,000 frames
 MAX_DEPTH: Final = 100
@@ -187,4 +196,36 @@ def _repairs(parser: InteractiveParser, token: Token, inserted: str) -> bool:
 @cache
 def _grammar() -> Lark:
     grammar = resources.files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer=NoLexer, maybe_placeholders=False)
+    kept = _kept_tables(grammar)
+    try:
+        if kept is not None and kept.stat().st_uid == os.getuid():
+            with kept.open("rb") as file:
+                return Lark.load(file)
+    except Exception:
+        _log.debug("the kept tables of the grammar cannot be read: %s", kept)
+    made = Lark(grammar, parser="lalr", lexer=NoLexer, maybe_placeholders=False)
+    if kept is not None:
+        _keep(made, kept)
+    return made
+
+
+def _kept_tables(grammar: str) -> Path | None:
+    """Where the parser's tables are kept, in the user's cache folder; its name changes with everything that they depend on."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("HOME")
+    if not home:
+        return None
+    folder = Path(home) if os.environ.get("XDG_CACHE_HOME") else Path(home, ".cache")
+    made_of = f"{lark.__version__}{sys.version_info[:2]}{NoLexer.__module__}{grammar}"
+    return folder / "pagepulse" / f"ksql-grammar-{sha256(made_of.encode()).hexdigest()[:32]}"
+
+
+def _keep(made: Lark, path: Path) -> None:
+    """Writes the tables in one step: other processes may do the same. Without a folder to write to, nothing is kept."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(handle, "wb") as file:
+            made.save(file)
+        Path(name).replace(path)
+    except OSError:
+        _log.debug("the tables of the grammar cannot be kept at %s", path)

@@ -79,7 +79,10 @@ def test_wrapping_of_a_single_value(with_clause: str, config: str, wraps: bool |
     [
         (f"{MINIMUM});", "Statement is missing the 'VALUE_FORMAT' property from the WITH clause."),
         (f"{MINIMUM}, value_format='XML');", "Unknown format: XML"),
-        (f"{MINIMUM}, value_format='AVRO');", "The 'AVRO' format is not supported by this server."),
+        (
+            f"{MINIMUM}, value_format='AVRO');",
+            "The 'AVRO' format is not supported by this server: it needs a Schema Registry",
+        ),
         (
             f"{MINIMUM}, value_format='JSON', foo='1');",
             "Failed to prepare statement: Invalid config variable(s) in the WITH clause: FOO",

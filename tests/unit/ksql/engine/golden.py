@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from services.ksql.engine.records import OutputRecord
+from services.ksql.engine.records import InputRecord
+from services.ksql.testing import Topology
 from tests import golden
-from tests.conformance.harness import Harness
 
 SINKS = (
     "topic4_CleanedUsers",
@@ -20,11 +20,11 @@ SINKS = (
 )
 
 
-def pipeline() -> Harness:
+def pipeline() -> Topology:
     """A fresh catalog with all statements of pipeline.sql running."""
-    harness = Harness()
-    harness.execute(golden.text("pipeline.sql"))
-    return harness
+    topology = Topology()
+    topology.execute(golden.text("pipeline.sql"))
+    return topology
 
 
 def key_bytes(record: dict[str, Any]) -> bytes | None:
@@ -34,13 +34,15 @@ def key_bytes(record: dict[str, Any]) -> bytes | None:
     return key.to_bytes(4, "big", signed=True) if record["key_type"] == "INT" else str(key).encode()
 
 
-def deliver(harness: Harness, record: dict[str, Any]) -> None:
+def deliver(topology: Topology, record: dict[str, Any]) -> None:
     """Sends one recorded input."""
     value = record["value"]
-    harness.pipe(record["topic"], key_bytes(record), None if value is None else value.encode(), record["timestamp"])
+    topology.pipe(
+        record["topic"], key_bytes(record), None if value is None else value.encode(), timestamp=record["timestamp"]
+    )
 
 
-def same(got: OutputRecord, want: dict[str, Any]) -> bool:
+def same(got: InputRecord, want: dict[str, Any]) -> bool:
     """Whether an output is the recorded one. The recorded user_count is an estimate; it must be near the exact one."""
     if (got.key or b"").hex() != want["key_hex"] or got.timestamp != want["timestamp"]:
         return False

@@ -12,7 +12,7 @@ from services.ksql.engine.column_batch import objects
 from services.ksql.engine.state import decode_key, encode_key, pack, unpack
 from services.ksql.errors import KsqlError
 from services.ksql.model.types import in_key
-from tests.conformance.harness import Harness
+from services.ksql.testing import Topology
 
 _INPUT = """CREATE STREAM S (ID INT KEY, L ARRAY<INT>, M MAP<STRING, INT>, D DECIMAL(5, 2), N DOUBLE, T STRING,
     A STRUCT<CITY STRING, `zip` STRUCT<CODE INT>>) WITH (kafka_topic='s', key_format='JSON', value_format='JSON', partitions=1);"""
@@ -20,11 +20,11 @@ _INPUT = """CREATE STREAM S (ID INT KEY, L ARRAY<INT>, M MAP<STRING, INT>, D DEC
 
 def results(statements: str, *values: dict[str, Any], topic: str = "OUT") -> list[Any]:
     """What a query's topic holds after these values of S."""
-    harness = Harness()
-    harness.execute(_INPUT + statements)
+    topology = Topology()
+    topology.execute(_INPUT + statements)
     for number, value in enumerate(values):
-        harness.pipe("s", orjson.dumps(number), orjson.dumps(value), number)
-    return [None if out.value is None else orjson.loads(out.value) for out in harness.outputs[topic]]
+        topology.pipe("s", orjson.dumps(number), orjson.dumps(value), timestamp=number)
+    return [None if out.value is None else orjson.loads(out.value) for out in topology.outputs[topic]]
 
 
 def one(expression: str, value: dict[str, Any]) -> Any:
@@ -98,28 +98,28 @@ def test_expressions(expression: str, expected: Any) -> None:
 
 
 def test_a_decimal_keeps_its_digits_in_json() -> None:
-    harness = Harness()
-    harness.execute(_INPUT + "CREATE STREAM OUT AS SELECT ID, D FROM S;")
+    topology = Topology()
+    topology.execute(_INPUT + "CREATE STREAM OUT AS SELECT ID, D FROM S;")
     for text in (b'{"D":10}', b'{"D":"1.5"}', b'{"D":1.555}', b'{"D":1000}'):
-        harness.pipe("s", b"1", text, 0)
-    assert [out.value for out in harness.outputs["OUT"]] == [b'{"D":10.00}', b'{"D":1.50}']
+        topology.pipe("s", b"1", text)
+    assert [out.value for out in topology.outputs["OUT"]] == [b'{"D":10.00}', b'{"D":1.50}']
 
 
 def test_structs_and_arrays_are_keys() -> None:
     rows = [{"L": [1], "A": {"CITY": "Bonn"}}, {"L": [1], "A": {"CITY": "Bonn"}}, {"L": [2], "A": {"CITY": "Ulm"}}]
-    harness = Harness()
-    harness.execute(
+    topology = Topology()
+    topology.execute(
         _INPUT
         + """CREATE TABLE OUT WITH (key_format='JSON') AS SELECT A, L, COUNT(*) AS C FROM S GROUP BY A, L;
         CREATE STREAM BY_A WITH (key_format='JSON') AS SELECT * FROM S PARTITION BY A;
         CREATE TABLE AGAIN AS SELECT A, COUNT(*) AS C FROM BY_A GROUP BY A;"""
     )
     for number, row in enumerate(rows):
-        harness.pipe("s", orjson.dumps(number), orjson.dumps(row), 0)
-    counted = [(orjson.loads(out.key or b""), orjson.loads(out.value or b"")) for out in harness.outputs["OUT"]]
+        topology.pipe("s", orjson.dumps(number), orjson.dumps(row))
+    counted = [(orjson.loads(out.key or b""), orjson.loads(out.value or b"")) for out in topology.outputs["OUT"]]
     bonn = {"A": {"CITY": "Bonn", "zip": None}, "L": [1]}
     assert counted[:2] == [(bonn, {"C": 1}), (bonn, {"C": 2})]
-    assert [orjson.loads(out.value or b"")["C"] for out in harness.outputs["AGAIN"]] == [1, 2, 1]
+    assert [orjson.loads(out.value or b"")["C"] for out in topology.outputs["AGAIN"]] == [1, 2, 1]
 
 
 def test_a_map_is_no_key() -> None:
@@ -174,30 +174,30 @@ def test_all_fields_of_a_struct() -> None:
 
 
 def test_named_types() -> None:
-    harness = Harness()
-    harness.execute(
+    topology = Topology()
+    topology.execute(
         """CREATE TYPE place AS STRUCT<CITY STRING>; CREATE TYPE IF NOT EXISTS place AS INT; CREATE TYPE places AS ARRAY<place>;
         CREATE STREAM P (L places) WITH (kafka_topic='p', value_format='JSON', partitions=1);
         DROP TYPE place; CREATE STREAM OUT AS SELECT CAST(L AS places) AS L, L[1]->CITY AS C FROM P;"""
     )
-    harness.pipe("p", None, b'{"L":[{"CITY":"Bonn"}]}', 0)
-    assert [out.value for out in harness.outputs["OUT"]] == [b'{"L":[{"CITY":"Bonn"}],"C":"Bonn"}']
+    topology.pipe("p", None, b'{"L":[{"CITY":"Bonn"}]}')
+    assert [out.value for out in topology.outputs["OUT"]] == [b'{"L":[{"CITY":"Bonn"}],"C":"Bonn"}']
     with pytest.raises(KsqlError, match="Type PLACE does not exist"):
-        harness.execute("DROP TYPE place;")
+        topology.execute("DROP TYPE place;")
     with pytest.raises(KsqlError, match="already registered"):
-        harness.execute("CREATE TYPE places AS INT;")
+        topology.execute("CREATE TYPE places AS INT;")
 
 
 def test_headers() -> None:
-    harness = Harness()
-    harness.execute(
+    topology = Topology()
+    topology.execute(
         """CREATE STREAM H (V INT, H ARRAY<STRUCT<KEY STRING, VALUE BYTES>> HEADERS)
         WITH (kafka_topic='h', value_format='JSON', partitions=1);
         CREATE STREAM OUT AS SELECT V, H[1]->KEY AS K, FROM_BYTES(H[1]->VALUE, 'utf8') AS X FROM H;"""
     )
-    harness.pipe("h", None, b'{"V":1}', 0, (("who", b"me"),))
-    harness.pipe("h", None, b'{"V":2}', 0)
-    assert [out.value for out in harness.outputs["OUT"]] == [
+    topology.pipe("h", None, b'{"V":1}', headers=(("who", b"me"),))
+    topology.pipe("h", None, b'{"V":2}')
+    assert [out.value for out in topology.outputs["OUT"]] == [
         b'{"V":1,"K":"who","X":"me"}',
         b'{"V":2,"K":null,"X":null}',
     ]

@@ -8,24 +8,24 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.ksql.engine.records import OutputRecord
+from services.ksql.engine.records import InputRecord
 from services.ksql.model.schema import KeyWindow, WindowType
 from services.ksql.serde.base import split_window
-from tests.conformance.harness import Harness
+from services.ksql.testing import Topology
 from tests.golden import document, lines
 from tests.unit.ksql.engine.golden import SINKS, deliver, key_bytes, pipeline, same, same_value
 
 
 @pytest.fixture(scope="module")
-def fed() -> Harness:
-    harness = pipeline()
+def fed() -> Topology:
+    topology = pipeline()
     for record in lines("inputs.jsonl"):
-        deliver(harness, record)
-    return harness
+        deliver(topology, record)
+    return topology
 
 
 @pytest.mark.parametrize("topic", SINKS)
-def test_every_record_in_order(fed: Harness, topic: str) -> None:
+def test_every_record_in_order(fed: Topology, topic: str) -> None:
     wanted = lines(f"updates/{topic}.jsonl")
     got = fed.outputs[topic]
     for number, (one, want) in enumerate(zip(got, wanted, strict=False)):
@@ -34,7 +34,7 @@ def test_every_record_in_order(fed: Harness, topic: str) -> None:
 
 
 @pytest.mark.parametrize("topic", [t for t in SINKS if t != "pageview_enriched"])
-def test_final_state(fed: Harness, topic: str) -> None:
+def test_final_state(fed: Topology, topic: str) -> None:
     last = {record.key: record.value for record in fed.outputs[topic]}
     alive = {key: json.loads(value) for key, value in last.items() if value is not None}
     wanted = document("final.json")["a"][topic]
@@ -60,11 +60,11 @@ def _key(data: bytes, entry: dict[str, object], kind: WindowType) -> tuple[objec
 
 def test_boundaries() -> None:
     edge = document("boundaries.json")
-    harness = pipeline()
+    topology = pipeline()
     for record in edge["inputs"]:
-        deliver(harness, record)
+        deliver(topology, record)
     for topic, wanted in edge["updates"].items():
-        got = harness.outputs[topic]
+        got = topology.outputs[topic]
         for number, (one, want) in enumerate(zip(got, wanted, strict=False)):
             assert same(one, want), f"{topic}[{number}]: {one} for {want}"
         assert len(got) == len(wanted)
@@ -72,18 +72,18 @@ def test_boundaries() -> None:
 
 def test_each_edge_case_of_phase_5() -> None:
     """What each single record became, or that it was skipped."""
-    harness = pipeline()
+    topology = pipeline()
     inputs = lines("inputs.jsonl")
     cases = {case["line"]: case for case in lines("phase5.jsonl")}
     assert len(cases) > 80
     for number, record in enumerate(inputs, 1):
-        before = {topic: len(harness.outputs[topic]) for topic in SINKS}
-        deliver(harness, record)
+        before = {topic: len(topology.outputs[topic]) for topic in SINKS}
+        deliver(topology, record)
         case = cases.get(number)
         if case is None:
             continue
         assert case["topic"] == record["topic"]
-        new = {topic: harness.outputs[topic][before[topic] :] for topic in SINKS}
+        new = {topic: topology.outputs[topic][before[topic] :] for topic in SINKS}
         if "skipped" in case:
             assert not any(new.values()), case
             continue
@@ -91,7 +91,7 @@ def test_each_edge_case_of_phase_5() -> None:
             _check(new[topic], became, f"line {number}, {topic}, key {key_bytes(record)!r}")
 
 
-def _check(got: Sequence[OutputRecord], became: object, where: str) -> None:
+def _check(got: Sequence[InputRecord], became: object, where: str) -> None:
     if became is None:
         assert not got, where
     elif isinstance(became, str):
@@ -107,6 +107,6 @@ def _check(got: Sequence[OutputRecord], became: object, where: str) -> None:
             assert same_value(None if one.value is None else json.loads(one.value), want["value"]), (where, one, want)
 
 
-def test_late_records_are_counted(fed: Harness) -> None:
-    late = sum(query.stats.by_cause().get("late", 0) for query in fed.queries)
+def test_late_records_are_counted(fed: Topology) -> None:
+    late = sum(query.stats.by_cause().get("late", 0) for query in fed.queries.values())
     assert late == len(lines("late.jsonl"))

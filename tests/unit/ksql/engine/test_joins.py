@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.conformance.harness import Harness
+from services.ksql.testing import Topology
 
 _SOURCES = """
 CREATE STREAM a (k STRING KEY, v INT) WITH (kafka_topic='a', value_format='JSON');
@@ -16,19 +16,19 @@ CREATE TABLE u (k STRING PRIMARY KEY, x INT) WITH (kafka_topic='u', value_format
 
 
 def outputs(sql: str, *inputs: tuple[str, str | None, Any, int]) -> list[tuple[str | None, Any, int]]:
-    harness = Harness()
-    harness.execute(_SOURCES)
-    harness.execute(sql)
+    topology = Topology()
+    topology.execute(_SOURCES)
+    topology.execute(sql)
     for topic, key, value, t in inputs:
         data = None if value is None else json.dumps(value).encode()
-        harness.pipe(topic, None if key is None else key.encode(), data, t)
+        topology.pipe(topic, None if key is None else key.encode(), data, timestamp=t)
     return [
         (
             None if out.key is None else out.key.decode(),
             None if out.value is None else tuple(json.loads(out.value).values()),
             out.timestamp,
         )
-        for out in harness.outputs["O"]
+        for out in topology.outputs["O"]
     ]
 
 

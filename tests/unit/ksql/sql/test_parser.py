@@ -6,7 +6,7 @@ from services.ksql.errors import ParseError
 from services.ksql.model.schema import SourceKind, WindowType
 from services.ksql.model.types import BIGINT, INTEGER, STRING
 from services.ksql.sql import ast
-from services.ksql.sql.format import format_expression
+from services.ksql.sql.format import format_expression, format_statement
 from services.ksql.sql.parser import parse, parse_one
 from services.ksql.sql.tokens import KEYWORDS, NON_RESERVED
 
@@ -132,8 +132,30 @@ def test_small_statements(text: str, statement: ast.Statement) -> None:
     assert parse_one(text).ast == statement
 
 
-def test_connectors_are_known_and_refused_later() -> None:
-    assert isinstance(parse_one("CREATE SOURCE CONNECTOR c WITH (a='b');").ast, ast.Refused)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "CREATE SINK CONNECTOR c WITH ('connector.class'='x', \"tasks.max\"=1, errors_log=true, name='it''s');",
+            ast.CreateConnector(
+                "SINK", "C", (("connector.class", "x"), ("tasks.max", "1"), ("errors_log", "true"), ("name", "it's"))
+            ),
+        ),
+        ("CREATE SOURCE CONNECTOR IF NOT EXISTS `c-d`;", ast.CreateConnector("SOURCE", "c-d", (), if_not_exists=True)),
+        ("DROP CONNECTOR IF EXISTS c;", ast.DropConnector("C", if_exists=True)),
+        ("DESCRIBE CONNECTOR c;", ast.DescribeConnector("C")),
+    ],
+)
+def test_connector_statements(text: str, expected: ast.Statement) -> None:
+    parsed = parse_one(text).ast
+    assert parsed == expected
+    if not (isinstance(parsed, ast.CreateConnector) and not parsed.config):
+        assert parse_one(format_statement(parsed)).ast == parsed
+
+
+def test_a_connector_is_not_replaced() -> None:
+    with pytest.raises(ParseError, match="DROP CONNECTOR first"):
+        parse_one("CREATE OR REPLACE SOURCE CONNECTOR c WITH ('a'='b');")
 
 
 def test_each_statement_keeps_its_own_text() -> None:

@@ -27,10 +27,6 @@ def test_the_part_is_named(text: str, place: str, part: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("CREATE SINK CONNECTOR c WITH ('connector.class'='x', \"tasks.max\"=1);", "CREATE SINK CONNECTOR"),
-        ("CREATE SOURCE CONNECTOR IF NOT EXISTS c WITH ('connector.class'='x');", "CREATE SOURCE CONNECTOR"),
-        ("DROP CONNECTOR IF EXISTS c;", "DROP CONNECTOR"),
-        ("DESCRIBE CONNECTOR c;", "DESCRIBE CONNECTOR"),
         ("ALTER TABLE t ADD COLUMN a INT, ADD b STRING;", "ALTER TABLE"),
     ],
 )
