@@ -12,7 +12,7 @@ import streamlit as st
 
 from services.dashboard import guidance, links, view_state
 from services.dashboard.backend import Backend, Table, get_backend
-from services.dashboard.charts.base import CONFIG, Before, ChartTheme, add_events
+from services.dashboard.charts.base import CONFIG, Before, ChartTheme, add_events, show_span
 from services.dashboard.errors import TableMissing
 from services.dashboard.format import clock, duration, number, plain
 from services.dashboard.plot import element
@@ -85,6 +85,7 @@ class ChartCards:
             figure = draw(reading.value)
             if (figure.layout.meta or {}).get("time"):
                 span = self.view.span()
+                show_span(figure, self.theme, span.since, min(span.until, span.now))
                 add_events(figure, self.theme, self.backend.events(), span.since, min(span.until, span.now))
             # a zoom holds until another range is chosen
             period = f"{self.view.range}-{self.view.dates}"

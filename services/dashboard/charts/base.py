@@ -32,6 +32,8 @@ CONFIG: Final[dict[str, Any]] = {
     # the map's outlines come from this server; plotly would fetch them from its own
     "topojsonURL": "app/static/",
 }
+#: how much of its window a bar fills
+_BAR = 0.82
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def figure(theme: ChartTheme, *, name: str, height: int = 320, y_title: str = ""
             "font": {"size": _SMALL, "color": theme.ink},
         },
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": theme.muted, "activecolor": theme.ink},
-        bargap=0.18,
+        bargap=1 - _BAR,
         dragmode="zoom",
         separators=".,",
         xaxis={**axis, "showgrid": False, "automargin": True, "title": None, "tickformatstops": _TIMES},
@@ -128,6 +130,12 @@ def patterns(open_flags: pd.Series[Any]) -> dict[str, Any]:
     return {"shape": shapes, "size": 6, "solidity": 0.35, "fillmode": "overlay", "fgcolor": "rgba(255,255,255,0.75)"}
 
 
+def bar_widths(rows: pd.DataFrame) -> pd.Series[Any]:
+    """Widths in ms: each bar fills most of its window. Of a single bar plotly would make a thin line."""
+    lengths: pd.Series[Any] = (rows["window_end"] - rows["window_start"]).dt.total_seconds() * 1000
+    return _BAR * lengths
+
+
 def on_time(fig: go.Figure) -> go.Figure:
     """Says that the x axis is time: such charts can be zoomed together, and bear marks of events."""
     fig.update_layout(meta={**(fig.layout.meta or {}), "time": True})
@@ -147,6 +155,22 @@ def add_before(fig: go.Figure, theme: ChartTheme, sums: pd.Series[Any], shift_ms
         line={"color": theme.muted, "width": 1.5, "dash": "dot"},
         opacity=0.75,
         hovertemplate="%{y:,.3~r}",
+    )
+
+
+def show_span(fig: go.Figure, theme: ChartTheme, since: int, until: int) -> None:
+    """Lets the time axis reach from ``since`` to ``until`` (epoch ms), however little there is in between: a first minute does not fill
+    it. A shape that is not seen, because a fixed range would end the viewer's way back from a zoom."""
+    fig.add_shape(
+        type="line",
+        x0=theme.time(since),
+        x1=theme.time(until),
+        y0=0,
+        y1=0,
+        yref="paper",
+        layer="below",
+        opacity=0,
+        line={"width": 0},
     )
 
 

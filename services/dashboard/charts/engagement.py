@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, bar_widths, figure, on_time, patterns
 from services.dashboard.charts.dimension import series
 
 
@@ -19,6 +19,7 @@ def devices(frame: pd.DataFrame, theme: ChartTheme, before: Before | None = None
         fig.add_bar(
             x=theme.times(rows["window_start"]),
             y=rows["session_count"],
+            width=bar_widths(rows),
             name=one.label,
             meta=one.whole,
             marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, bar_widths, figure, on_time, patterns
 from services.dashboard.charts.dimension import series, whole
 from services.dashboard.format import duration
 
@@ -34,6 +34,7 @@ def tumbling(
         fig.add_bar(
             x=theme.times(rows["window_start"]),
             y=rows[measure],
+            width=bar_widths(rows),
             name=one.label,
             meta=one.whole,
             marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
