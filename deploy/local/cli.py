@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.local.cli_events import events
 from deploy.local.cli_ksql import ksql
 from deploy.local.cli_pipeline import pipeline
 from deploy.local.cli_size import size
@@ -273,5 +274,5 @@ def set_up(tests: bool) -> None:
     click.echo("everything is there")
 
 
-for command in (*pipeline, size, ksql):
+for command in (*pipeline, *events, size, ksql):
     app.add_command(command)

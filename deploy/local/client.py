@@ -158,6 +158,11 @@ class Services:
         """Starts generation at ``rate`` events/s."""
         return await self._json("generator", "POST", "/generator/start", json={"rate": rate})
 
+    async def replay(self, file: str, *, speed: float, loop: bool) -> dict[str, Any]:
+        """Starts to replay a file of the folder for recordings, ``speed`` times as fast as it was recorded."""
+        profile = {"kind": "replay", "file": file, "speed": speed, "loop": loop}
+        return await self._json("generator", "POST", "/generator/start", json={"profile": profile})
+
     async def set_rate(self, rate: float) -> dict[str, Any]:
         """Changes the rate."""
         return await self._json("generator", "PUT", "/generator/rate", json={"rate": rate})
