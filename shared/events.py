@@ -99,6 +99,8 @@ class RejectedHeaders:
     origin: str
     #: from the user agent, which is not kept
     device: Device
+    #: the id of the collector, which is the one that can send it again
+    collector: str
     #: how often it was sent again and rejected again, in decimal digits
     replays: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
     #: present if the value was too long and is cut
