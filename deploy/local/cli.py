@@ -187,7 +187,7 @@ def _already_running(state: State, *, detach: bool, as_json: bool) -> None:
 @app.command()
 @a_folder
 def down(directory: Path) -> None:
-    """Stop everything, also what a supervisor that died has left."""
+    """Stop everything. This includes what a killed supervisor left running."""
     import asyncio
 
     from deploy.local import background
@@ -245,7 +245,7 @@ def logs(name: str, following: bool, lines: int, raw: bool, directory: Path) -> 
 @app.command()
 @a_folder
 def reset(directory: Path) -> None:
-    """Stop everything and forget all data; packages and jars stay."""
+    """Stop everything and forget all data. Packages, jars and recordings stay."""
     import asyncio
 
     from deploy.local import background
@@ -263,7 +263,7 @@ def reset(directory: Path) -> None:
 @app.command("setup")
 @click.option("--tests", is_flag=True, help="Also what only the tests need.")
 def set_up(tests: bool) -> None:
-    """Install what is missing: packages, jars, class-data archives."""
+    """Install missing packages, jars and class-data archives."""
     import asyncio
 
     from deploy.local import setup

@@ -157,7 +157,7 @@ def apply(directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def sample(directory: Path, as_json: bool) -> None:
-    """Show a few rows of every topic, ksql table and Pinot table."""
+    """Show a few rows of every topic and table."""
     _show(ask(directory, lambda services: services.sample()), as_json, "sample")
 
 

@@ -87,7 +87,9 @@ class Replayed(BaseModel):
 class ForgottenState(BaseModel):
     user_id: int
     forgotten: bool = Field(description="Later events of the user are anonymous")
-    waiting: int = Field(description="Entries, perhaps the user's tombstone, that Kafka has not acknowledged yet")
+    tombstone_published: bool = Field(
+        description="Kafka has acknowledged everything that was written up to the last erasure"
+    )
 
 
 class Forgotten(BaseModel):

@@ -110,10 +110,13 @@ class Collector:
         self.rejected: Counter[str] = Counter()
         self.rejected_kept = self.rejected_dropped = self.replayed = 0
         self._replaying = asyncio.Lock()
+        #: entries below it may hold a tombstone
+        self._erased = 0
 
     def start(self, tasks: TaskSet) -> None:
         """Opens the journal and begins to publish what is in it."""
         self.journal.open()
+        self._erased = self.journal.next
         tasks.start(self.journal.write(), "write the journal")
         tasks.start(self.publisher.run(), "publish")
 
@@ -246,6 +249,7 @@ class Collector:
         key = user_id.to_bytes(4, "big").decode("latin-1")
         records: list[Record] = [(topics.USERS, key, None), forgotten_record(self._settings, user_id, now_ms)]
         self.journal.append(f"forget-{user_id}-{now_ms}", "", now_ms, records)
+        self._erased = self.journal.next
         await self.journal.forget({user_id})
         await self.journal.flushed()
         return Forgotten(
@@ -257,7 +261,9 @@ class Collector:
 
     def forgotten(self, user_id: int) -> ForgottenState:
         return ForgottenState(
-            user_id=user_id, forgotten=user_id in self.journal.forgotten, waiting=self.journal.waiting
+            user_id=user_id,
+            forgotten=user_id in self.journal.forgotten,
+            tombstone_published=self.journal.published >= self._erased,
         )
 
     def status(self) -> Status:

@@ -193,12 +193,15 @@ async def test_kafka_that_is_away_is_a_503(tmp_path: Path) -> None:
 
 
 async def test_a_reader_sees_whether_a_user_is_forgotten(tmp_path: Path) -> None:
-    async with collector(tmp_path) as (client, _):
+    async with collector(tmp_path) as (client, service):
         before = (await client.get("/collect/users/42")).json()
         await client.delete("/collect/users/42")
         after = (await client.get("/collect/users/42")).json()
+        service.journal.mark_published(service.journal.next)
+        published = (await client.get("/collect/users/42")).json()
 
-    assert (before["forgotten"], after["forgotten"], after["waiting"]) == (False, True, 1)
+    assert (before["forgotten"], after["forgotten"], published["forgotten"]) == (False, True, True)
+    assert (after["tombstone_published"], published["tombstone_published"]) == (False, True)
 
 
 @settings(max_examples=25)
@@ -212,7 +215,8 @@ def test_the_parts_of_a_batch_are_its_events(events: list[Any], indent: int | No
 
 def test_nesting_beyond_the_decoder_is_kept_all_the_same() -> None:
     body = b"[" * 1_010 + b"]" * 1_010
-    assert parts_of(body, loads(body)) == [body]
+    # How deep the decoder goes depends on how deep its caller is.
+    assert parts_of(body, loads(body)) in ([body], [body[1:-1]])
 
 
 def _repair(monkeypatch: pytest.MonkeyPatch) -> None:
