@@ -5,12 +5,15 @@ There is no Kafka here: what the real journal holds counts as published, and the
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,6 +112,25 @@ async def test_nothing_is_kept_of_those_who_object_to_tracking_or_if_it_is_switc
     async with collector(tmp_path / "b", max_rejected_bytes=0) as (client, service):
         await client.post("/collect", json={})
         assert (entries(service), service.status().rejected_dropped) == ([], 1)
+
+
+async def test_the_producer_takes_what_it_is_given(tmp_path: Path) -> None:
+    async with collector(tmp_path) as (client, service):
+        await client.post("/collect", json=[event(), 7])
+        await client.delete("/collect/users/42")
+        found = entries(service)
+        calls = [
+            inspect.signature(AIOKafkaProducer.send).bind(None, **service.publisher._sent(entry, record)).arguments
+            for entry in found
+            for record in entry.records
+        ]
+
+    assert [call["topic"] for call in calls] == [
+        *(topics.USER_SESSION, topics.PAGE_VIEW, topics.REJECTED, topics.USERS, "_pagepulse_collector")
+    ]
+    batch = BatchBuilder(100_000, 0, is_transactional=True)
+    for call in calls:
+        assert batch.append(key=call.get("key"), value=call["value"], timestamp=1, headers=call.get("headers", []))
 
 
 async def test_a_long_event_is_cut_and_rejected_ones_leave_half_of_the_journal(tmp_path: Path) -> None:
