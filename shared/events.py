@@ -1,14 +1,23 @@
-"""The two event types of the source topics, as they are stored in Kafka.
+"""The contract of the source topics: the records as they are stored in Kafka. ``shared/asyncapi.py`` makes JSON Schemas of these types.
 
-Both are keyed by ``session_id`` (UTF-8) and carry wall-clock event time in milliseconds since the epoch.
+Page views and logins are keyed by ``session_id`` (UTF-8) and carry wall-clock event time in milliseconds since the epoch. Users are
+keyed by ``user_id`` (4 bytes, big-endian).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from shared.json import dumps
+
+#: KSQL's INT; an anonymous visitor's number is negative
+UserId = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+#: milliseconds since the epoch; KSQL's BIGINT
+Millis = Annotated[int, Field(ge=0, le=2**63 - 1, description="Milliseconds since the epoch")]
 
 
 class Source(StrEnum):
@@ -32,9 +41,9 @@ class PageView:
     """The fields after ``event_timestamp`` come from real visitors only; where there is no value the field is left out."""
 
     session_id: str
-    user_id: int
+    user_id: UserId
     source: Source
-    event_timestamp: int
+    event_timestamp: Millis
     page: str | None = None
     referrer_host: str | None = None
     utm_source: str | None = None
@@ -50,10 +59,12 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class UserSession:
+    """A login: one per session."""
+
     session_id: str
-    user_id: int
+    user_id: UserId
     user_name: str
-    login_timestamp: int
+    login_timestamp: Millis
     device: Device
 
     def key(self) -> bytes:
@@ -61,3 +72,36 @@ class UserSession:
 
     def value(self) -> bytes:
         return dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A row of the users table, as Kafka Connect writes it; a tombstone deletes the user. Unknown values are null."""
+
+    user_id: UserId
+    age: int | None
+    gender: str | None
+    country: str | None
+    subscription: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedHeaders:
+    """The headers of a rejected event, each as UTF-8. The record's value is what was sent, byte by byte."""
+
+    #: why it was rejected, for people
+    reason: str
+    #: the part that is wrong: a field's name, ``event`` or ``body``
+    field: str
+    #: receipt in milliseconds since the epoch, in decimal digits
+    received_at: Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
+    #: the ``Origin`` of the page that sent it; empty if there was none
+    origin: str
+    #: from the user agent, which is not kept
+    device: Device
+    #: the id of the collector, which is the one that can send it again
+    collector: str
+    #: how often it was sent again and rejected again, in decimal digits
+    replays: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
+    #: present if the value was too long and is cut
+    truncated: Annotated[str, Field(pattern="^true$")] | None = None

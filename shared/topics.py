@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+#: events that the collector does not accept, as they were sent
+REJECTED: Final = "topic0_Rejected"
 PAGE_VIEW: Final = "topic1_PageView"
 USER_SESSION: Final = "topic2_UserSession"
 USERS: Final = "topic3_Users"

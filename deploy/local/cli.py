@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.local.cli_events import events
 from deploy.local.cli_ksql import ksql
 from deploy.local.cli_pipeline import pipeline
 from deploy.local.cli_size import size
@@ -186,7 +187,7 @@ def _already_running(state: State, *, detach: bool, as_json: bool) -> None:
 @app.command()
 @a_folder
 def down(directory: Path) -> None:
-    """Stop everything, also what a supervisor that died has left."""
+    """Stop everything. This includes what a killed supervisor left running."""
     import asyncio
 
     from deploy.local import background
@@ -244,7 +245,7 @@ def logs(name: str, following: bool, lines: int, raw: bool, directory: Path) -> 
 @app.command()
 @a_folder
 def reset(directory: Path) -> None:
-    """Stop everything and forget all data; packages and jars stay."""
+    """Stop everything and forget all data. Packages, jars and recordings stay."""
     import asyncio
 
     from deploy.local import background
@@ -262,7 +263,7 @@ def reset(directory: Path) -> None:
 @app.command("setup")
 @click.option("--tests", is_flag=True, help="Also what only the tests need.")
 def set_up(tests: bool) -> None:
-    """Install what is missing: packages, jars, class-data archives."""
+    """Install missing packages, jars and class-data archives."""
     import asyncio
 
     from deploy.local import setup
@@ -273,5 +274,5 @@ def set_up(tests: bool) -> None:
     click.echo("everything is there")
 
 
-for command in (*pipeline, size, ksql):
+for command in (*pipeline, *events, size, ksql):
     app.add_command(command)

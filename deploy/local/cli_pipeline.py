@@ -24,23 +24,23 @@ EXIT_NOT_CAUGHT_UP = 5
 """Queries have not read everything yet, so an audit cannot say."""
 
 
-def _ask(directory: Path, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
+def ask(directory: Path, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
     with errors_in_words():
-        options = _running(directory)
+        options = running(directory)
 
         import asyncio
 
         from deploy.local.client import Services
         from deploy.local.ports import Ports
 
-        async def ask() -> Answer:
+        async def answer() -> Answer:
             async with Services(Ports(options.port_offset)) as services:
                 return await question(services)
 
-        return asyncio.run(ask())
+        return asyncio.run(answer())
 
 
-def _running(directory: Path) -> Options:
+def running(directory: Path) -> Options:
     from deploy.local.options import Options
     from deploy.local.state import State
 
@@ -77,7 +77,34 @@ def load() -> None:
 @as_json
 def load_start(rate: float, directory: Path, as_json: bool) -> None:
     """Start generating."""
-    _show(_ask(directory, lambda services: services.generate(rate)), as_json, "load")
+    _show(ask(directory, lambda services: services.generate(rate)), as_json, "load")
+
+
+@load.command("replay")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1_000, min_open=True),
+    default=1,
+    show_default=True,
+    help="10: ten times as fast.",
+)
+@click.option("--loop", is_flag=True, help="Begin again at the end.")
+@a_folder
+@as_json
+def load_replay(file: Path, speed: float, loop: bool, directory: Path, as_json: bool) -> None:
+    """Send the events of a recording (pagepulse record), at their own pace or faster."""
+    from deploy.local.state import State
+
+    with errors_in_words():
+        running(directory)
+        kept = State(directory).recordings / file.name
+        if file.resolve() != kept:
+            import shutil
+
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, kept)
+    _show(ask(directory, lambda services: services.replay(file.name, speed=speed, loop=loop)), as_json, "load")
 
 
 @load.command("stop")
@@ -85,7 +112,7 @@ def load_start(rate: float, directory: Path, as_json: bool) -> None:
 @as_json
 def load_stop(directory: Path, as_json: bool) -> None:
     """Stop generating; every event is acknowledged or counted as failed."""
-    _show(_ask(directory, lambda services: services.halt()), as_json, "load")
+    _show(ask(directory, lambda services: services.halt()), as_json, "load")
 
 
 @load.command("rate")
@@ -94,7 +121,7 @@ def load_stop(directory: Path, as_json: bool) -> None:
 @as_json
 def load_rate(rate: float, directory: Path, as_json: bool) -> None:
     """Change the rate of the running load."""
-    _show(_ask(directory, lambda services: services.set_rate(rate)), as_json, "load")
+    _show(ask(directory, lambda services: services.set_rate(rate)), as_json, "load")
 
 
 @load.command("status")
@@ -102,7 +129,7 @@ def load_rate(rate: float, directory: Path, as_json: bool) -> None:
 @as_json
 def load_status(directory: Path, as_json: bool) -> None:
     """Say what the generator does."""
-    _show(_ask(directory, lambda services: services.generation()), as_json, "load")
+    _show(ask(directory, lambda services: services.generation()), as_json, "load")
 
 
 @click.command()
@@ -110,7 +137,7 @@ def load_status(directory: Path, as_json: bool) -> None:
 @as_json
 def plan(directory: Path, as_json: bool) -> None:
     """Show what apply would do to each resource. Exit code 4: some could not be seen, so their changes are not known."""
-    answer = _ask(directory, lambda services: services.plan())
+    answer = ask(directory, lambda services: services.plan())
     _show(answer, as_json, "plan")
     if answer.get("unseen"):
         sys.exit(EXIT_UNSEEN)
@@ -122,7 +149,7 @@ def plan(directory: Path, as_json: bool) -> None:
 def apply(directory: Path, as_json: bool) -> None:
     """Make the pipeline as it is described. What is right already is left alone."""
     with console().status("applying") as shown:
-        run = _ask(directory, lambda services: services.apply(shown.update))
+        run = ask(directory, lambda services: services.apply(shown.update))
     _show(run, as_json, "run")
 
 
@@ -130,8 +157,8 @@ def apply(directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def sample(directory: Path, as_json: bool) -> None:
-    """Show a few rows of every topic, ksql table and Pinot table."""
-    _show(_ask(directory, lambda services: services.sample()), as_json, "sample")
+    """Show a few rows of every topic and table."""
+    _show(ask(directory, lambda services: services.sample()), as_json, "sample")
 
 
 @click.command()
@@ -140,7 +167,7 @@ def sample(directory: Path, as_json: bool) -> None:
 def verify(directory: Path, as_json: bool) -> None:
     """Recompute every result from the raw topics and compare. Exit code 1: something differs; 5: the queries have not caught up."""
     with console().status("recomputing") as shown:
-        report = _ask(directory, lambda services: services.verify(shown.update))
+        report = ask(directory, lambda services: services.verify(shown.update))
     _show(report, as_json, "report")
     if not report.get("ok"):
         sys.exit(EXIT_NOT_CAUGHT_UP if report.get("verdict") == "not_caught_up" else EXIT_FAILED)
@@ -153,7 +180,7 @@ def verify(directory: Path, as_json: bool) -> None:
 def teardown(delete_topics: bool, directory: Path, as_json: bool) -> None:
     """Remove the pipeline. Without --delete-topics the raw topics stay."""
     with console().status("removing") as shown:
-        run = _ask(directory, lambda services: services.teardown(delete_topics=delete_topics, progress=shown.update))
+        run = ask(directory, lambda services: services.teardown(delete_topics=delete_topics, progress=shown.update))
     _show(run, as_json, "run")
 
 

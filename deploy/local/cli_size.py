@@ -20,7 +20,7 @@ from deploy.local.terminal import console
 )
 @click.option("--sources", is_flag=True, help="Also where each figure comes from.")
 def size(rate: float, users: float, sources: bool) -> None:
-    """Count what a load needs: partitions, nodes, disk, network. Each figure with its arithmetic."""
+    """Count partitions, nodes, disk and network for a load. Each figure with its arithmetic."""
     from rich.table import Table
 
     from deploy.sizing import facts as known

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ REQUEST_WITHIN = timedelta(seconds=30)
 APPLY_WITHIN = timedelta(minutes=15)
 VERIFY_WITHIN = timedelta(minutes=30)
 SEED_WITHIN = timedelta(minutes=10)
+FORGET_WITHIN = timedelta(minutes=2)
 POLL = timedelta(milliseconds=300)
 TRANSIENT = frozenset({408, 429, 502, 503, 504})
 """Statuses of a server that is busy, or that waits for another one."""
@@ -158,6 +159,11 @@ class Services:
         """Starts generation at ``rate`` events/s."""
         return await self._json("generator", "POST", "/generator/start", json={"rate": rate})
 
+    async def replay(self, file: str, *, speed: float, loop: bool) -> dict[str, Any]:
+        """Starts to replay a file of the folder for recordings, ``speed`` times as fast as it was recorded."""
+        profile = {"kind": "replay", "file": file, "speed": speed, "loop": loop}
+        return await self._json("generator", "POST", "/generator/start", json={"profile": profile})
+
     async def set_rate(self, rate: float) -> dict[str, Any]:
         """Changes the rate."""
         return await self._json("generator", "PUT", "/generator/rate", json={"rate": rate})
@@ -169,6 +175,64 @@ class Services:
     async def generation(self) -> dict[str, Any]:
         """What the generator does."""
         return await self._json("generator", "GET", "/generator/status")
+
+    async def rejected(self, *, start: int | None, limit: int, reason: str) -> dict[str, Any]:
+        """Rejected events from offset ``start`` on, or the newest, and ``next`` to go on from."""
+        asked = {"limit": str(limit), "reason": reason} | ({} if start is None else {"from": str(start)})
+        return await self._json("collector", "GET", "/collect/rejected", params=asked, within=timedelta(seconds=60))
+
+    async def replay_rejected(self, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
+        """Sends every event that is in the topic of rejected events now again, once. Counts of ``sent``, ``rejected``, ``skipped``."""
+        counts = dict.fromkeys(("sent", "rejected", "skipped"), 0)
+        asked: dict[str, str] = {}
+        while True:
+            answer = await self._json(
+                "collector", "POST", "/collect/rejected/replay", params=asked, within=timedelta(minutes=2)
+            )
+            counts = {name: count + answer[name] for name, count in counts.items()}
+            progress(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+            if answer["next"] >= answer["end"]:
+                return counts
+            asked = {"until": str(answer["end"])}
+
+    async def forget(self, user_id: int, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
+        """Erases a user where that can be done, then reads back.
+
+        ``checks`` says of each place whether the user is ``gone`` (None: not known, and the ``reason``).
+        """
+        progress("deleting from the users table")
+        await self._json("seeder", "DELETE", f"/seeder/users/{user_id}")
+        progress("the collector forgets the user")
+        forgotten = await self._json("collector", "DELETE", f"/collect/users/{user_id}")
+        checks: list[dict[str, Any]] = []
+        for place, gone in (
+            ("users table", self._gone_from_database),
+            ("collector: later events are anonymous, and Kafka has the tombstone", self._gone_from_collector),
+            ("ksql table CLEANED_USERS, which views are joined with", self._gone_from_join),
+        ):
+            progress(f"reading back: {place}")
+
+            async def holds(gone: Callable[[int], Awaitable[bool]] = gone) -> bool:
+                return await gone(user_id)
+
+            try:
+                checks.append({"place": place, "gone": await until(holds, FORGET_WITHIN, POLL), "reason": ""})
+            except ServiceRefused as error:
+                checks.append({"place": place, "gone": None, "reason": error.reason})
+        return {"user_id": user_id, "checks": checks, "detail": forgotten["detail"]}
+
+    async def _gone_from_database(self, user_id: int) -> bool:
+        asked = {"after": str(user_id - 1), "limit": "1"}
+        users = (await self._json("seeder", "GET", "/seeder/users", params=asked))["users"]
+        return all(user["user_id"] != user_id for user in users)
+
+    async def _gone_from_collector(self, user_id: int) -> bool:
+        state = await self._json("collector", "GET", f"/collect/users/{user_id}")
+        return bool(state["forgotten"] and state["tombstone_published"])
+
+    async def _gone_from_join(self, user_id: int) -> bool:
+        asked = {"engine": "ksql", "sql": f"SELECT * FROM CLEANED_USERS WHERE USER_ID = {user_id};"}  # noqa: S608 - a number
+        return not (await self._json("provisioner", "POST", "/provisioner/sql", json=asked))["rows"]
 
     async def _follow(self, accepted: httpx.Response, progress: Callable[[str], None]) -> dict[str, Any]:
         """Waits for the end of a run that was accepted. Raises ServiceRefused with the error of its first failed step."""

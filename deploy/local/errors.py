@@ -6,7 +6,8 @@ StackError
 ├── AlreadyRunning      a supervisor of this state folder is alive
 ├── NotRunning          a command that needs the stack found none
 ├── ComponentFailed     a component did not become healthy
-└── ServiceRefused      a service answered a request with an error
+├── ServiceRefused      a service answered a request with an error
+└── RecordingFailed     records cannot be read, or their file cannot be written
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class ServiceRefused(StackError):
         super().__init__(reason, hint=hint)
         self.service = service
         self.transient = transient
+
+
+class RecordingFailed(StackError):
+    """Records cannot be read, or their file cannot be written."""
 
 
 class ComponentFailed(StackError):

@@ -68,6 +68,8 @@ class State:
         self.logs = self.root / "logs"
         self.conf = self.root / "conf"
         self.data = self.root / "data"
+        #: of events; `reset` keeps them. Absolute, because the services run in another folder.
+        self.recordings = Path(os.environ.get("PAGEPULSE_RECORDINGS") or self.root / "recordings").resolve()
         self._lock: int | None = None
 
     def log(self, component: str) -> Path:
@@ -156,7 +158,7 @@ class State:
     def wipe(self) -> None:
         """Removes everything that runs wrote; only the lock stays, which belongs to its holder."""
         for entry in self.root.iterdir() if self.root.exists() else ():
-            if entry.name == "lock":
+            if entry.name == "lock" or entry == self.recordings:
                 continue
             if entry.is_dir():
                 shutil.rmtree(entry)

@@ -11,7 +11,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from services.collector.schemas import Accepted, Forgotten, Status
+from services.collector.schemas import Accepted, Forgotten, ForgottenState, RejectedPage, Replayed, Status
 from services.collector.service import Collector
 from shared.errors import BadRequest, NotFound
 from shared.json import loads
@@ -60,13 +60,17 @@ Service = Annotated[Collector, Depends(_collector)]
 )
 async def collect(request: Request, collector: Service) -> Accepted:
     """JSON as ``application/json``, or as ``text/plain`` as ``navigator.sendBeacon`` sends it. 202: what was accepted is durable."""
+    raw = await request.body()
+    client = _client(request)
     try:
-        body = loads(await request.body())
+        body = loads(raw)
     except ValueError as error:
+        await collector.reject(raw, f"not JSON: {error}", request.headers, client)
         raise BadRequest(f"The body is not JSON: {error}.") from error
     if not isinstance(body, dict | list):
+        await collector.reject(raw, "neither an event nor a batch", request.headers, client)
         raise BadRequest("The body must be one event (an object) or a batch of events (an array).")
-    return await collector.accept(body if isinstance(body, list) else [body], request.headers, _client(request))
+    return await collector.accept(body if isinstance(body, list) else [body], request.headers, client, raw)
 
 
 @public.get(
@@ -107,6 +111,40 @@ async def shop_page(page: str) -> Response:
 @router.get("/status", summary="What was accepted, and what waits for Kafka", responses=problem_responses(401))
 async def status(collector: Service) -> Status:
     return collector.status()
+
+
+@router.get(
+    "/rejected",
+    summary="Rejected events as they were sent, the newest or from an offset on",
+    responses=problem_responses(401, 503),
+)
+async def rejected(
+    collector: Service,
+    start: Annotated[
+        int | None, Query(alias="from", ge=0, le=2**63 - 1, description="Offset; without it the newest")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    reason: Annotated[str, Query(max_length=200, description="A field's name, or a part of the reason")] = "",
+) -> RejectedPage:
+    return await collector.rejected_events(start, limit, reason)
+
+
+@router.post(
+    "/rejected/replay",
+    summary="Send rejected events again, once, up to 1,000 per request",
+    responses=problem_responses(401, 503),
+)
+async def replay_rejected(
+    collector: Service,
+    until: Annotated[int | None, Query(ge=0, le=2**63 - 1, description="The `end` of the first answer")] = None,
+) -> Replayed:
+    """Repeat it with `until` while `next` is below `end`. An event that is still not valid is kept again, with the new reason."""
+    return await collector.replay(until)
+
+
+@router.get("/users/{user_id}", summary="Whether a user is forgotten", responses=problem_responses(401))
+async def forgotten(user_id: Annotated[int, Path(ge=1, le=2**31 - 1)], collector: Service) -> ForgottenState:
+    return collector.forgotten(user_id)
 
 
 @router.delete(

@@ -60,6 +60,8 @@ class Entry:
     at_ms: int
     records: list[Record]
     opens_session: bool = False
+    #: of a rejected event; its value is the bytes as they came, as Latin-1
+    headers: dict[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ class Journal:
         self._queued_bytes = 0
         self._wanted = asyncio.Event()
         self._written = asyncio.Condition()
+        self._progress = asyncio.Event()
         self._failure: OSError | None = None
         self._generation = 0
         #: where the last ``read`` ended: (segment, number of the next entry), bytes into the segment
@@ -174,14 +177,21 @@ class Journal:
         seen = self._sessions.get(session)
         return seen is None or seen < self._clock_ms() - self._keep_ms
 
-    def append(self, event_id: str, session: str, at_ms: int, records: Sequence[Record]) -> None:
+    def append(
+        self,
+        event_id: str,
+        session: str,
+        at_ms: int,
+        records: Sequence[Record],
+        headers: dict[str, str] | None = None,
+    ) -> None:
         """Queues an entry. It counts only after ``flushed``. The first entry of a session opens it.
 
         Raises:
             JournalFull: what Kafka has not acknowledged takes all of the space.
         """
         opens = bool(session) and self.is_new_session(session)
-        entry = Entry(self.next, event_id, session, at_ms, list(records), opens)
+        entry = Entry(self.next, event_id, session, at_ms, list(records), opens, headers)
         text = dumps(asdict(entry))
         line = b"%08x %b\n" % (crc32(text), text)
         if self.size + len(line) > self._max_bytes:
@@ -318,9 +328,16 @@ class Journal:
         async with self._written:
             await self._written.wait_for(lambda: self.durable > number)
 
+    async def published_up_to(self, number: int) -> None:
+        """Returns when entries below ``number`` are in Kafka."""
+        while self.published < number:
+            self._progress.clear()
+            await self._progress.wait()
+
     def mark_published(self, upto: int) -> None:
         """Entries below ``upto`` are in Kafka; old segments of them go."""
         self.published = max(self.published, upto)
+        self._progress.set()
         self._trim(0)
 
     def _trim(self, wanted: int) -> None:
@@ -364,6 +381,7 @@ def _parse(line: bytes) -> Entry | None:
             fields["at_ms"],
             [(topic, key, value) for topic, key, value in fields["records"]],
             fields["opens_session"],
+            fields.get("headers"),
         )
     except (ValueError, KeyError, TypeError):
         return None

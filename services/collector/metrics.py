@@ -19,7 +19,15 @@ class CollectorMetrics(MetricSource):
     def collect(self) -> Iterator[Metric]:
         status = self._collector.status()
         events = CounterMetricFamily(f"{_PREFIX}_events", "Events received, by outcome", labels=["outcome"])
-        for outcome in ("accepted", "duplicates", "ignored", "published"):
+        for outcome in (
+            "accepted",
+            "duplicates",
+            "ignored",
+            "published",
+            "replayed",
+            "rejected_kept",
+            "rejected_dropped",
+        ):
             events.add_metric([outcome], getattr(status, outcome))
         yield events
         rejected = CounterMetricFamily(

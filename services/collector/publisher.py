@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced, TopicAlreadyExistsError
 
-from services.collector.journal import Entry, Journal
+from services.collector import topic_log
+from services.collector.journal import Entry, Journal, Record
 from services.collector.settings import Settings
-from shared.aiokafka_internals import stop_consumer
+from shared.durations import milliseconds
 from shared.errors import Conflict, PagePulseError, Unavailable
 from shared.json import dumps, loads
-from shared.kafka import admin_client, end_offsets, track_topics
+from shared.kafka import admin_client, track_topics
 
 _log = structlog.get_logger(__name__)
 
@@ -29,7 +30,6 @@ _TRANSACTION_MS: Final = 10_000
 _BATCH_BYTES: Final = 512 * 1024
 _CALL_S: Final = 30.0
 _CLOSE_S: Final = 5.0
-_METADATA_PAUSE_S: Final = 0.1
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 _FORGOTTEN: Final = "forgotten:"
@@ -45,6 +45,15 @@ def forgotten_record(settings: Settings, user_id: int, at_ms: int) -> tuple[str,
     return settings.state_topic, f"{_FORGOTTEN}{user_id}", dumps({"at": at_ms}).decode()
 
 
+def replayed_key(settings: Settings) -> str:
+    return f"{settings.collector_id}:replayed"
+
+
+def replayed_record(settings: Settings, offset: int) -> tuple[str, str, str]:
+    """The record of the state topic that goes with what is sent for the rejected event at ``offset``."""
+    return settings.state_topic, replayed_key(settings), dumps({"next": offset + 1}).decode()
+
+
 class Publisher:
     """Owned by the service's lifespan: ``run`` is its task."""
 
@@ -52,7 +61,7 @@ class Publisher:
         self._settings = settings
         self._journal = journal
         self._position_key = f"{settings.collector_id}:next".encode()
-        #: events in Kafka since the start
+        #: accepted events in Kafka since the start
         self.published = 0
         #: topics that the present producer has the metadata of
         self._tracked: set[str] = set()
@@ -68,7 +77,7 @@ class Publisher:
         """Publishes until cancelled; goes on after every error but that of a second collector with this id."""
         pause = _FIRST_PAUSE_S
         while True:
-            before = self.published
+            before = self._journal.published
             producer = AIOKafkaProducer(
                 bootstrap_servers=self._settings.kafka_bootstrap,
                 client_id=f"pagepulse-collector-{self._settings.collector_id}",
@@ -93,14 +102,14 @@ class Publisher:
                 _log.warning("events wait for Kafka", reason=text, waiting=self._journal.waiting)
             finally:
                 await _close(producer)
-            pause = _FIRST_PAUSE_S if self.published > before else min(2 * pause, _LONGEST_PAUSE_S)
+            pause = _FIRST_PAUSE_S if self._journal.published > before else min(2 * pause, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
 
     async def _publish(self, producer: AIOKafkaProducer) -> None:
         async with asyncio.timeout(_CALL_S):
             await producer.start()
         async with asyncio.timeout(_CALL_S):
-            await self._ensure_state_topic()
+            await self._ensure_topics()
             self._journal.mark_published(await self._committed())
         self._tracked = set()
         self.error = None
@@ -113,7 +122,7 @@ class Publisher:
             async with asyncio.timeout(_CALL_S):
                 await self._transaction(producer, entries)
             self._journal.mark_published(entries[-1].number + 1)
-            self.published += len(entries)
+            self.published += sum(1 for entry in entries if entry.session)
 
     async def _transaction(self, producer: AIOKafkaProducer, entries: Sequence[Entry]) -> None:
         topics = {topic for entry in entries for topic, _, _ in entry.records}
@@ -121,13 +130,21 @@ class Publisher:
         await producer.begin_transaction()
         deliveries = []
         for entry in entries:
-            for topic, key, value in entry.records:
-                data = None if value is None else value.encode()
-                deliveries.append(await producer.send(topic, data, key.encode("latin-1"), timestamp_ms=entry.at_ms))
+            deliveries += [
+                await producer.send(**self._sent(entry, record), timestamp_ms=entry.at_ms) for record in entry.records
+            ]
         position = dumps({"journal": self._journal.id, "next": entries[-1].number + 1})
         deliveries.append(await producer.send(self._settings.state_topic, position, self._position_key))
         await asyncio.gather(*deliveries)
         await producer.commit_transaction()
+
+    def _sent(self, entry: Entry, record: Record) -> dict[str, Any]:
+        """The producer's arguments."""
+        topic, key, value = record
+        if topic == self._settings.rejected_topic:
+            headers = [(name, text.encode()) for name, text in (entry.headers or {}).items()]
+            return {"topic": topic, "value": (value or "").encode("latin-1"), "headers": headers}
+        return {"topic": topic, "value": None if value is None else value.encode(), "key": key.encode("latin-1")}
 
     async def _check_topics(self, producer: AIOKafkaProducer, topics: set[str]) -> None:
         if new := topics - self._tracked:
@@ -137,53 +154,54 @@ class Publisher:
             await track_topics(producer, new)
             self._tracked |= new
 
-    async def _ensure_state_topic(self) -> None:
-        topic = NewTopic(
-            self._settings.state_topic,
-            1,
-            self._settings.replication_factor,
-            topic_configs={"cleanup.policy": "compact"},
-        )
+    async def _ensure_topics(self) -> None:
+        """The collector's own topics, of one partition each."""
+        retention = {
+            "retention.ms": str(milliseconds(self._settings.rejected_retention)),
+            "retention.bytes": str(self._settings.rejected_retention_bytes),
+        }
+        configs = {
+            self._settings.state_topic: {"cleanup.policy": "compact"},
+            self._settings.rejected_topic: {"cleanup.policy": "delete", **retention},
+        }
+        new = [NewTopic(n, 1, self._settings.replication_factor, topic_configs=c) for n, c in configs.items()]
         async with admin_client(self._settings.kafka_bootstrap) as admin:
             # One that is there already is an error in the answer, not an exception.
-            answer = await admin.create_topics([topic])
+            answer = await admin.create_topics(new)
             for name, code, *_ in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):
                     raise Unavailable(f"topic {name} cannot be created: error {code}")
 
+    async def _state(self) -> dict[str, bytes]:
+        """The newest value of each key of the state topic."""
+        # The end of the log, not the last stable offset: the latter may lag behind the transaction that has just been settled.
+        page = await topic_log.read(self._settings.kafka_bootstrap, self._settings.state_topic, committed=False)
+        newest = {(record.key or b"").decode(): record.value for record in page.records}
+        return {key: value for key, value in newest.items() if value is not None}
+
     async def _committed(self) -> int:
         """The number of this journal's next entry as of the last committed transaction, 0 without one. Restores ``forgotten``."""
-        partition = TopicPartition(self._settings.state_topic, 0)
-        # The end of the log, not the last stable offset: the latter may lag behind the transaction that has just been settled.
-        ends: dict[TopicPartition, int] = {}
-        while partition not in ends:  # a topic that has just been created is not in every broker's metadata yet
-            ends = await end_offsets(self._settings.kafka_bootstrap, [partition.topic], committed=False)
-            await asyncio.sleep(_METADATA_PAUSE_S)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap, isolation_level="read_committed", enable_auto_commit=False
-        )
-        await consumer.start()
-        try:
-            consumer.assign([partition])
-            await consumer.seek_to_beginning(partition)
-            number, forgotten = 0, set[int]()
-            while await consumer.position(partition) < ends[partition]:
-                for records in (await consumer.getmany(partition, timeout_ms=500)).values():
-                    for record in records:
-                        number = self._restore(record, number, forgotten)
-            await self._journal.forget(forgotten)
-            return number
-        finally:
-            await stop_consumer(consumer)
+        state = await self._state()
+        await self._journal.forget({int(key.removeprefix(_FORGOTTEN)) for key in state if key.startswith(_FORGOTTEN)})
+        position = loads(state.get(self._position_key.decode(), b"{}"))
+        return int(position["next"]) if position.get("journal") == self._journal.id else 0
 
-    def _restore(self, record: Any, number: int, forgotten: set[int]) -> int:
-        key = (record.key or b"").decode()
-        if key == self._position_key.decode() and record.value:
-            position = loads(record.value)
-            return int(position["next"]) if position["journal"] == self._journal.id else 0
-        if key.startswith(_FORGOTTEN) and record.value is not None:
-            forgotten.add(int(key.removeprefix(_FORGOTTEN)))
-        return number
+    async def replayed(self) -> int:
+        """The offset of the first rejected event that was not sent again, once everything in the journal at present is in Kafka.
+
+        Raises:
+            Unavailable: Kafka takes no events at present.
+        """
+        upto = self._journal.next
+        try:
+            async with asyncio.timeout(_CALL_S):
+                await self.check()
+                await self._journal.published_up_to(upto)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{self._journal.waiting} events still wait for Kafka; retry.", service="kafka"
+            ) from error
+        return int(loads((await self._state()).get(replayed_key(self._settings), b'{"next":0}'))["next"])
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
@@ -56,6 +57,41 @@ class Accepted(BaseModel):
     rejected: list[Rejection] = []
 
 
+class RejectedEvent(BaseModel):
+    offset: int = Field(description="In the topic of rejected events")
+    received_at: datetime | None = None
+    field: str = Field(description="What is wrong: a field's name, `event` or `body`")
+    reason: str
+    origin: str = Field(default="", description="The Origin header of the page that sent it")
+    replays: int = Field(default=0, description="How often it was sent again and rejected again")
+    truncated: bool = Field(default=False, description="It was too long and is cut; it is not sent again")
+    value: str = Field(description="What was sent, byte by byte")
+    encoding: Literal["utf-8", "base64"] = Field(description="Of `value`; base64 if the bytes are not UTF-8")
+
+
+class RejectedPage(BaseModel):
+    events: list[RejectedEvent]
+    next: int = Field(description="Read on from here")
+
+
+class Replayed(BaseModel):
+    """Of the rejected events that this answer covers."""
+
+    sent: int = Field(description="Accepted now, and durable")
+    rejected: int = Field(description="Rejected again, and kept again with the new reason")
+    skipped: int = Field(description="Duplicates, cut ones, and those of another collector")
+    next: int = Field(description="Offset of the first event that is not covered")
+    end: int = Field(description="End of the topic when the replay began; give it as `until` to go on")
+
+
+class ForgottenState(BaseModel):
+    user_id: int
+    forgotten: bool = Field(description="Later events of the user are anonymous")
+    tombstone_published: bool = Field(
+        description="Kafka has acknowledged everything that was written up to the last erasure"
+    )
+
+
 class Forgotten(BaseModel):
     user_id: int
     detail: str
@@ -68,8 +104,13 @@ class Status(BaseModel):
     duplicates: int
     ignored: int
     rejected: dict[str, int]
-    published: int = Field(description="Events acknowledged by Kafka")
-    waiting: int = Field(description="Accepted events that Kafka has not acknowledged yet")
+    rejected_kept: int = Field(description="Rejected events that are or will be in the topic of rejected events")
+    rejected_dropped: int = Field(
+        description="Rejected events that were not kept: the journal is more than half full, or none is to be kept"
+    )
+    replayed: int = Field(description="Rejected events that were sent again and accepted")
+    published: int = Field(description="Accepted events acknowledged by Kafka")
+    waiting: int = Field(description="Entries of the journal, rejected events too, that Kafka has not acknowledged yet")
     journal_bytes: int
     journal_max_bytes: int
     last_error: str | None = Field(default=None, description="Why Kafka takes no events at present")

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Final
+from uuid import uuid4
 
 from pydantic import ValidationError
 
-from services.collector.journal import Journal, Record
-from services.collector.publisher import Publisher, forgotten_record
-from services.collector.schemas import Accepted, Forgotten, Rejection, Status, VisitorEvent
+from services.collector import topic_log
+from services.collector.journal import Journal, JournalFull, Record
+from services.collector.publisher import Publisher, forgotten_record, replayed_record
+from services.collector.rejected import headers_of, parts_of, shown
+from services.collector.schemas import (
+    Accepted,
+    Forgotten,
+    ForgottenState,
+    RejectedPage,
+    Rejection,
+    Replayed,
+    Status,
+    VisitorEvent,
+)
 from services.collector.settings import Settings
+from services.collector.topic_log import Page
 from services.collector.visits import (
     BadUrl,
     Rules,
@@ -24,6 +39,8 @@ from services.collector.visits import (
 )
 from shared import topics
 from shared.errors import BodyTooLarge, TooManyRequests
+from shared.events import Device, RejectedHeaders
+from shared.json import dumps, loads
 from shared.tasks import TaskSet
 
 #: addresses whose rate is remembered at a time
@@ -31,11 +48,23 @@ _CLIENTS: Final = 10_000
 _MINUTE_S: Final = 60.0
 #: characters of a reason
 _REASON: Final = 200
+#: rejected events that one request sends again
+_REPLAYED: Final = 1_000
+#: rejected events that are searched for a reason
+_SCANNED: Final = 10_000
 
 
 class RateExceeded(TooManyRequests):
     type = "rate-exceeded"
     title = "Too many events"
+
+
+class NotAccepted(ValueError):
+    """An event is not valid. ``field``: what is wrong; the text is the reason."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason[:_REASON])
+        self.field = field
 
 
 class ClientRates:
@@ -79,15 +108,22 @@ class Collector:
         self._max_delay_ms = int(settings.max_delay.total_seconds() * 1000)
         self.accepted = self.duplicates = self.ignored = 0
         self.rejected: Counter[str] = Counter()
+        self.rejected_kept = self.rejected_dropped = self.replayed = 0
+        self._replaying = asyncio.Lock()
+        #: entries below it may hold a tombstone
+        self._erased = 0
 
     def start(self, tasks: TaskSet) -> None:
         """Opens the journal and begins to publish what is in it."""
         self.journal.open()
+        self._erased = self.journal.next
         tasks.start(self.journal.write(), "write the journal")
         tasks.start(self.publisher.run(), "publish")
 
-    async def accept(self, events: Sequence[Any], headers: Mapping[str, str], client: str) -> Accepted:
-        """Takes a batch. ``headers`` have lower-case names.
+    async def accept(
+        self, events: list[Any], headers: Mapping[str, str], client: str, body: bytes | None = None
+    ) -> Accepted:
+        """Takes a batch. ``headers`` have lower-case names; ``body`` is what ``events`` were read from.
 
         Raises:
             BodyTooLarge: more events than a batch may have.
@@ -102,16 +138,16 @@ class Collector:
         self._rates.take(client, len(events))
         now_ms = time.time_ns() // 1_000_000
         answer = Accepted(accepted=0)
+        device = device_of(headers)
+        parts: list[bytes] | None = None
         for index, raw in enumerate(events):
             try:
-                event = VisitorEvent.model_validate(raw)
-                new = self._take(event, headers, now_ms)
-            except ValidationError as error:
-                first = error.errors()[0]
-                field = ".".join(map(str, first["loc"])) or "event"
-                self._reject(answer, index, field, f"{field}: {first['msg']}")
-            except BadUrl as error:
-                self._reject(answer, index, "url", str(error))
+                new = self._take(raw, device, now_ms)
+            except NotAccepted as error:
+                answer.rejected.append(Rejection(index=index, reason=str(error)))
+                parts = parts or parts_of(dumps(events) if body is None else body, events)
+                self.rejected[error.field] += 1
+                self._keep(parts[index], error, now_ms, headers.get("origin", ""), device)
             else:
                 answer.accepted += 1
                 answer.duplicates += not new
@@ -120,12 +156,100 @@ class Collector:
         self.duplicates += answer.duplicates
         return answer
 
+    async def reject(self, body: bytes, reason: str, headers: Mapping[str, str], client: str) -> None:
+        """Keeps a body that is not JSON, or not an event or a batch. Raises as ``accept``."""
+        if objects_to_tracking(headers):
+            self.ignored += 1
+            return
+        self._rates.take(client, 1)
+        self.rejected["body"] += 1
+        error = NotAccepted("body", reason)
+        self._keep(body, error, time.time_ns() // 1_000_000, headers.get("origin", ""), device_of(headers))
+        await self.journal.flushed()
+
+    async def rejected_events(self, start: int | None, limit: int, reason: str) -> RejectedPage:
+        """The events in the topic of rejected events from offset ``start``, or the newest. ``reason``: a part of the reason, or the field.
+
+        Raises:
+            Unavailable: Kafka does not answer.
+        """
+        span = _SCANNED if reason else limit
+        found = await topic_log.read(
+            self._settings.kafka_bootstrap,
+            self._settings.rejected_topic,
+            lambda first, end: max(end - span, first) if start is None else start,
+            limit=span,
+        )
+        events = [shown(record) for record in found.records]
+        events = [e for e in events if reason.lower() in (e.field, "") or reason.lower() in e.reason.lower()]
+        if start is None:
+            return RejectedPage(events=events[-limit:], next=found.next)
+        cut = events[:limit]
+        return RejectedPage(events=cut, next=cut[-1].offset + 1 if len(events) > limit else found.next)
+
+    async def replay(self, until: int | None) -> Replayed:
+        """Sends rejected events of this collector again, those below offset ``until``, as if they came now for the first time.
+
+        The position is part of the journal's entry for each event and goes to Kafka in the transaction of what is sent, so an event
+        is never sent twice. Event time stays that of the receipt. What is rejected again is kept again.
+
+        Raises:
+            Unavailable: Kafka does not answer, or takes no events.
+            JournalFull, JournalBroken: call again.
+        """
+        async with self._replaying:
+            begin = await self.publisher.replayed()
+            found = await topic_log.read(
+                self._settings.kafka_bootstrap,
+                self._settings.rejected_topic,
+                lambda _first, _end: begin,
+                limit=_REPLAYED,
+            )
+            answer = self.replay_page(found, found.end if until is None else until)
+            await self.journal.flushed()
+            self.accepted += answer.sent
+            self.replayed += answer.sent
+            return answer
+
+    def replay_page(self, found: Page, until: int) -> Replayed:
+        """Appends the events of ``found`` below ``until`` and the position to the journal."""
+        sent = rejected = skipped = 0
+        now_ms = time.time_ns() // 1_000_000
+        after, committed = min(found.next, until), None
+        for record in found.records:
+            if record.offset >= until:
+                break
+            headers = headers_of(record)
+            if headers is None or headers.truncated or headers.collector != self._settings.collector_id:
+                skipped += 1
+                continue
+            position = replayed_record(self._settings, record.offset)
+            received_ms = min(int(headers.received_at), now_ms)
+            try:
+                new = self._take(
+                    _event(record.value), headers.device, now_ms, received_ms=received_ms, extra=[position]
+                )
+            except NotAccepted as error:
+                rejected += 1
+                again = replace(headers, field=error.field, reason=str(error), replays=str(int(headers.replays) + 1))
+                self._append_rejected(record.value or b"", again, now_ms, [position])
+                committed = record.offset + 1
+            else:
+                sent += new
+                skipped += not new
+                committed = record.offset + 1 if new else committed
+        if skipped and committed != after:
+            # What was skipped at the end is not looked at again.
+            self.journal.append(f"replayed-{uuid4().hex}", "", now_ms, [replayed_record(self._settings, after - 1)])
+        return Replayed(sent=sent, rejected=rejected, skipped=skipped, next=after, end=until)
+
     async def forget(self, user_id: int) -> Forgotten:
         """From now on the user's events are anonymous, and the user is gone from the table that views are joined with."""
         now_ms = time.time_ns() // 1_000_000
         key = user_id.to_bytes(4, "big").decode("latin-1")
         records: list[Record] = [(topics.USERS, key, None), forgotten_record(self._settings, user_id, now_ms)]
         self.journal.append(f"forget-{user_id}-{now_ms}", "", now_ms, records)
+        self._erased = self.journal.next
         await self.journal.forget({user_id})
         await self.journal.flushed()
         return Forgotten(
@@ -135,6 +259,13 @@ class Collector:
             "would bring the row back.",
         )
 
+    def forgotten(self, user_id: int) -> ForgottenState:
+        return ForgottenState(
+            user_id=user_id,
+            forgotten=user_id in self.journal.forgotten,
+            tombstone_published=self.journal.published >= self._erased,
+        )
+
     def status(self) -> Status:
         error = self.publisher.error
         return Status(
@@ -142,6 +273,9 @@ class Collector:
             duplicates=self.duplicates,
             ignored=self.ignored,
             rejected=dict(self.rejected),
+            rejected_kept=self.rejected_kept,
+            rejected_dropped=self.rejected_dropped,
+            replayed=self.replayed,
             published=self.publisher.published,
             waiting=self.journal.waiting,
             journal_bytes=self.journal.size,
@@ -149,22 +283,64 @@ class Collector:
             last_error=None if error is None else error.detail,
         )
 
-    def _take(self, event: VisitorEvent, headers: Mapping[str, str], now_ms: int) -> bool:
-        """Queues the event; False if it was accepted before. Raises BadUrl."""
-        if self.journal.knows(event.id):
-            return False
-        known = event.user is not None and event.user not in self.journal.forgotten
-        user_id = event.user if known and event.user is not None else anonymous_user(event.session)
-        at_ms = now_ms - min(event.delay_ms, self._max_delay_ms)
-        view = page_view(event, at_ms, user_id, self._rules)
+    def _take(
+        self, raw: Any, device: Device, now_ms: int, *, received_ms: int | None = None, extra: Sequence[Record] = ()
+    ) -> bool:
+        """Queues the event and the records in ``extra``; False if it was accepted before, and nothing is queued. Raises NotAccepted."""
+        try:
+            event = VisitorEvent.model_validate(raw)
+            if self.journal.knows(event.id):
+                return False
+            known = event.user is not None and event.user not in self.journal.forgotten
+            user_id = event.user if known and event.user is not None else anonymous_user(event.session)
+            at_ms = max(0, (now_ms if received_ms is None else received_ms) - min(event.delay_ms, self._max_delay_ms))
+            view = page_view(event, at_ms, user_id, self._rules)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = str(first["loc"][0]) if first["loc"] else "event"
+            raise NotAccepted(field, f"{field}: {first['msg']}") from error
+        except BadUrl as error:
+            raise NotAccepted("url", str(error)) from error
         records: list[Record] = []
         if self.journal.is_new_session(event.session):
-            login = user_session(event, at_ms, user_id, device_of(headers))
+            login = user_session(event, at_ms, user_id, device)
             records.append((self._settings.user_session_topic, event.session, login.value().decode()))
         records.append((self._settings.page_view_topic, event.session, view.value().decode()))
-        self.journal.append(event.id, event.session, now_ms, records)
+        self.journal.append(event.id, event.session, now_ms, [*records, *extra])
         return True
 
-    def _reject(self, answer: Accepted, index: int, field: str, reason: str) -> None:
-        self.rejected[field] += 1
-        answer.rejected.append(Rejection(index=index, reason=reason[:_REASON]))
+    def _keep(self, raw: bytes, error: NotAccepted, now_ms: int, origin: str, device: Device) -> None:
+        """Queues a rejected event for its topic. Rejected events never take the second half of the journal from accepted ones."""
+        if not self._settings.max_rejected_bytes or self.journal.size > self._settings.journal_max_bytes // 2:
+            self.rejected_dropped += 1
+            return
+        cut = raw[: self._settings.max_rejected_bytes]
+        headers = RejectedHeaders(
+            reason=str(error),
+            field=error.field,
+            received_at=str(now_ms),
+            origin=origin[:_REASON],
+            device=device,
+            collector=self._settings.collector_id,
+            replays="0",
+            truncated="true" if len(cut) < len(raw) else None,
+        )
+        try:
+            self._append_rejected(cut, headers, now_ms, [])
+        except JournalFull:
+            self.rejected_dropped += 1
+        else:
+            self.rejected_kept += 1
+
+    def _append_rejected(self, raw: bytes, headers: RejectedHeaders, now_ms: int, extra: Sequence[Record]) -> None:
+        named = {name: text for name, text in asdict(headers).items() if text is not None}
+        record = (self._settings.rejected_topic, "", raw.decode("latin-1"))
+        self.journal.append(f"rejected-{uuid4().hex}", "", now_ms, [record, *extra], named)
+
+
+def _event(value: bytes | None) -> Any:
+    """Raises NotAccepted."""
+    try:
+        return loads(value or b"")
+    except ValueError as error:
+        raise NotAccepted("body", f"not JSON: {error}") from error

@@ -17,6 +17,12 @@ class Settings(ServiceSettings):
     port: int = Field(default=8004, ge=1, le=65535)
     page_view_topic: str = topics.PAGE_VIEW
     user_session_topic: str = topics.USER_SESSION
+    #: events that are not accepted, as they were sent; the collector creates it
+    rejected_topic: str = topics.REJECTED
+    rejected_retention: timedelta = timedelta(days=7)
+    rejected_retention_bytes: int = Field(default=256 * 1024 * 1024, ge=1024 * 1024)
+    #: bytes kept of a rejected event; 0: rejected events are counted and not kept
+    max_rejected_bytes: int = Field(default=64 * 1024, ge=0, le=256 * 1024)
 
     #: the journal of accepted events: one folder per collector, on a disk that survives a restart
     journal: Path = Path("collector-journal")

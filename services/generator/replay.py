@@ -1,7 +1,5 @@
-"""Replays a recording: NDJSON, one event's value per line, as it stood in Kafka.
-
-A line with ``event_timestamp`` is a page view, one with ``login_timestamp`` a login. Stamps are moved to the present, so
-that windows and retention see live events; their distances stay.
+"""Replays a recording (``shared/recording.py``). Stamps are moved to the present, so that windows and retention see live events; their
+distances stay.
 """
 
 from __future__ import annotations
@@ -15,12 +13,12 @@ from typing import Any, Final
 from services.generator.profiles import Replay
 from services.generator.source import Event, Made
 from shared.errors import NotFound, Unprocessable
-from shared.json import dumps, loads
+from shared.json import dumps
 from shared.partitioner import partition_for
+from shared.recording import STAMPS, event_of, unpacked
 
 #: a recording is held in memory
 _MAX_BYTES: Final = 256 * 1024 * 1024
-_STAMPS: Final = ("event_timestamp", "login_timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +40,22 @@ async def load(folder: Path, profile: Replay) -> Recording:
     try:
         if await asyncio.to_thread(lambda: path.stat().st_size) > _MAX_BYTES:
             raise Unprocessable(f"The recording {profile.file} is larger than {_MAX_BYTES // 1024**2} MiB.")
-        text = await asyncio.to_thread(path.read_bytes)
+        data = await asyncio.to_thread(path.read_bytes)
     except OSError as error:
         raise NotFound(f"There is no recording {profile.file!r} in the folder for recordings.") from error
-    return await asyncio.to_thread(parse, text)
+    return await asyncio.to_thread(lambda: parse(unpacked(data, _MAX_BYTES)))
 
 
 def parse(text: bytes) -> Recording:
     """The recording in an NDJSON text. Raises ``Unprocessable`` with the number of the line that is wrong."""
     stamped: list[tuple[int, dict[str, Any]]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split(b"\n"), start=1):
         if not line.strip():
             continue
-        try:
-            event = loads(line)
-            name = next(n for n in _STAMPS if n in event)
-            stamp = event[name]
-            well_formed = isinstance(stamp, int) and isinstance(event["session_id"], str)
-        except (ValueError, TypeError, KeyError, StopIteration):
-            well_formed = False
-        if not well_formed:
+        found = event_of(line)
+        if found is None:
             raise Unprocessable(f"Line {number} of the recording is neither a page view nor a login.")
-        stamped.append((stamp, event))
+        stamped.append(found)
     if not stamped:
         raise Unprocessable("The recording has no events.")
     stamped.sort(key=lambda pair: pair[0])
@@ -89,8 +81,8 @@ class Player:
         event = dict(self.recording.events[position])
         if round_:
             event["session_id"] = f"{event['session_id']}.{round_}"
-        is_view = "event_timestamp" in event
-        event["event_timestamp" if is_view else "login_timestamp"] = now_ms
+        is_view = STAMPS[0] in event
+        event[STAMPS[0 if is_view else 1]] = now_ms
         if is_view:
             self.made.page_views += 1
         else:

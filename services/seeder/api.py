@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from services.seeder.schemas import (
+    MAX_ID,
     Deleted,
     JobAnswer,
     JobStatus,
@@ -14,6 +15,7 @@ from services.seeder.schemas import (
     SeedRequest,
     Stats,
     Status,
+    UserDeleted,
     UserPage,
     UserQuery,
 )
@@ -79,6 +81,12 @@ async def users(query: Annotated[UserQuery, Query()], seeder: Service) -> UserPa
 async def delete_users(seeder: Service) -> Deleted:
     job = await seeder.delete_all()
     return Deleted(deleted=job.done, job=JobStatus.of(job))
+
+
+@router.delete("/users/{user_id}", summary="Delete one user", responses=problem_responses(*_DATABASE_PROBLEMS))
+async def delete_user(user_id: Annotated[int, Path(ge=1, le=MAX_ID)], seeder: Service) -> UserDeleted:
+    """Kafka Connect turns it into a tombstone. Repeating it changes nothing."""
+    return await seeder.delete_user(user_id)
 
 
 @router.get(

@@ -114,6 +114,11 @@ class Deleted(BaseModel):
     job: JobStatus
 
 
+class UserDeleted(BaseModel):
+    user_id: int
+    deleted: bool = Field(description="False: there was no such user")
+
+
 class MutationsStatus(BaseModel):
     running: bool
     updates_per_s: float

@@ -17,6 +17,7 @@ from services.seeder.schemas import (
     Stats,
     Status,
     User,
+    UserDeleted,
     UserPage,
     UserQuery,
 )
@@ -68,6 +69,11 @@ class Seeder:
         """Deletes every user and answers the finished job. Raises what made it fail, or ``Conflict``."""
         work = partial(delete_everyone, store=self.store, chunk=self._settings.seed_chunk)
         return await self.finished(self.jobs.start(WriteJob(kind=JobKind.DELETE), work))
+
+    async def delete_user(self, user_id: int) -> UserDeleted:
+        async with self.store.transaction() as transaction:
+            deleted = await transaction.delete([user_id])
+        return UserDeleted(user_id=user_id, deleted=deleted > 0)
 
     def mutate(self, request: MutationsRequest) -> WriteJob:
         """Starts changing the table. Raises ``Conflict`` while another write job runs."""

@@ -44,8 +44,8 @@ def test_help_imports_click_and_little_else() -> None:
     assert "click" in found
     assert not found & HEAVY
     assert {name for name in found if name.startswith("deploy.")} == {
-        *("deploy.local", "deploy.local.cli", "deploy.local.cli_pipeline", "deploy.local.cli_size"),
-        *("deploy.local.errors", "deploy.local.terminal"),
+        *("deploy.local", "deploy.local.cli", "deploy.local.cli_events", "deploy.local.cli_pipeline"),
+        *("deploy.local.cli_ksql", "deploy.local.cli_size", "deploy.local.errors", "deploy.local.terminal"),
     }
 
 

@@ -30,7 +30,13 @@ def services(context: Context) -> list[Component]:
             depends_on=brokers,
             ready="/healthcheck",
         ),
-        _service(context, "generator", "Generator", depends_on=brokers),
+        _service(
+            context,
+            "generator",
+            "Generator",
+            depends_on=brokers,
+            env={"PAGEPULSE_RECORDINGS": str(context.state.recordings)},
+        ),
         # Without Kafka it takes events too, so it is healthy as soon as it answers.
         _service(
             context,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import jsonschema_rs
 import numpy as np
 import pytest
 
@@ -10,9 +11,11 @@ from services.generator.behaviour import MEAN_VIEWS, Crowd, Faults
 from services.generator.population import Population, user_name
 from services.generator.source import Event
 from services.generator.waves import Waves, natural_waves
+from shared import asyncapi
 from shared.events import Device, PageView, Source, UserSession
 from shared.json import loads
 from shared.partitioner import partition_for
+from shared.topics import PAGE_VIEW, USER_SESSION
 
 P = 5
 NOW_MS = 1_760_000_000_000
@@ -182,3 +185,12 @@ def test_a_renewed_population_keeps_the_ranks_of_those_who_stay() -> None:
     renewed = population.renewed(np.arange(4, 13))
 
     assert renewed._ids.tolist() == [*order, 11, 12]
+
+
+def test_every_event_is_valid_by_its_topics_schema() -> None:
+    schemas = [jsonschema_rs.validator_for(asyncapi.payloads()[topic]) for topic in (PAGE_VIEW, USER_SESSION)]
+    events = live(crowd(), seconds=20, rate=50)
+
+    assert {lane // P for lane, _, _ in events} == {0, 1}
+    for lane, _, value in events:
+        schemas[lane // P].validate(loads(value))

@@ -129,9 +129,7 @@ class MemoryTransaction:
         return len(user_ids)
 
     async def delete(self, user_ids: Sequence[int]) -> int:
-        for user_id in user_ids:
-            del self._store.rows[user_id]
-        return len(user_ids)
+        return sum(self._store.rows.pop(user_id, None) is not None for user_id in user_ids)
 
     async def delete_chunk(self, limit: int) -> int:
         gone = list(self._store.rows)[:limit]

@@ -134,6 +134,17 @@ async def test_statistics_count_every_column() -> None:
     assert 18 <= stats["age"]["min"] < stats["age"]["mean"] < stats["age"]["max"] <= 80
 
 
+async def test_one_user_is_deleted_once() -> None:
+    store = MemoryStore()
+    async with seeder(store) as client:
+        await seed(client, count=3)
+        answers = [(await client.delete("/seeder/users/2")).json()["deleted"] for _ in range(2)]
+        assert (await client.delete("/seeder/users/0")).status_code == 422
+
+    assert answers == [True, False]
+    assert sorted(store.rows) == [1, 3]
+
+
 async def test_everyone_can_be_deleted() -> None:
     store = MemoryStore()
     async with seeder(store) as client:

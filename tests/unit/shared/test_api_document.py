@@ -6,6 +6,7 @@ import re
 
 from fastapi import FastAPI
 
+from services.collector.app import create_app as create_collector
 from services.generator.app import create_app as create_generator
 from services.ksql.app import create_app as create_ksql
 from services.provisioner.app import create_app as create_provisioner
@@ -23,7 +24,10 @@ def test_every_endpoint_has_a_line() -> None:
     text = (REPOSITORY / "docs" / "api.md").read_text()
     told = set(re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", text, re.MULTILINE))
     there = set[str]().union(
-        *(endpoints(make()) for make in (create_generator, create_seeder, create_provisioner, create_ksql))
+        *(
+            endpoints(make())
+            for make in (create_generator, create_collector, create_seeder, create_provisioner, create_ksql)
+        )
     )
     assert told == there - PROBES
     assert all(f"`{probe}`" in text for probe in PROBES)

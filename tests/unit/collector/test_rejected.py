@@ -1,0 +1,249 @@
+"""Rejected events are kept byte by byte, and sent again once.
+
+There is no Kafka here: what the real journal holds counts as published, and the topic of rejected events is what was published to it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.collector import topic_log, visits
+from services.collector.journal import Entry
+from services.collector.publisher import Publisher, replayed_key
+from services.collector.rejected import parts_of, shown
+from services.collector.schemas import Replayed
+from services.collector.service import Collector
+from services.collector.settings import Settings
+from services.collector.topic_log import Page, Stored
+from shared import asyncapi, topics
+from shared.json import loads
+from tests.unit.collector.test_api import collector, entries, event
+
+Json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def kept(service: Collector) -> list[Stored]:
+    """The topic of rejected events, as the publisher writes it."""
+    publisher = service.publisher
+    found = [
+        publisher._sent(entry, record)
+        for entry in entries(service)
+        for record in entry.records
+        if record[0] == topics.REJECTED
+    ]
+    return [
+        Stored(offset, None, sent["value"], {name: text.decode() for name, text in sent["headers"]})
+        for offset, sent in enumerate(found)
+    ]
+
+
+def views(service: Collector) -> list[dict[str, Any]]:
+    return [
+        json.loads(value or "") for e in entries(service) for topic, _, value in e.records if topic == topics.PAGE_VIEW
+    ]
+
+
+def position(found: Sequence[Entry]) -> int:
+    """As the state topic has it when all of the journal is published."""
+    values = [value for e in found for _, key, value in e.records if key == replayed_key(Settings())]
+    return int(json.loads(values[-1] or "")["next"]) if values else 0
+
+
+@pytest.fixture
+def replay(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collector], Any]:
+    async def run(service: Collector, until: int | None = None) -> Replayed:
+        async def replayed(_: Publisher) -> int:
+            return position(entries(service))
+
+        async def read(_bootstrap: str, _topic: str, start: Callable[[int, int], int], *, limit: int) -> Page:
+            all_of_it = kept(service)
+            end = len(all_of_it)
+            records = all_of_it[start(0, end) :][:limit]
+            return Page(records, records[-1].offset + 1 if records else end, end)
+
+        monkeypatch.setattr(Publisher, "replayed", replayed)
+        monkeypatch.setattr(topic_log, "read", read)
+        return await service.replay(until)
+
+    return run
+
+
+async def test_the_bytes_the_reason_the_time_and_the_origin_are_kept(tmp_path: Path) -> None:
+    parts = [b'{ "id":"short" , "url":"/a"}', b"7", json.dumps(event(url="javascript:\u00e9")).encode()]
+    body = b" [ " + b" ,\n".join([parts[0], json.dumps(event()).encode(), *parts[1:]]) + b" ] "
+    headers = {"content-type": "application/json", "origin": "http://localhost:3000", "user-agent": "x iPhone"}
+    async with collector(tmp_path) as (client, service):
+        answer = (await client.post("/collect", content=body, headers=headers)).json()
+        alone = await client.post("/collect", content=b'{"id": "\xff', headers={"content-type": "text/plain"})
+        found, status = kept(service), (await client.get("/collect/status")).json()
+        metrics = (await client.get("/metrics")).text
+
+    assert (answer["accepted"], alone.status_code) == (1, 400)
+    assert [record.value for record in found] == [*parts, b'{"id": "\xff']
+    assert [record.headers["field"] for record in found] == ["id", "event", "url", "body"]
+    assert [record.headers["reason"] for record in found[:3]] == [r["reason"] for r in answer["rejected"]]
+    assert [record.headers["origin"] for record in found] == ["http://localhost:3000"] * 3 + [""]
+    assert found[0].headers["device"] == "Mobile"
+    assert sum(status["rejected"].values()) == status["rejected_kept"] == 4
+    assert 'pagepulse_collector_events_total{outcome="rejected_kept"} 4.0' in metrics
+    schema = asyncapi.document()["components"]["messages"]["Rejected"]["headers"]
+    assert all(set(schema["required"]) <= record.headers.keys() <= set(schema["properties"]) for record in found)
+
+
+async def test_nothing_is_kept_of_those_who_object_to_tracking_or_if_it_is_switched_off(tmp_path: Path) -> None:
+    async with collector(tmp_path) as (client, service):
+        for body in (b"{", b"{}", b"7"):
+            await client.post("/collect", content=body, headers={"content-type": "text/plain", "dnt": "1"})
+        assert entries(service) == []
+    async with collector(tmp_path / "b", max_rejected_bytes=0) as (client, service):
+        await client.post("/collect", json={})
+        assert (entries(service), service.status().rejected_dropped) == ([], 1)
+
+
+async def test_the_producer_takes_what_it_is_given(tmp_path: Path) -> None:
+    async with collector(tmp_path) as (client, service):
+        await client.post("/collect", json=[event(), 7])
+        await client.delete("/collect/users/42")
+        found = entries(service)
+        calls = [
+            inspect.signature(AIOKafkaProducer.send).bind(None, **service.publisher._sent(entry, record)).arguments
+            for entry in found
+            for record in entry.records
+        ]
+
+    assert [call["topic"] for call in calls] == [
+        *(topics.USER_SESSION, topics.PAGE_VIEW, topics.REJECTED, topics.USERS, "_pagepulse_collector")
+    ]
+    batch = BatchBuilder(100_000, 0, is_transactional=True)
+    for call in calls:
+        assert batch.append(key=call.get("key"), value=call["value"], timestamp=1, headers=call.get("headers", []))
+
+
+async def test_a_long_event_is_cut_and_rejected_ones_leave_half_of_the_journal(tmp_path: Path) -> None:
+    async with collector(tmp_path, max_rejected_bytes=1_000, journal_max_bytes=64 * 1024) as (client, service):
+        await client.post("/collect", json=[{"id": "x" * 2_000} for _ in range(100)])
+        answer = await client.post("/collect", json=event())
+        found, status = kept(service), service.status()
+
+    assert answer.json()["accepted"] == 1
+    assert (len(found[0].value or b""), found[0].headers["truncated"]) == (1_000, "true")
+    assert status.rejected_kept + status.rejected_dropped == 100
+    assert status.rejected_dropped > 0
+    assert status.rejected_kept == len(found)
+
+
+async def test_after_a_repair_an_event_is_sent_once_with_the_time_of_its_receipt(
+    tmp_path: Path, replay: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, copy, bad = event(url="shop:/lamp", user=7), event(url="shop:/chair"), event(url="javascript:x")
+    async with collector(tmp_path) as (client, service):
+        await client.post("/collect", json=[good, copy, copy, bad])
+        received = [int(record.headers["received_at"]) for record in kept(service)]
+        first = await replay(service)
+        assert (first.sent, first.rejected) == (0, 4), "nothing was repaired yet"
+
+        _repair(monkeypatch)
+        second = await replay(service)
+        third = await replay(service, until=second.end)
+        fourth = await replay(service)
+        assert (second.sent, second.rejected, second.skipped) == (2, 1, 1)
+        assert (third.sent, third.rejected, third.skipped) == (0, 0, 0)
+        assert (fourth.sent, fourth.rejected) == (0, 1), "what is still not valid is kept again"
+        assert [view["page"] for view in views(service)] == ["/lamp", "/chair"]
+        assert [view["event_timestamp"] for view in views(service)] == received[:2]
+        assert [r.headers["replays"] for r in kept(service)] == ["0"] * 4 + ["1"] * 4 + ["2", "3"]
+        assert service.status().replayed == 2
+
+
+async def test_a_crash_at_any_point_of_the_journal_sends_nothing_twice_and_nothing_never(
+    tmp_path: Path, replay: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with collector(tmp_path) as (client, service):
+        await client.post("/collect", json=[event(url=f"shop:/{n}") for n in range(3)])
+    (segment,) = (tmp_path / "journal").glob("*.log")
+    before = segment.read_bytes()
+    _repair(monkeypatch)
+    async with collector(tmp_path) as (_, service):
+        assert (await replay(service)).sent == 3
+    after = segment.read_bytes()
+
+    for cut in range(len(before), len(after), 167):
+        segment.write_bytes(after[:cut])
+        async with collector(tmp_path) as (_, service):
+            await replay(service)
+            assert sorted(view["page"] for view in views(service)) == [f"/{n}" for n in range(3)], cut
+
+
+async def test_another_collectors_and_unreadable_records_are_passed_over_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with collector(tmp_path) as (client, service):
+        await client.post("/collect", json=[event(url="shop:/lamp")])
+        (mine,) = kept(service)
+        theirs = Stored(1, None, mine.value, {**mine.headers, "collector": "2"})
+        strange = Stored(2, None, None, {"received_at": "soon"})
+        cut = Stored(3, None, mine.value, {**mine.headers, "truncated": "true"})
+        _repair(monkeypatch)
+        answer = service.replay_page(Page([mine, theirs, strange, cut], 4, 4), 4)
+        await service.journal.flushed()
+
+        assert (answer.sent, answer.skipped, answer.next) == (1, 3, 4)
+        assert position(entries(service)) == 4
+    assert shown(strange).field == "unknown"
+    assert shown(Stored(0, None, b"\xff", mine.headers)).encoding == "base64"
+
+
+async def test_kafka_that_is_away_is_a_503(tmp_path: Path) -> None:
+    async with collector(tmp_path) as (client, _):
+        answers = [await client.get("/collect/rejected"), await client.post("/collect/rejected/replay")]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+
+
+async def test_a_reader_sees_whether_a_user_is_forgotten(tmp_path: Path) -> None:
+    async with collector(tmp_path) as (client, service):
+        before = (await client.get("/collect/users/42")).json()
+        await client.delete("/collect/users/42")
+        after = (await client.get("/collect/users/42")).json()
+        service.journal.mark_published(service.journal.next)
+        published = (await client.get("/collect/users/42")).json()
+
+    assert (before["forgotten"], after["forgotten"], published["forgotten"]) == (False, True, True)
+    assert (after["tombstone_published"], published["tombstone_published"]) == (False, True)
+
+
+@settings(max_examples=25)
+@given(st.lists(Json, max_size=5), st.sampled_from([None, 1]), st.booleans())
+def test_the_parts_of_a_batch_are_its_events(events: list[Any], indent: int | None, ascii_only: bool) -> None:
+    body = json.dumps(events, indent=indent, ensure_ascii=ascii_only).encode()
+
+    assert [json.loads(part) for part in parts_of(body, events)] == events
+    assert b"".join(parts_of(body, events)) in body or len(events) > 1
+
+
+def test_nesting_beyond_the_decoder_is_kept_all_the_same() -> None:
+    body = b"[" * 1_010 + b"]" * 1_010
+    # How deep the decoder goes depends on how deep its caller is.
+    assert parts_of(body, loads(body)) in ([body], [body[1:-1]])
+
+
+def _repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that takes addresses of the scheme ``shop:``, which it refused before."""
+    monkeypatch.setattr(
+        "services.collector.service.page_view",
+        lambda made, *rest: visits.page_view(made.model_copy(update={"url": made.url.removeprefix("shop:")}), *rest),
+    )
