@@ -131,6 +131,14 @@ async def test_topics_of_others_are_listed_and_those_of_kafka_are_not() -> None:
     assert not every & {"__consumer_offsets", "__transaction_state"}
 
 
+async def test_extended_topics_count_the_queries_that_read_them() -> None:
+    async with lab() as server:
+        await ksql(server, _CLICKS + "CREATE STREAM copies AS SELECT * FROM clicks;")
+        (listed,) = await ksql(server, "SHOW TOPICS EXTENDED;")
+    counts = {t["name"]: (t["consumerCount"], t["consumerGroupCount"]) for t in listed["topics"]}
+    assert counts == {"clicks": (1, 1), "COPIES": (0, 0)}
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
