@@ -9,12 +9,13 @@ import pytest
 from tests.integration.compose.rehearsal import Rehearsal
 from tests.unit.compose.files import own, services
 
-#: imports every module of a service but the one that starts it, and prints what was imported from where
+#: imports every module of a service but the one that starts it and the plugin of pytest, which is in no image, and prints what was
+#: imported from where
 _IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(f"services.{sys.argv[1]}")
 for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-    if not module.name.endswith("__main__"):
+    if not module.name.endswith(("__main__", ".pytest_plugin")):
         importlib.import_module(module.name)
 print(*{str(module.__file__) for module in sys.modules.values() if getattr(module, "__file__", None)}, sep="\\n")
 """
