@@ -164,6 +164,11 @@ class Journal:
         return sum(segment.bytes for segment in self._segments) + self._queued_bytes
 
     @property
+    def unpublished_bytes(self) -> int:
+        """Bytes of the segments that hold entries which Kafka has not acknowledged."""
+        return sum(segment.bytes for segment in self._segments if segment.end > self.published) + self._queued_bytes
+
+    @property
     def waiting(self) -> int:
         """Entries that Kafka has not acknowledged."""
         return self.next - self.published

@@ -173,7 +173,8 @@ class Collector:
         Raises:
             Unavailable: Kafka does not answer.
         """
-        span = _SCANNED if reason else limit
+        # Each transaction ends with a marker, which takes an offset.
+        span = _SCANNED if reason else 3 * limit
         found = await topic_log.read(
             self._settings.kafka_bootstrap,
             self._settings.rejected_topic,
@@ -202,7 +203,8 @@ class Collector:
             found = await topic_log.read(
                 self._settings.kafka_bootstrap,
                 self._settings.rejected_topic,
-                lambda _first, _end: begin,
+                # A position beyond the end is that of a topic which was deleted and created again.
+                lambda first, end: begin if begin <= end else first,
                 limit=_REPLAYED,
             )
             answer = self.replay_page(found, found.end if until is None else until)
@@ -311,7 +313,10 @@ class Collector:
 
     def _keep(self, raw: bytes, error: NotAccepted, now_ms: int, origin: str, device: Device) -> None:
         """Queues a rejected event for its topic. Rejected events never take the second half of the journal from accepted ones."""
-        if not self._settings.max_rejected_bytes or self.journal.size > self._settings.journal_max_bytes // 2:
+        if (
+            not self._settings.max_rejected_bytes
+            or self.journal.unpublished_bytes > self._settings.journal_max_bytes // 2
+        ):
             self.rejected_dropped += 1
             return
         cut = raw[: self._settings.max_rejected_bytes]

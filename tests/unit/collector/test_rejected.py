@@ -247,3 +247,13 @@ def _repair(monkeypatch: pytest.MonkeyPatch) -> None:
         "services.collector.service.page_view",
         lambda made, *rest: visits.page_view(made.model_copy(update={"url": made.url.removeprefix("shop:")}), *rest),
     )
+
+
+async def test_published_entries_that_answer_retries_do_not_crowd_out_rejected_ones(tmp_path: Path) -> None:
+    async with collector(tmp_path, journal_max_bytes=64 * 1024, journal_segment_bytes=4 * 1024) as (_, service):
+        for number in range(200):
+            await service.accept([event()], {}, "a")
+            await service.accept([{"nonsense": number}], {}, "a")
+            service.journal.mark_published(service.journal.next)
+        assert service.rejected_dropped == 0
+        assert service.rejected_kept == 200
