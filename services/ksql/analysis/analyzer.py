@@ -63,6 +63,9 @@ class Analyzer:
             case ast.CreateSourceStatement():
                 columns = tuple(replace(c, type=self._catalog.resolve(c.type)) for c in statement.columns)
                 return self._with_default_formats(replace(statement, columns=columns))
+            case ast.AlterSourceStatement():
+                columns = tuple(replace(c, type=self._catalog.resolve(c.type)) for c in statement.columns)
+                return replace(statement, columns=columns)
             case ast.CreateType():
                 return replace(statement, type=self._catalog.resolve(statement.type))
             case ast.CreateAsSelect() | ast.InsertSelect():
@@ -108,6 +111,8 @@ class Analyzer:
         match statement:
             case ast.CreateSourceStatement():
                 return self._create_source(statement, text)
+            case ast.AlterSourceStatement():
+                return commands.AlterSource(ddl.altered(statement, self._catalog, text))
             case ast.CreateAsSelect():
                 return self._create_as(statement, text)
             case ast.InsertSelect():
@@ -137,8 +142,6 @@ class Analyzer:
                 return ddl.create_type(statement, self._catalog)
             case ast.DropType():
                 return ddl.drop_type(statement, self._catalog)
-            case ast.Refused(what=what):
-                raise KsqlError(f"The statement {what} is not supported by this server.")
             case _:
                 return statement
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.ksql.errors import KsqlError
 from services.ksql.model.commands import (
+    AlterSource,
     Command,
     ControlQuery,
     CreateQuery,
@@ -93,6 +94,10 @@ class Catalog:
         """The names of the sources made from ``name``, sorted."""
         return sorted(sink for sink, sources in self._made_from.items() if name in sources)
 
+    def is_made_by_query(self, name: str) -> bool:
+        """Whether a CREATE ... AS SELECT made ``name``, also when its query was terminated since."""
+        return name in self._made_from
+
     def readers(self, name: str) -> list[PersistentQuery]:
         return [query for query in self._queries.values() if name in query.reads]
 
@@ -106,7 +111,7 @@ class Catalog:
     def apply(self, command: Command, query_id: str | None = None) -> None:
         """Make what ``command`` says true. ``query_id`` is needed for commands that start a query."""
         match command:
-            case CreateSource(source=source):
+            case CreateSource(source=source) | AlterSource(source=source):
                 self._sources[source.name] = source
             case CreateQuery(plan=plan) if query_id is not None:
                 self._end(query.id for query in self.writers(command.sink.name) if query.creates_sink)

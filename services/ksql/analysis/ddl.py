@@ -1,14 +1,16 @@
-"""Rules for names that exist already: CREATE, OR REPLACE (with the changes that the state of a query allows), IF NOT EXISTS, DROP."""
+"""Rules for names that exist already: CREATE, OR REPLACE (with the changes that a query's state allows), IF NOT EXISTS, ALTER, DROP."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from services.ksql.analysis.catalog import Catalog
+from services.ksql.analysis.sources import check_column_names, check_formats
 from services.ksql.errors import KsqlError, RequestError
 from services.ksql.model.commands import DropSource, NothingToDo
 from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
-from services.ksql.model.schema import DataSource, Format, SourceKind
+from services.ksql.model.schema import Column, DataSource, Format, Schema, SourceKind
 from services.ksql.model.typed_expressions import ColumnRef, Expression, TypedCall, TypedCast, TypedLiteral
 from services.ksql.sql import ast
 from services.ksql.sql.format import backtick, format_schema
@@ -101,6 +103,38 @@ def existing_or_none(
     if statement.or_replace and existing.kind is statement.kind:
         return existing
     raise KsqlError(f"Cannot add {kind} '{statement.name}': {taken}")
+
+
+def altered(statement: ast.AlterSourceStatement, catalog: Catalog, sql: str) -> DataSource:
+    """The source with the columns that ALTER ... ADD COLUMN adds to its value.
+
+    Raises:
+        KsqlError: no such source, the result of a query, a read-only source, a name that is taken, a type that its format does not have.
+    """
+    source = catalog.find(statement.name)
+    if source is None:
+        raise KsqlError(f"Source {statement.name} does not exist.")
+    if source.kind is not statement.kind:
+        raise KsqlError(f"Incompatible data source type is {source.kind}, but statement was ALTER {statement.kind}")
+    if source.read_only:
+        kind = source.kind.lower()
+        raise KsqlError(f"Cannot alter {kind} '{source.name}': ALTER operations are not supported on source {kind}s.")
+    if catalog.is_made_by_query(source.name):
+        raise KsqlError("ALTER command is not supported for CREATE ... AS statements.")
+    taken = {column.name for column in source.schema.columns}
+    for column in statement.columns:
+        if column.name in taken:
+            raise KsqlError(
+                f"Cannot add column {backtick(column.name)} to schema. A column with the same name already exists."
+            )
+        taken.add(column.name)
+    check_column_names(statement)
+    added = tuple(Column(column.name, column.type) for column in statement.columns)
+    schema = Schema(source.schema.key, source.schema.value + added)
+    if source.value_format.wrap_single is not None and len(schema.value) > 1:
+        raise KsqlError("'WRAP_SINGLE_VALUE' is only valid for single-field value schemas")
+    check_formats(schema, source.key_format, source.value_format)
+    return replace(source, schema=schema, sql=f"{source.sql}\n{sql}")
 
 
 def create_type(statement: ast.CreateType, catalog: Catalog) -> ast.CreateType | NothingToDo:

@@ -177,7 +177,7 @@ def build_source(statement: ast.CreateSourceStatement, properties: Mapping[str, 
     )
 
 
-def check_column_names(statement: ast.CreateSourceStatement) -> None:
+def check_column_names(statement: ast.CreateSourceStatement | ast.AlterSourceStatement) -> None:
     """Raises KsqlError for a reserved name of a column, or one that comes twice."""
     for column in statement.columns:
         if column.name in SYSTEM_COLUMNS:

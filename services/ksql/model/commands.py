@@ -129,6 +129,13 @@ class CreateSource:
 
 
 @dataclass(frozen=True, slots=True)
+class AlterSource:
+    """``source`` with its new columns takes the place of the one of the same name; queries that run keep the columns they have."""
+
+    source: DataSource
+
+
+@dataclass(frozen=True, slots=True)
 class CreateQuery:
     """Register ``plan.sink`` and run ``plan``; with ``replaces`` the query that writes the sink is exchanged."""
 
@@ -215,6 +222,7 @@ class Explain:
 
 Command = (
     CreateSource
+    | AlterSource
     | CreateQuery
     | InsertQuery
     | InsertValues

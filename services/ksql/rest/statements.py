@@ -12,6 +12,7 @@ from services.ksql.analysis.completion import CompletedStatement, StatementCompl
 from services.ksql.errors import KsqlError
 from services.ksql.functions.registry import list_functions
 from services.ksql.model.commands import (
+    AlterSource,
     Command,
     ControlQuery,
     CreateConnector,
@@ -260,6 +261,7 @@ class StatementService:
         match command:
             case (
                 CreateSource()
+                | AlterSource()
                 | CreateQuery()
                 | InsertQuery()
                 | DropSource()

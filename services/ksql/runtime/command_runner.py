@@ -14,6 +14,7 @@ from services.ksql.analysis.catalog import Catalog, query_id_of
 from services.ksql.analysis.completion import CompletedStatement
 from services.ksql.errors import KsqlError
 from services.ksql.model.commands import (
+    AlterSource,
     Command,
     ControlQuery,
     CreateQuery,
@@ -62,7 +63,8 @@ class Executed:
 def is_logged(command: Command) -> bool:
     """Whether a command goes into the command log."""
     return isinstance(
-        command, CreateSource | CreateQuery | InsertQuery | DropSource | ControlQuery | CreateType | DropType
+        command,
+        CreateSource | AlterSource | CreateQuery | InsertQuery | DropSource | ControlQuery | CreateType | DropType,
     )
 
 
@@ -141,6 +143,8 @@ class CommandRunner:
         match command:
             case CreateSource(source=source):
                 return CommandRecord(f"{source.kind.lower()}/`{source.name}`/create", completed.text, properties)
+            case AlterSource(source=source):
+                return CommandRecord(f"{source.kind.lower()}/`{source.name}`/alter", completed.text, properties)
             case CreateQuery(sink=sink):
                 query_id = query_id_of(command, self.catalog, number)
                 return CommandRecord(f"{sink.kind.lower()}/`{sink.name}`/create", completed.text, properties, query_id)
@@ -164,6 +168,8 @@ class CommandRunner:
         match command:
             case CreateSource(source=source):
                 message = f"{source.kind.capitalize()} created"
+            case AlterSource(source=source):
+                message = f"{source.kind.capitalize()} {source.name} altered."
             case CreateQuery(plan=plan) | InsertQuery(plan=plan):
                 if logged.query_id is None or plan.sink is None:
                     raise KsqlError(f"the command {logged.id} names no query")

@@ -409,6 +409,7 @@ class Select:
 __all__ = [
     "NOWHERE",
     "UNIT_MS",
+    "AlterSourceStatement",
     "Arithmetic",
     "Between",
     "Call",
@@ -451,7 +452,6 @@ __all__ = [
     "Print",
     "Properties",
     "QueryControl",
-    "Refused",
     "Relation",
     "Select",
     "SelectItem",
@@ -494,6 +494,15 @@ class CreateSourceStatement:
     or_replace: bool = False
     if_not_exists: bool = False
     read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlterSourceStatement:
+    """ALTER STREAM or TABLE ... ADD COLUMN."""
+
+    name: str
+    kind: SourceKind
+    columns: tuple[ColumnDef, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,16 +560,10 @@ class ExplainStatement:
     statement: Statement | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A statement of ksqlDB that this server knows but does not run; ``what`` names it."""
-
-    what: str
-
-
 Statement = (
     Select
     | CreateSourceStatement
+    | AlterSourceStatement
     | CreateAsSelect
     | InsertSelect
     | InsertValuesStatement
@@ -569,5 +572,4 @@ Statement = (
     | DescribeSourceStatement
     | ExplainStatement
     | PlainStatement
-    | Refused
 )

@@ -420,6 +420,8 @@ def build_statement(node: Node) -> ast.Statement:  # noqa: PLR0911, PLR0912 - on
             return _create_source(node)
         case "create_as":
             return _create_as(node)
+        case "alter_source":
+            return _alter_source(node)
         case "insert_select":
             return _insert_select(node)
         case "insert_values":
@@ -469,15 +471,7 @@ def _small_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm pe
         case "describe_connector":
             return ast.DescribeConnector(identifiers(node)[0])
         case _:
-            return ast.Refused(_refused(node))
-
-
-def _refused(node: Node) -> str:
-    """The first words of the statement, as far as they are keywords: ALTER TABLE."""
-    words = [str(item).upper() for item in node.children if isinstance(item, Token)]
-    if node.data == "alter_statement":
-        words = ["ALTER", _kind(node)]
-    return " ".join(word for word in words if word not in ("AS", "ADD", "COLUMN", ","))
+            raise TypeError(f"no statement is built from {node.data}")
 
 
 def _create_connector(node: Node) -> ast.CreateConnector:
@@ -521,6 +515,12 @@ def _create_source(node: Node) -> ast.CreateSourceStatement:
     )
 
 
+def _alter_source(node: Node) -> ast.AlterSourceStatement:
+    kind = _kind(node)
+    added = tuple(_column(tree, kind) for tree in children(node, "added_column"))
+    return ast.AlterSourceStatement(_name(node), kind, added)
+
+
 def _create_as(node: Node) -> ast.CreateAsSelect:
     return ast.CreateAsSelect(
         name=_name(node),
@@ -538,7 +538,7 @@ def _name(node: Node) -> str:
 
 def _column(node: Node, kind: SourceKind) -> ast.ColumnDef:
     name = identifiers(node)[0]
-    where = location(node)
+    where = location(trees(node)[0])
     constraint = child(node, "primary_key", "key", "headers", "header")
     column_type = build_type(trees(node)[1])
     if constraint is None:

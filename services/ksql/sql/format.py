@@ -130,6 +130,9 @@ def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one
             return format_query(statement)
         case ast.CreateSourceStatement():
             return _create_source(statement)
+        case ast.AlterSourceStatement():
+            added = ", ".join(f"ADD COLUMN {_column(column)}" for column in statement.columns)
+            return f"ALTER {statement.kind} {quote(statement.name)} {added}"
         case ast.CreateAsSelect():
             head = f"CREATE {_or_replace(statement)}{statement.kind} {_if_not_exists(statement)}{quote(statement.name)}"
             return f"{head}{_with(statement.properties)} AS {format_query(statement.query)}"
@@ -176,8 +179,6 @@ def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one
             return f"DROP TYPE {'IF EXISTS ' if statement.if_exists else ''}{quote(name)}"
         case ast.Print():
             return f"PRINT {statement.topic}"
-        case ast.Refused():
-            return statement.what
 
 
 def _or_replace(statement: ast.CreateSourceStatement | ast.CreateAsSelect) -> str:

@@ -27,14 +27,72 @@ def test_small_statements() -> None:
         ("DESCRIBE nosuch;", "Could not find STREAM/TABLE 'NOSUCH' in the Metastore"),
         ("EXPLAIN nosuch;", "Query with id:NOSUCH does not exist, use SHOW QUERIES to view the full set of queries."),
         ("TERMINATE nosuch;", "Unknown queryId: NOSUCH"),
+        ("ALTER STREAM nosuch ADD COLUMN c INT;", "Source NOSUCH does not exist."),
         (
-            "ALTER STREAM s ADD COLUMN c INT;",
-            "The statement ALTER STREAM is not supported by this server.",
+            "ALTER TABLE clicks ADD COLUMN c INT;",
+            "Incompatible data source type is STREAM, but statement was ALTER TABLE",
         ),
+        (
+            "ALTER STREAM clicks ADD COLUMN page INT;",
+            "Cannot add column `PAGE` to schema. A column with the same name already exists.",
+        ),
+        (
+            "ALTER STREAM clicks ADD COLUMN c INT, ADD c STRING;",
+            "Cannot add column `C` to schema. A column with the same name already exists.",
+        ),
+        (
+            "ALTER STREAM clicks ADD rowtime INT;",
+            "Failed to prepare statement: Line: 1, Col: 25: 'ROWTIME' is a reserved column name. "
+            "You cannot use it as a name for a column.",
+        ),
+        ("ALTER STREAM clicks ADD c nosuch;", "Failed to prepare statement: Cannot resolve unknown type: NOSUCH"),
     ],
 )
 def test_small_refusals(text: str, message: str) -> None:
     assert with_sources().error(text).message == message
+
+
+def test_alter_adds_columns_behind_those_of_the_value() -> None:
+    session = with_sources()
+    session.run("CREATE TYPE place AS STRUCT<x INT>;")
+    session.run("ALTER TABLE people ADD COLUMN age INT, ADD `home` place;")
+    assert session.schema("PEOPLE") == "ID INTEGER KEY, NAME STRING, PLACE STRING, AGE INTEGER, home STRUCT<X INTEGER>"
+    assert session.source("PEOPLE").sql.endswith(
+        "\nALTER TABLE PEOPLE ADD COLUMN AGE INTEGER, ADD COLUMN `home` STRUCT<`X` INTEGER>;"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "alter", "message"),
+    [
+        (
+            "CREATE STREAM made AS SELECT * FROM clicks; TERMINATE ALL;",
+            "ALTER STREAM made ADD COLUMN c INT;",
+            "ALTER command is not supported for CREATE ... AS statements.",
+        ),
+        (
+            "CREATE SOURCE STREAM fixed (k INT KEY, n INT) WITH (kafka_topic='t', value_format='JSON');",
+            "ALTER STREAM fixed ADD COLUMN c INT;",
+            "Cannot alter stream 'FIXED': ALTER operations are not supported on source streams.",
+        ),
+        (
+            "CREATE STREAM bare (n INT) WITH (kafka_topic='t', value_format='JSON', wrap_single_value=false);",
+            "ALTER STREAM bare ADD COLUMN c INT;",
+            "'WRAP_SINGLE_VALUE' is only valid for single-field value schemas",
+        ),
+    ],
+)
+def test_what_cannot_be_altered(before: str, alter: str, message: str) -> None:
+    session = with_sources()
+    session.run(before)
+    assert session.error(alter).message == message
+
+
+def test_a_column_that_the_format_has_not_is_refused() -> None:
+    session = with_sources()
+    session.run("CREATE STREAM lines (n INT) WITH (kafka_topic='t', value_format='DELIMITED');")
+    message = session.error("ALTER STREAM lines ADD COLUMN c ARRAY<INT>;").message
+    assert message.endswith("reason: The 'DELIMITED' format does not support type 'ARRAY', column: `C`")
 
 
 def test_describing_an_unknown_function_is_a_bad_request() -> None:

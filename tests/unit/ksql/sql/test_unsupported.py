@@ -25,16 +25,6 @@ def test_the_part_is_named(text: str, place: str, part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("ALTER TABLE t ADD COLUMN a INT, ADD b STRING;", "ALTER TABLE"),
-    ],
-)
-def test_a_statement_is_named(text: str, what: str) -> None:
-    assert parse_one(text).ast == ast.Refused(what)
-
-
-@pytest.mark.parametrize(
     ("text", "place"),
     [
         ("SELECT a-> FROM s EMIT CHANGES;", "1:12"),

@@ -32,6 +32,12 @@ def test_rows_of_a_topic_and_of_a_table() -> None:
         assert t.stream_time == 20
 
 
+def test_a_column_added_later_is_read_by_queries_made_later() -> None:
+    with ksql.topology(STREAM + "ALTER STREAM s ADD COLUMN w INT; CREATE STREAM o AS SELECT * FROM s;") as t:
+        t.pipe("t", "a", {"v": 1, "w": 2}, timestamp=10)
+        assert t.rows("O") == [ksql.Row("a", {"V": 1, "W": 2}, 10)]
+
+
 def test_time_is_under_control() -> None:
     with ksql.topology(STREAM + "CREATE STREAM o AS SELECT k, v FROM s;", now=1000) as t:
         t.pipe("t", "a", {"v": 1})
