@@ -30,6 +30,8 @@ from services.ksql.sql import ast
 from services.ksql.sql.ast import walk
 from services.ksql.sql.format import format_statement
 
+#: a request may be held open this long by ASSERT TOPIC
+_LONGEST_WAIT_MS = 600_000
 _NO_SCHEMA = "Could not determine output schema for query due to error: "
 
 
@@ -138,6 +140,15 @@ class Analyzer:
                 return statement
             case ast.ExplainStatement():
                 return self._explain(statement, text)
+            case ast.AssertTopic(timeout_ms=timeout_ms):
+                if timeout_ms is not None and timeout_ms > _LONGEST_WAIT_MS:
+                    raise KsqlError(f"The TIMEOUT of ASSERT TOPIC may be at most {_LONGEST_WAIT_MS // 1000} seconds.")
+                return statement
+            case ast.AssertSchema():
+                raise KsqlError(
+                    "The statement ASSERT SCHEMA is not supported by this server: it needs a Schema Registry, which this "
+                    "server does not have. DESCRIBE shows the columns of a stream or table."
+                )
             case ast.CreateType():
                 return ddl.create_type(statement, self._catalog)
             case ast.DropType():

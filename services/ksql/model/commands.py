@@ -104,6 +104,16 @@ class DropType:
     if_exists: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class AssertTopic:
+    """ASSERT [NOT EXISTS] TOPIC: ``settings`` (its WITH clause) must be those of the topic within ``timeout_ms``, None for the default."""
+
+    name: str
+    settings: tuple[tuple[str, str], ...] = ()
+    exists: bool = True
+    timeout_ms: int | None = None
+
+
 ConnectorStatement = CreateConnector | DropConnector | DescribeConnector
 PlainStatement = (
     ConnectorStatement
@@ -117,6 +127,7 @@ PlainStatement = (
     | Undefine
     | CreateType
     | DropType
+    | AssertTopic
 )
 
 

@@ -13,6 +13,7 @@ from services.ksql.errors import KsqlError
 from services.ksql.functions.registry import list_functions
 from services.ksql.model.commands import (
     AlterSource,
+    AssertTopic,
     Command,
     ControlQuery,
     CreateConnector,
@@ -42,6 +43,7 @@ from services.ksql.model.commands import (
 from services.ksql.model.schema import SourceKind, TopicInfo
 from services.ksql.rest import connectors
 from services.ksql.rest import properties as props
+from services.ksql.rest.assertions import assert_topic
 from services.ksql.rest.descriptions import (
     DescribeStatements,
     Entity,
@@ -291,6 +293,8 @@ class StatementService:
                 return await self._show(text, what, extended=extended)
             case DescribeSource() | DescribeAll() | Explain() | DescribeFunction():
                 return await self._describe.answer(text, command)
+            case AssertTopic():
+                return await assert_topic(self._core.broker, text, command)
             case CreateConnector() | DropConnector() | DescribeConnector():
                 return await connectors.run(self._settings.connect_url, text, command)
             case PushQuery() | PullQuery() | Print():

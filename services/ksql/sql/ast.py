@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.ksql.model.commands import (
+    AssertTopic,
     CreateConnector,
     CreateType,
     Define,
@@ -411,6 +412,8 @@ __all__ = [
     "UNIT_MS",
     "AlterSourceStatement",
     "Arithmetic",
+    "AssertSchema",
+    "AssertTopic",
     "Between",
     "Call",
     "Case",
@@ -497,6 +500,13 @@ class CreateSourceStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class AssertSchema:
+    """ASSERT [NOT EXISTS] SCHEMA, which is refused: it asks a Schema Registry."""
+
+    exists: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AlterSourceStatement:
     """ALTER STREAM or TABLE ... ADD COLUMN."""
 
@@ -564,6 +574,7 @@ Statement = (
     Select
     | CreateSourceStatement
     | AlterSourceStatement
+    | AssertSchema
     | CreateAsSelect
     | InsertSelect
     | InsertValuesStatement

@@ -456,6 +456,10 @@ def _small_statement(node: Node) -> ast.Statement:  # noqa: PLR0911 - one arm pe
             return _describe(node)
         case "describe_function":
             return ast.DescribeFunction(identifiers(node)[0])
+        case "assert_topic":
+            return _assert_topic(node)
+        case "assert_schema":
+            return ast.AssertSchema(exists=child(node, "not_exists") is None)
         case "set_property":
             return ast.SetProperty(strings[0], strings[1])
         case "unset_property":
@@ -625,6 +629,17 @@ def _print(node: Node) -> ast.Print:
         from_beginning=child(node, "from_beginning") is not None,
         interval=_count(interval),
         limit=_count(limit),
+    )
+
+
+def _assert_topic(node: Node) -> ast.AssertTopic:
+    name = child(node, "identifier")
+    timeout = _inner_interval(node, "timeout")
+    return ast.AssertTopic(
+        name=_topic(first_token(name) if name is not None else token(node, "STRING_VALUE")),
+        settings=tuple((key, str(literal.value)) for key, literal in _properties(node)),
+        exists=child(node, "not_exists") is None,
+        timeout_ms=None if timeout is None else timeout.milliseconds,
     )
 
 

@@ -177,6 +177,10 @@ def _statement(statement: ast.Statement) -> str:  # noqa: PLR0911, PLR0912 - one
             return f"{head}{quote(name)} AS {sql_type}"
         case ast.DropType(name=name):
             return f"DROP TYPE {'IF EXISTS ' if statement.if_exists else ''}{quote(name)}"
+        case ast.AssertTopic():
+            return _assert_topic(statement)
+        case ast.AssertSchema():
+            return f"ASSERT {'' if statement.exists else 'NOT EXISTS '}SCHEMA"
         case ast.Print():
             return f"PRINT {statement.topic}"
 
@@ -205,6 +209,13 @@ def _column(column: ast.ColumnDef) -> str:
     if column.constraint == "HEADER":
         constraint = f" HEADER({format_string(column.header or '')})"
     return f"{quote(column.name)} {column.type}{constraint}"
+
+
+def _assert_topic(statement: ast.AssertTopic) -> str:
+    given = ", ".join(f"{name}={format_string(value)}" for name, value in statement.settings)
+    timeout = "" if statement.timeout_ms is None else f" TIMEOUT {statement.timeout_ms} MILLISECONDS"
+    head = f"ASSERT {'' if statement.exists else 'NOT EXISTS '}TOPIC {format_string(statement.name)}"
+    return f"{head}{f' WITH ({given})' if given else ''}{timeout}"
 
 
 def _with(properties: ast.Properties) -> str:

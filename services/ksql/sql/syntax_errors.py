@@ -14,8 +14,8 @@ from services.ksql.sql.tokens import RESERVED, words
 _STATEMENTS = words(
     "ALTER CREATE DEFINE DESCRIBE DROP EXPLAIN INSERT LIST PAUSE PRINT RESUME SELECT SET SHOW TERMINATE UNDEFINE UNSET"
 )
-#: Statements of ksqlDB's command line and test runner, which this server knows by their first word only.
-_KNOWN_ELSEWHERE = {"ASSERT": "ASSERT", "RUN": "RUN SCRIPT"}
+#: Statements of ksqlDB's command line, which this server knows by their first word only.
+_KNOWN_ELSEWHERE = {"RUN": "RUN SCRIPT"}
 _SPELLING = {
     "COMMA": "','",
     "RPAR": "')'",

@@ -33,6 +33,9 @@ NON_RESERVED = words(
 )
 KEYWORDS = RESERVED | NON_RESERVED
 
+#: Keywords within a statement that begins with ASSERT, names everywhere else.
+_OF_ASSERT = words("ID SCHEMA SUBJECT TIMEOUT")
+
 #: Non-reserved words that are keywords only before one of these; elsewhere they are names. Keeps the grammar LALR(1).
 _ONLY_BEFORE = {
     "EMIT": {"CHANGES", "FINAL"},
@@ -87,7 +90,10 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _with_keywords(tokens: list[Token]) -> list[Token]:
+    asserted = False
     for index, token in enumerate(tokens):
+        if index == 0 or tokens[index - 1].type == "SEMICOLON":
+            asserted = token.value.upper() == "ASSERT"
         if (
             token.type == "ARROW"
             and index > 2
@@ -99,7 +105,7 @@ def _with_keywords(tokens: list[Token]) -> list[Token]:
         if token.type != "IDENT":
             continue
         word = token.value.upper()
-        if word not in KEYWORDS:
+        if word not in KEYWORDS and not (asserted and word in _OF_ASSERT):
             continue
         needed = _ONLY_BEFORE.get(word)
         if needed is not None:

@@ -211,7 +211,7 @@ class Topology:
             return int(timestamp.timestamp() * 1000)
         return timestamp
 
-    def _apply(self, command: commands.Command) -> None:
+    def _apply(self, command: commands.Command) -> None:  # noqa: PLR0912 - one arm per kind of command
         match command:
             case commands.InsertValues():
                 self.insert(command)
@@ -228,6 +228,8 @@ class Topology:
             case commands.Undefine(name=name):
                 self._variables.pop(name.upper(), None)
                 return
+            case commands.AssertTopic():
+                raise KsqlError("ASSERT TOPIC needs a broker: rows() gives the records of a topic in memory")
             case commands.PullQuery() | commands.PushQuery():
                 raise KsqlError("execute() runs no SELECT: query() gives its rows")
             case _:

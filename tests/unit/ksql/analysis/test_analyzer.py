@@ -18,6 +18,9 @@ def test_small_statements() -> None:
     assert session.run("DESCRIBE clicks;") == commands.DescribeSource(session.source("CLICKS"))
     assert session.run("DESCRIBE FUNCTION ucase;") == commands.DescribeFunction("UCASE")
     assert session.run("SET 'a'='b';") == commands.SetProperty("a", "b")
+    assert session.run("ASSERT TOPIC tweetsByTitle;") == commands.AssertTopic("tweetsByTitle")
+    asserted = "ASSERT NOT EXISTS TOPIC 'it''s' WITH (partitions=2) TIMEOUT 2 SECONDS;"
+    assert session.run(asserted) == commands.AssertTopic("it's", (("PARTITIONS", "2"),), False, 2000)
     assert session.run("PRINT clicks LIMIT 1;") == commands.Print("clicks", False, None, 1)
 
 
@@ -27,6 +30,12 @@ def test_small_statements() -> None:
         ("DESCRIBE nosuch;", "Could not find STREAM/TABLE 'NOSUCH' in the Metastore"),
         ("EXPLAIN nosuch;", "Query with id:NOSUCH does not exist, use SHOW QUERIES to view the full set of queries."),
         ("TERMINATE nosuch;", "Unknown queryId: NOSUCH"),
+        ("ASSERT TOPIC t TIMEOUT 11 MINUTES;", "The TIMEOUT of ASSERT TOPIC may be at most 600 seconds."),
+        (
+            "ASSERT NOT EXISTS SCHEMA SUBJECT 'pages-value' ID 3 TIMEOUT 1 SECOND;",
+            "The statement ASSERT SCHEMA is not supported by this server: it needs a Schema Registry, which this server does "
+            "not have. DESCRIBE shows the columns of a stream or table.",
+        ),
         ("ALTER STREAM nosuch ADD COLUMN c INT;", "Source NOSUCH does not exist."),
         (
             "ALTER TABLE clicks ADD COLUMN c INT;",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from services.ksql.app import core_options
+from services.ksql.model.schema import TopicInfo
 from services.ksql.runtime.core import Core
 from services.ksql.settings import Settings
 from tests.unit.ksql.rest.replay import Lab, lab
@@ -43,3 +47,42 @@ async def test_an_altered_source_is_the_same_after_a_restart() -> None:
         await restarted.command_runner.restore()
         assert list(restarted.command_runner.catalog.sources()) == list(catalog.sources())
         assert list(restarted.command_runner.catalog.queries()) == list(catalog.queries())
+
+
+_MISMATCHES = """Mismatched configuration for topic clicks: For config partitions, expected apples got 1
+Mismatched configuration for topic clicks: For config replicas, expected 100 got 1
+Cannot assert unknown topic property: OWNER"""
+
+
+async def test_a_topic_that_is_as_asserted() -> None:
+    async with lab() as server:
+        text = "ASSERT TOPIC clicks WITH (PARTITIONS=1, REPLICAS=1); ASSERT NOT EXISTS TOPIC `nosuch`;"
+        found, missing = (await ksql(server, _CLICKS + text))[1:]
+    assert (found["@type"], found["topicName"], found["exists"]) == ("assert_topic", "clicks", True)
+    assert (missing["@type"], missing["topicName"], missing["exists"]) == ("assert_topic", "nosuch", False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ASSERT TOPIC nosuch TIMEOUT 0 SECONDS;", "Topic nosuch does not exist"),
+        ("ASSERT NOT EXISTS TOPIC clicks TIMEOUT 1 MILLISECOND;", "Topic clicks exists"),
+        ("ASSERT TOPIC clicks WITH (PARTITIONS='apples', REPLICAS=100, owner='me') TIMEOUT 0 SECONDS;", _MISMATCHES),
+    ],
+)
+async def test_a_topic_that_is_not_as_asserted_stops_the_request(text: str, message: str) -> None:
+    async with lab() as server:
+        await ksql(server, _CLICKS)
+        answer = await server.client.post("/ksql", json={"ksql": f"{text} DROP STREAM clicks;"})
+        left = (await ksql(server, "SHOW STREAMS;"))[0]["streams"]
+    assert answer.status_code == 417
+    assert answer.json() == {"@type": "generic_error", "error_code": 41700, "message": message}
+    assert [stream["name"] for stream in left] == ["CLICKS"]
+
+
+async def test_an_assertion_waits_for_its_topic() -> None:
+    async with lab() as server, asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(ksql(server, "ASSERT TOPIC later TIMEOUT 10 MINUTES;"))
+        assert (await ksql(server, "SHOW STREAMS;"))[0]["streams"] == []
+        await server.broker.create_topic(TopicInfo("later", 1, 1))
+        assert (await asked)[0]["exists"] is True

@@ -12,7 +12,6 @@ from services.ksql.sql.parser import parse_one
 @pytest.mark.parametrize(
     ("text", "place", "part"),
     [
-        ("ASSERT TOPIC t;", "1:1", "The statement ASSERT"),
         ("SHOW STREAMS; RUN SCRIPT 'a.sql';", "1:15", "The statement RUN SCRIPT"),
     ],
 )
@@ -33,6 +32,7 @@ def test_the_part_is_named(text: str, place: str, part: str) -> None:
         ("SELECT F(x => ) FROM s EMIT CHANGES;", "1:15"),
         ("CREATE SINK CONNECTOR c WITH ('a' 'b');", "1:35"),
         ("PRINT 'a' 'b';", "1:11"),
+        ("ASSERT VALUES s (a) VALUES (1);", "1:8"),
     ],
 )
 def test_a_syntax_error_is_still_one(text: str, place: str) -> None:
