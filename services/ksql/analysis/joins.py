@@ -120,9 +120,10 @@ def check_join(join: ast.Join, criteria: Criteria, left: Step, right: SourceStep
             "Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. "
             f"Got {criteria.text}."
         )
-    if join.type in ("RIGHT", "FULL"):
-        side = "full" if join.type == "FULL" else "right"
-        raise KsqlError(f"Invalid join type: {side}-outer join not supported for foreign-key table-table join. {got}")
+    if join.type == "RIGHT":
+        raise KsqlError("RIGHT OUTER JOIN on a foreign key is not supported")
+    if join.type == "FULL":
+        raise KsqlError(f"Invalid join type: full-outer join not supported for foreign-key table-table join. {got}")
     return True
 
 
@@ -131,9 +132,16 @@ def _check_right_key(criteria: Criteria, pair: str, whose: str, names: Names) ->
         raise KsqlError(f"Invalid join condition: {pair} joins require to join on {whose}. Got {criteria.text}.")
 
 
-def check_key_types(left_key: Expression, right_key: Expression) -> None:
-    if left_key.type != right_key.type:
-        raise KsqlError(f"Invalid join. Key types differ: {left_key.type} vs {right_key.type}")
+def check_key_types(left_key: Expression, right_key: Expression, criteria: Criteria, *, foreign: bool) -> None:
+    """Both sides of a join have one type."""
+    if left_key.type == right_key.type:
+        return
+    if foreign:
+        left, right = format_expression(criteria.left), format_expression(criteria.right)
+        raise KsqlError(
+            f"Invalid join condition: types don't match. Got {left}{{{left_key.type}}} = {right}{{{right_key.type}}}."
+        )
+    raise KsqlError(f"Invalid join. Key types differ: {left_key.type} vs {right_key.type}")
 
 
 def check_within(join: ast.Join, left: Step, right: SourceStep) -> None:
@@ -248,7 +256,7 @@ class _Chain:
         left_key = as_key(typed(names.bare(criteria.left), _scope(left)))
         right_key = as_key(typed(names.bare(criteria.right), _scope(right)))
         foreign = check_join(join, criteria, left, right, names)
-        check_key_types(left_key, right_key)
+        check_key_types(left_key, right_key, criteria, foreign=foreign)
         check_windows(left, right, names)
         check_within(join, left, right)
         equal = self._equal_expressions(criteria)

@@ -38,7 +38,8 @@ class KeyRule:
     """How a query's key must appear in its SELECT.
 
     ``what`` is ksqlDB's word for it ("key column", "grouping expression" ...). ``all_required`` is False for joins, where one
-    of several equal columns is enough; ``synthetic`` marks a key that no source column gives.
+    of several equal columns is enough; ``synthetic`` marks a key that no source column gives; ``foreign_key_join_of`` is the left
+    table of a foreign-key join, whose key it is.
     """
 
     what: str
@@ -46,9 +47,17 @@ class KeyRule:
     all_required: bool = True
     synthetic: bool = False
     qualified: bool = False
+    foreign_key_join_of: str = ""
 
-    def missing(self, sink: str) -> KsqlError:
-        """The error for a SELECT without the key."""
+    def missing(self, sink: str, absent: Sequence[KeyColumn]) -> KsqlError:
+        """The error for a SELECT without the key, or without the part ``absent`` of it."""
+        if self.foreign_key_join_of:
+            names = ", ".join(backtick(key.name.removeprefix(f"{self.foreign_key_join_of}_")) for key in absent)
+            return KsqlError(
+                f"Primary key column missing in projection. For foreign-key table-table joins, the projection must include all "
+                f"primary key columns from the left input table ({backtick(self.foreign_key_join_of)}). "
+                f"Missing column{'s' if len(absent) > 1 else ''}: {names}."
+            )
         expressions = [expression for key in self.keys for expression in key.expressions]
         shown = [self._show(expression) for expression in expressions]
         plural = "s" if len(shown) > 1 else ""
@@ -155,9 +164,9 @@ class Projection:
         """
         self._refuse_reserved()
         found = [(key, [item for item in self.items if item.expression == key.chosen]) for key in self.rule.keys]
-        missing = any(not items for _, items in found)
+        missing = [key for key, items in found if not items]
         if missing and not lenient_keys:
-            raise self.rule.missing(sink)
+            raise self.rule.missing(sink, missing)
         for key, items in found:
             if len(items) > 1:
                 raise self.rule.repeated(key, [item.name for item in items])

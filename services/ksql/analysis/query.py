@@ -291,7 +291,8 @@ def _is_table_function(node: ast.Expression) -> TypeGuard[ast.Call]:
 def _join_rule(key: JoinKey, step: Step) -> KeyRule:
     if key.all_required:
         columns = zip(step.schema.key, key.viable, strict=True)
-        return KeyRule("primary key column", tuple(KeyColumn(c.name, (e,), e) for c, e in columns), qualified=True)
+        keys = tuple(KeyColumn(c.name, (e,), e) for c, e in columns)
+        return KeyRule("primary key column", keys, qualified=True, foreign_key_join_of=key.viable[0].source or "")
     name = step.schema.key[0].name
     if key.synthetic is not None:
         made_up = ast.ColumnName(None, key.synthetic)

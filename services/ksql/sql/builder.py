@@ -274,8 +274,8 @@ def _number_error(where: ast.Location, reason: str) -> ParseError:
 def build_type(node: Node) -> types.SqlType:  # noqa: PLR0911 - one arm per rule of the grammar
     """A column or cast type; a name that is none of SQL's own is looked up by the analysis."""
     match node.data:
-        case "sized_text_type":
-            return types.STRING
+        case "sized_type":
+            return _sized_type(node)
         case "decimal_type":
             digits = [int(item) for item in node.children if isinstance(item, Token) and item.type == "INTEGER_VALUE"]
             return types.decimal_of(digits[0], digits[1])
@@ -295,6 +295,16 @@ def build_type(node: Node) -> types.SqlType:  # noqa: PLR0911 - one arm per rule
     if name in ("ARRAY", "MAP", "STRUCT", "DECIMAL"):
         raise ParseError(f"Cannot resolve unknown type: {name}")
     return types.named_type(name)
+
+
+def _sized_type(node: Node) -> types.SqlType:
+    """VARCHAR(10), which is a text of any length. No other type has a length."""
+    name = identifier_text(first_token(node))
+    if name not in ("VARCHAR", "STRING"):
+        raise ParseError(
+            f"The type {name} takes no parameter: only VARCHAR and STRING take a length, DECIMAL takes two numbers."
+        )
+    return types.STRING
 
 
 def _refuse_doubles(names: Sequence[str]) -> None:

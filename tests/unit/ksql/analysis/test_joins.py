@@ -120,6 +120,19 @@ JOIN = "CREATE STREAM x AS SELECT * FROM "
             "stream-table joins require to join on the table's primary key. Got C.PAGE = P.NAME.",
         ),
         (JOIN + "clicks c JOIN people p ON c.page = p.id", "Invalid join. Key types differ: STRING vs INTEGER"),
+        (
+            "CREATE TABLE x AS SELECT * FROM people p JOIN places q ON CAST(p.place AS INT) = q.id",
+            "Invalid join condition: types don't match. Got CAST(P.PLACE AS INTEGER){INTEGER} = Q.ID{STRING}.",
+        ),
+        (
+            "CREATE TABLE x AS SELECT * FROM people p RIGHT JOIN places q ON p.place = q.id",
+            "RIGHT OUTER JOIN on a foreign key is not supported",
+        ),
+        (
+            "CREATE TABLE x AS SELECT q.id FROM people p JOIN places q ON p.place = q.id",
+            "Primary key column missing in projection. For foreign-key table-table joins, the projection must include all "
+            "primary key columns from the left input table (`P`). Missing column: `ID`.",
+        ),
         (JOIN + "clicks c JOIN people p ON c.id = 1", "Invalid comparison expression '1' in join '(C.ID = 1)'."),
         (JOIN + "clicks c JOIN people p ON c.id > p.id", "Only equality join criteria is supported."),
         (

@@ -23,6 +23,7 @@ from services.ksql.sql.parser import parse
         ("SELECT COUNT(DISTINCT a) FROM b;", "line 1:14: Syntax Error\n"),
         ("SELECT a FROM b GROUP BY a, (c, d);", "line 1:31: Syntax Error\nmissing ')' at ','"),
         ("SELECT a FROM b WHERE a IN ();", "line 1:29: Syntax Error\n"),
+        ("CREATE STREAM x (a INT (KEY)) WITH (b='c');", "line 1:25: Syntax Error\nExpecting {'STRING', INTEGER_VALUE}"),
     ],
 )
 def test_wording(text: str, message: str) -> None:

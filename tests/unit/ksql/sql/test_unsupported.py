@@ -40,6 +40,12 @@ def test_a_syntax_error_is_still_one(text: str, place: str) -> None:
         parse_one(text)
 
 
+def test_a_length_of_another_type_than_text_is_refused() -> None:
+    assert parse_one("CREATE STREAM s (a VARCHAR(10)) WITH (b='c');")
+    with pytest.raises(ParseError, match="The type INT takes no parameter"):
+        parse_one("CREATE STREAM s (a INT(10)) WITH (b='c');")
+
+
 @pytest.mark.parametrize(
     ("text", "topic"),
     [
