@@ -117,7 +117,12 @@ def _request_body(model: type[BaseModel]) -> dict[str, object]:
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
-@router.post("/ksql", summary="Run statements", openapi_extra=_request_body(KsqlRequest))
+@router.post(
+    "/ksql",
+    summary="Run statements",
+    openapi_extra=_request_body(KsqlRequest),
+    responses={417: {"description": "The topic of an ASSERT TOPIC is not as asserted", **_ERROR}},
+)
 async def run_statements(request: Request, runtime: RuntimeOf, statements: Statements) -> Response:
     """Everything but SELECT and PRINT. Answers a list with one entity per statement."""
     if not _is_acceptable(request):
@@ -224,7 +229,7 @@ async def is_valid_property(name: str) -> Response:
 
 @router.get("/properties", summary="Properties of the server")
 async def properties(settings: Configured) -> Response:
-    entries, defaults = props.listed(settings)
+    entries, _, defaults = props.listed(settings, {})
     return _json({"properties": entries, "overwrittenProperties": [], "defaultProperties": defaults})
 
 

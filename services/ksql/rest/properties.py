@@ -80,20 +80,20 @@ def check(properties: Mapping[str, Any], statement: str, *, unknown_too: bool = 
                 f"Not recognizable as ksql, streams, consumer, or producer property: '{name}'", statement, SERVER_ERROR
             )
         check_value(name, value)
-        if plain(name) == "auto.offset.reset" and not _is_offset_reset(str(value)):
-            raise generic_error(
-                f"Failed to coerce type of value '{value}' for key '{name}'\nCaused by: Invalid value {value} for "
-                f"configuration auto.offset.reset: Invalid\n\tvalue `{value}` for configuration auto.offset.reset. The "
-                "value must be either\n\t'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."
-            )
 
 
 def check_value(name: str, value: Any) -> None:
-    """Refuses values that are no size for a record cache.
+    """Refuses values that are no size for a record cache, or no place to start reading at.
 
     Raises:
-        RestError: it is none.
+        RestError: as the real server answers.
     """
+    if plain(name) == "auto.offset.reset" and not _is_offset_reset(str(value)):
+        raise generic_error(
+            f"Failed to coerce type of value '{value}' for key '{name}'\nCaused by: Invalid value {value} for "
+            f"configuration auto.offset.reset: Invalid\n\tvalue `{value}` for configuration auto.offset.reset. The "
+            "value must be either\n\t'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."
+        )
     if plain(name) not in _CACHE_SIZES:
         return
     try:
@@ -128,8 +128,8 @@ def plain(name: str) -> str:
     return name.removeprefix(_STREAMS)
 
 
-def listed(settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
-    """The entries of SHOW PROPERTIES, and the names among them that have their default value."""
+def listed(settings: Settings, session: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """The entries of SHOW PROPERTIES, the names of those that ``session`` (SET, the request) sets, and of those with their default."""
     interval = str(int(settings.commit_interval.total_seconds() * 1000))
     values = {
         "ksql.service.id": (settings.service_id, False, "KSQL"),
@@ -153,12 +153,17 @@ def listed(settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
         "ksql.variable.substitution.enable": ("true", True, "KSQL"),
         "ksql.heartbeat.enable": ("false", False, "KSQL"),
     }
+    overwritten = {
+        name if name.startswith("ksql.") else f"{_STREAMS}{name}": str(value) for name, value in sorted(session.items())
+    }
+    for name, value in overwritten.items():
+        values[name] = (value, True, "KSQL")
     entries = [
         {"name": name, "scope": scope, "value": value, "editable": editable, "level": "SERVER"}
         for name, (value, editable, scope) in values.items()
     ]
-    chosen = {"ksql.service.id", "ksql.streams.bootstrap.servers", "ksql.streams.commit.interval.ms"}
-    return entries, [name for name in values if name not in chosen]
+    chosen = {"ksql.service.id", "ksql.streams.bootstrap.servers", "ksql.streams.commit.interval.ms", *overwritten}
+    return entries, list(overwritten), [name for name in values if name not in chosen]
 
 
 def _is_offset_reset(value: str) -> bool:

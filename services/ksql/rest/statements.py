@@ -290,7 +290,7 @@ class StatementService:
                 listed = [{"name": name, "value": value} for name, value in sorted(variables.items())]
                 return entity("variables", text, variables=listed)
             case Show(what=what, extended=extended):
-                return await self._show(text, what, extended=extended)
+                return await self._show(text, what, session, extended=extended)
             case DescribeSource() | DescribeAll() | Explain() | DescribeFunction():
                 return await self._describe.answer(text, command)
             case AssertTopic():
@@ -300,7 +300,7 @@ class StatementService:
             case PushQuery() | PullQuery() | Print():
                 raise wrong_endpoint(text)
 
-    async def _show(self, text: str, what: str, *, extended: bool) -> Entity:  # noqa: PLR0911 - one answer per kind
+    async def _show(self, text: str, what: str, session: Mapping[str, Any], *, extended: bool) -> Entity:  # noqa: PLR0911 - one answer per kind
         runner = self._core.command_runner
         match what:
             case "STREAMS" | "TABLES":
@@ -315,9 +315,13 @@ class StatementService:
                     return self._describe.all_queries(text)
                 return entity("queries", text, queries=self._describe.queries())
             case "PROPERTIES":
-                entries, defaults = props.listed(self._settings)
+                entries, overwritten, defaults = props.listed(self._settings, session)
                 return entity(
-                    "properties", text, properties=entries, overwrittenProperties=[], defaultProperties=defaults
+                    "properties",
+                    text,
+                    properties=entries,
+                    overwrittenProperties=overwritten,
+                    defaultProperties=defaults,
                 )
             case "FUNCTIONS":
                 listed = [{"name": f.name, "type": f.type, "category": f.category} for f in list_functions()]

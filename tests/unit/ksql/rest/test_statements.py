@@ -86,3 +86,32 @@ async def test_an_assertion_waits_for_its_topic() -> None:
         assert (await ksql(server, "SHOW STREAMS;"))[0]["streams"] == []
         await server.broker.create_topic(TopicInfo("later", 1, 1))
         assert (await asked)[0]["exists"] is True
+
+
+async def test_set_and_unset_act_on_the_statements_after_them_and_are_shown() -> None:
+    async with lab() as server:
+        text = "SET 'auto.offset.reset'='latest'; SHOW PROPERTIES; UNSET 'auto.offset.reset'; SHOW PROPERTIES;"
+        during, after = await ksql(server, text)
+    entry = next(entry for entry in during["properties"] if entry["name"] == "ksql.streams.auto.offset.reset")
+    assert entry["value"] == "latest"
+    assert during["overwrittenProperties"] == ["ksql.streams.auto.offset.reset"]
+    assert "ksql.streams.auto.offset.reset" not in during["defaultProperties"]
+    assert after["overwrittenProperties"] == []
+    assert "ksql.streams.auto.offset.reset" in after["defaultProperties"]
+
+
+async def test_set_of_a_value_that_the_property_has_not_changes_nothing() -> None:
+    async with lab() as server:
+        answer = await ksql(server, _CLICKS + "SET 'auto.offset.reset'='sometimes';")
+        left = (await ksql(server, "SHOW STREAMS;"))[0]["streams"]
+    assert answer["message"].startswith("Failed to coerce type of value 'sometimes' for key 'auto.offset.reset'")
+    assert left == []
+
+
+async def test_variables_are_defined_within_a_request() -> None:
+    async with lab() as server:
+        text = "DEFINE name='clicks'; DEFINE both='${name}_2'; DESCRIBE ${name}; SHOW VARIABLES; UNDEFINE name; SHOW VARIABLES;"
+        described, both, left = (await ksql(server, _CLICKS + text))[1:]
+    assert described["sourceDescription"]["name"] == "CLICKS"
+    assert both["variables"] == [{"name": "both", "value": "clicks_2"}, {"name": "name", "value": "clicks"}]
+    assert left["variables"] == [{"name": "both", "value": "clicks_2"}]
