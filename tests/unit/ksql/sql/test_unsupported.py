@@ -1,4 +1,4 @@
-"""KSQL that this server knows and does not run: the error names the part and its place, and a syntax error stays one."""
+"""KSQL that this server knows and does not run: the error names the part and its place, and a syntax error stays one. Words that are names."""
 
 from __future__ import annotations
 
@@ -59,3 +59,11 @@ def test_a_topic_may_be_quoted(text: str, topic: str) -> None:
     statement = parse_one(text).ast
     assert isinstance(statement, ast.Print)
     assert statement.topic == topic
+
+
+@pytest.mark.parametrize("name", ["id", "schema", "subject", "timeout"])
+def test_the_words_of_assert_are_names(name: str) -> None:
+    assert parse_one(f"ASSERT TOPIC {name} TIMEOUT 1 SECOND;").ast == ast.AssertTopic(name, timeout_ms=1000)
+    query = parse_one(f"SELECT {name} FROM {name} EMIT CHANGES;").ast
+    assert isinstance(query, ast.Select)
+    assert query.source.name == name.upper()
