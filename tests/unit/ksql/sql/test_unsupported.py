@@ -1,4 +1,4 @@
-"""KSQL that this server knows and does not run: the error names the part and its place, and a syntax error stays one. Words that are names."""
+"""KSQL that this server knows and does not run: errors name the part and its place. Words of statements that are names elsewhere."""
 
 from __future__ import annotations
 
