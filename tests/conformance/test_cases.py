@@ -13,9 +13,9 @@ from tests.conformance.report import as_text, summary
 _SHARED = Path(os.environ.get("PAGEPULSE_SHARED", Path(__file__).parents[3] / "shared"))
 _CASES = _SHARED / "conformance" / "cases"
 
-_OUTPUTS_AT_LEAST = 389
-_ERRORS_AT_LEAST = 121
-_SAME_MESSAGE_AT_LEAST = 121
+_OUTPUTS_AT_LEAST = 767
+_ERRORS_AT_LEAST = 228
+_SAME_MESSAGE_AT_LEAST = 219
 
 
 @pytest.mark.skipif(not _CASES.is_dir(), reason=f"the query-validation cases are not at {_CASES} (PAGEPULSE_SHARED)")
