@@ -1,15 +1,11 @@
 """How long a visitor waits for the first heading, beside a bare page of Streamlit's in the same minutes.
 
-A visit is a browser context of its own, with nothing in its cache. Dashboard and bare page take turns, so that both have the same weather:
-the ratio says what the dashboard adds to Streamlit, whatever the machine.
+A visit is a browser context of its own, with nothing in its cache. Dashboard and bare page take turns, so that both have the same load
+beside them: the ratio says what the dashboard adds to Streamlit, whatever the machine.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,15 +14,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import httpx
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.driving import ARGUMENTS, CHROMIUM
-from tests.patience import STEP_S, eventually_blocking
+from benchmarks.harness import busy
+from tests.browser.driving import ARGUMENTS, CHROMIUM, streamlit_server
+from tests.patience import STEP_S
 
 VISITS: Final = 8
 #: processes that compute beside it
 BUSY: Final = 10
+#: they end by then, whatever happens here
+BUSY_S: Final = 900.0
 QUIET_GOAL_S: Final = 2.0
 BUSY_GOAL_S: Final = 5.0
 #: what every page of Streamlit's waits for: its scripts, its connection, one run of a script
@@ -39,7 +37,7 @@ def measure(dashboard: str, visits: int = VISITS) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             quiet = _turns(browser, dashboard, bare, visits)
-            with busy(BUSY):
+            with busy(BUSY, BUSY_S):
                 loaded = _turns(browser, dashboard, bare, visits)
         finally:
             browser.close()
@@ -73,53 +71,17 @@ def heading(browser: Browser, url: str) -> float:
 @contextmanager
 def bare_page() -> Iterator[str]:
     """A server of Streamlit's with a page of two lines."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="pagepulse-bare-") as folder:
         script = Path(folder) / "bare.py"
         script.write_text(_BARE)
-        options = ("--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true")
-        quiet = ("--browser.gatherUsageStats=false", "--server.fileWatcherType=none")
-        command = [sys.executable, "-m", "streamlit", "run", str(script), *options, *quiet]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            eventually_blocking(lambda: _answers(url), "Streamlit's server")
+        command = ["streamlit", "run", str(script), "--server.headless=true", "--server.fileWatcherType=none"]
+        quiet = {"STREAMLIT_SERVER_ADDRESS": "127.0.0.1", "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"}
+        with streamlit_server(command, "STREAMLIT_SERVER_PORT", quiet) as url:
             yield url
-        finally:
-            server.terminate()
-            server.wait(STEP_S)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/_stcore/health").is_success
-    except httpx.TransportError:
-        return False
-
-
-@contextmanager
-def busy(processes: int) -> Iterator[None]:
-    """So many processes that compute; they end with the block, and with this process."""
-    started = [multiprocessing.get_context("spawn").Process(target=_compute, daemon=True) for _ in range(processes)]
-    for each in started:
-        each.start()
-    try:
-        yield
-    finally:
-        for each in started:
-            each.kill()
-            each.join()
-
-
-def _compute() -> None:
-    while True:
-        sum(range(100_000))
 
 
 def rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
-    """A line for each weather: dashboard, bare page, ratio."""
+    """A line for each load: dashboard, bare page, ratio."""
     found = []
     for name, words in (("quiet", "nothing else"), ("busy", f"{result['busy_processes']} processes that compute")):
         one = result[name]

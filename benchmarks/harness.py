@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +62,24 @@ def write_json(path: Path | None, result: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
         console.print(f"written to {path}")
+
+
+@contextmanager
+def busy(loops: int, seconds: float) -> Iterator[None]:
+    """So many processes that compute, each in a session of its own; they end with the block, or by themselves after ``seconds``."""
+    processes = [multiprocessing.get_context("spawn").Process(target=_spin, args=(seconds,)) for _ in range(loops)]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _spin(seconds: float) -> None:
+    os.setsid()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(10_000))

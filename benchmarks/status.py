@@ -29,7 +29,7 @@ import uvloop
 
 from benchmarks.controlplane_clients import Call, run
 from benchmarks.document import machine_line, table, write_section
-from benchmarks.harness import arguments, console, machine, report, write_json
+from benchmarks.harness import arguments, busy, console, machine, report, write_json
 from tests import stack as local_stack
 from tests.stack import Stack
 
@@ -138,27 +138,6 @@ def answer_at_once(size: int, told: Connection) -> None:
         await server.serve_forever()
 
     uvloop.run(serve())
-
-
-@contextmanager
-def busy(loops: int, seconds: float) -> Iterator[None]:
-    """So many processes that compute; they end by themselves if this one does not come to it."""
-    processes = [multiprocessing.get_context("spawn").Process(target=spin, args=(seconds,)) for _ in range(loops)]
-    for process in processes:
-        process.start()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
-
-
-def spin(seconds: float) -> None:
-    os.setsid()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        sum(range(10_000))
 
 
 def rows_of(result: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +16,7 @@ import httpx
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
 
 from tests.patience import STEP_S, eventually_blocking
+from tests.stack import REPOSITORY
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -46,6 +51,35 @@ _PROBE = re.compile(r"/_stcore/(health|host-config)$")
 
 #: a page that was left, and a network interface of the machine that came or went
 _NOT_OURS = frozenset({"net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED"})
+
+
+@contextmanager
+def streamlit_server(module: Sequence[str], port_variable: str, environment: Mapping[str, str]) -> Iterator[str]:
+    """The URL of a server that ``python -m`` starts on a free port, which the environment variable names."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{url}/_stcore/health", timeout=STEP_S).is_success
+        except httpx.TransportError:
+            return False
+
+    server = subprocess.Popen(
+        [sys.executable, "-m", *module],
+        cwd=REPOSITORY,
+        env={**os.environ, **environment, port_variable: str(port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(answers, "the server")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(STEP_S)
 
 
 @dataclass

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.driving import Visit, eventually, visit
+from tests.browser.driving import Visit, streamlit_server, visit
 from tests.browser.system import start
 from tests.patience import STEP_S
-from tests.stack import REPOSITORY, Stack
+from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -51,10 +48,9 @@ def test_paused_it_says_to_resume(visitor: Visit, stack: Stack) -> None:
 @pytest.fixture(scope="module")
 def alone() -> Iterator[str]:
     """A dashboard whose servers are away."""
-    with socket.socket() as found, socket.socket() as closed:
-        for each in (found, closed):
-            each.bind(("127.0.0.1", 0))
-        port, nobody = found.getsockname()[1], f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
         names = (
             "GENERATOR",
             "SEEDER",
@@ -66,28 +62,8 @@ def alone() -> Iterator[str]:
             "CONNECT",
         )
         away = {f"PAGEPULSE_{name}_URL": nobody for name in names}
-        found.close()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "services.dashboard"],
-            cwd=REPOSITORY,
-            env={**os.environ, **away, "PAGEPULSE_PORT": str(port)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            eventually(lambda: answers(url), "the dashboard's server")
+        with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", away) as url:
             yield url
-        finally:
-            server.terminate()
-            server.wait(STEP_S)
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/_stcore/health", timeout=STEP_S).is_success
-    except httpx.TransportError:
-        return False
 
 
 def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: Browser, alone: str) -> None:
