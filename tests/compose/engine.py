@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.patience import eventually_blocking
 
 #: brings the engine, what it needs to make networks, and what makes the base images
 PACKAGES = ("docker.io", "iptables", "tini", "mmdebstrap")
@@ -22,7 +23,11 @@ DISK = Path("/var/tmp")
 
 
 class NoEngine(Exception):
-    """There is no Docker Engine, and none can be started; the message says why."""
+    """There is no Docker Engine, and this user cannot start one on this machine; the message says why."""
+
+
+class EngineFailed(Exception):
+    """An engine should be there, and is not."""
 
 
 def answers(host: str | None) -> bool:
@@ -40,12 +45,13 @@ def engine() -> Iterator[str | None]:
 
     Raises:
         NoEngine: nothing answers, and this user cannot start one here.
+        EngineFailed: the engine of DOCKER_HOST does not answer, or the private one cannot be installed or does not start.
     """
     given = os.environ.get("DOCKER_HOST")
     if answers(given):
         yield given
     elif given:
-        raise NoEngine(f"no Docker Engine answers at DOCKER_HOST={given}")
+        raise EngineFailed(f"no Docker Engine answers at DOCKER_HOST={given}")
     else:
         _install()
         folder = Path(tempfile.mkdtemp(prefix="pagepulse-engine-", dir=DISK))
@@ -74,7 +80,7 @@ def _install() -> None:
             check=False,
         )
         if done.returncode != 0:
-            raise NoEngine(f"apt-get {command[0]} failed: {done.stderr[-500:]}")
+            raise EngineFailed(f"apt-get {command[0]} failed: {done.stderr[-500:]}")
 
 
 @contextmanager
@@ -93,11 +99,11 @@ def _private(folder: Path) -> Iterator[str]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
-        deadline = time.monotonic() + START_WITHIN_S
-        while not answers(host):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise NoEngine(f"dockerd does not start on this machine:\n{log.read_text()[-1500:]}")
-            time.sleep(0.5)
+        eventually_blocking(
+            lambda: process.poll() is not None or answers(host), lambda: log.read_text()[-1500:], START_WITHIN_S, 0.5
+        )
+        if process.poll() is not None:
+            raise EngineFailed(f"dockerd has ended:\n{log.read_text()[-1500:]}")
         yield host
     finally:
         if process.poll() is None:
