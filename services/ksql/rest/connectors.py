@@ -101,7 +101,7 @@ async def _config(url: str, doing: str, name: str) -> dict[str, str] | None:
 def _row(name: str, info: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
     running = sum(task["state"] == "RUNNING" for task in status["tasks"])
     state = status["connector"]["state"]
-    shown = f"{'WARNING' if state == 'RUNNING' and running < len(status['tasks']) else state}"
+    shown = "WARNING" if state == "RUNNING" and running < len(status["tasks"]) else state
     return {
         "name": name,
         "type": info.get("type", "unknown"),

@@ -346,10 +346,8 @@ def _write(form: Format, columns: tuple[Column, ...], value: Any, *, is_key: boo
         return None
     if name == "JSON":
         return orjson.dumps(value, default=_json)
-    if name == "DELIMITED" or not columns:
-        if not isinstance(value, Mapping | list | tuple):
-            return str(value).encode()
-        return encoder(form, columns, is_key=is_key)(_values(columns, value))
+    if (name == "DELIMITED" or not columns) and not isinstance(value, Mapping | list | tuple):
+        return str(value).encode()
     return encoder(form, columns, is_key=is_key)(_values(columns, value))
 
 
