@@ -13,9 +13,6 @@ from tests import stack as local_stack
 from tests.drill import DRILL
 from tests.stack import Stack
 
-#: loaded here and not by its entry point, so that the coverage of what it imports is measured
-pytest_plugins = ["services.ksql.testing.pytest_plugin"]
-
 # A test says whether something is right; how fast a busy machine is must not fail it, nor must chance: every run tries the same
 # examples. `make drill` tries new ones.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)

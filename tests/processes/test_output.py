@@ -46,7 +46,8 @@ def group(command: str, folder: Path, stdout: int, stderr: int | None = None) ->
     """A shell command as a job of its own, as an interactive shell starts it: one process group, ended whatever happens."""
     environment = {**os.environ, "UP": UP, "PY": sys.executable, "FOLDER": str(folder), "PYTHONPATH": str(REPOSITORY)}
     job = subprocess.Popen(
-        ["/bin/sh", "-c", command],
+        # SIGHUP as a terminal's shell has it, also when the tests themselves run under nohup
+        ["env", "--default-signal=HUP", "/bin/sh", "-c", command],
         cwd=folder,
         env=environment,
         start_new_session=True,

@@ -93,7 +93,7 @@ def test_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "bad.sql:2: there is no directive --@unheard" in capsys.readouterr().err
 
 
-ENGINE = "-p", "services.ksql.testing.pytest_plugin"
+ENGINE = "-p", "services.ksql.pytest_plugin"
 
 
 def test_sql_files_are_collected_when_asked(pytester: pytest.Pytester) -> None:
