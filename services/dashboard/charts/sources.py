@@ -56,27 +56,29 @@ def hopping(
         complete = rows[~rows["open"]]
         upcoming = rows[rows["open"]].head(1)
         line = {"color": one.colour, "width": 2.5, "shape": "spline", "smoothing": 0.6}
-        fig.add_scatter(
-            x=theme.times(complete["window_end"]),
-            y=complete[measure],
-            name=source,
-            legendgroup=source,
-            mode="lines" if len(complete) > 1 else "markers",
-            line=line,
-            meta=one.whole,
-            hovertemplate="%{y:,}<extra>%{meta}</extra>",
-        )
+        if len(complete):
+            fig.add_scatter(
+                x=theme.times(complete["window_end"]),
+                y=complete[measure],
+                name=source,
+                legendgroup=source,
+                mode="lines" if len(complete) > 1 else "markers",
+                line=line,
+                meta=one.whole,
+                hovertemplate="%{y:,}<extra>%{meta}</extra>",
+            )
         if len(upcoming):
             end = pd.concat([complete.tail(1), upcoming])
+            # A source of this minute has an open window only, and is in the legend all the same.
             fig.add_scatter(
                 x=theme.times(end["window_end"]),
                 y=end[measure],
-                name=f"{source} (open)",
+                name=f"{source} (open)" if len(complete) else source,
                 legendgroup=source,
-                showlegend=False,
+                showlegend=not len(complete),
                 mode="lines+markers",
                 line={**line, "dash": "dot"},
-                marker={"symbol": "circle-open", "size": [0] * (len(end) - 1) + [8]},
+                marker={"symbol": "circle-open", "size": [0] * (len(end) - 1) + [8], "color": one.colour},
                 meta=one.whole,
                 hovertemplate="%{y:,} (open)<extra>%{meta}</extra>",
             )

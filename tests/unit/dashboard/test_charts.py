@@ -57,6 +57,14 @@ def test_hopping_is_a_line_at_the_windows_end_and_its_open_end_is_dotted() -> No
     assert ends[0].showlegend is False
 
 
+def test_a_source_with_an_open_window_only_is_in_the_legend_in_its_colour() -> None:
+    young = frame("pageview_hopping")
+    fig = sources.hopping(young[young["open"]], LOOK)
+    assert set(named(fig)) == set(young["source"])
+    for name, trace in named(fig).items():
+        assert trace.line.color == trace.marker.color == palette.SOURCES[name]
+
+
 def test_sessions_are_bars_from_start_to_end_and_live_ones_reach_to_now() -> None:
     fig = sources.sessions(frame("pageview_session"), LOOK, now_ms=NOW, gap_ms=30_000)
     homepage = named(fig)["Homepage"]
