@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from shared.topics import PAGE_VIEW
 from tests.browser.driving import Visit, eventually, pinot
@@ -128,3 +128,21 @@ async def produce(stack: Stack, sources: list[str]) -> None:
             moment = time.time_ns() // 1_000_000
             view = {"session_id": "s", "user_id": 9_999_999, "source": source, "event_timestamp": moment}
             await producer.send_and_wait(PAGE_VIEW, json.dumps(view).encode())
+
+
+def test_a_map_that_is_left_while_its_outlines_load_draws_no_more(visitor: Visit) -> None:
+    held: list[Route] = []
+    outlines = "**/static/world_*.json*"
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    visitor.page.route(outlines, hold)
+    with visitor.page.expect_request(outlines):
+        visitor.page.goto(f"{visitor.url}/audience")
+    visitor.arrived("Audience")
+    visitor.go("Sources")
+    expect(visitor.page.locator("[data-chart=world]")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    visitor.charts(3)  # in turn after the map, whose drawing ends first

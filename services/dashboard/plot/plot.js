@@ -19,7 +19,7 @@ function plotly(address) {
   return loading;
 }
 
-// Charts take turns: the first is on the screen before the next is drawn, and clicks are heard in between.
+// Charts take turns: the first is on the screen before the next is drawn, and clicks are handled in between.
 let turn = Promise.resolve();
 
 function inTurn(work) {
@@ -42,7 +42,7 @@ class Chart {
     this.release = () => {
       if (!this.held) return;
       this.held = false;
-      setTimeout(() => this.draw()); // after plotly's own handler
+      inTurn(() => this.draw()).catch(console.error); // after plotly's own handler
     };
     place.addEventListener("pointerdown", this.hold, true);
     window.addEventListener("pointerup", this.release, true);
@@ -119,7 +119,10 @@ class Chart {
     this.place.removeEventListener("pointerdown", this.hold, true);
     window.removeEventListener("pointerup", this.release, true);
     window.removeEventListener("pointercancel", this.release, true);
-    if (this.place._fullLayout) this.Plotly.purge(this.place);
+    // A drawing that has begun ends first: a map waits for its outlines, and then draws on what a purge has taken away.
+    inTurn(() => {
+      if (this.place._fullLayout) this.Plotly.purge(this.place);
+    });
   }
 }
 
