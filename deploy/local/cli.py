@@ -57,13 +57,17 @@ def app() -> None:
 
 @app.command()
 @click.option("--detach", "-d", is_flag=True, help="In the background; starts load only if --rate is given.")
-@click.option("--brokers", type=click.IntRange(1, MOST_BROKERS), default=3, show_default=True, help="Kafka brokers.")
+@click.option(
+    "--brokers", type=click.IntRange(1, MOST_BROKERS), help="Kafka brokers.  [default: as the data in --dir, else 3]"
+)
 @click.option(
     "--demo/--no-demo", default=True, help="Seed, provision and generate when all are healthy.", show_default=True
 )
 @click.option("--rate", type=click.IntRange(1), help=f"Events per second; {DEMO_RATE} in the foreground.")
 @click.option("--users", type=click.IntRange(1), default=1000, show_default=True, help="Users to seed.")
-@click.option("--port-offset", type=click.IntRange(0), default=0, show_default=True, help="Added to every port.")
+@click.option(
+    "--port-offset", type=click.IntRange(0), help="Added to every port.  [default: as the data in --dir, else 0]"
+)
 @click.option(
     "--start-within",
     type=click.IntRange(1),
@@ -78,11 +82,11 @@ def app() -> None:
 def up(
     *,
     detach: bool,
-    brokers: int,
+    brokers: int | None,
     demo: bool,
     rate: int | None,
     users: int,
-    port_offset: int,
+    port_offset: int | None,
     start_within: int,
     directory: Path,
     only: str,
@@ -93,28 +97,29 @@ def up(
     from deploy.local.ports import highest_offset
     from deploy.local.state import State
 
-    if port_offset > highest_offset(brokers):
-        raise click.BadParameter(
-            f"at most {highest_offset(brokers)}: there are no ports beyond 65535", param_hint="--port-offset"
-        )
     if as_json and not detach:
         raise click.BadParameter("only with --detach", param_hint="--json")
-    options = Options(
-        dir=directory.resolve(),
-        brokers=brokers,
-        demo=demo,
-        generate=demo and (rate is not None or not detach),
-        rate=rate or DEMO_RATE,
-        users=users,
-        port_offset=port_offset,
-        only=tuple(name for name in only.split(",") if name),
-        start_within=start_within,
-    )
-    state = State(options.dir)
+    state = State(directory)
     outlive_the_reader()
     with errors_in_words():
         if state.supervised():
             _already_running(state, detach=detach, as_json=as_json)
+        layout = state.choose_layout(brokers=brokers, port_offset=port_offset)
+    highest = highest_offset(layout.brokers)
+    if layout.port_offset > highest:
+        raise click.BadParameter(f"at most {highest}: there are no ports beyond 65535", param_hint="--port-offset")
+    options = Options(
+        dir=state.root,
+        brokers=layout.brokers,
+        demo=demo,
+        generate=demo and (rate is not None or not detach),
+        rate=rate or DEMO_RATE,
+        users=users,
+        port_offset=layout.port_offset,
+        only=tuple(name for name in only.split(",") if name),
+        start_within=start_within,
+    )
+    with errors_in_words():
         if detach:
             _up_in_the_background(options, state, as_json)
         else:

@@ -4,6 +4,7 @@ StackError
 ├── SetupError          something that must be installed is missing or could not be fetched
 ├── PortTaken           another process listens on a port of the stack
 ├── AlreadyRunning      a supervisor of this state folder is alive
+├── OtherLayout         the folder's data were made with other ports or another number of brokers
 ├── NotRunning          a command that needs the stack found none
 ├── ComponentFailed     a component did not become healthy
 ├── ServiceRefused      a service answered a request with an error
@@ -35,6 +36,10 @@ class PortTaken(StackError):
 
 class AlreadyRunning(StackError):
     """Another supervisor owns the state folder."""
+
+
+class OtherLayout(StackError):
+    """The data in the state folder work only with the ports and the number of brokers that they were made with."""
 
 
 class NotRunning(StackError):

@@ -12,6 +12,20 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 """Where the services are started from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the data of a stack depend on, because the servers keep addresses in them: Pinot the ports of its instances, segments and
+    streams, Kafka the voters of its quorum. With other ports Pinot assigns partitions to a server that is gone; with another number of
+    brokers Kafka's quorum is another one.
+    """
+
+    brokers: int = 3
+    port_offset: int = 0
+
+    def __str__(self) -> str:
+        return f"--port-offset {self.port_offset} --brokers {self.brokers}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """``rate`` is in events per second; ``only`` limits the stack to these components and what they need (empty: everything).
@@ -28,6 +42,11 @@ class Options:
     port_offset: int = 0
     only: tuple[str, ...] = ()
     start_within: int = 1800
+
+    @property
+    def layout(self) -> Layout:
+        """What data made with these options depend on."""
+        return Layout(self.brokers, self.port_offset)
 
     @property
     def replication(self) -> int:

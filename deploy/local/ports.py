@@ -87,8 +87,11 @@ def highest_offset(brokers: int) -> int:
     return HIGHEST_PORT - highest
 
 
-def check_free(ports: Iterable[tuple[str, int]]) -> None:
-    """Raises PortTaken, naming every port that cannot be bound, its component and (where visible) its owner."""
+def check_free(ports: Iterable[tuple[str, int]], *, movable: bool = True) -> None:
+    """Raises PortTaken, naming every port that cannot be bound, its component and (where visible) its owner.
+
+    ``movable``: the folder has no data that depend on these ports.
+    """
     taken = [(component, port) for component, port in ports if not _is_free(port)]
     if not taken:
         return
@@ -97,6 +100,8 @@ def check_free(ports: Iterable[tuple[str, int]]) -> None:
         f"port {port} (for {component}) is taken by {owners.get(port, 'another process')}" for component, port in taken
     ]
     hint = "stop that process, or move the whole stack with --port-offset N (for example --port-offset 1000)"
+    if not movable:
+        hint += " and another --dir: the data in this one work only with their ports"
     raise PortTaken("\n".join(told), hint=hint)
 
 

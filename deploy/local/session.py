@@ -43,7 +43,8 @@ async def run(options: Options, state: State, *, show: Callable[[Board], None], 
     context = Context(options=options, state=state, java=java.require())
     components = all_components(context)
     order.check(components)
-    ports.check_free((c.name, port) for c in components for port in c.ports)
+    ports.check_free(((c.name, port) for c in components for port in c.ports), movable=state.layout() is None)
+    state.keep_layout(options.layout)
 
     board = Board.of(components, state.log, options.publish())
 

@@ -6,7 +6,7 @@ run.json        options, phase and the state of each component, for ``status`` a
 secrets.json    passwords made at the first start, mode 600
 logs/           one file per component
 conf/           the rendered server configurations
-data/           Kafka's logs, MariaDB's tables, ZooKeeper, Pinot's segments
+data/           Kafka's logs, MariaDB's tables, ZooKeeper, Pinot's segments; layout.json: ports and brokers they were made with
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import os
 import secrets as random_secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from deploy.local.errors import AlreadyRunning
+from deploy.local.errors import AlreadyRunning, OtherLayout
+from deploy.local.options import Layout
 
 START_TIME_TOLERANCE = 0.05
 """Seconds: start times come in clock ticks of 10 ms; a reused pid is younger by far more."""
@@ -132,6 +133,35 @@ class State:
     def clear_pids(self) -> None:
         """Forgets them: all have ended."""
         (self.root / "pids.json").unlink(missing_ok=True)
+
+    # --- what the data depend on
+
+    def layout(self) -> Layout | None:
+        """The layout of the data in this folder; None if there are none."""
+        if not self.data.exists() or not any(self.data.iterdir()):
+            return None
+        # Data of an earlier version have no record of it: the last run's options are the best guess.
+        kept = self._read("data/layout.json") or self.read_run().get("options", {})
+        return Layout(kept["brokers"], kept["port_offset"]) if kept else None
+
+    def choose_layout(self, *, brokers: int | None = None, port_offset: int | None = None) -> Layout:
+        """What is not asked for (None) is that of the data, else the default. Raises OtherLayout if the data were made with another."""
+        kept = self.layout()
+        known = kept or Layout()
+        asked = Layout(
+            known.brokers if brokers is None else brokers, known.port_offset if port_offset is None else port_offset
+        )
+        if kept is not None and asked != kept:
+            raise OtherLayout(
+                f"the data in {self.root} were made with {kept} and work with nothing else",
+                hint=f"use {kept}, or another --dir, or delete the data: pagepulse reset --dir {self.root}",
+            )
+        return asked
+
+    def keep_layout(self, layout: Layout) -> None:
+        """Records the layout with which data are made from now on. Raises OtherLayout as ``choose_layout``."""
+        self.choose_layout(**asdict(layout))
+        write_atomically(self.data / "layout.json", json.dumps(asdict(layout), indent=1))
 
     # --- the run
 

@@ -42,8 +42,8 @@ class Backend:
     def collector(self) -> CachedResult[dict[str, Any]]:
         return self.cache.read("collector", self.control.collector_status)
 
-    def pipeline(self) -> CachedResult[dict[str, Any]]:
-        return self.cache.read("pipeline", self.control.pipeline_status)
+    def pipeline(self, *, attention: bool = True) -> CachedResult[dict[str, Any]]:
+        return self.cache.read("pipeline", lambda: self.control.pipeline_status(attention=attention))
 
     def audit(self) -> CachedResult[dict[str, Any]]:
         return self.cache.read("last audit", self.control.audit)

@@ -138,8 +138,9 @@ class ControlPlane:
         """Events of real visitors since its start: accepted, duplicates, rejected by field, published, waiting."""
         return self.collector.get("/collect/status")
 
-    def pipeline_status(self) -> dict[str, Any]:
-        return self.provisioner.get("/provisioner/status")
+    def pipeline_status(self, *, attention: bool = True) -> dict[str, Any]:
+        """Without ``attention`` the provisioner does not observe its servers more often for it."""
+        return self.provisioner.get("/provisioner/status", **({} if attention else {"attention": False}))
 
     def pipeline_events(self) -> dict[str, Any]:
         """Changes of the pipeline's state, and runs: {"events": [{"at_ms", "kind", "title", "detail"}, ...]}."""

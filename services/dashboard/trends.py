@@ -100,8 +100,9 @@ async def watch(connect: Callable[[], Backend]) -> None:
 
 
 def sample(backend: Backend) -> Sample:
-    """Asks the services for their present figures. Never raises a PagePulseError."""
-    generator, newest, pipeline = backend.generator(), backend.newest(), backend.pipeline()
+    """Asks the services for their present figures, without keeping the provisioner busy while no page is open. Never raises a
+    PagePulseError."""
+    generator, newest, pipeline = backend.generator(), backend.newest(), backend.pipeline(attention=False)
     status = generator.value or {}
     running = status.get("state") == "running" and not generator.stale
     return Sample(

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-#: seconds of one filling step; an event is at most this late
+#: seconds of one filling step; an event is given at most this late
 STEP_S: Final = 0.005
 #: a stall up to this long is caught up, so that the average over 10 s stays exact
 MAX_LAG_S: Final = 2.0

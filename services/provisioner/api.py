@@ -54,8 +54,15 @@ async def status(
     fresh: Annotated[
         bool, Query(description="Look at every resource first; else it is what was last observed")
     ] = False,
+    attention: Annotated[
+        bool,
+        Query(
+            description="Observe the servers more often for a while; false: for a client that samples in the background"
+        ),
+    ] = True,
 ) -> Response:
-    return Response(_document.render(await service.status(fresh=fresh)), media_type="application/json")
+    status = await service.status(fresh=fresh, attention=attention)
+    return Response(_document.render(status), media_type="application/json")
 
 
 @router.get("/events", summary="Changes of state, the last hundred", responses=problem_responses(401))

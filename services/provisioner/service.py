@@ -65,9 +65,11 @@ class Provisioner:
     async def _plan(self) -> Plan:
         return await self._applier.plan()
 
-    async def status(self, *, fresh: bool = False) -> PipelineStatus:
-        """The observed state, from memory; ``fresh`` looks first."""
-        return await self.watcher.refresh() if fresh else self.watcher.status()
+    async def status(self, *, fresh: bool = False, attention: bool = True) -> PipelineStatus:
+        """The observed state, from memory; ``fresh`` looks first. With ``attention`` the servers are observed more often for a while."""
+        if fresh:
+            return await self.watcher.refresh()
+        return self.watcher.status() if attention else self.watcher.current
 
     async def sample(self, rows: int) -> Samples:
         """A few rows of everything. Raises TooManyRequests: each caller's consumers and rows take memory."""

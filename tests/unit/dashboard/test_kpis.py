@@ -209,6 +209,15 @@ def test_lags_are_kept_over_time_by_name() -> None:
     assert sorted(trace.name for trace in figure.data) == ["query pageview_tumbling", "table pageview_tumbling"]
 
 
+def test_samples_do_not_keep_the_provisioner_busy() -> None:
+    services = Services()
+    made = backend(Pinot(flowing()), services)
+    sample(made)
+    made.pipeline()
+    asked = [params for path, params in services.asked if path == "/provisioner/status"]
+    assert asked == [{"attention": "false"}, {}]
+
+
 def test_links_have_the_viewers_host_and_the_servers_ports() -> None:
     settings = Settings(generator_url="http://generator:8001", pinot_controller_url="http://127.0.0.1:9000")
     links = Links(settings, "demo.example")

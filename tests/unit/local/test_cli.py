@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from deploy.local import cli_pipeline, client, follow
 from deploy.local.board import Board, Health, Line, Phase
 from deploy.local.cli import EXIT_NOT_RUNNING, app
-from deploy.local.options import Options
+from deploy.local.options import Layout, Options
 from deploy.local.state import State
 
 run = CliRunner().invoke
@@ -118,6 +118,29 @@ def test_in_the_background_there_is_load_only_if_it_is_asked_for(
     monkeypatch.setattr("deploy.local.setup.ensure", nothing)
     assert run(app, ["up", "--detach", *arguments, "--dir", str(tmp_path)]).exit_code == 0
     assert [options.rate if options.generate else None for options in asked] == [load]
+
+
+def test_up_takes_ports_and_brokers_from_the_data_and_refuses_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Options] = []
+
+    async def start(options: Options, *_: object) -> Board:
+        asked.append(options)
+        return Board(phase=Phase.READY)
+
+    async def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr("deploy.local.background.up", start)
+    monkeypatch.setattr("deploy.local.setup.ensure", nothing)
+    state = State(tmp_path)
+    state.make()
+    state.keep_layout(Layout(brokers=1, port_offset=100))
+    refused = run(app, ["up", "--detach", "--port-offset", "200", "--dir", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "made with --port-offset 100" in " ".join(refused.stdout.split())
+    assert run(app, ["up", "--detach", "--dir", str(tmp_path)]).exit_code == 0
+    assert [options.layout for options in asked] == [Layout(1, 100)]
 
 
 @pytest.mark.parametrize(("state_of_kafka", "expected"), [(Health.HEALTHY, 0), (Health.RESTARTING, 1)])

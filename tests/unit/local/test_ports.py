@@ -45,6 +45,15 @@ def test_a_taken_port_is_named_with_its_owner_and_the_way_out() -> None:
     check_free([("kafka1", port)])
 
 
+def test_data_that_depend_on_a_taken_port_cannot_move_with_the_stack() -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        with pytest.raises(PortTaken) as error:
+            check_free([("kafka1", other.getsockname()[1])], movable=False)
+    assert "another --dir" in str(error.value.hint)
+
+
 def test_the_highest_offset_is_the_last_that_fits() -> None:
     offset = highest_offset(3)
     assert max(Ports(offset).kafka(3), Ports(offset).kafka_controller(3)) == 65535

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.errors import AlreadyRunning
+from deploy.local.errors import AlreadyRunning, OtherLayout
+from deploy.local.options import Layout, Options
 from deploy.local.state import Started, State
 
 
@@ -55,6 +56,39 @@ def test_a_torn_file_reads_as_nothing(tmp_path: Path) -> None:
     state.make()
     (tmp_path / "run.json").write_text('{"phase": "rea')
     assert state.read_run() == {}
+
+
+def test_data_keep_their_ports_and_brokers(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    assert state.choose_layout() == Layout(brokers=3, port_offset=0)
+    assert state.choose_layout(brokers=1, port_offset=100) == Layout(1, 100)
+    state.make()
+    assert state.layout() is None, "empty folders depend on nothing"
+    state.keep_layout(Layout(1, 100))
+    later = State(tmp_path)
+    assert (
+        later.choose_layout()
+        == later.choose_layout(brokers=1)
+        == later.choose_layout(port_offset=100)
+        == Layout(1, 100)
+    )
+    for other in ({"brokers": 3}, {"port_offset": 0}, {"brokers": 3, "port_offset": 0}):
+        with pytest.raises(OtherLayout, match="made with --port-offset 100 --brokers 1 ") as error:
+            later.choose_layout(**other)
+        assert f"pagepulse reset --dir {tmp_path}" in str(error.value.hint)
+    with pytest.raises(OtherLayout):
+        later.keep_layout(Layout(3, 100))
+    later.wipe()
+    assert later.choose_layout(brokers=3) == Layout(3, 0)
+
+
+def test_data_without_a_record_have_the_layout_of_the_last_run(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.make()
+    state.write_run({"options": Options(dir=tmp_path, brokers=1, port_offset=100).publish()})
+    assert state.layout() is None
+    (state.data / "kafka1").mkdir()
+    assert state.layout() == Layout(1, 100)
 
 
 def test_wiping_leaves_the_lock_to_its_holder(tmp_path: Path) -> None:

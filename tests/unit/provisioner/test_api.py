@@ -20,7 +20,7 @@ from services.provisioner.schemas import StatusOut
 from services.provisioner.settings import Settings
 from services.provisioner.verify.auditor import Auditor
 from services.provisioner.verify.report import AuditReport, TableReport
-from services.provisioner.watcher import PipelineStatus
+from services.provisioner.watcher import PipelineStatus, Watcher
 from tests.patience import STEP_S, eventually
 from tests.unit.provisioner.world import World
 
@@ -160,6 +160,24 @@ async def test_a_status_asks_no_server_and_is_rendered_once(world: World, monkey
         assert (asked(), rendered) == (before, [])
         assert (await client.get("/provisioner/status?fresh=true")).json()["looked_at"] > first["looked_at"]
         assert asked() > before
+
+
+async def test_a_client_that_samples_makes_no_look_come_earlier(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[PipelineStatus] = []
+    original = Watcher.status
+
+    def status(watcher: Watcher) -> PipelineStatus:
+        calls.append(original(watcher))
+        return calls[-1]
+
+    monkeypatch.setattr(Watcher, "status", status)
+    sampled = (await client.get("/provisioner/status?attention=false")).json()
+    assert calls == []
+    asked = (await client.get("/provisioner/status")).json()
+    assert len(calls) == 1
+    assert sampled.keys() == asked.keys()
 
 
 async def test_events_tell_what_changed_and_when(client: httpx.AsyncClient, world: World) -> None:
