@@ -197,7 +197,17 @@ async def prepared(rate: float, *, max_events: int | None = None, duration_s: fl
         rng=rng,
         max_active=settings.max_active_sessions,
     )
-    return Run(control.bucket, control, constant, crowd, publisher, statistics, USERS, duration_s, max_events)
+    return Run(
+        control.bucket,
+        constant,
+        crowd,
+        publisher,
+        statistics,
+        duration_s=duration_s,
+        max_events=max_events,
+        control=control,
+        population=USERS,
+    )
 
 
 def sample_size(source: EventSource) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from string import Template
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -170,6 +171,11 @@ def _files() -> Mapping[str, bytes]:
     """The served files by name: only what is here can be asked for."""
     root = files(__package__).joinpath("static")
     found = {item.name: item.read_bytes() for item in root.iterdir() if item.is_file()}
-    return found | {
-        f"shop/{item.name}": item.read_bytes() for item in root.joinpath("shop").iterdir() if item.is_file()
-    }
+    frame = Template(found.pop("shop.html").decode())
+    for item in root.joinpath("shop").iterdir():
+        content = item.read_text("utf-8")
+        if item.name.endswith(".html"):
+            title, content = content.removeprefix("<!-- ").split(" -->\n", 1)
+            content = frame.substitute(title=title, content=content)
+        found[f"shop/{item.name}"] = content.encode()
+    return found

@@ -5,26 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import httpx
-import numpy as np
 import structlog
 
-from services.generator import replay
-from services.generator.behaviour import Crowd, Faults
+from services.generator.behaviour import Crowd
 from services.generator.kafka import Broker
-from services.generator.pacing import Timetable
-from services.generator.population import Population, fetch_user_ids, user_names
-from services.generator.profiles import Constant, LiveProfile, Replay
-from services.generator.publisher import Publisher
-from services.generator.run import RateControl, Run
+from services.generator.population import fetch_user_ids
+from services.generator.profiles import Constant, RateProfile
+from services.generator.run import Run
+from services.generator.run_builder import RunBuilder
 from services.generator.schemas import StartRequest, State, Status
 from services.generator.settings import Settings
-from services.generator.statistics import Statistics
 from services.generator.status import status_of
-from services.generator.waves import Waves, natural_waves
 from shared.errors import Conflict, PagePulseError
 from shared.event_log import EventLog
 from shared.tasks import TaskSet
@@ -32,20 +26,6 @@ from shared.tasks import TaskSet
 _log = structlog.get_logger(__name__)
 
 _STOPPED_HINT: Final = "The generator is stopped: start it with POST /generator/start."
-
-
-@dataclass(slots=True)
-class _Streams:
-    """Independent random numbers for each purpose, so that one more draw here changes nothing there."""
-
-    people: np.random.Generator
-    behaviour: np.random.Generator
-    waves: np.random.Generator
-    gaps: np.random.Generator
-
-    @classmethod
-    def of(cls, seed: int | None) -> _Streams:
-        return cls(*np.random.default_rng(seed).spawn(4))
 
 
 class Controller:
@@ -91,14 +71,15 @@ class Controller:
                     f"The generator is {self._state}: change its rate with PUT /generator/rate, or stop it first.",
                     current_status=self.status().model_dump(mode="json"),
                 )
-            run, crowd = await self._prepare(request)
+            builder = RunBuilder(self._settings, self._seeder, self._broker, self._clock, request)
+            run = await (request.profile or Constant(kind="constant")).build(builder)
             self.run = run
             self._state = State.RUNNING
             self._ended.clear()
             run.begin()
             self._tasks.start(self._drive(run), "run")
-            if crowd is not None:
-                self._tasks.start(self._refresh(run, crowd, request), "population")
+            if run.crowd is not None:
+                self._tasks.start(self._refresh(run, run.crowd, request), "population")
             _log.info("started", rate=request.rate, users=run.population)
             pace = f"{_rate(request.rate)}, profile {run.profile.kind}, {run.population:,} users."
             self.changes.add("start", f"Started, {_rate(request.rate)}", f"Generator started: {pace}")
@@ -134,7 +115,7 @@ class Controller:
         self.changes.add("rate", f"Rate {_rate(rate)}", f"Generator's rate changed to {_rate(rate)}.")
         return self.status()
 
-    def set_profile(self, profile: LiveProfile) -> Status:
+    def set_profile(self, profile: RateProfile) -> Status:
         """Raises ``Conflict`` if nothing runs, or a recording sets the pace."""
         self._running().set_profile(profile)
         self.changes.add("profile", f"Profile {profile.kind}", f"Generator's profile changed to {profile.kind}.")
@@ -186,68 +167,6 @@ class Controller:
                 continue
             crowd.replace_population(ids)
             run.population = len(ids)
-
-    async def _prepare(self, request: StartRequest) -> tuple[Run, Crowd | None]:
-        """The run, and its crowd if that is to follow the seeder's users: with a seed, the same users browse to the end."""
-        profile = request.profile or Constant(kind="constant")
-        if isinstance(profile, Replay):
-            return await self._prepare_replay(request, profile), None
-        streams = _Streams.of(request.seed)
-        ids = await fetch_user_ids(self._seeder, request.users)
-        await asyncio.to_thread(user_names)
-        statistics, publisher = await self._connect()
-        natural = natural_waves(self._settings.session_gap) if request.waves else None
-        waves = Waves(request.sources, streams.waves, profile.waves() or natural)
-        control = RateControl(request.rate, profile, waves, streams.gaps, self._clock())
-        crowd = Crowd(
-            population=Population(ids, skew=request.skew, rng=streams.people),
-            waves=waves,
-            devices=request.devices,
-            partitions=publisher.partitions,
-            rng=streams.behaviour,
-            faults=Faults(
-                late=request.late_fraction,
-                late_max_s=request.late_max_s,
-                duplicate=request.duplicate_fraction,
-                malformed=request.malformed_fraction,
-            ),
-            max_active=self._settings.max_active_sessions,
-        )
-        run = Run(
-            pacer=control.bucket,
-            control=control,
-            profile=profile,
-            source=crowd,
-            publisher=publisher,
-            statistics=statistics,
-            population=len(ids),
-            duration_s=request.duration_s,
-            max_events=request.max_events,
-            clock=self._clock,
-        )
-        return run, crowd if request.seed is None else None
-
-    async def _prepare_replay(self, request: StartRequest, profile: Replay) -> Run:
-        recording = await replay.load(self._settings.recordings, profile)
-        statistics, publisher = await self._connect()
-        return Run(
-            pacer=Timetable(recording.times, self._clock(), speed=profile.speed, loop=profile.loop),
-            control=None,
-            profile=profile,
-            source=replay.Player(recording, publisher.partitions),
-            publisher=publisher,
-            statistics=statistics,
-            population=0,
-            duration_s=request.duration_s,
-            max_events=request.max_events,
-            clock=self._clock,
-        )
-
-    async def _connect(self) -> tuple[Statistics, Publisher]:
-        statistics = Statistics(self._clock)
-        publisher = Publisher(self._settings, self._broker, statistics)
-        await publisher.start()
-        return statistics, publisher
 
 
 def _rate(rate: float) -> str:

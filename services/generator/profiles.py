@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import chain, repeat
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -25,11 +25,30 @@ EventsPerSecond = Annotated[Number, Field(ge=0, le=MAX_RATE)]
 Seconds = Annotated[Number, Field(gt=0, le=604_800)]
 
 
-class _Profile(BaseModel):
+RunT_co = TypeVar("RunT_co", covariant=True)
+
+
+class RunBuilder(Protocol[RunT_co]):
+    """Prepares a run for each kind of profile."""
+
+    async def simulated(self, profile: RateProfile) -> RunT_co:
+        """Simulated users at the rate of the profile."""
+
+    async def replayed(self, profile: Replay) -> RunT_co:
+        """The events of a recording."""
+
+
+class RateProfile(BaseModel):
+    """A rate over time. It can be changed to another one while a run goes on."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    kind: str
     #: whether a rate of 0 means full speed; with any other profile it means a start from nothing
     is_constant: ClassVar[bool] = False
+
+    async def build(self, builder: RunBuilder[RunT_co]) -> RunT_co:
+        return await builder.simulated(self)
 
     def gaps(self, rng: np.random.Generator) -> Iterator[float] | None:
         """The tokens that each event costs (mean 1), where the gaps between events are irregular."""
@@ -53,14 +72,14 @@ class _Profile(BaseModel):
         return None
 
 
-class Constant(_Profile):
+class Constant(RateProfile):
     """The rate as it is."""
 
     kind: Literal["constant"]
     is_constant: ClassVar[bool] = True
 
 
-class Ramp(_Profile):
+class Ramp(RateProfile):
     """From the rate to another one in a straight line; then it stays there."""
 
     kind: Literal["ramp"]
@@ -74,7 +93,7 @@ class Ramp(_Profile):
         return self.over_s * 1.25
 
 
-class Step(_Profile):
+class Step(RateProfile):
     """Up (or down) by the same amount at fixed intervals; then it stays there."""
 
     kind: Literal["step"]
@@ -89,7 +108,7 @@ class Step(_Profile):
         return self.every_s * (self.steps + 1)
 
 
-class Sine(_Profile):
+class Sine(RateProfile):
     """A day, compressed: a wave around the rate, lowest at the start."""
 
     kind: Literal["sine"]
@@ -103,7 +122,7 @@ class Sine(_Profile):
         return self.period_s * 2
 
 
-class Spike(_Profile):
+class Spike(RateProfile):
     """A peak that comes and goes; with ``every_s`` again and again."""
 
     kind: Literal["spike"]
@@ -122,7 +141,7 @@ class Spike(_Profile):
         return self.after_s + max(self.for_s * 3, (self.every_s or 0.0) * 2)
 
 
-class Poisson(_Profile):
+class Poisson(RateProfile):
     """The rate on average, with the irregular gaps of independent people (exponential)."""
 
     kind: Literal["poisson"]
@@ -131,7 +150,7 @@ class Poisson(_Profile):
         return chain.from_iterable(rng.exponential(1.0, _GAPS).tolist() for _ in repeat(None))
 
 
-class Bursts(_Profile):
+class Bursts(RateProfile):
     """Campaign waves: each source comes in bursts with pauses of its own, and the rate is that of those that are active."""
 
     kind: Literal["bursts"]
@@ -146,19 +165,21 @@ class Bursts(_Profile):
         )
 
 
-class Replay(_Profile):
+class Replay(BaseModel):
     """A recorded file (NDJSON, one event's value per line) from the recordings folder, at its own or a scaled pace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["replay"]
     file: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$", examples=["launch-day.ndjson"])
     speed: Number = Field(default=1.0, gt=0, le=1_000, description="2: twice as fast")
     loop: StrictBool = Field(default=False, description="Begin again at the end, with new session ids")
 
+    async def build(self, builder: RunBuilder[RunT_co]) -> RunT_co:
+        return await builder.replayed(self)
+
 
 #: those that can be switched to while a run goes on
 LiveProfile = Annotated[Constant | Ramp | Step | Sine | Spike | Poisson | Bursts, Field(discriminator="kind")]
-Profile = Annotated[
-    Constant | Ramp | Step | Sine | Spike | Poisson | Bursts | Replay,
-    Field(discriminator="kind"),
-]
-ALL: tuple[type[_Profile], ...] = (Constant, Ramp, Step, Sine, Spike, Poisson, Bursts, Replay)
+Profile = Annotated[LiveProfile | Replay, Field(discriminator="kind")]
+ALL: tuple[type[RateProfile] | type[Replay], ...] = (Constant, Ramp, Step, Sine, Spike, Poisson, Bursts, Replay)

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from services.generator.behaviour import Crowd
 from services.generator.pacing import Pacer, TokenBucket
-from services.generator.profiles import LiveProfile, Profile
+from services.generator.profiles import RateProfile, Replay
 from services.generator.publisher import Publisher
 from services.generator.source import EventSource
 from services.generator.statistics import Statistics
@@ -39,7 +40,7 @@ class RateControl:
     """
 
     rate: float
-    profile: LiveProfile
+    profile: RateProfile
     waves: Waves
     rng: np.random.Generator
     now: InitVar[float]
@@ -56,7 +57,7 @@ class RateControl:
         rate = self.profile.rate_at(t - self._began, self.rate)
         return rate if self.profile.waves() is None else rate * self.waves.at(t).share
 
-    def set_profile(self, profile: LiveProfile) -> None:
+    def set_profile(self, profile: RateProfile) -> None:
         """The profile begins at the run's present time."""
         self.profile, self._began = profile, self.bucket.position
         self.bucket.set_gaps(profile.gaps(self.rng))
@@ -72,15 +73,18 @@ class Run:
     """A run and all that belongs to it. ``work`` ends by itself at ``duration_s``, ``max_events`` or the recording's end."""
 
     pacer: Pacer
-    #: None where a recording sets the pace
-    control: RateControl | None
-    profile: Profile
+    profile: RateProfile | Replay
     source: EventSource
     publisher: Publisher
     statistics: Statistics
-    population: int
     duration_s: float | None
     max_events: int | None
+    #: None where a recording sets the pace
+    control: RateControl | None = None
+    #: simulated users
+    population: int = 0
+    #: the users, where they follow the seeder's
+    crowd: Crowd | None = None
     clock: Callable[[], float] = time.monotonic
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -135,7 +139,7 @@ class Run:
         self._steered().rate = rate
         self._changed.set()
 
-    def set_profile(self, profile: LiveProfile) -> None:
+    def set_profile(self, profile: RateProfile) -> None:
         """From now on. Raises Conflict during a replay."""
         self._steered().set_profile(profile)
         self.profile = profile

@@ -98,7 +98,7 @@ def fake_mysql(tmp_path: Path) -> Path:
 
 
 def make_accounts(folder: Path, *, sourced: bool, seeder_password: str, server: str = "8.4.3") -> int:
-    script = FOLDER / "mysql" / "10-accounts.sh"
+    script = FOLDER.parent / "kubernetes/base/engines/accounts.sh"
     environment = {
         "PATH": f"{folder}:{os.environ['PATH']}",
         "SERVER": server,

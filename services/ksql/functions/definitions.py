@@ -178,10 +178,6 @@ class Signature:
     returns: Pattern
     variadic: int
 
-    @property
-    def has_lambda(self) -> bool:
-        return any(one.is_lambda for one in self.parameters)
-
     def match(self, args: Sequence[SqlType | None]) -> Match | None:
         """The signature for these argument types (None = NULL), or None where it does not fit."""
         expanded = self.expand(len(args))

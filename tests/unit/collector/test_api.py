@@ -230,5 +230,6 @@ async def test_the_shop_and_the_tracker_are_served_and_nothing_else(tmp_path: Pa
         ready = await client.get("/readyz")
 
     assert [p.status_code for p in pages] == [200] * 4
+    assert "<title>Lamps · Lamp" in pages[1].text and "<h2>" in pages[1].text
     assert [m.status_code for m in missing[:1] + missing[2:]] == [404, 404]
     assert (ready.status_code, "kafka" in ready.json()["checks"]) == (503, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
@@ -116,10 +118,12 @@ def references(value: object) -> list[dict[str, str]]:
     return [r for inner in value for r in references(inner)] if isinstance(value, list) else []
 
 
-def test_the_account_script_is_that_of_compose() -> None:
+def test_mysqls_accounts_are_made_by_one_script_here_and_in_compose() -> None:
     script = of_kind("small", "ConfigMap")
     (name,) = (name for name in script if name.startswith("mysql-accounts"))
-    assert script[name]["data"]["10-accounts.sh"] == (compose.FOLDER / "mysql" / "10-accounts.sh").read_text()
+    target = "/docker-entrypoint-initdb.d/10-accounts.sh"
+    (mounted,) = (volume for volume in compose.services()["mysql"]["volumes"] if volume["target"] == target)
+    assert script[name]["data"]["10-accounts.sh"] == Path(mounted["source"]).read_text()
 
 
 def test_pinots_values_are_of_one_cluster_with_two_of_everything() -> None:
