@@ -93,6 +93,7 @@ soak: ## a long run under load, looking for what grows: make soak MINUTES=30
 bench: ## measure everything on an otherwise idle machine (half an hour) and write docs/performance.md
 	@deploy/local/bootstrap.sh
 	$(BIN)/python -m benchmarks.ksql --write-docs
+	$(BIN)/python -m benchmarks.ksql_testing --write-docs
 	$(BIN)/python -m benchmarks.generator --write-docs
 	$(BIN)/python -m benchmarks.generator --pacing --write-docs
 	$(BIN)/python -m benchmarks.steering --write-docs
