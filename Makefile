@@ -1,6 +1,6 @@
 # Thin: every target is one or two commands. `make demo` and `make test` need nothing but make, Python 3.11 and (for packages) root or sudo.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs reset clean test test-compose drill soak bench lint types dead-code lock compose compose-down
+.PHONY: help setup demo up down status logs reset clean test test-compose drill soak bench lint types dead-code grammar lock compose compose-down
 
 BIN := .venv/bin
 PAGEPULSE := $(BIN)/pagepulse
@@ -93,6 +93,7 @@ soak: ## a long run under load, looking for what grows: make soak MINUTES=30
 bench: ## measure everything on an otherwise idle machine (half an hour) and write docs/performance.md
 	@deploy/local/bootstrap.sh
 	$(BIN)/python -m benchmarks.ksql --write-docs
+	$(BIN)/python -m benchmarks.ksql_testing --write-docs
 	$(BIN)/python -m benchmarks.generator --write-docs
 	$(BIN)/python -m benchmarks.generator --pacing --write-docs
 	$(BIN)/python -m benchmarks.steering --write-docs
@@ -100,6 +101,10 @@ bench: ## measure everything on an otherwise idle machine (half an hour) and wri
 	$(BIN)/python -m benchmarks.endtoend --write-docs
 	$(BIN)/python -m benchmarks.startup --write-docs
 	$(BIN)/python -m benchmarks.controlplane --write-docs
+
+grammar: ## the parser's tables from services/ksql/sql/grammar.lark
+	@deploy/local/bootstrap.sh
+	$(BIN)/python -m services.ksql.sql.compile_grammar
 
 # The lock names no registry's host, so that each user's own index (or mirror) serves it.
 lock: ## renew requirements.lock from pyproject.toml

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.document import write_section
@@ -23,6 +24,7 @@ def main() -> int:
         parser.error(f"{options.cases} is no folder")
     results = [run(file, case) for file, case in load(options.cases)]
     print(as_text(results, verbose=options.verbose))
+    print(f"CPU time: {time.process_time():.1f} s")
     if options.json is not None:
         options.json.write_text(json.dumps(summary(results), indent=2) + "\n", encoding="utf-8")
     if options.docs is not None:

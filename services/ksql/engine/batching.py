@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import ClassVar, Final
 
-import numpy as np
-
 from services.ksql.engine.chunk import Integers, MergedBatch
 from services.ksql.engine.column_batch import ColumnBatch, joined
 from services.ksql.engine.operators.source import Source
+from shared.lazy_numpy import np
 
 #: no event time is later
 NEVER: Final = (1 << 63) - 1

@@ -7,18 +7,19 @@ everything else is computed row by row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from services.ksql.engine.expressions import Evaluate, Layout, by_text, compile_one
 from services.ksql.model import typed_expressions as ex
+from shared.lazy_numpy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: int64 where all values are whole numbers and none is NULL; else Python's own objects, which may be None
-Column = NDArray[Any]
-Make = Callable[[], Column]
-Mask = NDArray[Any]
+Column: TypeAlias = "NDArray[Any]"
+Make: TypeAlias = Callable[[], "Column"]
+Mask: TypeAlias = "NDArray[Any]"
 
 
 def objects(values: Sequence[Any]) -> Column:

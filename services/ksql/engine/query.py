@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from services.ksql.engine.batching import NEVER, BatchCutter
 from services.ksql.engine.build import Builder, internal_key_encoder
 from services.ksql.engine.chunk import Chunk, Integers, MergedBatch
@@ -19,6 +17,7 @@ from services.ksql.engine.records import InputRecord, Output, OutputRecord, Tabl
 from services.ksql.engine.state import Change
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
+from shared.lazy_numpy import np
 
 
 class Query:

@@ -13,13 +13,13 @@ from bisect import insort_right
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 from pyroaring import BitMap, BitMap64
 
 from services.ksql.errors import FunctionError
 from services.ksql.functions.definitions import AggregateArguments, BaseAggregator, Match, aggregate
 from services.ksql.functions.numbers import divide_double, to_decimal, wrap_int, wrap_long
 from services.ksql.model.types import BIGINT, BYTES, INTEGER, BaseType, SqlType, array_of, in_key, struct_of
+from shared.lazy_numpy import np
 
 _ORDERED = ("INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "STRING", "DATE", "TIME", "TIMESTAMP", "BYTES")
 

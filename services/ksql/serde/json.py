@@ -20,7 +20,6 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, cast
 
-import numpy as np
 import orjson
 
 from services.ksql.functions.json import dumps, loads_bytes, may_exceed_limits
@@ -37,6 +36,7 @@ from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.serde.base import DecodeError
 from shared.json import trimmed
+from shared.lazy_numpy import np
 
 Coerce = Callable[[Any], Any]
 

@@ -6,12 +6,11 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from services.ksql.model.schema import Column
 from services.ksql.model.types import BaseType
 from services.ksql.serde.base import DecodeError
 from services.ksql.serde.json import DecodeMany
+from shared.lazy_numpy import np
 
 _STRUCTS = {
     BaseType.INTEGER: struct.Struct(">i"),

@@ -8,17 +8,16 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from lark import Token, Tree
-
 from services.ksql.errors import ParseError
 from services.ksql.model import types
 from services.ksql.model.schema import SourceKind, WindowType
 from services.ksql.sql import ast
 from services.ksql.sql.ast import NOWHERE, Location
+from services.ksql.sql.lalr import Token, Tree
 from services.ksql.sql.tokens import identifier_text
 from shared.ksql_lexer import unquote_string
 
-Node = Tree[Token]
+Node = Tree
 
 
 def trees(node: Node) -> list[Node]:
@@ -70,7 +69,7 @@ def location(node: Node) -> Location:
         first = first_token(node)
     except ValueError:
         return NOWHERE
-    return Location(first.line or 0, first.column or 0)
+    return Location(first.line, first.column)
 
 
 _TYPE_NAMES: Final = {

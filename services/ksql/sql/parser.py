@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
-import sys
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from hashlib import sha256
-from importlib import resources
-from pathlib import Path
 from typing import Final
-
-import lark
-from lark import Lark, Token, Tree, UnexpectedToken
-from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from services.ksql.errors import ParseError
 from services.ksql.sql import ast
 from services.ksql.sql.builder import build_statement, trees
+from services.ksql.sql.lalr import Parser, Token, Tree, UnexpectedToken
 from services.ksql.sql.syntax_errors import describe, end_token
-from services.ksql.sql.tokens import NoLexer, split_statements, tokenize
-
-_log = logging.getLogger(__name__)
+from services.ksql.sql.tokens import split_statements, tokenize
 
 #: levels of a statement's tree, where ``a AND b AND c`` has two; each costs the later stages up to seven of Python's 1,000 frames
 MAX_DEPTH: Final = 100
@@ -60,9 +47,9 @@ class Growth:
         return text
 
 
-def check_depth(tree: Tree[Token]) -> None:
+def check_depth(tree: Tree) -> None:
     """Raises ParseError for a tree of too many levels."""
-    level: list[Tree[Token]] = [tree]
+    level: list[Tree] = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in node.children if isinstance(child, Tree)]
         if not level:
@@ -127,9 +114,9 @@ def _has_variable(piece: Sequence[Token]) -> bool:
     return any("${" in token for token in piece)
 
 
-def _substituted(piece: Sequence[Token], text: str, defined: Mapping[str, str]) -> tuple[str, Tree[Token]]:
+def _substituted(piece: Sequence[Token], text: str, defined: Mapping[str, str]) -> tuple[str, Tree]:
     """A statement with its variables replaced; the unknown ones stay, and fail where a name is wanted."""
-    start, end = piece[0].start_pos or 0, piece[-1].end_pos
+    start, end = piece[0].start_pos, piece[-1].end_pos
     growth = Growth()
     replaced = _VARIABLE.sub(lambda match: growth.add(defined.get(match[1].upper(), match[0])), text[start:end])
     before = text[:start]
@@ -137,7 +124,7 @@ def _substituted(piece: Sequence[Token], text: str, defined: Mapping[str, str]) 
     return replaced, _syntax_tree(tokenize(padding + replaced), padding + replaced, replaced)
 
 
-def _build(tree: Tree[Token], statement_text: str) -> ast.Statement:
+def _build(tree: Tree, statement_text: str) -> ast.Statement:
     try:
         check_depth(tree)
         return build_statement(trees(tree)[0])
@@ -147,85 +134,22 @@ def _build(tree: Tree[Token], statement_text: str) -> ast.Statement:
         raise ParseError(f"Failed to prepare statement: {error.message}", statement=statement_text) from error
 
 
-def _syntax_tree(piece: Sequence[Token], text: str, shown: str | None = None) -> Tree[Token]:
+def _syntax_tree(piece: Sequence[Token], text: str, shown: str | None = None) -> Tree:
     check_numbers(piece)
-    parser = _parser()
-    for index, token in enumerate([*piece, None]):
-        current = token if token is not None else end_token(piece, text)
-        if token is None and piece[-1].type == "SEMICOLON":
-            break
+    parser = Parser()
+    for index, token in enumerate(piece):
         try:
-            parser.feed_token(current)
+            parser.feed(token)
         except UnexpectedToken:
-            before = _parser(piece[:index])
-            error = describe(current, _accepted(before), partial(_repairs, before, current), first=index == 0)
-            error.statement = shown if shown is not None else text
-            raise error from None
-        check_open(len(parser.parser_state.state_stack))
-    tree: Tree[Token] = parser.feed_token(Token("$END", ""))
-    return tree
+            raise _syntax_error(piece[:index], token, shown if shown is not None else text) from None
+        check_open(parser.depth)
+    if piece[-1].type != "SEMICOLON":
+        raise _syntax_error(piece, end_token(piece, text), shown if shown is not None else text)
+    return parser.finish()
 
 
-def _parser(tokens: Iterable[Token] = ()) -> InteractiveParser:
-    """A parser that has read ``tokens``. One that refused a token is of no use: it reduced what it held before it found out."""
-    parser: InteractiveParser = _grammar().parse_interactive("")
-    for token in tokens:
-        parser.feed_token(token)
-    return parser
-
-
-def _copy(parser: InteractiveParser) -> InteractiveParser:
-    return InteractiveParser.copy(parser, deepcopy_values=False)  # type: ignore[no-any-return,no-untyped-call]
-
-
-def _accepted(parser: InteractiveParser) -> set[str]:
-    return set(parser.accepts())  # type: ignore[no-untyped-call]
-
-
-def _repairs(parser: InteractiveParser, token: Token, inserted: str) -> bool:
-    """Whether the parse could go on at ``token`` after one more terminal before it."""
-    attempt = _copy(parser)
-    try:
-        attempt.feed_token(Token(inserted, ""))
-        attempt.feed_token(token)
-    except UnexpectedToken:
-        return False
-    return True
-
-
-@cache
-def _grammar() -> Lark:
-    grammar = resources.files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
-    kept = _kept_tables(grammar)
-    try:
-        if kept is not None and kept.stat().st_uid == os.getuid():
-            with kept.open("rb") as file:
-                return Lark.load(file)
-    except Exception:
-        _log.debug("the kept tables of the grammar cannot be read: %s", kept)
-    made = Lark(grammar, parser="lalr", lexer=NoLexer, maybe_placeholders=False)
-    if kept is not None:
-        _keep(made, kept)
-    return made
-
-
-def _kept_tables(grammar: str) -> Path | None:
-    """Where the parser's tables are kept, in the user's cache folder; its name changes with everything that they depend on."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("HOME")
-    if not home:
-        return None
-    folder = Path(home) if os.environ.get("XDG_CACHE_HOME") else Path(home, ".cache")
-    made_of = f"{lark.__version__}{sys.version_info[:2]}{NoLexer.__module__}{grammar}"
-    return folder / "pagepulse" / f"ksql-grammar-{sha256(made_of.encode()).hexdigest()[:32]}"
-
-
-def _keep(made: Lark, path: Path) -> None:
-    """Writes the tables in one step: other processes may do the same. Without a folder to write to, nothing is kept."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "wb") as file:
-            made.save(file)
-        Path(name).replace(path)
-    except OSError:
-        _log.debug("the tables of the grammar cannot be kept at %s", path)
+def _syntax_error(before: Sequence[Token], token: Token, text: str) -> ParseError:
+    parser = Parser(before)
+    error = describe(token, parser.accepted(), lambda missing: parser.accepts(missing, token.type), first=not before)
+    error.statement = text
+    return error

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
 
-from lark import Token
-
 from services.ksql.errors import ParseError
+from services.ksql.sql.lalr import END, Token
 from services.ksql.sql.tokens import RESERVED, words
 
 #: Words that begin a statement, as suggestions for a mistyped one.
@@ -40,7 +39,7 @@ def end_token(tokens: Sequence[Token], text: str) -> Token:
     """The end of the input as a token, at its line and column."""
     line = text.count("\n") + 1
     column = len(text) - (text.rfind("\n") + 1) + 1
-    return Token("$END", "<EOF>", line=line, column=column)
+    return Token(END, "<EOF>", len(text), line, column)
 
 
 def describe(token: Token, accepted: set[str], repaired_by: Callable[[str], bool], first: bool) -> ParseError:
@@ -62,7 +61,7 @@ def _reason(  # noqa: PLR0911 - each return is one of ksqlDB's phrasings
 ) -> str:
     if token.type == "UNRECOGNIZED":
         return ""
-    if first and token.type != "$END":
+    if first and token.type != END:
         return _unknown_statement(str(token))
     if token.type in RESERVED and "IDENT" in accepted and "PLUS" not in accepted and "MINUS" not in accepted:
         return (

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-from lark import Token
-from lark.lexer import Lexer
 
 from services.ksql.errors import ParseError
+from services.ksql.sql.lalr import Token
 from shared.ksql_lexer import SKIPPED, lexemes, unquote_identifier
 
 
@@ -78,10 +75,7 @@ def tokenize(text: str) -> list[Token]:
     for kind, value, position in lexemes(text):
         if kind != SKIPPED:
             name = _SYMBOLS[value] if kind == "SYMBOL" else kind
-            end = position + len(value)
-            tokens.append(
-                Token(name, value, start_pos=position, line=line, column=position - line_start + 1, end_pos=end)
-            )
+            tokens.append(Token(name, value, position, line, position - line_start + 1))
         newlines = value.count("\n")
         if newlines:
             line += newlines
@@ -93,7 +87,7 @@ def _with_keywords(tokens: list[Token]) -> list[Token]:
     asserted = False
     for index, token in enumerate(tokens):
         if index == 0 or tokens[index - 1].type == "SEMICOLON":
-            asserted = token.value.upper() == "ASSERT"
+            asserted = token.upper() == "ASSERT"
         if (
             token.type == "ARROW"
             and index > 2
@@ -104,12 +98,12 @@ def _with_keywords(tokens: list[Token]) -> list[Token]:
             tokens[index - 3].type = "LAMBDA_LPAR"
         if token.type != "IDENT":
             continue
-        word = token.value.upper()
+        word = token.upper()
         if word not in KEYWORDS and not (asserted and word in _OF_ASSERT):
             continue
         needed = _ONLY_BEFORE.get(word)
         if needed is not None:
-            following = tokens[index + 1].value.upper() if index + 1 < len(tokens) else ""
+            following = tokens[index + 1].upper() if index + 1 < len(tokens) else ""
             if following not in needed or (word == "SOURCE" and not _heads_source_kind(tokens, index)):
                 continue
         token.type = word
@@ -117,7 +111,7 @@ def _with_keywords(tokens: list[Token]) -> list[Token]:
 
 
 def _heads_source_kind(tokens: list[Token], index: int) -> bool:
-    previous = tokens[index - 1].value.upper() if index else ""
+    previous = tokens[index - 1].upper() if index else ""
     return previous in {"CREATE", "REPLACE", "SHOW", "LIST"}
 
 
@@ -131,16 +125,6 @@ def split_statements(tokens: Iterable[Token]) -> Iterator[list[Token]]:
             current = []
     if current:
         yield current
-
-
-class NoLexer(Lexer):
-    """Takes the place of a lexer of lark: tokens are fed by hand, see ``parser``."""
-
-    def __init__(self, _conf: Any) -> None:
-        pass
-
-    def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[Token]:
-        return iter(())
 
 
 def identifier_text(token: Token) -> str:

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from services.ksql.engine.column_batch import Column, compile_columns, is_whole
 from services.ksql.engine.expressions import compile_row
 from services.ksql.engine.operators.base import Context, Key, Node, Row
@@ -21,6 +19,7 @@ from services.ksql.functions.aggregates import Average, Count, CountDistinct, Ma
 from services.ksql.functions.definitions import Aggregator
 from services.ksql.model.plan import AggregateStep
 from services.ksql.model.types import DOUBLE
+from shared.lazy_numpy import np
 
 
 class Groups(NamedTuple):

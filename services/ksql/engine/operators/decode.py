@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from services.ksql.engine.chunk import Chunk, ChunkSlice
 from services.ksql.engine.column_batch import Column, ColumnBatch, Make, is_whole, joined, objects
 from services.ksql.engine.operators.base import Row
@@ -20,6 +18,7 @@ from services.ksql.model.schema import DataSource
 from services.ksql.model.types import BIGINT, DOUBLE, INTEGER
 from services.ksql.serde.base import DecodeError, extractor, split_window
 from services.ksql.serde.formats import decoder, many_decoder
+from shared.lazy_numpy import np
 
 #: key columns, value columns, event time, window
 Parts = tuple[Row, Row, int, Window | None]

@@ -11,8 +11,6 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from services.ksql.engine.column_batch import ColumnBatch, Make, compile_columns, objects
 from services.ksql.engine.expressions import compile_one, layout_of
 from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
@@ -21,6 +19,7 @@ from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store, pack, unpack
 from services.ksql.model.plan import JoinStep, JoinType
+from shared.lazy_numpy import np
 
 
 class Side(Node):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
-import numpy as np
-
 from services.ksql.engine.column_batch import ColumnBatch, compile_columns
 from services.ksql.engine.expressions import Layout, compile_predicate, compile_row, layout_of
 from services.ksql.engine.operators.base import PRESENT, Context, Entry, Key, Node, Row
@@ -14,6 +12,7 @@ from services.ksql.engine.records import Window
 from services.ksql.model.plan import ExplodeStep, FilterStep, PartitionByStep, ProjectStep
 from services.ksql.model.typed_expressions import ColumnRef
 from services.ksql.model.types import STRING
+from shared.lazy_numpy import np
 
 
 class Filter(Node):

@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
-
 from services.ksql.engine.column_batch import Column, ColumnBatch
 from services.ksql.engine.operators.aggregate import AggregateNode
 from services.ksql.engine.operators.base import Context, Entry, Key, Node, Row
@@ -25,6 +23,7 @@ from services.ksql.engine.partitioning import KeyCache
 from services.ksql.engine.records import Window
 from services.ksql.engine.state import Store
 from services.ksql.model.plan import AggregateStep, WindowSpec
+from shared.lazy_numpy import np
 
 #: rows between two that must be processed by themselves, for columns to be worth it
 _MANY = 32

@@ -1,3 +1,5 @@
+from importlib import resources
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +7,8 @@ from hypothesis import strategies as st
 from services.ksql.errors import ParseError
 from services.ksql.model.schema import SourceKind, WindowType
 from services.ksql.model.types import BIGINT, INTEGER, STRING
-from services.ksql.sql import ast
+from services.ksql.sql import ast, lalr
+from services.ksql.sql.compile_grammar import compiled
 from services.ksql.sql.format import format_expression, format_statement
 from services.ksql.sql.parser import parse, parse_one
 from services.ksql.sql.tokens import KEYWORDS, NON_RESERVED
@@ -251,3 +254,8 @@ def test_any_words_are_parsed_or_refused(words: list[str]) -> None:
         parse(" ".join(words))
     except ParseError as error:
         assert error.message
+
+
+def test_the_tables_are_those_of_the_grammar() -> None:
+    tables = resources.files("services.ksql.sql").joinpath(lalr.TABLES).read_text(encoding="utf-8")
+    assert tables == compiled(), "make grammar"
