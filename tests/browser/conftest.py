@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
-from tests.browser.driving import ARGUMENTS, CHROMIUM, Visit, eventually, visit
-from tests.browser.system import TABLES, complete, rows, start
+from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, QUERY, Visit, eventually, visit
+from tests.browser.system import TABLES, complete, rows, run
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -22,21 +22,42 @@ def playwright() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="package")
-def browser(playwright: Playwright) -> Iterator[Browser]:
+def chromium(playwright: Playwright) -> Iterator[Browser]:
     started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     yield started
     started.close()
 
 
+def person(chromium: Browser) -> BrowserContext:
+    """A browser of somebody in UTC who has not been here before."""
+    context = chromium.new_context(timezone_id="UTC", locale="en-GB")
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
+@pytest.fixture(scope="package")
+def browser(chromium: Browser) -> BrowserContext:
+    """One for all tests: each has a tab of its own, and what the browser has fetched and compiled it has at hand."""
+    return person(chromium)
+
+
 @pytest.fixture
+def new_browser(chromium: Browser) -> Iterator[BrowserContext]:
+    """One that has fetched nothing yet."""
+    context = person(chromium)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="package")
 def dashboard(stack: Stack) -> str:
     return os.environ.get("PAGEPULSE_DASHBOARD_URL", stack.url("dashboard"))
 
 
-@pytest.fixture
-def flowing(stack: Stack) -> Iterator[None]:
-    """The generator runs, every table has rows and a minute is over; afterwards it is stopped."""
-    start(stack)
+@pytest.fixture(scope="package")
+def filled(stack: Stack) -> Iterator[None]:
+    """Every table has rows, and a minute is over."""
+    run(stack)
     for table in TABLES:
         eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}")  # type: ignore[misc]
     eventually(lambda: complete(stack), "a complete minute")
@@ -45,9 +66,21 @@ def flowing(stack: Stack) -> Iterator[None]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, dashboard: str, flowing: None) -> Iterator[Visit]:
-    """A visitor at 1280 x 800 in light; nothing in their browser may complain."""
+def flowing(stack: Stack, filled: None) -> None:
+    """The generator runs as the tests expect it, whatever the test before has left."""
+    run(stack)
+
+
+@pytest.fixture
+def tab(browser: BrowserContext, dashboard: str, flowing: None) -> Iterator[Visit]:
+    """Of 1280 x 800 in light, without a page yet; nothing in it may complain."""
     with visit(browser, dashboard) as visiting:
-        visiting.open()
         yield visiting
     assert visiting.complaints == []
+
+
+@pytest.fixture
+def visitor(tab: Visit) -> Visit:
+    """At the first page."""
+    tab.open(QUERY)
+    return tab

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 
 from tests.patience import STEP_S, eventually_blocking
 from tests.stack import REPOSITORY
@@ -43,6 +43,8 @@ PAGES = {
 #: whatever the browser waits for: an element, a click that can be made, a page that is drawn
 PATIENCE_MS = STEP_S * 1_000
 expect.set_options(timeout=PATIENCE_MS)
+#: of an address that shows soon what others change; the default is 15 s
+QUERY = "?refresh=5s"
 #: what every test of a page waits with
 eventually = eventually_blocking
 
@@ -143,16 +145,13 @@ class Visit:
 
 
 @contextmanager
-def visit(browser: Browser, url: str, *, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Visit]:
-    """A fresh visitor in UTC; closes the window behind them."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if dark else "light",
-        timezone_id="UTC",
-        locale="en-GB",
-    )
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
+def visit(
+    browser: BrowserContext, url: str, *, width: int = 1280, height: int = 800, dark: bool = False
+) -> Iterator[Visit]:
+    """A tab of its own, closed afterwards. The browser keeps what it has fetched, as a person's does."""
+    page = browser.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if dark else "light")
     visitor = Visit(page, url.rstrip("/"))
 
     def console(message: ConsoleMessage) -> None:
@@ -173,7 +172,7 @@ def visit(browser: Browser, url: str, *, width: int = 1280, height: int = 800, d
     finally:
         # an answer that is cut off because the visitor leaves is no complaint
         complaints = list(visitor.complaints)
-        context.close()
+        page.close()
         visitor.complaints[:] = complaints
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.browser.driving import PAGES, Visit, eventually, visit
-from tests.browser.system import start, state
+from tests.browser.system import run, state, status
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -22,40 +22,42 @@ def choice(visiting: Visit, place: Locator, name: str) -> Locator:
     return place.get_by_role("radio", name=name, exact=True)
 
 
-def test_a_link_with_every_choice_shows_every_choice(browser: Browser, dashboard: str, flowing: None) -> None:
-    with visit(browser, dashboard) as visiting:
-        query = "range=1h&measure=views&compare=true&zoom=true&refresh=30s"
-        visiting.page.goto(f"{dashboard}/sources?{query}")
-        visiting.arrived("Sources")
-        visiting.charts(PAGES["Sources"])
-        side = visiting.sidebar
-        expect(choice(visiting, side, "1h")).to_be_checked()
-        expect(choice(visiting, visiting.main, "views")).to_be_checked()
-        for name in ("Compare with the period before", "Zoom all charts together"):
-            expect(side.get_by_role("switch", name=name).or_(side.get_by_role("checkbox", name=name))).to_be_checked()
-        expect(side.get_by_text("30s", exact=True).first).to_be_visible()
-        for part in query.split("&"):
-            assert part in visiting.page.url
-    assert visiting.complaints == []
+def test_a_link_with_every_choice_shows_every_choice(tab: Visit) -> None:
+    query = "range=1h&measure=views&compare=true&zoom=true&refresh=30s"
+    tab.page.goto(f"{tab.url}/sources?{query}")
+    tab.arrived("Sources")
+    tab.charts(PAGES["Sources"])
+    side = tab.sidebar
+    expect(choice(tab, side, "1h")).to_be_checked()
+    expect(choice(tab, tab.main, "views")).to_be_checked()
+    expect(tab.main.get_by_text("page views per minute")).to_be_visible()
+    for name in ("Compare with the period before", "Zoom all charts together"):
+        expect(side.get_by_role("switch", name=name).or_(side.get_by_role("checkbox", name=name))).to_be_checked()
+    expect(side.get_by_text("30s", exact=True).first).to_be_visible()
+    for part in query.split("&"):
+        assert part in tab.page.url
 
 
-def test_a_link_with_choices_that_there_are_not_shows_the_page(browser: Browser, dashboard: str, flowing: None) -> None:
-    with visit(browser, dashboard) as visiting:
-        visiting.page.goto(f"{dashboard}/sources?range=3weeks&measure=<b>&refresh=1ms&from=x&to=&compare=perhaps")
-        visiting.arrived("Sources")
-        visiting.charts(PAGES["Sources"])
-        expect(choice(visiting, visiting.sidebar, "15m")).to_be_checked()
-        expect(visiting.main.get_by_test_id("stException")).to_have_count(0)
-    assert visiting.complaints == []
+def test_a_link_with_choices_that_there_are_not_shows_the_page(tab: Visit) -> None:
+    tab.page.goto(f"{tab.url}/sources?range=3weeks&measure=<b>&refresh=1ms&from=x&to=&compare=perhaps")
+    tab.arrived("Sources")
+    tab.charts(PAGES["Sources"])
+    expect(choice(tab, tab.sidebar, "15m")).to_be_checked()
+    expect(tab.main.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_back_and_forward_go_from_page_to_page(visitor: Visit) -> None:
+def test_the_view_is_kept_across_pages_and_reloads_and_back_and_forward(visitor: Visit) -> None:
     visitor.go("Audience")
     visitor.go("Sources")
     choice(visitor, visitor.sidebar, "1h").click()
     visitor.page.wait_for_url(re.compile("range=1h"))
     visitor.go("Engagement")
     visitor.charts(PAGES["Engagement"])
+    assert "range=1h" in visitor.page.url
+    visitor.page.reload()
+    visitor.arrived("Engagement")
+    visitor.charts(PAGES["Engagement"])
+    expect(choice(visitor, visitor.sidebar, "1h")).to_be_checked()
 
     back_to(visitor, "Sources")
     visitor.charts(PAGES["Sources"])
@@ -87,7 +89,7 @@ def at_root(visitor: Visit) -> bool:
 
 
 @pytest.fixture
-def second(browser: Browser, visitor: Visit) -> Iterator[Visit]:
+def second(browser: BrowserContext, visitor: Visit) -> Iterator[Visit]:
     """Another tab beside the visitor's."""
     with visit(browser, visitor.url) as other:
         other.open("?refresh=2s")
@@ -104,6 +106,12 @@ def test_two_tabs_have_choices_of_their_own_and_one_system(visitor: Visit, secon
     visitor.arrived("Overview")
     expect(choice(visitor, visitor.sidebar, "15m")).to_be_checked()
     visitor.charts(PAGES["Overview"])
+
+    rate = visitor.sidebar.get_by_role("spinbutton", name="Rate, events per second")
+    rate.fill("40")
+    rate.press("Enter")
+    eventually(lambda: status(stack)["target_rate"] == 40, "a rate of 40")
+    expect(second.sidebar.get_by_role("spinbutton", name="Rate, events per second")).to_have_value("40")
 
     visitor.sidebar.get_by_role("button", name="Stop").click()
     eventually(lambda: state(stack) == "stopped", "the generator has stopped")
@@ -129,4 +137,4 @@ def test_a_click_on_what_another_tab_has_done_already_is_explained(visitor: Visi
         expect(visitor.sidebar.get_by_test_id("stAlert").first).to_be_visible()
         expect(visitor.sidebar.get_by_role("button", name="Start")).to_be_visible()
     finally:
-        start(stack)
+        run(stack)

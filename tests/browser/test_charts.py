@@ -34,16 +34,16 @@ def dates(since_ms: int, until_ms: int) -> str:
     return f"range=dates&from={since}&to={until}"
 
 
-def test_the_period_before_is_a_line_of_its_own_numbers(visitor: Visit, stack: Stack) -> None:
+def test_the_period_before_is_a_line_of_its_own_numbers(tab: Visit, stack: Stack) -> None:
     broker = stack.url("pinot_broker")
     first = int(pinot(broker, "SELECT MIN(window_start) FROM pageview_tumbling LIMIT 1")[0][0])
     eventually(lambda: time.time() * 1000 > first + 2 * MINUTE, "two minutes that are over")
-    visitor.page.goto(f"{visitor.url}/sources?{dates(first + MINUTE, first + 2 * MINUTE)}&measure=views&compare=true")
-    visitor.arrived("Sources")
+    tab.page.goto(f"{tab.url}/sources?{dates(first + MINUTE, first + 2 * MINUTE)}&measure=views&compare=true")
+    tab.arrived("Sources")
     sql = f"SELECT SUM(view_count) FROM pageview_tumbling WHERE window_start = {first} LIMIT 1"
     eventually(
-        lambda: before(visitor) == [float(pinot(broker, sql)[0][0])],
-        lambda: f"the views of the minute before: {before(visitor)}, {pinot(broker, sql)}",
+        lambda: before(tab) == [float(pinot(broker, sql)[0][0])],
+        lambda: f"the views of the minute before: {before(tab)}, {pinot(broker, sql)}",
     )
 
 
@@ -52,23 +52,23 @@ def before(visitor: Visit) -> list[float]:
     return [float(y) for trace in visitor.charts(3)[0] if trace["name"] == "period before" for y in trace["y"]]
 
 
-def test_what_happened_is_marked_on_the_axis_of_time(visitor: Visit, stack: Stack) -> None:
+def test_what_happened_is_marked_on_the_axis_of_time(tab: Visit, stack: Stack) -> None:
     httpx.put(f"{stack.url('generator')}/generator/rate", json={"rate": 222}, timeout=STEP_S).raise_for_status()
     try:
-        visitor.open("?refresh=2s")
+        tab.open("?refresh=2s")
         words = """[...document.querySelectorAll('.js-plotly-plot')].map(
             p => (p.layout?.annotations || []).map(a => a.hovertext).join(' ')).join(' ')"""
-        eventually(lambda: "222" in visitor.page.evaluate(words), lambda: visitor.page.evaluate(words))
+        eventually(lambda: "222" in tab.page.evaluate(words), lambda: tab.page.evaluate(words))
     finally:
         httpx.put(f"{stack.url('generator')}/generator/rate", json={"rate": RATE}, timeout=STEP_S)
 
 
-def test_a_long_range_is_drawn_in_intervals_and_says_so(visitor: Visit, stack: Stack) -> None:
+def test_a_long_range_is_drawn_in_intervals_and_says_so(tab: Visit, stack: Stack) -> None:
     now = int(time.time() * 1000)
-    visitor.page.goto(f"{visitor.url}/sources?{dates(now - 3 * 1_440 * MINUTE, now + MINUTE)}&measure=views")
-    visitor.arrived("Sources")
-    expect(visitor.main.get_by_text("each point is the mean of the windows that begin in 5 min").first).to_be_visible()
-    eventually(partial(has_means, visitor, stack), "the means of five minutes as Pinot has their minutes")
+    tab.page.goto(f"{tab.url}/sources?{dates(now - 3 * 1_440 * MINUTE, now + MINUTE)}&measure=views")
+    tab.arrived("Sources")
+    expect(tab.main.get_by_text("each point is the mean of the windows that begin in 5 min").first).to_be_visible()
+    eventually(partial(has_means, tab, stack), "the means of five minutes as Pinot has their minutes")
 
 
 def has_means(visitor: Visit, stack: Stack) -> bool:
@@ -87,7 +87,7 @@ def has_means(visitor: Visit, stack: Stack) -> bool:
     return bool(drawn) and all(abs(a - b) < 0.02 for a, b in zip(drawn[:-1], expected, strict=False))
 
 
-def test_sources_with_strange_names_keep_the_height_of_the_charts(visitor: Visit, stack: Stack) -> None:
+def test_sources_with_strange_names_keep_the_height_of_the_charts(tab: Visit, stack: Stack) -> None:
     mark = f"{STRANGE}{time.time_ns()}"
     names = [f"{mark} {number} {'x' * number * 40}" for number in range(STRANGE_SOURCES)]
     with ThreadPoolExecutor(1) as thread:  # Playwright's loop runs in this one
@@ -96,18 +96,18 @@ def test_sources_with_strange_names_keep_the_height_of_the_charts(visitor: Visit
     eventually(
         lambda: pinot(stack.url("pinot_broker"), sql)[0][0] >= STRANGE_SOURCES, "their windows", within_s=2 * STEP_S
     )
-    visitor.page.goto(f"{visitor.url}/sources?range=1h&refresh=2s")
-    visitor.arrived("Sources")
+    tab.page.goto(f"{tab.url}/sources?range=1h&refresh=2s")
+    tab.arrived("Sources")
     eventually(
-        lambda: any(trace["name"].startswith("other (") for trace in visitor.charts(3)[0]),
-        lambda: str([trace["name"] for trace in visitor.charts(3)[0]]),
+        lambda: any(trace["name"].startswith("other (") for trace in tab.charts(3)[0]),
+        lambda: str([trace["name"] for trace in tab.charts(3)[0]]),
     )
-    assert len(visitor.charts(3)[0]) <= 9
+    assert len(tab.charts(3)[0]) <= 9
     read = "plots => plots.map(p => [p.offsetHeight, p._fullLayout.yaxis._length])"
-    for height, plot in visitor.main.locator(".js-plotly-plot").evaluate_all(read):
+    for height, plot in tab.main.locator(".js-plotly-plot").evaluate_all(read):
         assert height <= 340
         assert plot >= 120, "the labels leave the plot its place"
-    tumbling, hopping = (colours(visitor, chart) for chart in (0, 1))
+    tumbling, hopping = (colours(tab, chart) for chart in (0, 1))
     both = tumbling.keys() & hopping.keys()
     assert {"Homepage", "Inbox", "External"} <= both
     assert {name: tumbling[name] for name in both} == {name: hopping[name] for name in both}
@@ -130,19 +130,19 @@ async def produce(stack: Stack, sources: list[str]) -> None:
             await producer.send_and_wait(PAGE_VIEW, json.dumps(view).encode())
 
 
-def test_a_map_that_is_left_while_its_outlines_load_draws_no_more(visitor: Visit) -> None:
+def test_a_map_that_is_left_while_its_outlines_load_draws_no_more(tab: Visit) -> None:
     held: list[Route] = []
     outlines = "**/static/world_*.json*"
 
     def hold(route: Route) -> None:
         held.append(route)
 
-    visitor.page.route(outlines, hold)
-    with visitor.page.expect_request(outlines):
-        visitor.page.goto(f"{visitor.url}/audience")
-    visitor.arrived("Audience")
-    visitor.go("Sources")
-    expect(visitor.page.locator("[data-chart=world]")).to_have_count(0)
+    tab.page.route(outlines, hold)
+    with tab.page.expect_request(outlines):
+        tab.page.goto(f"{tab.url}/audience")
+    tab.arrived("Audience")
+    tab.go("Sources")
+    expect(tab.page.locator("[data-chart=world]")).to_have_count(0)
     for route in held:
         route.continue_()
-    visitor.charts(3)  # in turn after the map, whose drawing ends first
+    tab.charts(3)  # in turn after the map, whose drawing ends first

@@ -1,31 +1,36 @@
-"""Every page as somebody finds it who comes by a link: silent console, accessible, in light and dark, on a desk and on a phone."""
+"""Every page as somebody finds it who comes by a link: live, silent console, accessible, in light and dark, on a desk and on a phone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Response, expect
+from playwright.sync_api import BrowserContext, Response, expect
 
-from tests.browser.driving import PAGES, PATIENCE_MS, Visit, visit
+from tests.browser.driving import PAGES, PATIENCE_MS, Visit, eventually, visit
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 _AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 #: what axe calls these is a barrier for somebody
 _BARRIERS: Final = ("serious", "critical")
+#: the rules of axe that have to do with colours, which are all that another colour scheme changes
+_COLOURS: Final = {"runOnly": {"type": "tag", "values": ["cat.color"]}}
 
 
 @contextmanager
-def strict(browser: Browser, url: str, **options: Any) -> Iterator[Visit]:
+def strict(browser: BrowserContext, url: str, **options: Any) -> Iterator[Visit]:
     """A visit in which not even a warning, or an answer 404 to a probe, may be seen in the console."""
     said: list[str] = []
     with visit(browser, url, **options) as visiting:
-        visiting.page.on("console", lambda message: said.extend([f"{message.type}: {message.text}"]))
-        visiting.page.on("response", lambda answer: said.extend(refused(answer)))
+        place = visiting.page
+        place.on("console", lambda message: said.append(f"{message.type}: {message.text} at {place.url}"))
+        place.on("response", lambda answer: said.extend(refused(answer)))
         yield visiting
     assert visiting.complaints == []
     assert said == []
@@ -36,65 +41,86 @@ def refused(answer: Response) -> list[str]:
     return [f"{answer.status}: {answer.url}"] if answer.status >= 400 else []
 
 
-@pytest.mark.parametrize("title", PAGES)
-def test_a_link_to_a_page_leaves_the_console_silent(
-    browser: Browser, dashboard: str, flowing: None, title: str
+@pytest.mark.parametrize(
+    ("width", "dark"), [pytest.param(1280, False, id="desk"), pytest.param(390, True, id="phone, dark first")]
+)
+def test_a_link_to_a_page_shows_live_data_and_is_no_barrier_to_anybody(
+    browser: BrowserContext, dashboard: str, flowing: None, width: int, dark: bool
 ) -> None:
-    with strict(browser, dashboard) as visiting:
-        visiting.arrive(title)
-        visiting.page.go_back()
-        visiting.page.go_forward()
-        visiting.arrived(title)
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
-def test_axe_finds_no_barrier_on_any_page(
-    browser: Browser, dashboard: str, flowing: None, dark: bool, width: int
-) -> None:
-    found = []
-    with visit(browser, dashboard, width=width, dark=dark) as visiting:
-        for title in PAGES:
+    found: list[str] = []
+    with strict(browser, dashboard, width=width, height=844, dark=dark) as visiting:
+        for title, charts in PAGES.items():
             visiting.arrive(title)
+            eventually(partial(has_data, visiting, charts), f"data in every chart of {title}")
+            expect(visiting.main.get_by_text("Stale since")).to_have_count(0)
+            expect(visiting.main.get_by_test_id("stException")).to_have_count(0)
+            eventually(lambda: max(extent(visiting).values()) <= width, lambda t=title: f"{t}: {extent(visiting)}")  # type: ignore[misc]
             visiting.page.evaluate(_AXE)
-            violations = visiting.page.evaluate("axe.run({resultTypes: ['violations']}).then(r => r.violations)")
-            found += [
-                f"{title}: {each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
-                for each in violations
-                if each["impact"] in _BARRIERS
-            ]
-            # nothing stands beside the window
-            assert visiting.page.evaluate("document.documentElement.scrollWidth") <= width
+            found += barriers(visiting, title, {})
+            scheme(visiting, dark=not dark)
+            found += barriers(visiting, title, _COLOURS)
+            scheme(visiting, dark=dark)
     assert found == []
 
 
-def test_the_keyboard_alone_reaches_the_controls_with_their_names(
-    browser: Browser, dashboard: str, flowing: None
-) -> None:
-    with visit(browser, dashboard) as visiting:
-        visiting.arrive("Overview")
-        name = """() => { const e = document.activeElement;
-            return e.getAttribute('aria-label') || e.innerText || e.labels?.[0]?.innerText || e.title || '' }"""
-        outline = (
-            "getComputedStyle(document.activeElement).outlineStyle + getComputedStyle(document.activeElement).boxShadow"
-        )
-        reached, unseen = [], []
-        for _ in range(60):
-            visiting.page.keyboard.press("Tab")
-            reached.append(str(visiting.page.evaluate(name)).strip())
-            inside = visiting.page.evaluate("document.activeElement !== document.body")
-            if inside and visiting.page.evaluate(outline) == "nonenone":
-                unseen.append(reached[-1])
-        for wanted in ("Rate, events per second", "Rate", "Stop", "Pause", "Compare with the period before", "Data"):
-            assert any(wanted in each for each in reached), (wanted, reached)
-        assert all(reached[:25]), reached
-        assert unseen == []
+def has_data(visiting: Visit, charts: int) -> bool:
+    return all(any(trace["y"] or trace["z"] for trace in chart) for chart in visiting.charts(charts))
 
 
-def test_the_guidance_is_folded_and_can_be_brought_back(browser: Browser, dashboard: str, flowing: None) -> None:
-    with visit(browser, dashboard) as visiting:
-        visiting.arrive("Overview")
-        expect(visiting.main.get_by_text("Next:")).to_have_count(0)
-        expect(visiting.main.get_by_text("Bars: the last 15 minutes, one for each minute")).to_be_visible()
-        visiting.main.get_by_text("What is on this page").click()
-        expect(visiting.main.get_by_role("list", name="The way of an event")).to_be_visible(timeout=PATIENCE_MS)
+def extent(visiting: Visit) -> dict[str, float]:
+    """Where the main menu ends, and how wide the page is, in px."""
+    menu = visiting.page.get_by_test_id("stMainMenuButton").bounding_box()
+    page = visiting.page.evaluate("document.documentElement.scrollWidth")
+    return {"menu": menu["x"] + menu["width"] if menu else math.inf, "page": page}
+
+
+def scheme(visiting: Visit, *, dark: bool) -> None:
+    """Another colour scheme of the system, to which the page changes by itself."""
+    brightness = "getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/g).map(Number)[0]"
+    visiting.page.emulate_media(color_scheme="dark" if dark else "light")
+    eventually(lambda: (visiting.page.evaluate(brightness) < 128) is dark, "the other colours")
+
+
+def barriers(visiting: Visit, title: str, options: dict[str, Any]) -> list[str]:
+    """What axe finds on the page."""
+    run = "options => axe.run({resultTypes: ['violations'], ...options}).then(r => r.violations)"
+    return [
+        f"{title}: {each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
+        for each in visiting.page.evaluate(run, options)
+        if each["impact"] in _BARRIERS
+    ]
+
+
+def test_back_and_forward_to_a_page_are_silent(browser: BrowserContext, dashboard: str, flowing: None) -> None:
+    with strict(browser, dashboard) as visiting:
+        for title in ("Overview", "Audience", "Pipeline"):
+            visiting.arrive(title)
+        visiting.page.go_back()
+        visiting.arrived("Audience")
+        visiting.page.go_forward()
+        visiting.arrived("Pipeline")
+
+
+def test_the_keyboard_alone_reaches_the_controls_with_their_names(tab: Visit) -> None:
+    tab.arrive("Overview")
+    focused = """() => { const e = document.activeElement, style = getComputedStyle(e);
+        const name = e.getAttribute('aria-label') || e.innerText || e.labels?.[0]?.innerText || e.title || '';
+        return [name, e === document.body || style.outlineStyle + style.boxShadow !== 'nonenone'] }"""
+    reached, unseen = [], []
+    for _ in range(60):
+        tab.page.keyboard.press("Tab")
+        name, outlined = tab.page.evaluate(focused)
+        reached.append(str(name).strip())
+        if not outlined:
+            unseen.append(reached[-1])
+    for wanted in ("Rate, events per second", "Rate", "Stop", "Pause", "Compare with the period before", "Data"):
+        assert any(wanted in each for each in reached), (wanted, reached)
+    assert all(reached[:25]), reached
+    assert unseen == []
+
+
+def test_the_guidance_is_folded_and_can_be_brought_back(visitor: Visit) -> None:
+    expect(visitor.main.get_by_text("Next:")).to_have_count(0)
+    expect(visitor.main.get_by_text("Bars: the last 15 minutes, one for each minute")).to_be_visible()
+    visitor.main.get_by_text("What is on this page").click()
+    expect(visitor.main.get_by_role("list", name="The way of an event")).to_be_visible(timeout=PATIENCE_MS)

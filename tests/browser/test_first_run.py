@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.driving import Visit, streamlit_server, visit
-from tests.browser.system import start
+from tests.browser.driving import QUERY, Visit, streamlit_server, visit
+from tests.browser.system import run
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -33,13 +33,13 @@ def test_without_load_it_says_to_press_start(visitor: Visit, stack: Stack) -> No
         expect(visitor.main.get_by_text("Next:")).to_have_count(0)
         expect(visitor.main.get_by_text("What is on this page")).to_be_visible()
     finally:
-        start(stack)
+        run(stack)
 
 
 def test_paused_it_says_to_resume(visitor: Visit, stack: Stack) -> None:
     httpx.post(f"{stack.url('generator')}/generator/pause", timeout=STEP_S).raise_for_status()
     try:
-        visitor.open()
+        visitor.open(QUERY)
         expect(visitor.main.get_by_text("The generator is paused.")).to_be_visible()
     finally:
         httpx.post(f"{stack.url('generator')}/generator/resume", timeout=STEP_S).raise_for_status()
@@ -66,7 +66,7 @@ def alone() -> Iterator[str]:
             yield url
 
 
-def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: Browser, alone: str) -> None:
+def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: BrowserContext, alone: str) -> None:
     with visit(browser, alone) as visiting:
         visiting.open()
         expect(visiting.main.get_by_text("The provisioner cannot be asked")).to_be_visible()

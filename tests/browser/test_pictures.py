@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.driving import PAGES, visit
 from tests.patience import STEP_S
@@ -30,7 +30,7 @@ asked = pytest.mark.skipif(
 
 
 @asked
-def test_pictures(browser: Browser, dashboard: str, flowing: None) -> None:
+def test_pictures(browser: BrowserContext, dashboard: str, flowing: None) -> None:
     """All in one test, so that the load goes on between them."""
     for dark, (width, height, size) in product((False, True), SIZES):
         with visit(browser, dashboard, width=width, height=height, dark=dark) as visiting:
@@ -46,7 +46,7 @@ def test_pictures(browser: Browser, dashboard: str, flowing: None) -> None:
 
 
 @asked
-def test_animation(browser: Browser, dashboard: str, stack: Stack) -> None:
+def test_animation(browser: BrowserContext, dashboard: str, stack: Stack) -> None:
     """From Start to a higher rate that the charts follow, for the README: three minutes in fifteen seconds."""
     httpx.post(f"{stack.url('generator')}/generator/stop", timeout=STEP_S)
     frames: list[Image.Image] = []

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import Visit, eventually
+from tests.browser.driving import PAGES, Visit, eventually
 from tests.browser.system import TABLES, rows, status
 from tests.patience import STEP_S, WORK_S
 from tests.stack import Stack
@@ -17,14 +17,23 @@ pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 
 @pytest.fixture
-def page(visitor: Visit) -> Visit:
+def page(tab: Visit) -> Visit:
     """The page Pipeline with its diagram."""
-    visitor.go("Pipeline")
-    expect(visitor.main.locator(".flow-node").first).to_be_visible()
-    return visitor
+    tab.arrive("Pipeline")
+    expect(tab.main.locator(".flow-node").first).to_be_visible()
+    return tab
 
 
-def test_every_part_that_hands_on_records_tells_its_rate(page: Visit) -> None:
+def test_the_flow_is_connected_and_every_part_that_hands_on_records_tells_its_rate(page: Visit) -> None:
+    lines = page.main.locator(".flow-arrows path:not(.flow-head)")
+    # generator and collector to two topics each and the connector to one; six reads of source topics; seven results; five tables
+    expect(lines).to_have_count(5 + 6 + 7 + 5)
+    expect(page.main.get_by_text("reads pageview_enriched")).to_be_visible()
+    # on a slow machine one may hold
+    said = page.main.get_by_text(re.compile("No rule holds now|Warning|Urgent"))
+    expect(said.first).to_be_visible()
+    page.charts(PAGES["Pipeline"])
+
     rated = re.compile(r"[\d.,]+/s")
     stages = page.main.locator(".flow-stage")
     for title, parts in (("Source topics", 3), ("Queries", 7), ("Result topics", 7), ("Pinot tables", 5)):

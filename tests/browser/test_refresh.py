@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.driving import Visit, eventually, visit
+from tests.browser.driving import PAGES, Visit, eventually, visit
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -17,13 +16,10 @@ _RANGES = "[plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range]"
 
 
 @pytest.fixture
-def visiting(browser: Browser, dashboard: str, flowing: None) -> Iterator[Visit]:
+def visiting(tab: Visit) -> Visit:
     """A visitor of Sources who wants to see everything at once."""
-    with visit(browser, dashboard) as visiting:
-        visiting.open("?refresh=2s")
-        visiting.go("Sources")
-        yield visiting
-    assert visiting.complaints == []
+    tab.arrive("Sources", "refresh=2s")
+    return tab
 
 
 def test_a_zoom_and_the_chart_itself_outlast_a_refresh(visiting: Visit) -> None:
@@ -70,15 +66,18 @@ def test_a_zoom_holds_for_all_charts_when_wanted(visiting: Visit) -> None:
     eventually(lambda: page.evaluate(free), "no zoom on any chart")
 
 
-def test_plotly_is_fetched_once(visiting: Visit) -> None:
+def test_plotly_is_fetched_once(new_browser: BrowserContext, dashboard: str, flowing: None) -> None:
     # what is fetched ahead is run from the browser's cache later: the second entry has no size
     fetched = """performance.getEntriesByType('resource').filter(r => r.name.includes('plotly') && r.transferSize).map(r => r.name)"""
-    for title, charts in (("Engagement", 2), ("Overview", 3)):
-        visiting.go(title)
-        visiting.charts(charts)
-    addresses = visiting.page.evaluate(fetched)
+    with visit(new_browser, dashboard) as visiting:
+        visiting.open()
+        for title in ("Sources", "Engagement", "Overview"):
+            visiting.go(title)
+            visiting.charts(PAGES[title])
+        addresses = visiting.page.evaluate(fetched)
     assert len(addresses) == 1
     assert addresses[0].startswith(visiting.url)
+    assert visiting.complaints == []
 
 
 def zoom(page: Page) -> None:

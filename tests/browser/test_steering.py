@@ -1,12 +1,12 @@
-"""The rate's field and slider: one value at every place and in every tab."""
+"""The rate's field and slider: one value at every place."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.driving import PATIENCE_MS, Visit, eventually, visit
+from tests.browser.driving import PATIENCE_MS, QUERY, Visit, eventually
 from tests.browser.system import status
 from tests.patience import STEP_S
 from tests.stack import Stack
@@ -22,7 +22,9 @@ def target(stack: Stack) -> float:
     return float(status(stack)["target_rate"])
 
 
-def test_an_exact_rate_is_obeyed_and_shown_at_both_places(visitor: Visit, stack: Stack) -> None:
+def test_an_exact_rate_is_obeyed_and_shown_at_both_places_and_one_without_sense_is_not_sent(
+    visitor: Visit, stack: Stack
+) -> None:
     visitor.go("Controls")
     for place, rate in ((visitor.sidebar, "123.5"), (visitor.main, "321")):
         entry = field(place)
@@ -31,11 +33,19 @@ def test_an_exact_rate_is_obeyed_and_shown_at_both_places(visitor: Visit, stack:
         eventually(lambda rate=rate: target(stack) == float(rate), f"a rate of {rate}")  # type: ignore[misc]
         for shown in (visitor.sidebar, visitor.main):
             expect(field(shown)).to_have_value(rate, timeout=PATIENCE_MS)
+        expect(visitor.sidebar.get_by_text(f"Rate is {rate} events/s.")).to_be_visible()
+
+    entry = field(visitor.sidebar)
+    entry.fill("0.01")
+    entry.press("Enter")
+    expect(visitor.sidebar.get_by_text("0 for full speed, or 0.1 to 1,000,000")).to_be_visible(timeout=PATIENCE_MS)
+    expect(entry).to_have_attribute("aria-invalid", "true")
+    assert target(stack) == 321
 
 
 def test_arrow_keys_go_to_the_next_rate_from_the_present_one(visitor: Visit, stack: Stack) -> None:
     httpx.put(f"{stack.url('generator')}/generator/rate", json={"rate": 370}, timeout=STEP_S).raise_for_status()
-    visitor.open()
+    visitor.open(QUERY)
     expect(field(visitor.sidebar)).to_have_value("370", timeout=PATIENCE_MS)
     slider = visitor.sidebar.get_by_role("slider", name="Rate")
     slider.focus()
@@ -50,23 +60,3 @@ def test_arrow_keys_go_to_the_next_rate_from_the_present_one(visitor: Visit, sta
         return target(stack) == 300
 
     eventually(lowered, "the next rate below 400", every_s=5)
-
-
-def test_a_rate_that_makes_no_sense_is_not_sent_and_says_what_does(visitor: Visit, stack: Stack) -> None:
-    before = target(stack)
-    entry = field(visitor.sidebar)
-    entry.fill("0.01")
-    entry.press("Enter")
-    expect(visitor.sidebar.get_by_text("0 for full speed, or 0.1 to 1,000,000")).to_be_visible(timeout=PATIENCE_MS)
-    expect(entry).to_have_attribute("aria-invalid", "true")
-    assert target(stack) == before
-
-
-def test_another_tab_follows(browser: Browser, dashboard: str, visitor: Visit, stack: Stack) -> None:
-    with visit(browser, dashboard) as second:
-        second.open("?refresh=2s")
-        entry = field(visitor.sidebar)
-        entry.fill("250")
-        entry.press("Enter")
-        eventually(lambda: target(stack) == 250, "a rate of 250")
-        expect(field(second.sidebar)).to_have_value("250", timeout=PATIENCE_MS)

@@ -1,4 +1,4 @@
-"""The most telling drills, shorter than in ``make drill``: a fault under load, then every number is proved."""
+"""The most telling drills, shorter than in ``make drill`` and one after another under one load; then every number is proved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from benchmarks.drills import course
 from benchmarks.drills.catalogue import named
 from benchmarks.drills.drill import Drill, Pace
-from benchmarks.drills.faults import kill_ksql
+from benchmarks.drills.faults import kill_broker, kill_ksql, kill_pinot, kill_provisioner
 from benchmarks.drills.scene import Scene
 from tests.patience import WORK_S
 from tests.stack import Stack
@@ -17,6 +17,8 @@ from tests.stack import Stack
 pytestmark = pytest.mark.stack
 
 PACE = Pace(before_s=4, after_s=2, rate=500, recovery_within_s=WORK_S)
+#: kills of the engine at random moments
+KILLS = 3
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +38,31 @@ async def scene(stack: Stack, fresh: list[bool]) -> AsyncIterator[Scene]:
         yield scene
 
 
-async def _three_kills(scene: Scene) -> None:
-    await kill_ksql.again_and_again(scene, 3)
+async def one_after_another(scene: Scene) -> None:
+    """The provisioner first: the apply that follows computes everything anew, also what an earlier fault would have spoilt."""
+    await kill_provisioner.strike(scene)
+    await kill_provisioner.remedy(scene)
+    await scene.until_ready()
+    old = {name: scene.pid(name) for name in ("ksql", "kafka2")}
+    await kill_ksql.again_and_again(scene, KILLS)
+    await scene.restarted("ksql", old["ksql"])
+    await scene.until_ready()
+    await kill_broker.strike(scene)
+    await scene.restarted("kafka2", old["kafka2"])
+    await scene.until_ready()
+    await kill_pinot.strike(scene)
 
 
 @pytest.mark.parametrize(
     "drill",
     [
-        Drill("kill-ksql", "kill -9 of the ksql engine, 3 times at random", _three_kills),
-        *(named(name) for name in ("kill-broker", "kill-pinot", "kill-generator", "kill-provisioner")),
+        Drill(
+            "one-after-another",
+            f"kill -9 of the provisioner in apply, {KILLS} times of the ksql engine, of a broker and of Pinot",
+            one_after_another,
+        ),
+        # alone: of a generator that was killed nobody knows how much it had sent, so less is proved of the whole run
+        named("kill-generator"),
     ],
     ids=lambda drill: drill.name,
 )
@@ -54,3 +72,5 @@ async def test_nothing_is_lost_or_doubled(scene: Scene, drill: Drill) -> None:
     assert (outcome.lost, outcome.doubled) == (0, 0), outcome
     assert outcome.equal, outcome
     assert outcome.recovery_s is not None, outcome
+    plan = (await scene.http.get(f"{scene.ports.url('provisioner')}/provisioner/plan", timeout=WORK_S)).json()
+    assert (plan["changes"], plan["unseen"]) == (0, 0), plan

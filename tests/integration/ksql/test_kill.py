@@ -19,7 +19,7 @@ from tests.integration.recompute import MINUTE, Raw, expected_tables
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(bound(1_800, 7_200))]
 
-_KILLS = int(os.environ.get("PAGEPULSE_KILLS", bound(6, 100)))
+_KILLS = int(os.environ.get("PAGEPULSE_KILLS", bound(4, 100)))
 _SEED = int(os.environ.get("PAGEPULSE_SEED", str(time.time_ns() % 1_000_000)))
 _BATCH = 40
 #: event time runs up to a hundred times faster than the clock, and must not get an hour ahead of it: Kafka refuses such records
