@@ -9,6 +9,8 @@ ARGS ?=
 NAME ?= supervisor
 MINUTES ?= 30
 IMAGES ?=
+# What Python compiles is kept in __pycache__: the stack and its tests start Python hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
