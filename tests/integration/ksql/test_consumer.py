@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from services.ksql.runtime.kafka import KafkaBroker
 from shared.kafka import track_topics
 from tests.integration.ksql.harness import KsqlServer
-from tests.patience import STEP_S
+from tests.patience import STEP_S, eventually
 
 pytestmark = pytest.mark.stack
 
@@ -63,9 +63,14 @@ async def test_a_producer_keeps_the_leaders_of_all_the_topics_that_it_tracks(boo
             assert await producer.partitions_for(old)
             new = await server.create_topic("new", 1)
             await track_topics(producer, {old, new})
-            await producer.client.force_metadata_update()
-            for topic in (old, new):
-                assert producer.client.cluster.leader_for_partition(TopicPartition(topic, 0)) is not None
+
+            async def both_have_leaders() -> bool:
+                # any broker is asked, and may learn of a new topic after the one that has described it
+                await producer.client.force_metadata_update()
+                leaders = map(producer.client.cluster.leader_for_partition, (TopicPartition(t, 0) for t in (old, new)))
+                return None not in leaders
+
+            await eventually(both_have_leaders, "the leaders of both topics")
     finally:
         await server.client.aclose()
         await server.clean_up()
