@@ -9,6 +9,8 @@ ARGS ?=
 NAME ?= supervisor
 MINUTES ?= 30
 IMAGES ?=
+# What Python compiles is kept in __pycache__: the stack and its tests start Python hundreds of times.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,7 +73,7 @@ test: ## set-up, lint, types, and every test, on the real stack too
 	$(BIN)/python -m pytest -m 'not stack and not compose' -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --sort=cover > .coverage.txt; head -n 12 .coverage.txt
 	@echo "coverage of lines and branches, in percent:"; $(BIN)/coverage report --format=total
-	$(BIN)/python -m pytest -m 'stack and not compose'
+	$(BIN)/python -m pytest -m 'stack and not compose' tests/integration tests/browser
 
 test-compose: ## the deployment in containers as a user has it, without an image registry (root, or DOCKER_HOST)
 	@deploy/local/bootstrap.sh

@@ -20,6 +20,9 @@ settings.register_profile("repeatable", _UNTIMED, derandomize=True, database=Non
 settings.register_profile("drill", _UNTIMED)
 settings.load_profile("drill" if DRILL else "repeatable")
 
+#: where tests on the stack are: `make test` collects them without importing all the others
+_STACK_FOLDERS = ("integration/", "browser/")
+
 #: The order of what shares the one stack: first what needs its users as they were seeded, last what people would do to it.
 _ON_THE_STACK = (
     "integration/test_pipeline",
@@ -38,6 +41,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("stack") is None:
             return -1
         place = item.path.relative_to(local_stack.REPOSITORY / "tests").as_posix()
+        if not place.startswith(_STACK_FOLDERS):
+            raise pytest.UsageError(
+                f"{item.nodeid} is marked `stack`: `make test` looks for those in {_STACK_FOLDERS} only"
+            )
         return next((n for n, start in enumerate(_ON_THE_STACK) if place.startswith(start)), len(_ON_THE_STACK))
 
     items.sort(key=turn)

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,10 +32,12 @@ _POLL_S = 0.1
 
 @dataclass
 class Rehearsal:
-    """An image as a folder. ``arguments`` are the build's, as in compose.yaml."""
+    """An image as a folder. ``arguments`` are the build's, as in compose.yaml. ``layer``: a folder that keeps what the steps before the
+    first ARG leave, which are the same for every service; an engine keeps them too."""
 
     root: Path
     arguments: dict[str, str]
+    layer: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path = field(init=False)
     healthcheck: list[str] = field(default_factory=list)
@@ -52,12 +54,31 @@ class Rehearsal:
         """Carries out every stage in turn. Raises CalledProcessError if a step fails."""
         for name, instructions in stages(FOLDER / "Dockerfile").items():
             self.environment = {"PATH": f"{self.root / 'base'}:/usr/bin:/bin"}
-            known: dict[str, str] = {}
-            for instruction in instructions if name else ():
-                if instruction.keyword == "ARG":
-                    known |= {key: self.arguments.get(key, value) for key, value in variables(instruction.rest).items()}
-                else:
-                    self._carry_out(instruction, known)
+            if name:
+                at = next((n for n, one in enumerate(instructions) if one.keyword == "ARG"), len(instructions))
+                self._common(instructions[:at])
+                self._own(instructions[at:])
+
+    def _common(self, instructions: Sequence[Instruction]) -> None:
+        """Steps that depend on no argument; those that run a command only if no image before this one has run them."""
+        if not any(one.keyword == "RUN" for one in instructions):
+            return self._own(instructions)
+        kept = self.layer is not None and self.layer.exists()
+        for instruction in instructions:
+            if not kept or instruction.keyword in ("ENV", "WORKDIR"):
+                self._carry_out(instruction, {})
+        if self.layer is not None:
+            source, target = (self.layer, self.root) if kept else (self.root, self.layer)
+            shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("base"), dirs_exist_ok=kept)
+        return None
+
+    def _own(self, instructions: Sequence[Instruction]) -> None:
+        known: dict[str, str] = {}
+        for instruction in instructions:
+            if instruction.keyword == "ARG":
+                known |= {key: self.arguments.get(key, value) for key, value in variables(instruction.rest).items()}
+            else:
+                self._carry_out(instruction, known)
 
     def _carry_out(self, instruction: Instruction, arguments: dict[str, str]) -> None:
         keyword, known = instruction.keyword, arguments | self.environment

@@ -24,9 +24,14 @@ _NAMES = "from importlib.metadata import distributions; print(*{d.name.lower() f
 _ONLY = {"streamlit": "dashboard", "faker": "generator", "aiomysql": "seeder", "lark": "ksql"}
 
 
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("images") / "layer"
+
+
 @pytest.mark.parametrize("name", own())
-def test_a_service_runs_alone_with_its_own_packages(name: str, tmp_path: Path) -> None:
-    image = Rehearsal(tmp_path / "image", services()[name]["build"]["args"])
+def test_a_service_runs_alone_with_its_own_packages(name: str, tmp_path: Path, layer: Path) -> None:
+    image = Rehearsal(tmp_path / "image", services()[name]["build"]["args"], layer)
     image.build()
 
     assert {path.name for path in (image.root / "app" / "services").iterdir()} == {"__init__.py", name}

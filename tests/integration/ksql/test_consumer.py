@@ -65,12 +65,12 @@ async def test_a_producer_keeps_the_leaders_of_all_the_topics_that_it_tracks(boo
             await track_topics(producer, {old, new})
 
             async def both_have_leaders() -> bool:
-                # A broker may learn of a new topic's leader later than the one that created it.
+                # any broker is asked, and may learn of a new topic after the one that has described it
                 await producer.client.force_metadata_update()
-                leaders = [producer.client.cluster.leader_for_partition(TopicPartition(name, 0)) for name in (old, new)]
+                leaders = map(producer.client.cluster.leader_for_partition, (TopicPartition(t, 0) for t in (old, new)))
                 return None not in leaders
 
-            await eventually(both_have_leaders, "leaders of both topics at once", every_s=0.1)
+            await eventually(both_have_leaders, "the leaders of both topics")
     finally:
         await server.client.aclose()
         await server.clean_up()
