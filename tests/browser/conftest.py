@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
-from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, QUERY, Visit, eventually, visit
+from tests.browser.driving import ARGUMENTS, CHROMIUM, QUERY, Visit, eventually, person, visit
 from tests.browser.system import TABLES, complete, rows, run
 from tests.patience import STEP_S
 from tests.stack import Stack
@@ -26,13 +26,6 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
     started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     yield started
     started.close()
-
-
-def person(chromium: Browser) -> BrowserContext:
-    """A browser of somebody in UTC who has not been here before."""
-    context = chromium.new_context(timezone_id="UTC", locale="en-GB")
-    context.set_default_timeout(PATIENCE_MS)
-    return context
 
 
 @pytest.fixture(scope="package")

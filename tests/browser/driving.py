@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 
 from tests.patience import STEP_S, eventually_blocking
 from tests.stack import REPOSITORY
@@ -142,6 +142,13 @@ class Visit:
         """The figure under this label."""
         tile = self.main.get_by_test_id("stMetric").filter(has_text=label).first
         return tile.get_by_test_id("stMetricValue").inner_text().strip()
+
+
+def person(chromium: Browser) -> BrowserContext:
+    """A browser of somebody in UTC who has not been here before."""
+    context = chromium.new_context(timezone_id="UTC", locale="en-GB")
+    context.set_default_timeout(PATIENCE_MS)
+    return context
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from playwright.sync_api import expect, sync_playwright
 from benchmarks.containers import measure, section
 from benchmarks.document import write_section
 from shared.topics import PAGE_VIEW, USER_SESSION
-from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, visit
+from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, person, visit
 from tests.browser.test_pictures import save
 from tests.compose.deployment import ADDRESS, FOLDER, OWN, PORTS, PROJECT, REPOSITORY, Deployment, eventually
 from tests.drill import bound
@@ -83,7 +83,7 @@ def test_the_dashboard_shows_it_and_its_buttons_work(deployment: Deployment) -> 
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with visit(browser, deployment.url("dashboard")) as visitor:
+        with visit(person(browser), deployment.url("dashboard")) as visitor:
             visitor.open()
             drawn = visitor.charts(3)
             assert all(any(trace["y"] or trace["z"] for trace in chart) for chart in drawn)
@@ -264,7 +264,7 @@ def test_the_charts_go_on(deployment: Deployment) -> None:
     """Some minutes after the start: the chart per minute has grown."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        with visit(browser, deployment.url("dashboard")) as visitor:
+        with visit(person(browser), deployment.url("dashboard")) as visitor:
             visitor.open()
             eventually(
                 lambda: any(len(trace["y"]) > 2 for chart in visitor.charts(3) for trace in chart), "it has grown"
