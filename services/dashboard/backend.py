@@ -62,7 +62,7 @@ class Backend:
         return self.cache.read(("before", table, *view.key), lambda: ask(view.span().before()))
 
     def events(self) -> list[dict[str, Any]]:
-        """What happened to load and pipeline lately, oldest first; a service that cannot be asked adds nothing."""
+        """What happened to load and pipeline lately, oldest first; a service that is unavailable adds nothing."""
         asked = (("changes", self.control.generator_changes), ("events", self.control.pipeline_events))
         found = [self.cache.read(key, ask).value or {} for key, ask in asked]
         return sorted((event for each in found for event in each.get("events") or []), key=lambda event: event["at_ms"])

@@ -25,7 +25,7 @@ from shared.errors import PagePulseError
 from shared.sessions import current_sessions
 from shared.sql_files import load_sql
 
-#: with room: 1,440 intervals of 6 sources, or five windows of all countries there are
+#: with a margin: 1,440 intervals of 6 sources, or five windows of all countries there are
 ROWS: Final = {
     "country": 1_000,
     "leaders": 10_000,

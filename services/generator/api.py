@@ -33,10 +33,10 @@ async def _controller(request: Request) -> Controller:
     return controller
 
 
-async def _place(request: Request) -> AsyncIterator[None]:
-    """A place among the subscribers, kept until the stream is over."""
-    places: ConcurrencyLimit = request.app.state.subscribers
-    with places.take():
+async def _slot(request: Request) -> AsyncIterator[None]:
+    """A slot of the subscribers' limit, held until the stream ends."""
+    limit: ConcurrencyLimit = request.app.state.subscribers
+    with limit.take():
         yield
 
 
@@ -108,7 +108,7 @@ async def changes(
     "/events",
     summary="The status as server-sent events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_place)],
+    dependencies=[Depends(_slot)],
     responses=problem_responses(401, 429) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def events(

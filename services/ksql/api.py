@@ -186,7 +186,7 @@ async def info(cluster: Cluster) -> Response:
     return _json(cluster.info())
 
 
-@router.get("/healthcheck", summary="Health as ksqlDB tells it")
+@router.get("/healthcheck", summary="Health, as ksqlDB reports it")
 async def healthcheck(runtime: RuntimeOf, cluster: Cluster) -> Response:
     health = await runtime.call(cluster.health)
     return _json(health, 200 if health["isHealthy"] else 503)

@@ -62,7 +62,7 @@ class Applier:
         """A plan without unknowns: a server that starts up at the same time is given a moment.
 
         Raises:
-            StepFailed: one stays away.
+            StepFailed: a server stays unavailable.
         """
         async for attempt in stamina.retry_context(
             on=StepFailed, attempts=None, timeout=self._step_timeout, wait_initial=0.2, wait_max=2.0
@@ -92,7 +92,7 @@ class Applier:
                 await self.attempt(record, resource.create)
 
     async def attempt(self, record: StepRecord, work: Callable[[], Awaitable[str]]) -> None:
-        """One step, tried again when a server was away or busy."""
+        """One step, retried when a server is unavailable or busy."""
         async with record.timed():
             async for attempt in stamina.retry_context(
                 on=TRANSIENT, attempts=_ATTEMPTS, timeout=self._step_timeout, wait_initial=0.2, wait_max=3.0

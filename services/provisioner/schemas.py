@@ -248,7 +248,7 @@ class SamplesOut(_FromAttributes):
 
 
 class TeardownIn(BaseModel):
-    """How much to take away."""
+    """What to remove."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -1,4 +1,4 @@
-"""Takes the pipeline away, the last first."""
+"""Removes the pipeline in reverse order."""
 
 from __future__ import annotations
 

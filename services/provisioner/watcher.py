@@ -275,8 +275,8 @@ class Watcher:
             return Entry(seen.resource, unknown(since), seen.observed_at, slow=False)
         if seen.observation is None:
             return Entry(seen.resource, unknown(f"not observed yet; {since}"), None, slow=True)
-        told = replace(seen.observation, detail=f"{seen.observation.detail} (slow: {since})")
-        return Entry(seen.resource, told, seen.observed_at, slow=True)
+        observation = replace(seen.observation, detail=f"{seen.observation.detail} (slow: {since})")
+        return Entry(seen.resource, observation, seen.observed_at, slow=True)
 
     def _whole(self, entries: Sequence[Entry], not_yet: Collection[str]) -> tuple[Overall, str]:
         if not_yet:

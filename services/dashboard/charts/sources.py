@@ -17,7 +17,7 @@ WORDS: Final[dict[Measure, str]] = {"user_count": "distinct users", "view_count"
 #: bars of sessions shorter than this would not be seen
 _THINNEST_MS: Final = 1_500
 #: the height of the timeline, whatever the number of sources
-_LANES_PX: Final = 260
+_TIMELINES_PX: Final = 260
 
 
 def tumbling(
@@ -90,22 +90,22 @@ def hopping(
 def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int) -> go.Figure:
     """A timeline: each session a bar from its first to its last view; live ones are hatched and reach to now."""
     drawn = live_sessions(frame, now_ms=now_ms, gap_ms=gap_ms)
-    lanes = series(drawn, "source", "view_count", summed=False)
-    order = [lane.label for lane in lanes]
-    fig = figure(theme, name="sessions", height=_LANES_PX, legend=False)
-    for lane in lanes:
-        rows = lane.rows
+    timelines = series(drawn, "source", "view_count", summed=False)
+    order = [timeline.label for timeline in timelines]
+    fig = figure(theme, name="sessions", height=_TIMELINES_PX, legend=False)
+    for timeline in timelines:
+        rows = timeline.rows
         starts = rows["window_start"]
         lengths = (rows["shown_end"] - starts).dt.total_seconds() * 1000
         fig.add_bar(
             base=theme.times(starts),
             x=lengths.clip(lower=_THINNEST_MS),
-            y=[lane.label] * len(rows),
+            y=[timeline.label] * len(rows),
             orientation="h",
-            name=lane.label,
+            name=timeline.label,
             width=0.56,
             marker={
-                "color": lane.colour,
+                "color": timeline.colour,
                 "pattern": patterns(rows["live"]),
                 "line": {"color": theme.paper, "width": 1},
             },
@@ -117,9 +117,9 @@ def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int
         if len(going):
             fig.add_scatter(
                 x=[theme.time(now_ms)],
-                y=[lane.label],
+                y=[timeline.label],
                 mode="markers",
-                marker={"symbol": "triangle-right", "size": 13, "color": lane.colour},
+                marker={"symbol": "triangle-right", "size": 13, "color": timeline.colour},
                 name="still going",
                 showlegend=False,
                 hoverinfo="skip",

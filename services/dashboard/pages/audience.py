@@ -1,4 +1,4 @@
-"""Who looks: users and average age by country."""
+"""Users and average age by country."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _live() -> None:
             "Most users",
             "The same window and countries, ranked by distinct users.",
             reading,
-            lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), theme, room=True),
+            lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), theme, axis_space=True),
             key="ranked",
             source=Source("country", "pageview_country"),
         )

@@ -24,7 +24,7 @@ class Coalescer(Generic[K, V]):
         self._batch: asyncio.Task[Mapping[K, V]] | None = None
 
     async def get(self, key: K) -> V | None:
-        """The answer for ``key``, None if there is none. A caller that gives up does not take the others' answer away."""
+        """The answer for ``key``, None if there is none. A caller that gives up does not cancel the others' answer."""
         self._keys.add(key)
         if self._batch is None:
             self._batch = asyncio.create_task(self._run(), name="gathered request")

@@ -49,7 +49,7 @@ def test_every_own_service_is_looked_at() -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_variable_is_a_setting_of_the_service(name: str) -> None:
     given = {key for key in environment(name) if key.startswith("PAGEPULSE_")} - _OF_THE_IMAGE
-    # Kafka is told to all of them, as every service has the field; what else is given must be read.
+    # All of them get the address of Kafka, as every service has the field; what else is given must be read.
     assert {key.removeprefix("PAGEPULSE_").lower() for key in given} <= set(SETTINGS[name].model_fields)
 
 

@@ -45,14 +45,14 @@ class FakeBroker:
         self,
         *,
         topics: Sequence[str] | None = None,
-        away: bool = False,
+        unavailable: bool = False,
         batch_limit: int = 100,
         slow_s: float = 0.0,
         kept: int | None = None,
     ) -> None:
         defaults = Settings()
         self.topics = (defaults.page_view_topic, defaults.user_session_topic) if topics is None else topics
-        self.away = away
+        self.unavailable = unavailable
         self.batch_limit = batch_limit
         self.slow_s = slow_s
         self.log: deque[Record] = deque(maxlen=kept)
@@ -66,7 +66,7 @@ class FakeBroker:
         return self.producers[-1]
 
     async def ping(self) -> None:
-        if self.away:
+        if self.unavailable:
             raise Unavailable("nobody there")
 
     async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
@@ -83,7 +83,7 @@ class FakeProducer:
         self.stopped = False
 
     async def start(self) -> None:
-        if self._broker.away:
+        if self._broker.unavailable:
             raise KafkaConnectionError("nobody there")
 
     async def stop(self) -> None:

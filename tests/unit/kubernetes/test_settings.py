@@ -1,4 +1,4 @@
-"""What a pod is given is what its service reads, leads to somebody who answers, and is let through."""
+"""A pod's settings are those that its service reads; every address exists, and the network policies admit it."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_settings_can_be_read_and_lead_to_somebody(overlay: str, name: str, monk
 
 
 def addresses(found: ServiceSettings) -> list[tuple[str, int]]:
-    """Host and port of everything that a service is told of."""
+    """Host and port of every address in the settings of a service."""
     values = found.model_dump()
     urls = [urlsplit(value) for field, value in values.items() if field.endswith("_url")]
-    told = [(str(url.hostname), int(url.port or 0)) for url in urls]
+    addresses = [(str(url.hostname), int(url.port or 0)) for url in urls]
     if "mysql_host" in values:
-        told.append((values["mysql_host"], values["mysql_port"]))
+        addresses.append((values["mysql_host"], values["mysql_port"]))
     host, port = found.kafka_bootstrap.split(":")
-    return [*told, (host, int(port))]
+    return [*addresses, (host, int(port))]
 
 
 @EVERYWHERE
