@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds, starts and waits; then seeds, provisions and generates. Repeatable: what runs goes on, what is right is left alone, and
+# Builds, starts and waits; then seeds, provisions and generates. Repeatable: what runs continues, what is as desired is not changed, and
 # existing users are not changed.
 # IMAGES=local: with images that are made here (docs/no-registry.md).
 # PAGEPULSE_USERS and PAGEPULSE_RATE (events per second) size the demo.

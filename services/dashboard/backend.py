@@ -93,7 +93,7 @@ class Backend:
         return self.cache.read("newest", lambda: self.warehouse.newest_event(Span.last(900, time())))
 
     def acted(self) -> None:
-        """After an action: the next look at a status asks anew."""
+        """After an action: the next read of a status is a new request."""
         for key in ("generator", "changes", "seeder", "user stats", "pipeline", "events", "last audit"):
             self.cache.forget(key)
 

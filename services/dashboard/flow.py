@@ -141,7 +141,7 @@ def draw(found: Sequence[Stage]) -> None:
 
 
 def figure(resource: Mapping[str, Any]) -> str:
-    """What is worth a number on a part, in few words: rate, lag, records that were dropped."""
+    """The figure of a part: rate, lag, records that were dropped."""
     facts = resource.get("facts") or {}
     parts = []
     if facts.get("rate_per_s") is not None:

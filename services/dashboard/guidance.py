@@ -1,4 +1,4 @@
-"""What is on the screen and what to press next, for each state of the system; the flow as a strip.
+"""The next step for each state of the system, and the flow as a strip.
 
 The first thing that is missing decides: pipeline, users, load, data. Once all is running the guidance collapses; it can be expanded again.
 """

@@ -1,4 +1,4 @@
-"""What is asked of Pinot: one query per chart, parameterised, bounded in time and in rows.
+"""The queries to Pinot: one per chart, parameterised, bounded in time and in rows.
 
 Every frame has ``window_start`` and ``window_end`` as UTC times, sorted by them, and ``open``: whether the window had
 not ended when the question was asked, so that its numbers still grow. A range of more than a day is asked for in coarser intervals:

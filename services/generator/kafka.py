@@ -18,7 +18,7 @@ _PROBE_TIMEOUT_MS: Final = 1_500
 
 
 class Producer(Protocol):
-    """What is used of aiokafka's producer: the seam for tests."""
+    """The part of aiokafka's producer that is used: the seam for tests."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...

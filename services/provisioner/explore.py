@@ -1,4 +1,4 @@
-"""Routes to look at the data themselves: records of topics, and read-only SQL. What they do is in ``records`` and ``sql``."""
+"""Routes to explore the data: records of topics (``records``) and read-only SQL (``sql``)."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from shared.jobs import Job, JobTracker
 from shared.single_flight import SingleFlight
 from shared.tasks import TaskSet
 
-#: for one look at one resource while planning; longer than the watcher's, because an apply rather waits than fails
+#: for one observation while planning; longer than the watcher's, because an apply waits rather than fails
 _OBSERVE_TIMEOUT = timedelta(seconds=15)
 #: callers whose samples are taken at a time
 _SAMPLINGS = 4

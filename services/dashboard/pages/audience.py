@@ -100,7 +100,7 @@ def _leading(countries: CachedResult[pd.DataFrame]) -> list[str]:
 
 
 def _leaders(countries: CachedResult[pd.DataFrame], cards: ChartCards) -> CachedResult[pd.DataFrame]:
-    """The leading countries over the whole range; while nobody leads, what is the case with the countries at all."""
+    """The leading countries over the whole range; without one, the result for all countries."""
     if countries.value is None or countries.value.empty:
         return countries
     return cards.backend.leaders(cards.view, _leading(countries))

@@ -1,4 +1,4 @@
-"""The way of a page view through the system, what is wrong with it, and what to do about it."""
+"""The path of a page view through the system, its faults and their remedies."""
 
 from __future__ import annotations
 

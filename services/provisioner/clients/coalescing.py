@@ -11,7 +11,7 @@ from shared.single_flight import retrieve
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: long enough for all questions of one look at the pipeline to come together, too short to be felt
+#: long enough for all requests of one observation to come together, too short to be noticed
 _GATHER_S = 0.003
 
 

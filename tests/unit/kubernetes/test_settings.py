@@ -115,10 +115,10 @@ def allowed(overlay: str, caller: dict[str, str], target: dict[str, str]) -> set
 
 
 @EVERYWHERE
-def test_nobody_else_gets_through(overlay: str) -> None:
+def test_all_other_traffic_is_denied(overlay: str) -> None:
     for name in (*SETTINGS, "ksqldb", "mysql"):
         assert allowed(overlay, {"app": "stranger"}, pods(overlay)[name]["metadata"]["labels"]) == set()
-    closed = of_kind(overlay, "NetworkPolicy")["nobody"]["spec"]
+    closed = of_kind(overlay, "NetworkPolicy")["deny-all"]["spec"]
     assert "ingress" not in closed
     assert all(selects(closed["podSelector"], pod["metadata"]["labels"]) for pod in pods(overlay).values())
 

@@ -335,7 +335,7 @@ async def test_what_cannot_be_seen_is_no_change_and_no_apply(provisioner: Provis
     assert unseen == {Kind.TOPIC, Kind.QUERY, Kind.PINOT_TABLE}, "all that asks Kafka"
     assert (plan.changes, plan.unseen) == (0, 22)
     assert all(s.reason.startswith("could not be seen: ") for s in plan.steps if s.action is Action.UNKNOWN)
-    with pytest.raises(StepFailed, match="cannot look at"):
+    with pytest.raises(StepFailed, match="cannot observe"):
         await provisioner.finish(provisioner.apply())
     with pytest.raises(Unavailable):
         await provisioner.servers.kafka.ping()
