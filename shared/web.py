@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 from starlette.responses import RedirectResponse
 
+from shared.concurrency_limit import ConcurrencyLimit
 from shared.health import Checks, health_router, no_checks
 from shared.limits import LimitMiddleware
 from shared.openapi import describe
@@ -69,3 +70,23 @@ def create_service_app(
 
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def of_state(name: str) -> Any:
+    """The dependency, for ``Annotated``, on what the lifespan put under ``app.state.<name>``."""
+
+    async def dependency(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(dependency)
+
+
+def slot_of(name: str) -> Any:
+    """The dependency on a slot of the ``ConcurrencyLimit`` under ``app.state.<name>``, held until the answer has ended."""
+
+    async def dependency(request: Request) -> AsyncIterator[None]:
+        limit: ConcurrencyLimit = getattr(request.app.state, name)
+        with limit.take():
+            yield
+
+    return Depends(dependency)
