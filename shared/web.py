@@ -29,7 +29,6 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 def create_service_app(
     *,
     name: str,
-    title: str,
     summary: str,
     settings: ServiceSettings,
     routers: Sequence[APIRouter],
@@ -50,7 +49,7 @@ def create_service_app(
     """
     registry = registry or CollectorRegistry()
     # its pages of documentation load their scripts from here, FastAPI's own load them from a public server
-    app = FastAPIOffline(title=title, summary=summary, version=VERSION, lifespan=lifespan)
+    app = FastAPIOffline(title=f"PagePulse {name}", summary=summary, version=VERSION, lifespan=lifespan)
     app.state.name, app.state.settings, app.state.registry = name, settings, registry
     # The last one added is the first one asked.
     app.add_middleware(LimitMiddleware, settings=settings)

@@ -36,13 +36,11 @@ _RETRY_AFTER_S: Final = 5
 
 
 class JournalFull(Unavailable):
-    type = "journal-full"
-    title = "At capacity"
+    type, title = "journal-full", "At capacity"
 
 
 class JournalBroken(Unavailable):
-    type = "journal-broken"
-    title = "The journal cannot be written"
+    type, title = "journal-broken", "The journal cannot be written"
 
 
 #: (topic, key, value) as it is sent to Kafka: the key's bytes as Latin-1, the value as UTF-8, None for a tombstone

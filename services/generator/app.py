@@ -42,7 +42,6 @@ def create_app(
 
     return create_service_app(
         name="generator",
-        title="PagePulse generator",
         summary="Lifelike sessions and page views, at a rate that you can change while it runs.",
         settings=settings,
         routers=[router],

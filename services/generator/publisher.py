@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
 from services.generator.kafka import Broker, Producer
 from services.generator.settings import Settings
 from services.generator.source import Event
 from services.generator.statistics import Statistics
-from shared.aiokafka_internals import abandon
 from shared.errors import Conflict, Unavailable
 from shared.tasks import TaskSet
 
@@ -36,8 +34,7 @@ _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
 
 
 class MissingTopics(Conflict):
-    type = "missing-topics"
-    title = "Topics are missing"
+    type, title = "missing-topics", "Topics are missing"
 
 
 class _PartitionQueue:
@@ -81,7 +78,7 @@ class Publisher:
         try:
             async with asyncio.timeout(deadline):
                 await producer.start()
-                found = await self._broker.partitions(producer, self._topics)
+                found = await producer.partitions(self._topics)
             self.partitions = self._checked(found)
         except (KafkaError, TimeoutError) as error:
             await self._close(producer)
@@ -252,5 +249,4 @@ class Publisher:
                 await producer.stop()
         except (TimeoutError, KafkaError) as error:
             _log.warning("the producer did not close in order", error=str(error) or type(error).__name__)
-            if isinstance(producer, AIOKafkaProducer):
-                await abandon(producer)
+            await producer.abandon()

@@ -36,7 +36,6 @@ def create_app(settings: Settings | None = None, servers: Servers | None = None)
 
     return create_service_app(
         name="provisioner",
-        title="PagePulse provisioner",
         summary="Makes the pipeline on Kafka, Connect, ksqlDB and Pinot, watches it, and audits its results.",
         settings=settings,
         routers=[router, explore.router],

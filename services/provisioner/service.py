@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from services.provisioner.apply import Applier
 from services.provisioner.decoding import key_decoders
-from services.provisioner.errors import AuditInProgress, RunInProgress, StepFailed
+from services.provisioner.errors import AuditInProgress, RunInProgress
 from services.provisioner.events import EventLog
 from services.provisioner.kinds.statement import Query
 from services.provisioner.pipeline import Servers, build
@@ -134,8 +134,7 @@ class Provisioner:
             except Exception as error:
                 note("failed", "running", "failed", error.detail if isinstance(error, PagePulseError) else repr(error))
                 raise
-            outcome = run.report.verdict if isinstance(run, Audit) and run.report else "succeeded"
-            note(f"ended: {outcome.replace('_', ' ')}", "running", outcome)
+            note(f"ended: {run.outcome.replace('_', ' ')}", "running", run.outcome)
 
         return runs.start(run, noted)
 
@@ -147,12 +146,8 @@ class Provisioner:
             PagePulseError: an audit failed.
         """
         await run.finished.wait()
-        if isinstance(run, Change) and run.state == "failed":
-            step = run.failed_step
-            name = step.resource if step else "observe"
-            raise StepFailed(f"{name}: {run.error}", step=name, run_id=run.id)
-        if run.problem is not None:
-            raise run.problem
+        if (failure := run.failure) is not None:
+            raise failure
         return run
 
     def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:

@@ -30,7 +30,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
 
     return create_service_app(
         name="seeder",
-        title="PagePulse seeder",
         summary="Makes the users of the pipeline, and keeps them changing.",
         settings=settings,
         routers=[router],

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from services.dashboard.charts.base import Before, ChartTheme, add_before, bar_widths, figure, on_time, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns, stacked
 from services.dashboard.charts.dimension import series, whole
 from services.dashboard.format import duration
 
@@ -28,22 +28,7 @@ def tumbling(
     Stacked users count a user once per source: the height is not the number of different people.
     """
     fig = figure(theme, name=f"tumbling-{measure}", y_title=WORDS[measure])
-    fig.update_layout(barmode="stack")
-    for one in series(frame, "source", measure):
-        rows = one.rows
-        fig.add_bar(
-            x=theme.times(rows["window_start"]),
-            y=rows[measure],
-            width=bar_widths(rows),
-            name=one.label,
-            meta=one.whole,
-            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
-            customdata=[" (open)" if flag else "" for flag in rows["open"]],
-            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
-        )
-    if before is not None:
-        add_before(fig, theme, before.frame.groupby("window_start")[measure].sum(), before.shift_ms)
-    return on_time(fig)
+    return stacked(fig, theme, frame, by="source", measure=measure, before=before)
 
 
 def hopping(

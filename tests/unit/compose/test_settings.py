@@ -7,24 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.collector.settings import Settings as CollectorSettings
-from services.dashboard.settings import Settings as DashboardSettings
-from services.generator.settings import Settings as GeneratorSettings
-from services.ksql.settings import Settings as KsqlSettings
 from services.provisioner.render import Definitions, load
 from services.provisioner.settings import Settings as ProvisionerSettings
 from services.seeder.settings import Settings as SeederSettings
 from shared.settings import ServiceSettings
 from tests.unit.compose.files import chosen, environment, hosts, listens_on, own, services
+from tests.unit.settings import SETTINGS
 
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "generator": GeneratorSettings,
-    "collector": CollectorSettings,
-    "seeder": SeederSettings,
-    "provisioner": ProvisionerSettings,
-    "dashboard": DashboardSettings,
-    "ksql": KsqlSettings,
-}
 #: what the image itself reads: its command and its health check
 _OF_THE_IMAGE = {"PAGEPULSE_SERVICE", "PAGEPULSE_HEALTH_PATH"}
 

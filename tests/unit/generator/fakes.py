@@ -69,9 +69,6 @@ class FakeBroker:
         if self.unavailable:
             raise Unavailable("nobody there")
 
-    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
-        return {topic: PARTITIONS if topic in self.topics else 0 for topic in topics}
-
     def values(self, topic: str) -> list[Any]:
         return [loads(value) for name, _, _, value in self.log if name == topic]
 
@@ -90,6 +87,12 @@ class FakeProducer:
         self.stopped = True
         if self._pending:
             await asyncio.wait(self._pending)
+
+    async def abandon(self) -> None:
+        """It has no connections."""
+
+    async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        return {topic: PARTITIONS if topic in self._broker.topics else 0 for topic in topics}
 
     def create_batch(self) -> FakeBatch:
         return FakeBatch(self._broker.batch_limit)

@@ -8,23 +8,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.collector.settings import Settings as CollectorSettings
-from services.dashboard.settings import Settings as DashboardSettings
-from services.generator.settings import Settings as GeneratorSettings
 from services.provisioner.render import Definitions, load
 from services.provisioner.settings import Settings as ProvisionerSettings
-from services.seeder.settings import Settings as SeederSettings
 from shared.settings import ServiceSettings
 from tests.unit.compose import files as compose
 from tests.unit.kubernetes.files import OVERLAYS, environment, of_kind, pods, selects
+from tests.unit.settings import SETTINGS as ALL_SETTINGS
 
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "generator": GeneratorSettings,
-    "collector": CollectorSettings,
-    "seeder": SeederSettings,
-    "provisioner": ProvisionerSettings,
-    "dashboard": DashboardSettings,
-}
+#: the deployment has the real ksqlDB
+SETTINGS = {name: kind for name, kind in ALL_SETTINGS.items() if name != "ksql"}
 #: names that come with an operator or a chart, and the labels of the pods behind them
 ELSEWHERE = {
     "kafka-kafka-bootstrap": (9092, {"strimzi.io/cluster": "kafka"}),
