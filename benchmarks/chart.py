@@ -16,7 +16,7 @@ _TOP: Final = 44
 _BOTTOM: Final = 50
 _COLOURS: Final = ("#8a8a8a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 _GRID_LINES: Final = 5
-#: of one name in the legend, which stands to the right and leaves room for the label of the axis
+#: of one name in the legend, which is on the right and leaves space for the label of the axis
 _LEGEND: Final = 130
 
 Points = Sequence[tuple[float, float]]

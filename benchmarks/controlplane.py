@@ -156,7 +156,7 @@ async def pace(control: httpx.AsyncClient, seconds: float) -> float:
 
 
 async def count(control: httpx.AsyncClient) -> tuple[float, int]:
-    """The run's own time, and the events made and handed to Kafka up to then: how long the answer takes does not matter, nor how
+    """The run's own time, and the events given to Kafka up to then: how long the answer takes does not matter, nor how
     many events wait for Kafka, which has no less to do than the clients."""
     status = (await control.get("/generator/status")).json()
     return float(status["uptime_s"]), int(status["sent"])

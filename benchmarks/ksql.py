@@ -29,7 +29,7 @@ from benchmarks.document import write_section
 from benchmarks.harness import arguments, console, machine, report, write_json
 from benchmarks.ksql_load import Load, Shape, make, send, users
 from benchmarks.ksql_process import KsqlProcess, latest_values
-from benchmarks.ksql_report import document
+from benchmarks.ksql_report import document, variant_rows
 from services.provisioner.render import load as render
 from services.provisioner.settings import Settings
 from shared import topics
@@ -227,16 +227,7 @@ def show(result: dict[str, Any]) -> None:
         report(
             "The whole pipeline, Kafka to Kafka",
             ("run", "events/s", "CPU s", "CPU us/event", "peak RSS, MiB"),
-            [
-                (
-                    run["name"],
-                    f"{run['events_per_s']:,}",
-                    f"{run['cpu_s']:.1f}",
-                    f"{run['cpu_us_per_event']:.1f}",
-                    f"{run['peak_rss_bytes'] / 2**20:.0f}",
-                )
-                for run in result["variants"]
-            ],
+            variant_rows(result),
         )
     if "stages" in result:
         rows = [(name, f"{s['share']:.1%}", f"{s['us_per_event']:.2f}") for name, s in result["stages"].items()]

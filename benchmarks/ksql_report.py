@@ -22,17 +22,7 @@ def document(result: dict[str, Any], events: int) -> str:
         f"{machine_line(result['machine'])} {versions}.",
     ]
     if "variants" in result:
-        rows = [
-            (
-                run["name"],
-                f"{run['events_per_s']:,}",
-                f"{run['cpu_s']:.1f}",
-                f"{run['cpu_us_per_event']:.1f}",
-                f"{run['peak_rss_bytes'] / 2**20:.0f}",
-            )
-            for run in result["variants"]
-        ]
-        parts += ["", table(("Run", "events/s", "CPU s", "CPU us/event", "peak RSS, MiB"), rows)]
+        parts += ["", table(("Run", "events/s", "CPU s", "CPU us/event", "peak RSS, MiB"), variant_rows(result))]
     if "stages" in result:
         stages = [(name, f"{s['share']:.1%}", f"{s['us_per_event']:.2f}") for name, s in result["stages"].items()]
         parts += [
@@ -62,3 +52,17 @@ def document(result: dict[str, Any], events: int) -> str:
             ),
         ]
     return "\n".join(parts)
+
+
+def variant_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row per run: its name, events/s, CPU s, CPU us/event, peak RSS in MiB."""
+    return [
+        (
+            run["name"],
+            f"{run['events_per_s']:,}",
+            f"{run['cpu_s']:.1f}",
+            f"{run['cpu_us_per_event']:.1f}",
+            f"{run['peak_rss_bytes'] / 2**20:.0f}",
+        )
+        for run in result["variants"]
+    ]

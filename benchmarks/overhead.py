@@ -102,7 +102,7 @@ class Brokers:
 
 
 def _jmx_url(pid: int) -> str:
-    """Opens a broker's local JMX connector; where it is then stands in its performance counters."""
+    """Opens a broker's local JMX connector; its address is then in its performance counters."""
     _jcmd(pid, "ManagementAgent.start_local")
     found = re.search(r'JMXConnectorServer\.address="([^"]+)"', _jcmd(pid, "PerfCounter.print"))
     if found is None:
@@ -266,7 +266,7 @@ Three brokers → `--brokers {single["brokers"]}` (ratio), both of these sources
 
 {table(["", *_heads(single)], lines)}
 
-What the one broker gives up: every topic has a single copy. While that broker is away nothing can be written or read, and if its
+The cost of a single broker: every topic has a single copy. While that broker is down nothing can be written or read, and if its
 disk is lost so is what was acknowledged. Its statements and tables are the same ones.
 """
     return f"{text}\n{machine_line(after['machine'])}"

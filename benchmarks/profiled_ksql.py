@@ -3,7 +3,7 @@
     PAGEPULSE_PROFILE=FILE python -m benchmarks.profiled_ksql
 
 When the server ends, FILE holds ``{second: {stage: seconds}}``; the seconds outside are those of the wall clock. The stage
-is that of the innermost frame that belongs to one; the query is told apart where one is at work.
+is that of the innermost frame that belongs to one; with the query, where one is running.
 """
 
 from __future__ import annotations

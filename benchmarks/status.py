@@ -1,4 +1,4 @@
-"""The status on a busy machine: how long its answers take, and whether anything false is told.
+"""The status on a busy machine: latency of the answers, and false reports.
 
     python -m benchmarks.status [--json FILE] [--write-docs] [--busy 2] [--minutes 10] [--rate 200] [--stack DIR:OFFSET]
 
@@ -121,7 +121,7 @@ def floor(size: int) -> Iterator[str]:
         process.join()
 
 
-def answer_at_once(size: int, told: Connection) -> None:
+def answer_at_once(size: int, port: Connection) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b" " * size
 
     os.setsid()
@@ -134,7 +134,7 @@ def answer_at_once(size: int, told: Connection) -> None:
 
     async def serve() -> None:
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
-        told.send(server.sockets[0].getsockname()[1])
+        port.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     uvloop.run(serve())

@@ -65,7 +65,7 @@ class BoundedConnection(H11Protocol):
             self._overdue = self.loop.call_later(self.deadline_s, self.transport.abort)
 
     def _make_room(self) -> None:
-        """The one that has waited for nothing goes; if all are at work, the new one does."""
+        """An idle connection is closed; if all are busy, the new one is."""
         idle = (other for other in self.connections if other is not self and self._is_idle(other))
         next(idle, self).transport.abort()
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 from starlette.responses import RedirectResponse
 
+from shared.concurrency_limit import ConcurrencyLimit
 from shared.health import Checks, health_router, no_checks
 from shared.limits import LimitMiddleware
 from shared.openapi import describe
@@ -28,7 +29,6 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 def create_service_app(
     *,
     name: str,
-    title: str,
     summary: str,
     settings: ServiceSettings,
     routers: Sequence[APIRouter],
@@ -49,7 +49,7 @@ def create_service_app(
     """
     registry = registry or CollectorRegistry()
     # its pages of documentation load their scripts from here, FastAPI's own load them from a public server
-    app = FastAPIOffline(title=title, summary=summary, version=VERSION, lifespan=lifespan)
+    app = FastAPIOffline(title=f"PagePulse {name}", summary=summary, version=VERSION, lifespan=lifespan)
     app.state.name, app.state.settings, app.state.registry = name, settings, registry
     # The last one added is the first one asked.
     app.add_middleware(LimitMiddleware, settings=settings)
@@ -69,3 +69,23 @@ def create_service_app(
 
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def of_state(name: str) -> Any:
+    """The dependency, for ``Annotated``, on what the lifespan put under ``app.state.<name>``."""
+
+    async def dependency(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(dependency)
+
+
+def slot_of(name: str) -> Any:
+    """The dependency on a slot of the ``ConcurrencyLimit`` under ``app.state.<name>``, held until the answer has ended."""
+
+    async def dependency(request: Request) -> AsyncIterator[None]:
+        limit: ConcurrencyLimit = getattr(request.app.state, name)
+        with limit.take():
+            yield
+
+    return Depends(dependency)

@@ -1,8 +1,8 @@
 """The examples of README.md, CONTRIBUTING.md and docs/*.md: which there are, which are run, and what they must answer.
 
 An example is a line of a fenced block marked ``sh``, or a ``curl`` in the last cell of a table's row. All are run, in the order in which
-they stand, by tests/integration/test_docs.py, except those with a comment that says why: ``<!-- not run: reason -->`` on the line before a
-block, or in the row. A block marked ``json`` right behind a block of examples is the answer of its last line: ``"..."`` stands for any
+they are, by tests/integration/test_docs.py, except those with a comment that says why: ``<!-- not run: reason -->`` on the line before a
+block, or in the row. A block marked ``json`` right behind a block of examples is the answer of its last line: ``"..."`` matches any
 value, ``"..."`` as the last element of a list for further elements, and members that are not named may be there. ``ID`` in a command
 is the id in the last answer that had one.
 """

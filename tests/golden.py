@@ -12,9 +12,6 @@ FOLDER = Path(__file__).parent / "data" / "ksqldb-8.1.1"
 
 def text(name: str) -> str:
     """A file by its name before compression, e.g. ``rest.jsonl``."""
-    plain = FOLDER / name
-    if plain.exists():
-        return plain.read_text(encoding="utf-8")
     return lzma.decompress((FOLDER / f"{name}.xz").read_bytes()).decode()
 
 

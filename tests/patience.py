@@ -1,7 +1,7 @@
 """How long tests wait, in one place.
 
 A deadline here ends a wait that would never end; it says nothing about speed. A test goes on as soon as its condition holds, so
-that a quiet machine loses nothing by the patience that a busy one needs. Whoever waits uses ``eventually``; fixed sleeps and
+that a quiet machine loses nothing by the patience that a busy one needs. Tests wait with ``eventually``; fixed sleeps and
 deadlines of one's own fail on a slow machine.
 """
 

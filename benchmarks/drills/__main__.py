@@ -71,7 +71,7 @@ def _parse() -> argparse.Namespace:
 
 
 async def _on_a_stack(drills: Sequence[Drill], pace: Pace, record: Callable[[Outcome], None]) -> None:
-    """As many of the first drills as can share a stack: after one that failed, what is wrong would be told again and again."""
+    """As many of the first drills as can share a stack: after one that failed, the same fault would be reported again."""
     async with _scene(drills[0]) as scene:
         for drill in _sharing(drills):
             began = time.monotonic()

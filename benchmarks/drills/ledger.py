@@ -1,4 +1,4 @@
-"""What stands in the source topics, against what the generator says it got acknowledged."""
+"""The source topics, against the events that the generator counts as acknowledged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.integration.recompute import Raw
 
 EVENTS: Final = (topics.PAGE_VIEW, topics.USER_SESSION)
 #: as many records that repeat, one after the other, the same earlier records are a batch that was stored twice; the
-#: generator's own duplicates stand alone
+#: generator's own duplicates are alone
 _RUN: Final = 3
 
 Starts = dict[tuple[str, int], int]

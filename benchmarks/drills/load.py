@@ -20,7 +20,7 @@ Status = dict[str, Any]
 
 class Load:
     """``tend`` runs beside the drill. Each run of the generator is known by its start; the last status seen of a run whose process was
-    killed tells what it had acknowledged at least."""
+    killed gives a lower bound of what it had acknowledged."""
 
     def __init__(self, scene: Scene, rate: float) -> None:
         self._scene = scene

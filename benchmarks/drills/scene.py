@@ -129,7 +129,7 @@ class Scene:
             raise TimeoutError(f"the pipeline does not become {'ready' if ready else 'other than ready'}")
 
     async def apply(self, within_s: float = _BACK_S) -> None:
-        """Applies; again while something that it needs is still away. Raises TimeoutError."""
+        """Applies; again while a server is still unavailable. Raises TimeoutError."""
 
         async def applied() -> bool:
             with suppress(StackError):

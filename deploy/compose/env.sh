@@ -13,7 +13,7 @@ if [ -e "$target" ]; then
         made_for=registry
         if grep -q '^COMPOSE_FILE=.*local-images' "$target"; then made_for=local; fi
         if [ "$made_for" != "$images" ]; then
-            printf '%s is for IMAGES=%s: end that deployment (make compose-down), then move the file away\n' "$target" "$made_for" >&2
+            printf '%s is for IMAGES=%s: end that deployment (make compose-down), then move the file elsewhere\n' "$target" "$made_for" >&2
             exit 1
         fi
     fi

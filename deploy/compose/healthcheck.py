@@ -14,7 +14,7 @@ def status_of(path: str, port: int) -> int:
     """The HTTP status of a GET on this machine's loopback address.
 
     Raises:
-        OSError, HTTPException: nobody answered.
+        OSError, HTTPException: no answer.
     """
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:

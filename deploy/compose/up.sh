@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds, starts and waits; then seeds, provisions and generates. Repeatable: what runs goes on, what is right is left alone, and
-# users who are there stay as they are.
+# Builds, starts and waits; then seeds, provisions and generates. Repeatable: what runs continues, what is as desired is not changed, and
+# existing users are not changed.
 # IMAGES=local: with images that are made here (docs/no-registry.md).
 # PAGEPULSE_USERS and PAGEPULSE_RATE (events per second) size the demo.
 set -eu
@@ -21,7 +21,7 @@ header=$(mktemp) answer=$(mktemp)
 trap 'rm -f "$header" "$answer"' EXIT
 sed -n 's/^PAGEPULSE_API_TOKEN=/Authorization: Bearer /p' "$env" >"$header"
 
-# call METHOD URL [BODY]: the answer is in the file. 409 says that it runs already. A run or job that failed is told in a 200.
+# call METHOD URL [BODY]: the answer is in the file. 409 says that it runs already. A run or job that failed is in a 200.
 call() {
     status=$(curl --silent --show-error --max-time 300 --output "$answer" --write-out '%{http_code}' --request "$1" \
         --header @"$header" --header 'Content-Type: application/json' ${3:+--data "$3"} "$2")

@@ -110,7 +110,7 @@ class Board:
         }
 
     def changed(self) -> None:
-        """Tells the listeners."""
+        """Notifies the listeners."""
         for listener in self.listeners:
             listener()
 

@@ -43,7 +43,7 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 class _InOrder(click.Group):
-    """Lists the commands as they were added: what is needed first comes first."""
+    """Lists the commands in the order of their addition: those needed first come first."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)

@@ -1,4 +1,4 @@
-"""The commands that work on events: record them, look at rejected ones and send them again, erase a user."""
+"""Commands on events: record them, list rejected ones and send them again, erase a user."""
 
 from __future__ import annotations
 

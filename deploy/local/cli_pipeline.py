@@ -147,7 +147,7 @@ def plan(directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def apply(directory: Path, as_json: bool) -> None:
-    """Make the pipeline as it is described. What is right already is left alone."""
+    """Make the pipeline as described. Resources as desired are not changed."""
     with console().status("applying") as shown:
         run = ask(directory, lambda services: services.apply(shown.update))
     _show(run, as_json, "run")

@@ -32,7 +32,7 @@ def size(rate: float, users: float, sources: bool) -> None:
     table = Table("part", "what", "value", "arithmetic", box=None)
     part = ""
     for line in sheet.lines:
-        table.add_row(line.part if line.part != part else "", line.what, line.told, line.arithmetic)
+        table.add_row(line.part if line.part != part else "", line.what, line.figure, line.arithmetic)
         part = line.part
     out.print(table)
     for note in sheet.notes():

@@ -100,9 +100,9 @@ def still_starting(run: Board) -> str:
 
 def event(run: Board, line: Line) -> Text:
     """One change of one component, for a terminal that cannot redraw."""
-    told = f" after {line.seconds} s" if line.state is Health.HEALTHY and line.seconds is not None else ""
+    duration = f" after {line.seconds} s" if line.state is Health.HEALTHY and line.seconds is not None else ""
     return Text.assemble(
-        f"{line.title}: ", (line.state, _STYLES[line.state]), told, f" ({line.note})" if line.note else ""
+        f"{line.title}: ", (line.state, _STYLES[line.state]), duration, f" ({line.note})" if line.note else ""
     )
 
 

@@ -96,13 +96,13 @@ def check_free(ports: Iterable[tuple[str, int]], *, movable: bool = True) -> Non
     if not taken:
         return
     owners = _owners({port for _, port in taken})
-    told = [
+    conflicts = [
         f"port {port} (for {component}) is taken by {owners.get(port, 'another process')}" for component, port in taken
     ]
     hint = "stop that process, or move the whole stack with --port-offset N (for example --port-offset 1000)"
     if not movable:
         hint += " and another --dir: the data in this one work only with their ports"
-    raise PortTaken("\n".join(told), hint=hint)
+    raise PortTaken("\n".join(conflicts), hint=hint)
 
 
 def _is_free(port: int) -> bool:

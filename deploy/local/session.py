@@ -101,12 +101,12 @@ async def _prepare(supervisor: Supervisor, options: Options, board: Board) -> No
             error.hint = "the servers run: pagepulse apply tries again, pagepulse down stops them"
             board.error = published(error)
             board.enter(Phase.INCOMPLETE, error.reason.splitlines()[0])
-            await _until_provisioned_by_somebody(services)
+            await _until_provisioned(services)
     if not board.all_healthy():
         board.enter(Phase.STARTING, "the pipeline is set up")
 
 
-async def _until_provisioned_by_somebody(services: Services) -> None:
+async def _until_provisioned(services: Services) -> None:
     """Waits for ``pagepulse apply``, or for the API's."""
 
     async def ready() -> bool:

@@ -25,7 +25,7 @@ TAIL_LINES = 12
 class Pace:
     """How patient the supervisor is.
 
-    The pause between restarts doubles up to ``longest`` and starts anew after ``calm`` of health. A component that lives is waited for,
+    The pause between restarts doubles up to ``longest`` and is reset after ``stable`` of health. A component that lives is waited for,
     reported as slow after ``slow``, and restarted only after ``ready_within``. ``attempts``: starts before the first one counts as failed.
     """
 
@@ -35,7 +35,7 @@ class Pace:
     attempts: int = 3
     first: timedelta = timedelta(milliseconds=500)
     longest: timedelta = timedelta(seconds=4)
-    calm: timedelta = timedelta(seconds=10)
+    stable: timedelta = timedelta(seconds=10)
 
 
 class Supervisor:
@@ -110,7 +110,7 @@ class Supervisor:
             else:
                 was_healthy, healthy_since = True, loop.time()
                 code = await self._processes[component.name].wait()
-                if loop.time() - healthy_since > self._pace.calm.total_seconds():
+                if loop.time() - healthy_since > self._pace.stable.total_seconds():
                     pause = self._pace.first
                 reason = f"ended unexpectedly ({_ending(code)})"
             self._healthy[component.name].clear()

@@ -21,8 +21,8 @@ class Line:
     note: str = ""
 
     @property
-    def told(self) -> str:
-        """Value and unit for a person."""
+    def figure(self) -> str:
+        """Value and unit, formatted."""
         return f"{figure(self.value)} {self.unit}".strip()
 
 

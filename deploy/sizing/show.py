@@ -11,7 +11,7 @@ def markdown(sheet: Sheet) -> str:
     rows = ["| part | what | value | arithmetic |", "|---|---|---:|---|"]
     part = ""
     for line in sheet.lines:
-        rows.append(f"| {line.part if line.part != part else ''} | {line.what} | {line.told} | {line.arithmetic} |")
+        rows.append(f"| {line.part if line.part != part else ''} | {line.what} | {line.figure} | {line.arithmetic} |")
         part = line.part
     notes = [f"- {note}" for note in sheet.notes()]
     return "\n".join(rows + ([""] if notes else []) + notes)

@@ -9,7 +9,7 @@ from string import Template
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.collector.schemas import Accepted, Forgotten, ForgottenState, RejectedPage, Replayed, Status
@@ -17,6 +17,7 @@ from services.collector.service import Collector
 from shared.errors import BadRequest, NotFound
 from shared.json import loads
 from shared.problems import problem_responses
+from shared.web import of_state
 
 #: for browsers, on any page that the origin check lets through
 public = APIRouter(tags=["collect"])
@@ -39,12 +40,7 @@ _EVENT: Final = {
 }
 
 
-async def _collector(request: Request) -> Collector:
-    collector: Collector = request.app.state.collector
-    return collector
-
-
-Service = Annotated[Collector, Depends(_collector)]
+Service = Annotated[Collector, of_state("collector")]
 
 
 @public.post(

@@ -35,7 +35,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = create_service_app(
         name="collector",
-        title="PagePulse collector",
         summary="Takes page views from web sites, keeps them safe, and sends them to Kafka exactly once.",
         settings=settings,
         routers=[router],

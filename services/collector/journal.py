@@ -1,10 +1,10 @@
 """The journal: every accepted event is on disk before its sender hears so, and is remembered for as long as a retry may come.
 
 A folder of segments, ``<number of the first entry>.log``. An entry is one line: a CRC-32 of the rest in hexadecimal digits, then JSON.
-Entries are numbered without gaps; a publisher reads them in order and tells how far it has come. A segment is deleted once all of it
+Entries are numbered without gaps; a publisher reads them in order and reports its position. A segment is deleted once all of it
 is published and it is older than ``keep``; until then its ids answer retries, also after a restart.
 
-An entry that was cut off by a crash was never acknowledged. It is cut away at the next start.
+An entry that was cut off by a crash was never acknowledged. It is truncated at the next start.
 """
 
 from __future__ import annotations
@@ -36,13 +36,11 @@ _RETRY_AFTER_S: Final = 5
 
 
 class JournalFull(Unavailable):
-    type = "journal-full"
-    title = "At capacity"
+    type, title = "journal-full", "At capacity"
 
 
 class JournalBroken(Unavailable):
-    type = "journal-broken"
-    title = "The journal cannot be written"
+    type, title = "journal-broken", "The journal cannot be written"
 
 
 #: (topic, key, value) as it is sent to Kafka: the key's bytes as Latin-1, the value as UTF-8, None for a tombstone
@@ -119,7 +117,7 @@ class Journal:
     # -- life ---------------------------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Reads what is there and cuts away an unfinished last entry. Blocking: call it before the loop serves requests."""
+        """Reads the segments and truncates an unfinished last entry. Blocking: call it before the loop serves requests."""
         self._folder.mkdir(parents=True, exist_ok=True)
         identity, forgotten = self._folder / _ID, self._folder / _FORGOTTEN
         if not identity.exists() or not identity.read_text():
@@ -150,7 +148,7 @@ class Journal:
             segment.newest_ms = entry.at_ms
             self._remember(entry)
         if segment.bytes < len(data):
-            _log.warning("an unfinished entry is cut away", file=path.name, bytes=len(data) - segment.bytes, last=last)
+            _log.warning("unfinished entry truncated", file=path.name, bytes=len(data) - segment.bytes, last=last)
             with path.open("rb+") as file:
                 file.truncate(segment.bytes)
                 os.fsync(file.fileno())

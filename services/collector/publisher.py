@@ -36,8 +36,7 @@ _FORGOTTEN: Final = "forgotten:"
 
 
 class Fenced(Conflict):
-    type = "fenced"
-    title = "Another collector has the same id"
+    type, title = "fenced", "Another collector has the same id"
 
 
 def forgotten_record(settings: Settings, user_id: int, at_ms: int) -> tuple[str, str, str]:

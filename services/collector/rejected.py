@@ -32,7 +32,7 @@ def parts_of(body: bytes, events: list[Any]) -> list[bytes]:
             found.append(text[at:end].encode())
             at = end
     except (ValueError, IndexError, RecursionError):
-        # Beyond what this decoder takes (numbers of thousands of digits): the event as it was understood, or the whole body.
+        # Beyond what this decoder takes (numbers of thousands of digits): the event as it was decoded, or the whole body.
         try:
             return [dumps(event) for event in events]
         except (TypeError, ValueError):

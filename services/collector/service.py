@@ -55,8 +55,7 @@ _SCANNED: Final = 10_000
 
 
 class RateExceeded(TooManyRequests):
-    type = "rate-exceeded"
-    title = "Too many events"
+    type, title = "rate-exceeded", "Too many events"
 
 
 class NotAccepted(ValueError):

@@ -1,7 +1,7 @@
 """What Prometheus would alert on, evaluated here from the services' own statuses and this process's trends, in words.
 
 The rules are those of deploy/compose/observability/rules; what needs the history of a counter that no status has is not evaluated here
-(``NOT_EVALUATED``). A rule that holds "for two minutes" looks at the trends, so it can say nothing in the first two minutes.
+(``NOT_EVALUATED``). A rule that holds "for two minutes" reads the trends, so it cannot hold in the first two minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Severity = Literal["page", "warn"]
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that holds now: the rule's name in Prometheus, and what is the case and to be done."""
+    """A rule that holds now: the rule's name in Prometheus, the situation and the remedy."""
 
     rule: str
     severity: Severity

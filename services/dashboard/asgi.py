@@ -32,7 +32,7 @@ _HEAD: Final = (
 
 @asynccontextmanager
 async def lifespan(_: object) -> AsyncIterator[None]:
-    """Trends begin with the server, not with its first visitor, who need not wait for imports either."""
+    """Trends begin with the server, not with its first visitor; the imports are done before the first visit too."""
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(trends.watch(_warm_up))
         yield

@@ -15,7 +15,7 @@ from services.dashboard.backend import Backend
 from services.dashboard.format import duration, number, plain, plural
 from shared.errors import PagePulseError
 
-#: a refusal (one runs already, a server is away) comes at once: it is the answer to the click
+#: a refusal (one runs already, a server is unavailable) comes at once: it is the answer to the click
 _REFUSAL_S: Final = 1.0
 _KEY: Final = "audit"
 _WRONG: Final = ("missing", "extra", "different")

@@ -62,7 +62,7 @@ class Backend:
         return self.cache.read(("before", table, *view.key), lambda: ask(view.span().before()))
 
     def events(self) -> list[dict[str, Any]]:
-        """What happened to load and pipeline lately, oldest first; a service that cannot be asked adds nothing."""
+        """What happened to load and pipeline lately, oldest first; a service that is unavailable adds nothing."""
         asked = (("changes", self.control.generator_changes), ("events", self.control.pipeline_events))
         found = [self.cache.read(key, ask).value or {} for key, ask in asked]
         return sorted((event for each in found for event in each.get("events") or []), key=lambda event: event["at_ms"])
@@ -93,7 +93,7 @@ class Backend:
         return self.cache.read("newest", lambda: self.warehouse.newest_event(Span.last(900, time())))
 
     def acted(self) -> None:
-        """After an action: the next look at a status asks anew."""
+        """After an action: the next read of a status is a new request."""
         for key in ("generator", "changes", "seeder", "user stats", "pipeline", "events", "last audit"):
             self.cache.forget(key)
 

@@ -141,5 +141,5 @@ def here() -> ChartCards:
 
 
 def nothing(what: str, backend: Backend) -> None:
-    """An empty card: what is the case, and what to press."""
+    """An empty card with the reason and the next step."""
     st.info(f"{what} {guidance.advice(backend)}", icon=":material/hourglass_empty:")

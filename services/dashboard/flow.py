@@ -76,7 +76,7 @@ def stages(
     seeder: Mapping[str, Any] | None,
     collector: Mapping[str, Any] | None,
 ) -> list[Stage]:
-    """The stages from what the services say of themselves; a service that is away is unknown."""
+    """The stages from the status of each service; a service that is unavailable is unknown."""
     resources = rated(pipeline)["resources"]
     by_kind: dict[str, list[Mapping[str, Any]]] = {}
     for resource in resources:
@@ -141,7 +141,7 @@ def draw(found: Sequence[Stage]) -> None:
 
 
 def figure(resource: Mapping[str, Any]) -> str:
-    """What is worth a number on a part, in few words: rate, lag, records that were dropped."""
+    """The figure of a part: rate, lag, records that were dropped."""
     facts = resource.get("facts") or {}
     parts = []
     if facts.get("rate_per_s") is not None:
@@ -175,7 +175,7 @@ def rated(pipeline: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unheard(pipeline: Mapping[str, Any]) -> dict[str, Any]:
-    """The same parts while the provisioner is away: nobody knows how they are now."""
+    """The same parts while the provisioner is unavailable: their state is unknown."""
     now = {"state": "unknown", "detail": "The provisioner cannot be reached."}
     parts = pipeline.get("resources") or []
     return {

@@ -10,7 +10,7 @@ _MARKDOWN = re.compile(r"[\\`*_\[\]~$:<>|]")
 
 
 def plain(text: str) -> str:
-    """``text`` as it stands in Markdown: what others wrote gets no links, pictures or badges."""
+    """``text`` literally, in Markdown: text from outside gets no links, pictures or badges."""
     return _MARKDOWN.sub(r"\\\g<0>", text)
 
 

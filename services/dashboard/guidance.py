@@ -1,6 +1,6 @@
-"""What is on the screen and what to press next, for each state of the system; the flow as a strip.
+"""The next step for each state of the system, and the flow as a strip.
 
-The first thing that is missing decides: pipeline, users, load, data. Once all is running the guidance folds away; it can be opened again.
+The first thing that is missing decides: pipeline, users, load, data. Once all is running the guidance collapses; it can be expanded again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SENTENCE: Final = (
 class Step:
     """What is missing and what to do. ``name`` identifies it; "running" when nothing is missing."""
 
-    name: Literal["away", "apply", "applying", "seed", "start", "resume", "wait", "running"]
+    name: Literal["unavailable", "apply", "applying", "seed", "start", "resume", "wait", "running"]
     what: str
     action: str
 
@@ -71,7 +71,7 @@ def next_step(backend: Backend, *, rows: bool = True) -> Step:
     for result, name in ((pipeline, "provisioner"), (seeder, "seeder"), (generator, "generator")):
         if result.error is not None:
             detail = plain(result.error.detail)
-            return Step("away", f"The {name} cannot be asked: {detail}", "See `pagepulse status`, and its log.")
+            return Step("unavailable", f"The {name} is unavailable: {detail}", "See `pagepulse status`, and its log.")
     state = (pipeline.value or {}).get("state")
     load = (generator.value or {}).get("state")
     missing = (

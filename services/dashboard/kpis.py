@@ -86,7 +86,7 @@ def _pipeline(backend: Backend) -> Tile:
 def pipeline_health(pipeline: CachedResult[dict[str, Any]]) -> tuple[str, str]:
     """Word and sentence."""
     if pipeline.value is None or pipeline.stale:
-        return "Unknown", "cannot be asked"
+        return "Unknown", "unavailable"
     resources = pipeline.value.get("resources") or []
     words = {"ready": "Ready", "degraded": "Degraded", "changing": "Changing", "absent": "Not set up"}
     word = words.get(str(pipeline.value.get("state")))

@@ -1,4 +1,4 @@
-"""Addresses of what is beside the dashboard: OpenAPI pages, Pinot's console, Kafka Connect."""
+"""Addresses of other web pages: OpenAPI, Pinot's console, Kafka Connect."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ SOURCES: Final = {"Homepage": "#2a6ebb", "Inbox": "#e69f00", "External": "#22b08
 DEVICES: Final = {"Mobile": "#8a5fbf", "Desktop": "#3f93a8", "Tablet": "#d9775f"}
 OTHER: Final = "#8a94a3"
 KNOWN: Final[Mapping[str, Mapping[str, str]]] = {"source": SOURCES, "device": DEVICES}
-#: for values that have no colour by name; the first five can be told apart by everybody, and no chart needs more than TOP of them
+#: for values that have no colour by name; the first five everybody can distinguish, and no chart needs more than TOP of them
 MORE: Final = (
     "#9e4c83",
     "#e4445e",
@@ -29,7 +29,7 @@ MORE: Final = (
 LINES: Final = ("#2a6ebb", "#e69f00", "#22b08c", "#9e4c83", "#e4445e")
 ACCENT: Final = "#2f74c0"
 
-#: states of the pipeline and of the generator; each is also told in words and by a sign
+#: states of the pipeline and of the generator; each also has words and a sign
 STATES: Final = {"good": "#1a9d6c", "warn": "#d9930d", "bad": "#d1493f", "idle": "#8a94a3"}
 
 #: low to high, for the map; low is near the background of each theme

@@ -1,4 +1,4 @@
-"""What is asked of Pinot: one query per chart, parameterised, bounded in time and in rows.
+"""The queries to Pinot: one per chart, parameterised, bounded in time and in rows.
 
 Every frame has ``window_start`` and ``window_end`` as UTC times, sorted by them, and ``open``: whether the window had
 not ended when the question was asked, so that its numbers still grow. A range of more than a day is asked for in coarser intervals:
@@ -25,7 +25,7 @@ from shared.errors import PagePulseError
 from shared.sessions import current_sessions
 from shared.sql_files import load_sql
 
-#: with room: 1,440 intervals of 6 sources, or five windows of all countries there are
+#: with a margin: 1,440 intervals of 6 sources, or five windows of all countries there are
 ROWS: Final = {
     "country": 1_000,
     "leaders": 10_000,

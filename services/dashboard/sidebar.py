@@ -14,7 +14,7 @@ from services.dashboard.format import number
 
 _PLACE: Final = "sidebar"
 
-#: state -> colour of the badge, sign, words; never told by colour alone
+#: state -> colour of the badge, sign, words; never shown by colour alone
 _GENERATOR: Final = {
     "running": ("green", ":material/play_circle:", "Running"),
     "paused": ("orange", ":material/pause_circle:", "Paused"),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.generator.controller import Controller
@@ -21,26 +21,14 @@ from services.generator.schemas import (
     Status,
     describe_profiles,
 )
-from shared.concurrency_limit import ConcurrencyLimit
 from shared.event_log import LoggedEvents
 from shared.problems import problem_responses
+from shared.web import of_state, slot_of
 
 router = APIRouter(prefix="/generator", tags=["generator"])
 
 
-async def _controller(request: Request) -> Controller:
-    controller: Controller = request.app.state.controller
-    return controller
-
-
-async def _place(request: Request) -> AsyncIterator[None]:
-    """A place among the subscribers, kept until the stream is over."""
-    places: ConcurrencyLimit = request.app.state.subscribers
-    with places.take():
-        yield
-
-
-Service = Annotated[Controller, Depends(_controller)]
+Service = Annotated[Controller, of_state("controller")]
 #: a subscriber that takes nothing for so long is gone
 _READ_WITHIN_S = 30.0
 
@@ -108,7 +96,7 @@ async def changes(
     "/events",
     summary="The status as server-sent events",
     response_class=EventSourceResponse,
-    dependencies=[Depends(_place)],
+    dependencies=[slot_of("subscribers")],
     responses=problem_responses(401, 429) | {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
 )
 async def events(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
@@ -30,20 +30,18 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with create_client(settings.seeder_url, token=settings.api_token, transport=seeder_transport) as seeder:
-            controller = Controller(settings, seeder, kafka)
+        async with (
+            create_client(settings.seeder_url, token=settings.api_token, transport=seeder_transport) as seeder,
+            aclosing(Controller(settings, seeder, kafka)) as controller,
+        ):
             app.state.subscribers = ConcurrencyLimit(settings.max_subscribers, "subscribers")
             app.state.controller, app.state.seeder, app.state.broker = controller, seeder, kafka
             app.state.registry.register(GeneratorCollector(controller))
             tune_gc()
-            try:
-                yield
-            finally:
-                await controller.aclose()
+            yield
 
     return create_service_app(
         name="generator",
-        title="PagePulse generator",
         summary="Lifelike sessions and page views, at a rate that you can change while it runs.",
         settings=settings,
         routers=[router],

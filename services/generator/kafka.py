@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaProducer
 
 from services.generator.settings import Settings
+from shared.aiokafka_internals import abandon
 from shared.kafka import admin_client
 
 #: a request without answer for this long is sent again (the idempotent producer keeps it from being written twice)
@@ -18,23 +19,34 @@ _PROBE_TIMEOUT_MS: Final = 1_500
 
 
 class Producer(Protocol):
-    """What is used of aiokafka's producer: the seam for tests."""
+    """The part of aiokafka's producer that is used: the seam for tests."""
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def create_batch(self) -> Any: ...
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]: ...
+    async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        """Partitions per topic; 0 for a topic that does not exist."""
+
+    async def abandon(self) -> None:
+        """Ends at once, without its brokers."""
 
 
 class Broker(Protocol):
-    """Makes producers and knows topics."""
+    """Makes producers."""
 
     def producer(self) -> Producer: ...
     async def ping(self) -> None:
         """Raises ``Unavailable`` if no broker answers."""
 
-    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
-        """Partitions per topic; 0 for a topic that does not exist."""
+
+class _KafkaProducer(AIOKafkaProducer):  # type: ignore[misc]
+    async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        cluster = await self.client.fetch_all_metadata()
+        return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+
+    async def abandon(self) -> None:
+        await abandon(self)
 
 
 class Kafka:
@@ -44,7 +56,7 @@ class Kafka:
         self._settings = settings
 
     def producer(self) -> Producer:
-        producer: Producer = AIOKafkaProducer(
+        producer: Producer = _KafkaProducer(
             bootstrap_servers=self._settings.kafka_bootstrap,
             client_id="pagepulse-generator",
             acks="all",
@@ -59,8 +71,3 @@ class Kafka:
     async def ping(self) -> None:
         async with admin_client(self._settings.kafka_bootstrap, request_timeout_ms=_PROBE_TIMEOUT_MS):
             pass
-
-    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
-        assert isinstance(producer, AIOKafkaProducer)  # noqa: S101 - made above
-        cluster = await producer.client.fetch_all_metadata()
-        return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}

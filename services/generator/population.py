@@ -21,8 +21,7 @@ _NAMES_SEED: Final = 20_250_101
 
 
 class NoUsers(Conflict):
-    type = "no-users"
-    title = "There are no users"
+    type, title = "no-users", "There are no users"
 
 
 class Population:

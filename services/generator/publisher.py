@@ -1,7 +1,7 @@
 """Events into Kafka: batches per partition, acks from all replicas, idempotent, a bounded number in flight.
 
-Each partition of a topic is a lane with a task of its own. All lanes send at the same moments, a linger apart, so that a broker gets one
-request for all its partitions; a lane with many events does not wait. While a batch is on its way the next events pile up and become the
+Each partition of a topic has a queue with a task of its own. All queues send at the same moments, a linger apart, so that a broker gets one
+request for all its partitions; a queue with many events does not wait. While a batch is on its way the next events pile up and become the
 next batch: small batches at low rates, full ones at high rates.
 """
 
@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 
 from services.generator.kafka import Broker, Producer
 from services.generator.settings import Settings
 from services.generator.source import Event
 from services.generator.statistics import Statistics
-from shared.aiokafka_internals import abandon
 from shared.errors import Conflict, Unavailable
 from shared.tasks import TaskSet
 
@@ -28,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 #: how long closing a producer may take that may have lost its brokers
 _CLOSE_DEADLINE_S: Final = 2.0
-#: a lane with this many events sends at once
+#: a queue with this many events sends at once
 _MANY: Final = 1_000
 #: pause between attempts to replace a broken producer
 _RENEW_PAUSE_S: Final = 1.0
@@ -36,12 +34,11 @@ _NOT_ACKNOWLEDGED: Final = "not acknowledged before the end"
 
 
 class MissingTopics(Conflict):
-    type = "missing-topics"
-    title = "Topics are missing"
+    type, title = "missing-topics", "Topics are missing"
 
 
-class _Lane:
-    """One partition of one topic."""
+class _PartitionQueue:
+    """The events for one partition of one topic."""
 
     __slots__ = ("filled", "partition", "records", "topic")
 
@@ -64,7 +61,7 @@ class Publisher:
         self._producer: Producer | None = None
         self._renewing = asyncio.Lock()
         self._tasks = TaskSet()
-        self._lanes: list[_Lane] = []
+        self._queues: list[_PartitionQueue] = []
         self._settled = asyncio.Event()
         self._next_moment: asyncio.Future[None] | None = None
         self.partitions = 0
@@ -81,7 +78,7 @@ class Publisher:
         try:
             async with asyncio.timeout(deadline):
                 await producer.start()
-                found = await self._broker.partitions(producer, self._topics)
+                found = await producer.partitions(self._topics)
             self.partitions = self._checked(found)
         except (KafkaError, TimeoutError) as error:
             await self._close(producer)
@@ -91,28 +88,28 @@ class Publisher:
             await self._close(producer)
             raise
         self._producer = producer
-        self._lanes = [_Lane(topic, p) for topic in self._topics for p in range(self.partitions)]
-        for lane in self._lanes:
-            self._tasks.start(self._drive(lane), f"{lane.topic}-{lane.partition}")
+        self._queues = [_PartitionQueue(topic, p) for topic in self._topics for p in range(self.partitions)]
+        for queue in self._queues:
+            self._tasks.start(self._drive(queue), f"{queue.topic}-{queue.partition}")
 
     def put(self, events: Sequence[Event], now_ms: int) -> None:
         """Queues events; ``now_ms`` is their records' timestamp."""
         since = time.monotonic()
-        records = [lane.records for lane in self._lanes]
+        records = [queue.records for queue in self._queues]
         before = [len(queued) for queued in records]
         for index, key, value in events:
             records[index].append((now_ms, since, key, value))
-        for lane, earlier in zip(self._lanes, before, strict=True):
-            if added := len(lane.records) - earlier:
-                lane.filled.set()
-                self._statistics.sent_by_topic[lane.topic] += added
+        for queue, earlier in zip(self._queues, before, strict=True):
+            if added := len(queue.records) - earlier:
+                queue.filled.set()
+                self._statistics.sent_by_topic[queue.topic] += added
         self._statistics.sent += len(events)
 
     @property
     def full(self) -> bool:
         return self._statistics.in_flight >= self._settings.max_in_flight
 
-    async def room(self, patience_s: float) -> None:
+    async def until_not_full(self, patience_s: float) -> None:
         """Waits until the next events may be queued, at most ``patience_s``; the time spent counts as back-pressure."""
         began = time.monotonic()
         try:
@@ -133,14 +130,14 @@ class Publisher:
             _log.warning("events were not acknowledged in time", events=self._statistics.in_flight)
 
     async def aclose(self) -> None:
-        """Ends the lanes and the producer; what is still in flight counts as failed."""
+        """Ends the queues and the producer; what is still in flight counts as failed."""
         await self._tasks.aclose()
         if self._producer is not None:
             await self._close(self._producer)
         await asyncio.sleep(0)
         if left := self._statistics.in_flight:
             self._statistics.fail(_NOT_ACKNOWLEDGED, left)
-        self._lanes = []
+        self._queues = []
 
     def _checked(self, found: dict[str, int]) -> int:
         missing = [topic for topic, partitions in found.items() if partitions == 0]
@@ -158,28 +155,28 @@ class Publisher:
         self._settled.clear()
         await self._settled.wait()
 
-    async def _drive(self, lane: _Lane) -> None:
+    async def _drive(self, queue: _PartitionQueue) -> None:
         linger = self._settings.linger.total_seconds()
         while True:
-            await lane.filled.wait()
-            if linger and len(lane.records) < _MANY:
+            await queue.filled.wait()
+            if linger and len(queue.records) < _MANY:
                 await asyncio.shield(self._moment(linger))
             producer = await self._current()
             batch, count = producer.create_batch(), 0
             append = batch.append
-            for timestamp, _, key, value in lane.records:
+            for timestamp, _, key, value in queue.records:
                 if append(timestamp=timestamp, key=key, value=value) is None:
                     break
                 count += 1
             batch.close()
-            since = lane.records[0][1]
-            del lane.records[:count]
-            if not lane.records:
-                lane.filled.clear()
-            await self._send(lane, producer, batch, count, since)
+            since = queue.records[0][1]
+            del queue.records[:count]
+            if not queue.records:
+                queue.filled.clear()
+            await self._send(queue, producer, batch, count, since)
 
     def _moment(self, linger: float) -> asyncio.Future[None]:
-        """The next moment at which lanes send: all that wait for it go on in one turn of the loop, before the producer's own task."""
+        """The next moment at which the queues send, all in one iteration of the loop, before the producer's own task."""
         if self._next_moment is None:
             loop = asyncio.get_running_loop()
             moment = self._next_moment = loop.create_future()
@@ -191,31 +188,33 @@ class Publisher:
             loop.call_later(linger - time.monotonic() % linger, come)
         return self._next_moment
 
-    async def _send(self, lane: _Lane, producer: Producer, batch: Any, count: int, since: float) -> None:
+    async def _send(self, queue: _PartitionQueue, producer: Producer, batch: Any, count: int, since: float) -> None:
         while True:
             try:
-                delivery = await producer.send_batch(batch, lane.topic, partition=lane.partition)
+                delivery = await producer.send_batch(batch, queue.topic, partition=queue.partition)
             except ProducerClosed:
-                # Another lane's failure ended this producer before it took the batch: the next one may have it.
+                # Another queue's failure ended this producer before it took the batch: the next one may have it.
                 producer = await self._current()
                 continue
             except KafkaTimeoutError:
                 # The batch before is still waiting for its broker: nothing is lost by waiting on.
-                self._statistics.last_error = f"{lane.topic}-{lane.partition}: Kafka takes no more events for now"
+                self._statistics.last_error = f"{queue.topic}-{queue.partition}: Kafka takes no more events for now"
                 continue
             except KafkaError as error:
                 self._failed(producer, error, count)
                 return
             break
-        delivery.add_done_callback(lambda done: self._settle(lane, producer, done, count, since))
+        delivery.add_done_callback(lambda done: self._settle(queue, producer, done, count, since))
 
-    def _settle(self, lane: _Lane, producer: Producer, delivery: asyncio.Future[Any], count: int, since: float) -> None:
+    def _settle(
+        self, queue: _PartitionQueue, producer: Producer, delivery: asyncio.Future[Any], count: int, since: float
+    ) -> None:
         if delivery.cancelled():
             self._statistics.fail(_NOT_ACKNOWLEDGED, count)
         elif (error := delivery.exception()) is not None:
             self._failed(producer, error, count)
         else:
-            self._statistics.acknowledge(lane.topic, count, since)
+            self._statistics.acknowledge(queue.topic, count, since)
         self._settled.set()
 
     def _failed(self, producer: Producer, error: BaseException, count: int) -> None:
@@ -250,5 +249,4 @@ class Publisher:
                 await producer.stop()
         except (TimeoutError, KafkaError) as error:
             _log.warning("the producer did not close in order", error=str(error) or type(error).__name__)
-            if isinstance(producer, AIOKafkaProducer):
-                await abandon(producer)
+            await producer.abandon()

@@ -88,5 +88,5 @@ class Player:
         else:
             self.made.user_sessions += 1
         key = event["session_id"].encode()
-        lane = partition_for(key, self.partitions) + (0 if is_view else self.partitions)
-        return lane, key, dumps(event)
+        queue = partition_for(key, self.partitions) + (0 if is_view else self.partitions)
+        return queue, key, dumps(event)

@@ -105,7 +105,7 @@ class Run:
                 await self._going.wait()
                 continue
             if self.publisher.full:
-                await self.publisher.room(_PATIENCE_S)
+                await self.publisher.until_not_full(_PATIENCE_S)
                 continue
             now, end = self.clock(), self._end()
             allowed = self._allowed()

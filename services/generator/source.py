@@ -1,4 +1,4 @@
-"""What every maker of events has in common: the shape of an event, the counts, the protocol."""
+"""The interface of event sources: the form of an event, the counts, the protocol."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-#: (lane, key, value). Lanes 0..P-1 are the partitions of the page views' topic, P..2P-1 those of the sessions' topic.
+#: (queue, key, value). Queues 0..P-1 are the partitions of the page views' topic, P..2P-1 those of the sessions' topic.
 Event = tuple[int, bytes, bytes]
 
 

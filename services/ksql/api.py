@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request
@@ -25,8 +24,8 @@ from services.ksql.schemas import (
     TerminateClusterRequest,
 )
 from services.ksql.settings import Settings
-from shared.concurrency_limit import ConcurrencyLimit
 from shared.json import dumps
+from shared.web import of_state, slot_of
 
 _ERROR = {"content": {JSON: {"schema": KsqlErrorBody.model_json_schema()}}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -44,18 +43,8 @@ M = TypeVar("M", bound=BaseModel)
 _ACCEPTED = ("*/*", "application/*", JSON, V1, DELIMITED)
 
 
-async def _runtime(request: Request) -> Runtime:
-    runtime: Runtime = request.app.state.runtime
-    return runtime
-
-
-async def _settings(request: Request) -> Settings:
-    settings: Settings = request.app.state.settings
-    return settings
-
-
-RuntimeOf = Annotated[Runtime, Depends(_runtime)]
-Configured = Annotated[Settings, Depends(_settings)]
+RuntimeOf = Annotated[Runtime, of_state("runtime")]
+Configured = Annotated[Settings, of_state("settings")]
 
 
 async def _statements(runtime: RuntimeOf, settings: Configured) -> StatementService:
@@ -68,13 +57,6 @@ async def _queries(runtime: RuntimeOf) -> QueryService:
 
 async def _cluster(runtime: RuntimeOf) -> ClusterService:
     return ClusterService(runtime.core)
-
-
-async def _place(request: Request) -> AsyncIterator[None]:
-    """A place among the open queries, kept until the answer is over."""
-    places: ConcurrencyLimit = request.app.state.open_queries
-    with places.take():
-        yield
 
 
 Statements = Annotated[StatementService, Depends(_statements)]
@@ -138,7 +120,7 @@ async def run_statements(request: Request, runtime: RuntimeOf, statements: State
     "/query",
     summary="Run a query, rows as ksql v1 JSON",
     openapi_extra=_request_body(KsqlRequest),
-    dependencies=[Depends(_place)],
+    dependencies=[slot_of("open_queries")],
 )
 async def query(request: Request, runtime: RuntimeOf, queries: Queries) -> Response:
     """A pull query answers all rows and ends; a push query (EMIT CHANGES) runs until its LIMIT or until the client disconnects."""
@@ -153,7 +135,7 @@ async def query(request: Request, runtime: RuntimeOf, queries: Queries) -> Respo
     "/query-stream",
     summary="Run a query, rows line by line",
     openapi_extra=_request_body(QueryStreamRequest),
-    dependencies=[Depends(_place)],
+    dependencies=[slot_of("open_queries")],
 )
 async def query_stream(request: Request, runtime: RuntimeOf, queries: Queries) -> Response:
     """As ``/query``; one metadata object, then one JSON array per row and line. ``Accept: application/json`` gives one array."""
@@ -186,7 +168,7 @@ async def info(cluster: Cluster) -> Response:
     return _json(cluster.info())
 
 
-@router.get("/healthcheck", summary="Health as ksqlDB tells it")
+@router.get("/healthcheck", summary="Health, as ksqlDB reports it")
 async def healthcheck(runtime: RuntimeOf, cluster: Cluster) -> Response:
     health = await runtime.call(cluster.health)
     return _json(health, 200 if health["isHealthy"] else 503)

@@ -47,7 +47,6 @@ def create_app(settings: Settings | None = None, *, runtime: Runtime | None = No
     registry = CollectorRegistry()
     app = create_service_app(
         name="ksql",
-        title="PagePulse embedded ksqlDB",
         summary="ksqlDB's REST API and SQL in one Python process, Kafka to Kafka, exactly once",
         settings=settings,
         routers=[router],

@@ -1,4 +1,4 @@
-"""What ``/metrics`` tells of the runtime, read from its counters at the time of scraping."""
+"""The metrics of the runtime, read from its counters at the time of scraping."""
 
 from __future__ import annotations
 

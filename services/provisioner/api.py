@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from services.provisioner.runs import Change
 from services.provisioner.schemas import (
@@ -22,16 +22,12 @@ from services.provisioner.schemas import (
 )
 from services.provisioner.service import Provisioner
 from shared.problems import problem_responses
+from shared.web import of_state
 
 router = APIRouter(prefix="/provisioner", tags=["provisioner"])
 
 
-async def _provisioner(request: Request) -> Provisioner:
-    provisioner: Provisioner = request.app.state.provisioner
-    return provisioner
-
-
-Service = Annotated[Provisioner, Depends(_provisioner)]
+Service = Annotated[Provisioner, of_state("provisioner")]
 Wait = Annotated[bool, Query(description="Answer 200 with the finished run instead of 202 at once")]
 
 _RUN_ANSWERS = {

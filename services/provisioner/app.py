@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext
 
 from fastapi import FastAPI
 
@@ -24,18 +24,18 @@ def create_app(settings: Settings | None = None, servers: Servers | None = None)
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = nullcontext(servers) if servers else connect_servers(settings)
-        async with opened as clients, TaskSet() as tasks:
-            provisioner = app.state.provisioner = Provisioner(settings, clients, tasks)
+        async with (
+            opened as clients,
+            TaskSet() as tasks,
+            aclosing(Provisioner(settings, clients, tasks)) as provisioner,
+        ):
+            app.state.provisioner = provisioner
             app.state.registry.register(ProvisionerCollector(provisioner))
             tasks.start(provisioner.watcher.run(), "watch the pipeline")
-            try:
-                yield
-            finally:
-                await provisioner.aclose()
+            yield
 
     return create_service_app(
         name="provisioner",
-        title="PagePulse provisioner",
         summary="Makes the pipeline on Kafka, Connect, ksqlDB and Pinot, watches it, and audits its results.",
         settings=settings,
         routers=[router, explore.router],

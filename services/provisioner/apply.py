@@ -1,7 +1,7 @@
 """Makes the pipeline what it should be: looks, removes what must be replaced, then makes, changes and repairs in dependency order.
 
-Nothing is remembered between runs: each looks at the servers first. A run that was cut off at any step is therefore finished by
-the next one, and what is right is never touched.
+Nothing is kept between runs: each observes the servers first. A run that was interrupted at any step is therefore finished by
+the next one, and a resource as desired is never touched.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Applier:
         """A plan without unknowns: a server that starts up at the same time is given a moment.
 
         Raises:
-            StepFailed: one stays away.
+            StepFailed: a server stays unavailable.
         """
         async for attempt in stamina.retry_context(
             on=StepFailed, attempts=None, timeout=self._step_timeout, wait_initial=0.2, wait_max=2.0
@@ -72,7 +72,7 @@ class Applier:
                 unseen = [step for step in plan.steps if step.action is Action.UNKNOWN]
                 if unseen:
                     names = ", ".join(step.resource.id for step in unseen)
-                    raise StepFailed(f"cannot look at {names}: {unseen[0].observation.detail}", step="observe")
+                    raise StepFailed(f"cannot observe {names}: {unseen[0].observation.detail}", step="observe")
                 return plan
         raise StepFailed("no resource could be observed", step="observe")
 
@@ -92,7 +92,7 @@ class Applier:
                 await self.attempt(record, resource.create)
 
     async def attempt(self, record: StepRecord, work: Callable[[], Awaitable[str]]) -> None:
-        """One step, tried again when a server was away or busy."""
+        """One step, retried when a server is unavailable or busy."""
         async with record.timed():
             async for attempt in stamina.retry_context(
                 on=TRANSIENT, attempts=_ATTEMPTS, timeout=self._step_timeout, wait_initial=0.2, wait_max=3.0

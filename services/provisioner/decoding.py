@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Any
 
 from services.provisioner.settings import Settings
@@ -17,14 +17,14 @@ from shared.durations import milliseconds
 from shared.json import loads
 
 
-class KeyFormat(StrEnum):
-    TEXT = "text"
-    INT = "int"
+class KeyFormat(Enum):
+    TEXT = auto()
+    INT = auto()
 
 
-class Window(StrEnum):
-    TIME = "time"
-    SESSION = "session"
+class Window(Enum):
+    TIME = auto()
+    SESSION = auto()
 
 
 @dataclass(frozen=True, slots=True)

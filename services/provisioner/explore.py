@@ -1,17 +1,17 @@
-"""Routes to look at the data themselves: records of topics, and read-only SQL. What they do is in ``records`` and ``sql``."""
+"""Routes to explore the data: records of topics (``records``) and read-only SQL (``sql``)."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.provisioner import records
+from services.provisioner.api import Service
 from services.provisioner.decoding import key_decoders
-from services.provisioner.service import Provisioner
 from services.provisioner.sql import MAX_TEXT, Engine, run
 from shared.concurrency_limit import ConcurrencyLimit
 from shared.json import dumps, renderable
@@ -100,11 +100,10 @@ class SqlOut(BaseModel):
     responses={200: {"model": RecordsOut}, **problem_responses(401, 404, 429, 502, 503, 504)},
 )
 async def topic_records(
-    request: Request,
+    provisioner: Service,
     topic: Annotated[str, Path(pattern=r"^[A-Za-z0-9._-]{1,249}$")],
     asked: Annotated[RecordsIn, Query()],
 ) -> Response:
-    provisioner: Provisioner = request.app.state.provisioner
     query = records.Query(topic, asked.start, asked.at, asked.partition, asked.limit, asked.key, asked.contains)
     with _limit.take():
         page = await records.browse(provisioner.servers.kafka, key_decoders(provisioner.settings), query)
@@ -119,8 +118,7 @@ async def topic_records(
     response_class=Response,
     responses={200: {"model": SqlOut}, **problem_responses(400, 401, 429, 502, 503, 504)},
 )
-async def run_sql(request: Request, body: SqlIn) -> Response:
-    provisioner: Provisioner = request.app.state.provisioner
+async def run_sql(provisioner: Service, body: SqlIn) -> Response:
     with _limit.take():
         return _json(asdict(await run(provisioner.servers, body.engine, body.sql)))
 

@@ -52,7 +52,7 @@ class ProvisionerCollector(Collector):
             )
         yield GaugeMetricFamily(
             "pagepulse_provisioner_changing",
-            "1 while an apply or a teardown is on its way to what is desired",
+            "1 while an apply or a teardown runs",
             value=status.overall is Overall.CHANGING,
         )
         slow = sum(entry.slow for entry in status.entries)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
+from services.provisioner.errors import StepFailed
 from services.provisioner.verify.report import AuditReport, Progress
 from shared.errors import PagePulseError
 from shared.jobs import Job
@@ -60,6 +61,18 @@ class Change(Job):
     def failed_step(self) -> StepRecord | None:
         return next((step for step in self.steps if step.state == "failed"), None)
 
+    @property
+    def outcome(self) -> str:
+        return "succeeded"
+
+    @property
+    def failure(self) -> PagePulseError | None:
+        """Why it failed; the problem names the step and the run."""
+        if self.state != "failed":
+            return None
+        name = self.failed_step.resource if self.failed_step else "observe"
+        return StepFailed(f"{name}: {self.error}", step=name, run_id=self.id)
+
 
 @dataclass(slots=True, kw_only=True)
 class Audit(Job):
@@ -68,3 +81,11 @@ class Audit(Job):
     kind: Literal["verify"] = "verify"
     progress: Progress = field(default_factory=Progress)
     report: AuditReport | None = None
+
+    @property
+    def outcome(self) -> str:
+        return self.report.verdict if self.report else "succeeded"
+
+    @property
+    def failure(self) -> PagePulseError | None:
+        return self.problem

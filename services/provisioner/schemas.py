@@ -49,7 +49,7 @@ class ResourceStatus(BaseModel):
     differences: list[DifferenceOut] = Field(default_factory=list)
     facts: Row = Field(
         default_factory=dict,
-        description="What is known beyond that: partitions, replicas, task states, lag, dropped records, offsets; rate_per_s: "
+        description="Details: partitions, replicas, task states, lag, dropped records, offsets; rate_per_s: "
         "records per second that a source topic takes in, a query reads or a Pinot table takes in, over the last looks; "
         "written_per_s: those that a query writes to its topic; null at the first look",
         examples=[{"query_id": "CTAS_PAGEVIEW_TUMBLING_11", "state": "RUNNING", "lag": 0, "dropped": 0}],
@@ -82,7 +82,7 @@ class StatusOut(BaseModel):
     ready: bool = Field(description="Every resource is ok")
     state: Overall = Field(
         description="absent: nothing of the pipeline is there; degraded: something is missing, drifted or does not work; changing: "
-        "the same while an apply or a teardown is at work; unknown: not observed yet, or something cannot be seen"
+        "the same while an apply or a teardown runs; unknown: not observed yet, or something cannot be observed"
     )
     reason: Text = Field(description="Reason of the overall state", examples=["all 26 resources are ok"])
     freshness_ms: int | None = Field(
@@ -248,7 +248,7 @@ class SamplesOut(_FromAttributes):
 
 
 class TeardownIn(BaseModel):
-    """How much to take away."""
+    """What to remove."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from services.provisioner.apply import Applier
 from services.provisioner.decoding import key_decoders
-from services.provisioner.errors import AuditInProgress, RunInProgress, StepFailed
+from services.provisioner.errors import AuditInProgress, RunInProgress
 from services.provisioner.events import EventLog
 from services.provisioner.kinds.statement import Query
 from services.provisioner.pipeline import Servers, build
@@ -29,7 +29,7 @@ from shared.jobs import Job, JobTracker
 from shared.single_flight import SingleFlight
 from shared.tasks import TaskSet
 
-#: for one look at one resource while planning; longer than the watcher's, because an apply rather waits than fails
+#: for one observation while planning; longer than the watcher's, because an apply waits rather than fails
 _OBSERVE_TIMEOUT = timedelta(seconds=15)
 #: callers whose samples are taken at a time
 _SAMPLINGS = 4
@@ -134,8 +134,7 @@ class Provisioner:
             except Exception as error:
                 note("failed", "running", "failed", error.detail if isinstance(error, PagePulseError) else repr(error))
                 raise
-            outcome = run.report.verdict if isinstance(run, Audit) and run.report else "succeeded"
-            note(f"ended: {outcome.replace('_', ' ')}", "running", outcome)
+            note(f"ended: {run.outcome.replace('_', ' ')}", "running", run.outcome)
 
         return runs.start(run, noted)
 
@@ -147,12 +146,8 @@ class Provisioner:
             PagePulseError: an audit failed.
         """
         await run.finished.wait()
-        if isinstance(run, Change) and run.state == "failed":
-            step = run.failed_step
-            name = step.resource if step else "observe"
-            raise StepFailed(f"{name}: {run.error}", step=name, run_id=run.id)
-        if run.problem is not None:
-            raise run.problem
+        if (failure := run.failure) is not None:
+            raise failure
         return run
 
     def checks(self) -> dict[str, Callable[[], Awaitable[None]]]:

@@ -67,7 +67,7 @@ class Settings(PipelineSettings):
     #: a KSQL statement that changes something: a cold ksqlDB has taken more than 10 s
     ddl_timeout: timedelta = timedelta(seconds=60)
 
-    #: from one look at a server's resources to the next, while the status is requested and while a server does not answer
+    #: from one observation of a server's resources to the next, while the status is requested and while a server does not answer
     watch_interval: timedelta = Field(default=timedelta(seconds=3), gt=timedelta(0))
     #: the same without a request for ``watch_attention``: the metrics and alerts move at this pace
     watch_idle_interval: timedelta = Field(default=timedelta(seconds=15), gt=timedelta(0))
@@ -80,7 +80,7 @@ class Settings(PipelineSettings):
     unknown_after: timedelta = timedelta(seconds=30)
     #: one step of a run with its retries, e.g. a connector until its task runs
     step_timeout: timedelta = timedelta(seconds=90)
-    #: between two looks at something that takes its time
+    #: between two polls of an operation in progress
     poll_interval: timedelta = timedelta(milliseconds=150)
 
     #: records of the source topics that an audit may hold, some 30 bytes each

@@ -1,6 +1,6 @@
 """Read-only SQL for people: one SELECT on Pinot, or one pull query on ksqlDB, bounded in rows and in time.
 
-Neither server is handed what could change it: the text must be one SELECT, and its LIMIT must be within the bound.
+Neither server is sent anything that could change it: the text must be one SELECT, and its LIMIT must be within the bound.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WITHIN: Final = timedelta(seconds=10)
 #: one token that may hide others: a quoted text or name, or a comment
 _QUOTED: Final = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`)|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _LIMIT: Final = re.compile(r"\blimit\s+(\d+)(?:\s*,\s*(\d+)|\s+offset\s+\d+)?\s*$", re.IGNORECASE)
-#: Pinot's codes for a server that is slow or away; all others are about the query
+#: Pinot's codes for a server that is slow or unavailable; all others are about the query
 _SERVERS_FAULT: Final = frozenset({210, 240, 250, 305, 400, 410, 420, 425, 427})
 
 

@@ -1,4 +1,4 @@
-"""Takes the pipeline away, the last first."""
+"""Removes the pipeline in reverse order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Attempt = Callable[[StepRecord, Callable[[], Awaitable[str]]], Awaitable[None]]
 
 
 async def tear_down(resources: Sequence[Resource], run: Change, *, delete_topics: bool, attempt: Attempt) -> None:
-    """Removes every resource, dependents first; safe to repeat, because what is not there is fine.
+    """Removes every resource, dependents first; safe to repeat, because a missing resource is no error.
 
     Without ``delete_topics`` all records stay, and so does the connector's position in the database's log: an apply afterwards goes
     on where this stopped. Pinot's rows always go; it reads them again from the topics.

@@ -43,7 +43,7 @@ _SLOW_SHARE: Final = 1 / 3
 
 class Overall(StrEnum):
     """``absent``: nothing of the pipeline is there. ``degraded``: something of it is missing, drifted or does not work. ``changing``: the
-    same while an apply or a teardown is at work. ``unknown``: not observed yet, or something cannot be seen and all else is right."""
+    same while an apply or a teardown runs. ``unknown``: not observed yet, or something cannot be observed and all else is ok."""
 
     READY = "ready"
     DEGRADED = "degraded"
@@ -83,7 +83,7 @@ class PipelineStatus:
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of one resource. ``answered`` (monotonic): begin of the look that ``observation`` comes from. ``silent_since``
+    """The last observation of one resource. ``answered`` (monotonic): its begin. ``silent_since``
     (monotonic): begin of the first look after it that had no answer; ``trouble`` says why."""
 
     resource: Resource
@@ -235,7 +235,7 @@ class Watcher:
                 )
 
     def begin(self, activity: str) -> None:
-        """A run changes the pipeline from now on: what is not right is on its way."""
+        """A run changes the pipeline from now on: a resource that is not ok is about to be."""
         self._activity = activity
         self._publish()
 
@@ -275,8 +275,8 @@ class Watcher:
             return Entry(seen.resource, unknown(since), seen.observed_at, slow=False)
         if seen.observation is None:
             return Entry(seen.resource, unknown(f"not observed yet; {since}"), None, slow=True)
-        told = replace(seen.observation, detail=f"{seen.observation.detail} (slow: {since})")
-        return Entry(seen.resource, told, seen.observed_at, slow=True)
+        observation = replace(seen.observation, detail=f"{seen.observation.detail} (slow: {since})")
+        return Entry(seen.resource, observation, seen.observed_at, slow=True)
 
     def _whole(self, entries: Sequence[Entry], not_yet: Collection[str]) -> tuple[Overall, str]:
         if not_yet:

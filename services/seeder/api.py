@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from services.seeder.schemas import (
     MAX_ID,
@@ -21,16 +21,12 @@ from services.seeder.schemas import (
 )
 from services.seeder.service import Seeder
 from shared.problems import problem_responses
+from shared.web import of_state
 
 router = APIRouter(prefix="/seeder", tags=["seeder"])
 
 
-async def _seeder(request: Request) -> Seeder:
-    seeder: Seeder = request.app.state.seeder
-    return seeder
-
-
-Service = Annotated[Seeder, Depends(_seeder)]
+Service = Annotated[Seeder, of_state("seeder")]
 _DATABASE_PROBLEMS = (401, 503, 504)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from fastapi import FastAPI
 
@@ -22,19 +22,14 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        seeder = Seeder(settings, store or Store(settings))
-        app.state.seeder = seeder
-        app.state.registry.register(SeederCollector(seeder))
-        async with TaskSet() as tasks:
+        async with TaskSet() as tasks, aclosing(Seeder(settings, store or Store(settings))) as seeder:
+            app.state.seeder = seeder
+            app.state.registry.register(SeederCollector(seeder))
             tasks.start(seeder.store.warm_up(), "connect to the database")
-            try:
-                yield
-            finally:
-                await seeder.aclose()
+            yield
 
     return create_service_app(
         name="seeder",
-        title="PagePulse seeder",
         summary="Makes the users of the pipeline, and keeps them changing.",
         settings=settings,
         routers=[router],

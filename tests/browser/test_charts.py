@@ -122,7 +122,7 @@ def colours(visitor: Visit, chart: int) -> dict[str, str]:
 
 
 async def produce(stack: Stack, sources: list[str]) -> None:
-    """One page view of each source, now, by somebody who is not in the table of users."""
+    """One page view of each source, now, by a user who is not in the table of users."""
     async with AIOKafkaProducer(bootstrap_servers=stack.kafka_bootstrap) as producer:
         for source in sources:
             moment = time.time_ns() // 1_000_000

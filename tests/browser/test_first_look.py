@@ -1,4 +1,4 @@
-"""Every page as somebody finds it who comes by a link: live, silent console, accessible, in light and dark, on a desk and on a phone."""
+"""Every page opened by a link: live, silent console, accessible, in light and dark, on a desktop and on a phone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refused(answer: Response) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("width", "dark"), [pytest.param(1280, False, id="desk"), pytest.param(390, True, id="phone, dark first")]
+    ("width", "dark"), [pytest.param(1280, False, id="desktop"), pytest.param(390, True, id="phone, dark first")]
 )
 def test_a_link_to_a_page_shows_live_data_and_is_no_barrier_to_anybody(
     browser: BrowserContext, dashboard: str, flowing: None, width: int, dark: bool

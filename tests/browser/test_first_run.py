@@ -1,4 +1,4 @@
-"""A new user: what the overview says and offers in each state, and with the backend away."""
+"""A new user: what the overview says and offers in each state, and with the backend unavailable."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_paused_it_says_to_resume(visitor: Visit, stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def alone() -> Iterator[str]:
-    """A dashboard whose servers are away."""
+    """A dashboard whose servers are unavailable."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -61,15 +61,15 @@ def alone() -> Iterator[str]:
             "KSQL",
             "CONNECT",
         )
-        away = {f"PAGEPULSE_{name}_URL": nobody for name in names}
-        with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", away) as url:
+        addresses = {f"PAGEPULSE_{name}_URL": nobody for name in names}
+        with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", addresses) as url:
             yield url
 
 
 def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: BrowserContext, alone: str) -> None:
     with visit(browser, alone) as visiting:
         visiting.open()
-        expect(visiting.main.get_by_text("The provisioner cannot be asked")).to_be_visible()
+        expect(visiting.main.get_by_text("The provisioner is unavailable")).to_be_visible()
         expect(visiting.main.get_by_text("pagepulse status").first).to_be_visible()
         expect(visiting.main.get_by_role("list", name=STRIP)).to_contain_text("unknown")
         assert visiting.metric("Events per second") == "–"

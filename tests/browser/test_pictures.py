@@ -35,7 +35,7 @@ def test_pictures(browser: BrowserContext, dashboard: str, flowing: None) -> Non
     for dark, (width, height, size) in product((False, True), SIZES):
         with visit(browser, dashboard, width=width, height=height, dark=dark) as visiting:
             for title in PAGES:
-                # by address: on a phone the navigation is folded away
+                # by address: on a phone the navigation is collapsed
                 visiting.arrive(title)
                 if title == "SQL":
                     visiting.main.get_by_role("button", name="Run").click()

@@ -48,9 +48,9 @@ def press(page: Visit, name: str) -> None:
 
 def says(page: Visit, words: str) -> str:
     """Waits for an outcome; returns its text."""
-    told = page.main.get_by_text(re.compile(words)).first
-    expect(told).to_be_visible(timeout=WORK_S * 1_000)
-    return told.inner_text()
+    message = page.main.get_by_text(re.compile(words)).first
+    expect(message).to_be_visible(timeout=WORK_S * 1_000)
+    return message.inner_text()
 
 
 def test_verify_shows_what_the_audit_found(page: Visit, stack: Stack) -> None:

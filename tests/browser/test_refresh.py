@@ -17,7 +17,7 @@ _RANGES = "[plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range]"
 
 @pytest.fixture
 def visiting(tab: Visit) -> Visit:
-    """A visitor of Sources who wants to see everything at once."""
+    """A visitor of Sources that wants to see everything at once."""
     tab.arrive("Sources", "refresh=2s")
     return tab
 

@@ -180,7 +180,7 @@ def test_default_passwords_are_refused(deployment: Deployment) -> None:
 
 
 def test_an_example_password_stops_the_set_up(deployment: Deployment) -> None:
-    """What happens to a person who starts with .env.example as it is."""
+    """A start with .env.example unchanged."""
     said = deployment.run(
         *(
             "sh",

@@ -2,7 +2,7 @@
 
 Shares no code with the engine, so that a mistake there cannot hide here. It follows the definitions of the pipeline:
 a table of distinct users and views per group and window; a session ends after a pause of more than the gap. It is exact
-as long as no record is later than the grace, which ``greatest_lateness`` tells.
+as long as no record is later than the grace, which ``greatest_lateness`` measures.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Table = dict[tuple[str, int], Row]
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """One record as it stands in Kafka; ``timestamp`` in ms, in the order of reading within its partition."""
+    """One record as it is in Kafka; ``timestamp`` in ms, in the order of reading within its partition."""
 
     key: bytes | None
     value: bytes | None

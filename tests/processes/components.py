@@ -1,4 +1,4 @@
-"""Tiny components: Python processes that write to a journal when they start and when they are told to stop."""
+"""Tiny components: Python processes that write to a journal when they start and when they are asked to stop."""
 
 from __future__ import annotations
 

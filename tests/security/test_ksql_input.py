@@ -65,7 +65,7 @@ async def test_hostile_statements_are_refused_and_change_nothing() -> None:
 
 
 async def test_the_deepest_statement_that_is_taken_runs() -> None:
-    """Also when it is shown, explained, and worked on: the bound leaves room for every stage."""
+    """Also when it is shown, explained, and worked on: every stage fits the bound."""
     async with lab() as ksql, asyncio.timeout(WORK_S):
         await make_stream(ksql)
         condition = "a = 1 OR " * 90 + "a = 1"

@@ -1,4 +1,4 @@
-"""No secret in a log line or an answer: real processes with secrets, servers that are away, and requests that go wrong."""
+"""No secret in a log line or an answer: real processes with secrets, servers that are unavailable, and requests that go wrong."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SECRETS = (TOKEN, PASSWORD, CAPTURE, "8zqx")
 def environment(**more: str) -> dict[str, str]:
     secrets = {"API_TOKEN": TOKEN, "MYSQL_PASSWORD": PASSWORD, "CDC_PASSWORD": CAPTURE, "LOG_LEVEL": "DEBUG"}
     closed = str(free_port())
-    away = {"MYSQL_PORT": closed, "KAFKA_BOOTSTRAP": f"127.0.0.1:{closed}"}
+    unavailable = {"MYSQL_PORT": closed, "KAFKA_BOOTSTRAP": f"127.0.0.1:{closed}"}
     urls = ("SEEDER", "CONNECT", "KSQL", "PINOT_CONTROLLER", "PINOT_BROKER")
-    named = secrets | away | {f"{name}_URL": f"http://127.0.0.1:{closed}" for name in urls} | more
+    named = secrets | unavailable | {f"{name}_URL": f"http://127.0.0.1:{closed}" for name in urls} | more
     return os.environ | {f"PAGEPULSE_{name}": value for name, value in named.items()}
 
 

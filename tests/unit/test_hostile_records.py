@@ -1,4 +1,4 @@
-"""Whatever stands in the source topics, the engine and the audit make the same of it, and Pinot can hold it."""
+"""Whatever is in the source topics, the engine and the audit agree, and Pinot can hold it."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def test_every_odd_source_is_counted_under_its_name_and_the_audit_agrees()
         expected[name] = expected.get(name, 0) + 1
     assert pipeline.counts("pageview_tumbling") == expected
     assert pipeline.counts("usersession_device") == expected
-    # three spellings of src_? and its like; a name that two texts share is told
+    # three spellings of src_? and its like; a name that two texts share is reported
     assert report.rewritten[topics.PAGE_VIEW].merged == 1
 
 

@@ -1,4 +1,4 @@
-"""A broker stands still for 20 s (SIGSTOP) and comes back with its connections open, not knowing that others lead."""
+"""A broker is stopped for 20 s (SIGSTOP) and comes back with its connections open, not knowing that others lead."""
 
 from __future__ import annotations
 

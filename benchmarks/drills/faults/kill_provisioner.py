@@ -19,7 +19,7 @@ _LOOK: Final = timedelta(milliseconds=20)
 
 
 async def strike(scene: Scene) -> None:
-    """Takes the pipeline away (the source topics stay), begins an apply, kills it halfway."""
+    """Removes the pipeline (the source topics stay), begins an apply, kills it halfway."""
     await scene.services.teardown(delete_topics=False)
     url = scene.ports.url("provisioner")
     answer = await scene.http.post(f"{url}/provisioner/apply")

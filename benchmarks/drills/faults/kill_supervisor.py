@@ -7,7 +7,7 @@ from typing import Final
 
 from benchmarks.drills.scene import Scene
 
-#: seconds without anybody who would restart anything
+#: seconds without a supervisor
 _ALONE: Final = 10.0
 
 

@@ -11,7 +11,7 @@ import httpx
 from benchmarks.drills.scene import Scene
 from deploy.local.waiting import until
 
-#: the supervisor has a broker back after some five seconds; writes must be seen to stand before
+#: the supervisor has a broker back after some five seconds; writes must be seen to stop before
 _WITHIN: Final = timedelta(seconds=15)
 _LOOK: Final = timedelta(milliseconds=50)
 
@@ -22,17 +22,17 @@ async def strike(scene: Scene) -> None:
     struck = time.monotonic()
     said: dict[str, Any] = {}
 
-    async def stands() -> bool:
+    async def stopped() -> bool:
         nonlocal said
         said = await _status(scene)
         return bool(said["achieved_rate"]["last_1s"] == 0 and said["in_flight"])
 
     try:
-        stood = await until(stands, _WITHIN, _LOOK)
+        in_time = await until(stopped, _WITHIN, _LOOK)
     except httpx.HTTPError as error:
-        raise TimeoutError(f"the generator does not answer while Kafka is away: {error!r}") from None
-    if not stood:
-        raise TimeoutError("with two of three brokers away, events were still acknowledged")
+        raise TimeoutError(f"the generator does not answer while Kafka is unavailable: {error!r}") from None
+    if not in_time:
+        raise TimeoutError("with two of three brokers down, events were still acknowledged")
     scene.notes.append(
         f"{time.monotonic() - struck:.1f} s after it the status said: 0 events/s acknowledged, {said['in_flight']} waiting"
     )

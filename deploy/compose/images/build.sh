@@ -45,7 +45,7 @@ base() {
     label="$release $packages $recipe"
     if current "$image" "$label"; then return; fi
     say "images: $image of Debian's $packages"
-    # What this machine's apt is told to use; Debian's own archive where that says nothing of its own.
+    # The archive that this machine's apt is configured to use; Debian's own by default.
     set --
     for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources; do
         if grep -qs '^[^#]' "$file"; then set -- "$@" "$file"; fi

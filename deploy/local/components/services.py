@@ -13,7 +13,7 @@ from deploy.local.components.mariadb import CDC_USER, DATABASE, USER
 from deploy.local.options import REPOSITORY
 from deploy.local.ports import HOST, PortName
 
-#: those that people wait for come before those that work through data: a busy machine answers all the same
+#: interactive services before those that process data: a busy machine still answers
 _FIRST = -10
 
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 import pandas as pd
 import plotly.graph_objects as go
 
+from services.dashboard.charts.dimension import series
+
 #: px, of everything on a chart that is not its data
 _SMALL: Final = 12
 #: ticks of time: no date below the hours of one day, seconds only where they differ
@@ -156,6 +158,28 @@ def add_before(fig: go.Figure, theme: ChartTheme, sums: pd.Series[Any], shift_ms
         opacity=0.75,
         hovertemplate="%{y:,.3~r}",
     )
+
+
+def stacked(
+    fig: go.Figure, theme: ChartTheme, frame: pd.DataFrame, *, by: str, measure: str, before: Before | None
+) -> go.Figure:
+    """Adds a bar per window, stacked by the values of column ``by``; open windows are hatched."""
+    fig.update_layout(barmode="stack")
+    for one in series(frame, by, measure):
+        rows = one.rows
+        fig.add_bar(
+            x=theme.times(rows["window_start"]),
+            y=rows[measure],
+            width=bar_widths(rows),
+            name=one.label,
+            meta=one.whole,
+            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
+            customdata=[" (open)" if flag else "" for flag in rows["open"]],
+            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
+        )
+    if before is not None:
+        add_before(fig, theme, before.frame.groupby("window_start")[measure].sum(), before.shift_ms)
+    return on_time(fig)
 
 
 def show_span(fig: go.Figure, theme: ChartTheme, since: int, until: int) -> None:

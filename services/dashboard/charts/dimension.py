@@ -15,7 +15,7 @@ import pandas as pd
 
 from services.dashboard import palette
 
-#: values with a trace of their own: so many colours can be told apart
+#: values with a trace of their own: as many colours as can be distinguished
 TOP: Final = 7
 #: characters of a label
 _WIDTH: Final = 22

@@ -6,29 +6,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from services.dashboard import palette
-from services.dashboard.charts.base import Before, ChartTheme, add_before, bar_widths, figure, on_time, patterns
-from services.dashboard.charts.dimension import series
+from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, stacked
 
 
 def devices(frame: pd.DataFrame, theme: ChartTheme, before: Before | None = None) -> go.Figure:
     """Sessions that began in each window, stacked by device. A session has one device, so the heights add up."""
     fig = figure(theme, name="devices", y_title="sessions begun")
-    fig.update_layout(barmode="stack")
-    for one in series(frame, "device", "session_count"):
-        rows = one.rows
-        fig.add_bar(
-            x=theme.times(rows["window_start"]),
-            y=rows["session_count"],
-            width=bar_widths(rows),
-            name=one.label,
-            meta=one.whole,
-            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
-            customdata=[" (open)" if flag else "" for flag in rows["open"]],
-            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
-        )
-    if before is not None:
-        add_before(fig, theme, before.frame.groupby("window_start")["session_count"].sum(), before.shift_ms)
-    return on_time(fig)
+    return stacked(fig, theme, frame, by="device", measure="session_count", before=before)
 
 
 def ratio(views: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:

@@ -16,24 +16,24 @@ from services.dashboard.charts import dimension
 from services.dashboard.charts.base import ChartTheme, figure, patterns
 
 #: px, for the ticks below a flat chart
-_ROOM: Final = 26
+_AXIS_PX: Final = 26
 
 
-def ranked(window: pd.DataFrame, theme: ChartTheme, top: int = 15, *, room: bool = False) -> go.Figure:
-    """The countries with most distinct users in one window, and "other", as bars; with ``room``, as high as ``ages`` with its axis."""
+def ranked(window: pd.DataFrame, theme: ChartTheme, top: int = 15, *, axis_space: bool = False) -> go.Figure:
+    """The countries with most distinct users in one window, and "other", as bars; ``axis_space``: as high as ``ages``."""
     shown = dimension.ranked(window, "country", "user_count", top=top).iloc[::-1]
-    fig = figure(theme, name="ranked", height=_height(top, room=room), legend=False)
+    fig = figure(theme, name="ranked", height=_height(top, axis_space=axis_space), legend=False)
     words = [f"{value:,}" for value in shown["user_count"]]
     hover = "<b>%{customdata[1]}</b><br>%{customdata[2]:,} users<br>%{customdata[0]:,} views<extra></extra>"
     _bars(fig, shown.assign(length=shown["user_count"], words=words), ["view_count", "whole", "user_count"], hover)
-    _flat(fig, len(shown), room=room)
+    _flat(fig, len(shown), axis_space=axis_space)
     return fig
 
 
 def ages(window: pd.DataFrame, theme: ChartTheme, top: int = 15) -> go.Figure:
     """Average age by country for the countries with most users: the mean over page views, not over users."""
     shown = dimension.ranked(window, "country", "user_count", top=top).iloc[::-1]
-    fig = figure(theme, name="ages", height=_height(top, room=True), legend=False)
+    fig = figure(theme, name="ages", height=_height(top, axis_space=True), legend=False)
     fig.add_scatter(
         x=shown["average_age"],
         y=shown["label"],
@@ -45,7 +45,7 @@ def ages(window: pd.DataFrame, theme: ChartTheme, top: int = 15) -> go.Figure:
         customdata=shown[["user_count", "whole"]].to_numpy(),
         hovertemplate="<b>%{customdata[1]}</b><br>average age %{x:.1f}<br>%{customdata[0]:,} users<extra></extra>",
     )
-    _flat(fig, len(shown), room=True)
+    _flat(fig, len(shown), axis_space=True)
     if len(shown):
         low, high = shown["average_age"].min(), shown["average_age"].max()
         pad = max(2.0, (high - low) * 0.18)
@@ -75,7 +75,7 @@ def by_tier(frame: pd.DataFrame, theme: ChartTheme) -> go.Figure:
     _bars(fig, shown.assign(length=shown["users"], words=words), ["whole"], hover)
     _flat(fig, len(shown))
     fig.update_layout(bargap=0.5)
-    # room for the words behind the longest bar
+    # space for the words behind the longest bar
     fig.update_xaxes(range=[0, 1.45 * max([1, *shown["users"]])])
     return fig
 
@@ -108,11 +108,11 @@ def _bars(fig: go.Figure, shown: pd.DataFrame, custom: list[str], hover: str) ->
     fig.update_yaxes(categoryorder="array", categoryarray=shown["label"].tolist())
 
 
-def _height(bars: int, *, room: bool = False) -> int:
-    return 24 * max(bars, 4) + 16 + _ROOM * room
+def _height(bars: int, *, axis_space: bool = False) -> int:
+    return 24 * max(bars, 4) + 16 + _AXIS_PX * axis_space
 
 
-def _flat(fig: go.Figure, rows: int, *, room: bool = False) -> None:
+def _flat(fig: go.Figure, rows: int, *, axis_space: bool = False) -> None:
     fig.update_xaxes(visible=False, rangemode="tozero", fixedrange=True)
     fig.layout.xaxis.tickformatstops = ()  # those of times
     fig.update_yaxes(
@@ -124,5 +124,5 @@ def _flat(fig: go.Figure, rows: int, *, room: bool = False) -> None:
         nticks=None,
         dtick=1,
     )
-    margin = {"l": 0, "r": 40, "t": 8, "b": 8 + _ROOM * room}
+    margin = {"l": 0, "r": 40, "t": 8, "b": 8 + _AXIS_PX * axis_space}
     fig.update_layout(hovermode="closest", margin=margin, dragmode=False, bargap=0.3)

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from services.dashboard.charts.base import Before, ChartTheme, add_before, bar_widths, figure, on_time, patterns
+from services.dashboard.charts.base import Before, ChartTheme, add_before, figure, on_time, patterns, stacked
 from services.dashboard.charts.dimension import series, whole
 from services.dashboard.format import duration
 
@@ -17,7 +17,7 @@ WORDS: Final[dict[Measure, str]] = {"user_count": "distinct users", "view_count"
 #: bars of sessions shorter than this would not be seen
 _THINNEST_MS: Final = 1_500
 #: the height of the timeline, whatever the number of sources
-_LANES_PX: Final = 260
+_TIMELINES_PX: Final = 260
 
 
 def tumbling(
@@ -28,22 +28,7 @@ def tumbling(
     Stacked users count a user once per source: the height is not the number of different people.
     """
     fig = figure(theme, name=f"tumbling-{measure}", y_title=WORDS[measure])
-    fig.update_layout(barmode="stack")
-    for one in series(frame, "source", measure):
-        rows = one.rows
-        fig.add_bar(
-            x=theme.times(rows["window_start"]),
-            y=rows[measure],
-            width=bar_widths(rows),
-            name=one.label,
-            meta=one.whole,
-            marker={"color": one.colour, "pattern": patterns(rows["open"]), "line_width": 0},
-            customdata=[" (open)" if flag else "" for flag in rows["open"]],
-            hovertemplate="%{y:,}%{customdata}<extra>%{meta}</extra>",
-        )
-    if before is not None:
-        add_before(fig, theme, before.frame.groupby("window_start")[measure].sum(), before.shift_ms)
-    return on_time(fig)
+    return stacked(fig, theme, frame, by="source", measure=measure, before=before)
 
 
 def hopping(
@@ -90,22 +75,22 @@ def hopping(
 def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int) -> go.Figure:
     """A timeline: each session a bar from its first to its last view; live ones are hatched and reach to now."""
     drawn = live_sessions(frame, now_ms=now_ms, gap_ms=gap_ms)
-    lanes = series(drawn, "source", "view_count", summed=False)
-    order = [lane.label for lane in lanes]
-    fig = figure(theme, name="sessions", height=_LANES_PX, legend=False)
-    for lane in lanes:
-        rows = lane.rows
+    timelines = series(drawn, "source", "view_count", summed=False)
+    order = [timeline.label for timeline in timelines]
+    fig = figure(theme, name="sessions", height=_TIMELINES_PX, legend=False)
+    for timeline in timelines:
+        rows = timeline.rows
         starts = rows["window_start"]
         lengths = (rows["shown_end"] - starts).dt.total_seconds() * 1000
         fig.add_bar(
             base=theme.times(starts),
             x=lengths.clip(lower=_THINNEST_MS),
-            y=[lane.label] * len(rows),
+            y=[timeline.label] * len(rows),
             orientation="h",
-            name=lane.label,
+            name=timeline.label,
             width=0.56,
             marker={
-                "color": lane.colour,
+                "color": timeline.colour,
                 "pattern": patterns(rows["live"]),
                 "line": {"color": theme.paper, "width": 1},
             },
@@ -117,9 +102,9 @@ def sessions(frame: pd.DataFrame, theme: ChartTheme, *, now_ms: int, gap_ms: int
         if len(going):
             fig.add_scatter(
                 x=[theme.time(now_ms)],
-                y=[lane.label],
+                y=[timeline.label],
                 mode="markers",
-                marker={"symbol": "triangle-right", "size": 13, "color": lane.colour},
+                marker={"symbol": "triangle-right", "size": 13, "color": timeline.colour},
                 name="still going",
                 showlegend=False,
                 hoverinfo="skip",

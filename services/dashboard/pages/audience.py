@@ -1,4 +1,4 @@
-"""Who looks: users and average age by country."""
+"""Users and average age by country."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _live() -> None:
             "Most users",
             "The same window and countries, ranked by distinct users.",
             reading,
-            lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), theme, room=True),
+            lambda frame: ranking.ranked(charts.of_window(frame, complete=complete), theme, axis_space=True),
             key="ranked",
             source=Source("country", "pageview_country"),
         )
@@ -100,7 +100,7 @@ def _leading(countries: CachedResult[pd.DataFrame]) -> list[str]:
 
 
 def _leaders(countries: CachedResult[pd.DataFrame], cards: ChartCards) -> CachedResult[pd.DataFrame]:
-    """The leading countries over the whole range; while nobody leads, what is the case with the countries at all."""
+    """The leading countries over the whole range; without one, the result for all countries."""
     if countries.value is None or countries.value.empty:
         return countries
     return cards.backend.leaders(cards.view, _leading(countries))

@@ -140,7 +140,7 @@ def _seed(backend: Backend) -> None:
 
 
 def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
-    # the seeder still tells of changes that have ended
+    # the seeder also reports changes that have ended
     running = bool((status.get("mutations") or {}).get("running"))
     with st.expander("Keep users changing", key="changes"):
         st.caption("Updates, inserts and deletes that change capture has to follow.")

@@ -1,4 +1,4 @@
-"""The way of a page view through the system, what is wrong with it, and what to do about it."""
+"""The path of a page view through the system, its faults and their remedies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REMEDY: Final = {
     "missing": "Apply creates it.",
     "drifted": "Apply repairs it and leaves the rest alone.",
     "failed": "See its detail; Apply tries again.",
-    "unknown": "Its server cannot be asked: see `pagepulse status` and its log.",
+    "unknown": "Its server is unavailable: see `pagepulse status` and its log.",
 }
 
 
@@ -119,7 +119,7 @@ def _actions() -> None:
 
 def _teardown(backend: Backend) -> None:
     with st.popover("Tear down", icon=":material/delete:", width="stretch"):
-        st.markdown("Takes away the Pinot tables, the queries and the connector. Apply makes them anew.")
+        st.markdown("Removes the Pinot tables, the queries and the connector. Apply creates them again.")
         topics = st.checkbox("Delete the topics and their records too", key="teardown-topics")
         widgets.button(
             "Tear it down",
@@ -131,7 +131,7 @@ def _teardown(backend: Backend) -> None:
             ),
             icon=":material/delete_forever:",
         )
-    st.caption("Takes the pipeline away in reverse order.")
+    st.caption("Removes the pipeline in reverse order.")
 
 
 def _accepted(run: Mapping[str, Any]) -> str:

@@ -105,7 +105,7 @@ class Chart {
   }
 
   fit() {
-    // folded away it has no width; plotly would fall back to one of its own
+    // collapsed it has no width; plotly would fall back to one of its own
     if (!this.place.offsetWidth || !this.place._fullLayout) return;
     const height = this.height(this.place.layout);
     if (height === this.place.layout.height) return this.Plotly.Plots.resize(this.place);
@@ -119,7 +119,7 @@ class Chart {
     this.place.removeEventListener("pointerdown", this.hold, true);
     window.removeEventListener("pointerup", this.release, true);
     window.removeEventListener("pointercancel", this.release, true);
-    // A drawing that has begun ends first: a map waits for its outlines, and then draws on what a purge has taken away.
+    // A drawing that has begun ends first: a map waits for its outlines, and then draws on what a purge has removed.
     inTurn(() => {
       if (this.place._fullLayout) this.Plotly.purge(this.place);
     });

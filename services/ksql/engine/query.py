@@ -21,7 +21,7 @@ from shared.lazy_numpy import np
 
 
 class Query:
-    """One plan at work. The result depends on the order of the records only, never on how they are cut into batches.
+    """One running plan. The result depends on the order of the records only, never on how they are cut into batches.
 
     Args:
         plan: what to do.
@@ -31,7 +31,7 @@ class Query:
         max_ahead_ms: records whose event time is further than this ahead of the clock are dropped; None = never. The clock is the
             record's own timestamp, which every reader of the topic sees; where that is the event time, it is ``now_ms``.
         tracked: whether ``changes`` notes what the state was; by default for queries that have a sink.
-        properties: the server's settings that functions look at.
+        properties: the server's settings that functions read.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ class InputRecord:
     """A record of a source topic; ``timestamp`` in milliseconds.
 
     ``memo`` is the engine's: what a source read out of the bytes, so that several queries over the same source, and the
-    look at the event time before, read them once.
+    read the event time before, read them once.
     """
 
     topic: str

@@ -39,7 +39,7 @@ C = TypeVar("C", bound=type)
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NEEDED = ("initial", "add", "merge")
-#: names that users gave, with the module and name of what they stand for: the same module may be imported anew
+#: names that users gave, with the module and name of their functions: the same module may be imported anew
 _OWN: dict[str, str] = {}
 
 

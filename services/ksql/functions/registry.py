@@ -149,7 +149,7 @@ def _ambiguous(definition: Definition, args: Sequence[SqlType | None]) -> str:
 def resolve_aggregate(name: str, args: Sequence[SqlType | None], literals: Sequence[Any] = ()) -> AggregateFunction:
     """The aggregate ``name`` over columns of the types ``args``, with its constant parameters ``literals``.
 
-    ``literal_count`` tells how many arguments of a call are constants: they are in ``literals``, not in ``args``.
+    ``literal_count`` is how many arguments of a call are constants: they are in ``literals``, not in ``args``.
 
     Raises:
         FunctionError: no such name, or no variant for these types.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, AnyStr
 
 from services.ksql.functions.definitions import scalar
 
@@ -49,41 +50,36 @@ def trim(input: str) -> str:  # noqa: A002
     return input.strip("".join(map(chr, range(33))))
 
 
+def _joined(separator: AnyStr, parts: Iterable[AnyStr | None]) -> AnyStr:
+    """Raises ValueError for a text that is too long."""
+    joined = separator.join(part for part in parts if part is not None)
+    must_fit(len(joined))
+    return joined
+
+
 @scalar("CONCAT", "STRING... -> STRING", category=_KIND, nulls=True)
 def concat(*inputs: str | None) -> str:
     """All texts joined; NULLs are left out."""
     # in a REDUCE each step may join the result of the one before it to itself
-    joined = "".join(t for t in inputs if t is not None)
-    must_fit(len(joined))
-    return joined
+    return _joined("", inputs)
 
 
 @scalar("CONCAT", "BYTES... -> BYTES", category=_KIND, nulls=True)
 def concat_bytes(*inputs: bytes | None) -> bytes:
     """All bytes joined; NULLs are left out."""
-    joined = b"".join(t for t in inputs if t is not None)
-    must_fit(len(joined))
-    return joined
+    return _joined(b"", inputs)
 
 
 @scalar("CONCAT_WS", "STRING, STRING... -> STRING", category=_KIND, nulls=True)
 def concat_ws(separator: str | None, *inputs: str | None) -> str | None:
     """All texts joined with a separator; NULLs are left out."""
-    if separator is None:
-        return None
-    joined = separator.join(t for t in inputs if t is not None)
-    must_fit(len(joined))
-    return joined
+    return None if separator is None else _joined(separator, inputs)
 
 
 @scalar("CONCAT_WS", "BYTES, BYTES... -> BYTES", category=_KIND, nulls=True)
 def concat_ws_bytes(separator: bytes | None, *inputs: bytes | None) -> bytes | None:
     """All bytes joined with a separator; NULLs are left out."""
-    if separator is None:
-        return None
-    joined = separator.join(t for t in inputs if t is not None)
-    must_fit(len(joined))
-    return joined
+    return None if separator is None else _joined(separator, inputs)
 
 
 @scalar("SUBSTRING", "STRING, INTEGER -> STRING", "STRING, INTEGER, INTEGER -> STRING", category=_KIND)

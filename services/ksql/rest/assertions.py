@@ -39,7 +39,7 @@ async def assert_topic(broker: Broker, text: str, command: AssertTopic) -> Entit
 
 
 def _failure(command: AssertTopic, found: TopicInfo | None) -> str:
-    """What is not as asserted; empty if all is."""
+    """The assertions that do not hold."""
     if not command.exists:
         return f"Topic {command.name} exists" if found is not None else ""
     if found is None:

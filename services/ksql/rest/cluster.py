@@ -9,7 +9,7 @@ from services.ksql.rest.errors import SERVER_ERROR, generic_error
 from services.ksql.runtime.broker import BrokerError
 from services.ksql.runtime.core import Core
 
-#: the version of ksqlDB whose behaviour this server has; clients look at it
+#: the version of ksqlDB whose behaviour this server has; clients read it
 VERSION = "8.1.1"
 _COMMAND_KINDS = frozenset({"stream", "table", "terminate", "pause", "resume", "topic", "type", "cluster", "property"})
 

@@ -44,7 +44,7 @@ class TopicRefused(KsqlError):
 
 @dataclass(frozen=True, slots=True)
 class CommandStatus:
-    """What became of a command, as ``/status`` tells it."""
+    """The outcome of a command, as ``/status`` gives it."""
 
     status: str
     message: str

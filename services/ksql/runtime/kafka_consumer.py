@@ -235,7 +235,7 @@ class KafkaConsumer:
         stable = state.lso if state is not None else None
         # The end at the start counts records of open transactions too, which become readable at any moment. A partition that
         # took its last stable offset for the end would let a join go on without the rows of its table.
-        # It is kept, because an assignment of other partitions takes the last stable offset away: for a moment the partition would seem
+        # It is kept, because an assignment of other partitions drops the last stable offset: for a moment the partition would seem
         # to end before records that are known.
         if stable is not None:
             self._ends[partition] = max(self._ends[partition], int(stable))

@@ -140,7 +140,7 @@ class SharedConsumer:
             _log.warning("consumer did not close", topic=self.topic, error=str(error) or type(error).__name__)
 
     def expect(self, tp: TopicPartition, end: int) -> None:
-        """Tells the subscribers of a partition that it goes on at least to ``end``; what all of them have already is not fetched."""
+        """Notifies the subscribers of a partition that it continues at least to ``end``; what all of them have already is not fetched."""
         shared = self.partitions.get(tp.partition) if tp.topic == self.topic else None
         if shared is None or end <= shared.end:
             return

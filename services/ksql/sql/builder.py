@@ -501,7 +501,7 @@ def _create_connector(node: Node) -> ast.CreateConnector:
 
 
 def _connector_property(node: Node) -> tuple[str, str]:
-    """Names as they are written: Connect tells capitals from small letters."""
+    """Names as they are written: names in Connect are case-sensitive."""
     named = child(node, "identifier")
     name = first_token(named).strip('"`') if named is not None else unquote_string(token(node, "STRING_VALUE"))
     literal = build_literal(trees(node)[-1])

@@ -43,7 +43,7 @@ def end_token(tokens: Sequence[Token], text: str) -> Token:
 
 
 def describe(token: Token, accepted: set[str], repaired_by: Callable[[str], bool], first: bool) -> ParseError:
-    """The error for ``token``; ``accepted`` are the terminals that could have stood there, ``repaired_by`` tells whether
+    """The error for ``token``; ``accepted`` are the terminals that could have been there, ``repaired_by`` says whether
     the parse could go on at ``token`` after an inserted terminal, ``first`` whether it begins a statement.
     """
     if first and token.type in _KNOWN_ELSEWHERE:

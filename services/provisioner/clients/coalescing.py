@@ -11,7 +11,7 @@ from shared.single_flight import retrieve
 K = TypeVar("K")
 V = TypeVar("V")
 
-#: long enough for all questions of one look at the pipeline to come together, too short to be felt
+#: long enough for all requests of one observation to come together, too short to be noticed
 _GATHER_S = 0.003
 
 
@@ -24,7 +24,7 @@ class Coalescer(Generic[K, V]):
         self._batch: asyncio.Task[Mapping[K, V]] | None = None
 
     async def get(self, key: K) -> V | None:
-        """The answer for ``key``, None if there is none. A caller that gives up does not take the others' answer away."""
+        """The answer for ``key``, None if there is none. A caller that gives up does not cancel the others' answer."""
         self._keys.add(key)
         if self._batch is None:
             self._batch = asyncio.create_task(self._run(), name="gathered request")

@@ -4,7 +4,7 @@ Its messages are wrapped at 80 columns with a newline and a tab, so white space 
 busy machine takes 60 to 480 ms for a DESCRIBE EXTENDED, and ten at once 2 s: only a few are asked at a time.
 
 ``SET`` does not outlive a call, so every request carries its properties. DDL is answered before it is done: its command is polled at
-``/status/...`` and its sequence number goes with the next request, so that the server has caught up before it looks at that. DDL is
+``/status/...`` and its sequence number goes with the next request, so that the server has caught up before it processes that. DDL is
 serialised here, because two at once make the server answer "Another command with the same id".
 """
 
@@ -125,7 +125,7 @@ class KsqlClient:
         try:
             lines = [json.loads(line) for line in response.content.split(b"\n") if line.strip()]
         except ValueError as error:
-            raise UpstreamError(f"{_SERVICE} answered a pull query with what is no JSON") from error
+            raise UpstreamError(f"{_SERVICE} answered a pull query with something other than JSON") from error
         if not lines or "columnNames" not in lines[0]:
             raise UpstreamError(f"{_SERVICE} answered a pull query in an unknown form")
         return lines[0]["columnNames"], [line for line in lines[1:] if isinstance(line, list)]

@@ -21,7 +21,7 @@ from services.provisioner.errors import AlreadyThere, raised_as
 from shared.errors import BadRequest, Conflict, NotFound, TransientUpstreamError, UpstreamError
 from shared.http import call
 
-#: requests at a time that only look: a look at all tables is 20 of them
+#: concurrent read requests: an observation of all tables is 20 of them
 _LOOKS = 4
 
 _CONTROLLER = "Pinot controller"

@@ -23,9 +23,9 @@ NAME = "users-source"
 _CONFIDENTIAL = (".password", "_password")
 _MASK = "***"
 
-#: records since the last look that make it worth reading them; what is read per partition; keys whose values are remembered
+#: records since the last observation from which on they are read; records read per partition; keys whose values are kept
 _REPEATS_LEAST, _REPEATS_READ, _REPEATS_KEYS = 200, 400, 200_000
-#: of what was read; so many looks one after the other
+#: of the records read; consecutive observations
 _REPEATS_SHARE, _REPEATS_LOOKS = 0.9, 2
 
 

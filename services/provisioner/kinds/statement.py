@@ -15,7 +15,7 @@ from services.provisioner.resource import Action, Difference, Kind, Observation,
 from services.provisioner.statements import Canonical, canonical, describe_difference
 from shared.errors import DeadlineExceeded, TransientUpstreamError, Unavailable
 
-#: states of a query that works or is on its way
+#: states of a query that runs or starts
 _WORKING = frozenset({"RUNNING", "REBALANCING", "CREATED", "UNRESPONSIVE"})
 
 
@@ -29,7 +29,7 @@ class _Statement(Resource):
         self._statement = statement
 
     async def create(self) -> str:
-        """``IF NOT EXISTS`` would hide another definition, so it is not used: what is there already is looked at instead.
+        """``IF NOT EXISTS`` would hide another definition, so it is not used: an existing definition is compared instead.
 
         So is a statement whose answer did not come: it may have taken effect, and then it is not sent again.
         """

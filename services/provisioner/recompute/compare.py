@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Any, Literal
 
 from services.provisioner.recompute.rows import Row
@@ -17,12 +17,12 @@ EXAMPLES = 5
 _AVERAGE_TOLERANCE = 1e-9
 
 
-class Handling(StrEnum):
+class Handling(Enum):
     """What to do with a row: ``tolerate`` a difference (counted as unsure), or ``skip`` the row altogether."""
 
-    COMPARE = "compare"
-    TOLERATE = "tolerate"
-    SKIP = "skip"
+    COMPARE = auto()
+    TOLERATE = auto()
+    SKIP = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
 from itertools import accumulate
 
 
-class Verdict(StrEnum):
-    IN = "in"
-    OUT = "out"
-    UNSURE = "unsure"
+class Verdict(Enum):
+    IN = auto()
+    OUT = auto()
+    UNSURE = auto()
 
 
 @dataclass(frozen=True, slots=True)

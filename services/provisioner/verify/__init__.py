@@ -1,1 +1,1 @@
-"""The auditor: recomputes every table from the source topics and compares it with what is in the sinks and in Pinot."""
+"""The auditor: recomputes every table from the source topics and compares it with the sinks and Pinot."""

@@ -2,7 +2,7 @@
 
 The sources are read up to a snapshot of their ends and every table is computed from them. Then the sinks and Pinot are read, and after
 that what the sources have got meanwhile: rows which that may touch are skipped, so the audit is right while events keep coming. The
-pipeline may still be working on what is in the snapshot; differences therefore count only if they last.
+pipeline may still be processing the snapshot; differences therefore count only if they last.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the queries have read what is in the sources: before they have, a missing row says nothing."""
+"""Whether the queries have read the sources to the end: before, a missing row proves nothing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CatchUp:
         return found
 
     async def wait(self, within: timedelta, progress: Callable[[int], None]) -> dict[str, int]:
-        """Until nothing is behind, for at most ``within`` and only while a query that works is; answers what is still behind then.
+        """Until nothing is behind, for at most ``within`` and only while a running query is; answers the queries that are still behind.
         ``progress`` is called with the number of records to go."""
         deadline = time.monotonic() + within.total_seconds()
         while (behind := await self.behind()) and self._waiting_helps and time.monotonic() < deadline:

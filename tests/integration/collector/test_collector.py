@@ -1,4 +1,4 @@
-"""The collector as a process on real brokers: what it acknowledged is in Kafka once, also when it is killed or Kafka is away."""
+"""The collector as a process on real brokers: every acknowledged event is in Kafka once, also when it is killed or Kafka is unavailable."""
 
 from __future__ import annotations
 

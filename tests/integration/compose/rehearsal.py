@@ -1,7 +1,7 @@
 """Builds a service's image without a container engine: the Dockerfile's own steps, carried out in an empty folder.
 
 ``python -m tests.integration.compose.rehearsal generator`` shows it. A folder is no container: the operating system below it is this
-machine's, the user stays who it is, and the one step that makes a user is left out. Everything else is what the builder would
+machine's, the user stays the same, and the one step that makes a user is left out. Everything else is what the builder would
 do: the same commands, the same packages with the same hashes, the same files, the same command at the end.
 """
 
@@ -184,7 +184,7 @@ def _free_port() -> int:
 
 
 def main(names: list[str]) -> None:
-    """Tells of each service how it went."""
+    """Logs the outcome of each service."""
     for name in names or own():
         with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
             begun = monotonic()

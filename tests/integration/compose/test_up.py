@@ -1,4 +1,4 @@
-"""``make compose`` against the real services of the local stack; only Docker itself is a stand-in that notes what it is told."""
+"""``make compose`` against the real services of the local stack; only Docker itself is a fake that logs its arguments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
         shutil.copy(FOLDER / name, tmp_path / name)
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
-    docker.write_text(f'#!/bin/sh\n[ "$2" = version ] || echo "$@" >> "{tmp_path}/told"\n')
+    docker.write_text(f'#!/bin/sh\n[ "$2" = version ] || echo "$@" >> "{tmp_path}/arguments"\n')
     docker.chmod(0o755)
     return tmp_path
 
@@ -47,7 +47,7 @@ def test_it_starts_waits_seeds_provisions_and_generates_and_can_be_repeated(stac
         for turn in (1, 2):
             done = run(folder, urls)
             assert done.returncode == 0, done.stderr
-            assert (folder / "told").read_text().splitlines() == ["compose up --build --detach --wait"] * turn
+            assert (folder / "arguments").read_text().splitlines() == ["compose up --build --detach --wait"] * turn
             assert "/seeder/seed" not in done.stderr, "there are users, and they are not ours to replace"
         status = httpx.get(f"{stack.url('generator')}/generator/status", timeout=STEP_S).json()
         assert status["state"] == "running"

@@ -26,7 +26,7 @@ GROWTH = 150 * 1024**2
 
 @contextmanager
 def stopped(stack: Stack, *components: str) -> Iterator[None]:
-    """The processes of these components stand still, with their connections open."""
+    """The processes of these components are stopped, with their connections open."""
     pids = [State(stack.directory).read_pids()[name].pid for name in components]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)

@@ -17,7 +17,7 @@ class Instruction:
 
 
 def stages(dockerfile: Path) -> dict[str, list[Instruction]]:
-    """Stage name (or base image) to its instructions without ``FROM``; what stands before the first stage is under ``""``."""
+    """Stage name (or base image) to its instructions without ``FROM``; what is before the first stage is under ``""``."""
     found: dict[str, list[Instruction]] = {"": []}
     current = found[""]
     for instruction in _instructions(dockerfile.read_text()):

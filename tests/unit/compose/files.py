@@ -66,7 +66,7 @@ def services() -> dict[str, Service]:
 
 @cache
 def written() -> dict[str, Service]:
-    """Name to service as it stands in the files, variables and all; ``common.yaml`` is not among them."""
+    """Name to service as it is in the files, variables and all; ``common.yaml`` is not among them."""
     files = [FOLDER / name for name in yaml.safe_load((FOLDER / "compose.yaml").read_text())["include"]]
     return {name: service for file in files for name, service in yaml.safe_load(file.read_text())["services"].items()}
 

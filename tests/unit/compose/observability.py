@@ -47,7 +47,7 @@ def board(path: Path) -> dict[str, Any]:
 
 
 def queries() -> dict[str, str]:
-    """Every panel's queries: where it stands to PromQL."""
+    """Every panel's queries: its place, to PromQL."""
     return {
         f"{path.stem}: {panel['title']} {target['refId']}": target["expr"]
         for path in BOARDS

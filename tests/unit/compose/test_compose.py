@@ -296,11 +296,11 @@ def test_every_local_image_is_made() -> None:
 
 
 def test_kafkas_clients_are_told_of_all_brokers() -> None:
-    told = {
+    addresses = {
         value
         for name in services()
         for key, value in environment(name).items()
         if key.endswith(("_BOOTSTRAP", "_BOOTSTRAP_SERVERS"))
     }
-    assert told == {"kafka1:9092,kafka2:9092,kafka3:9092"}
+    assert addresses == {"kafka1:9092,kafka2:9092,kafka3:9092"}
     assert all(9092 in hosts("data")[broker] for broker in BROKERS)

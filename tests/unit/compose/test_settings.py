@@ -7,24 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.collector.settings import Settings as CollectorSettings
-from services.dashboard.settings import Settings as DashboardSettings
-from services.generator.settings import Settings as GeneratorSettings
-from services.ksql.settings import Settings as KsqlSettings
 from services.provisioner.render import Definitions, load
 from services.provisioner.settings import Settings as ProvisionerSettings
 from services.seeder.settings import Settings as SeederSettings
 from shared.settings import ServiceSettings
 from tests.unit.compose.files import chosen, environment, hosts, listens_on, own, services
+from tests.unit.settings import SETTINGS
 
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "generator": GeneratorSettings,
-    "collector": CollectorSettings,
-    "seeder": SeederSettings,
-    "provisioner": ProvisionerSettings,
-    "dashboard": DashboardSettings,
-    "ksql": KsqlSettings,
-}
 #: what the image itself reads: its command and its health check
 _OF_THE_IMAGE = {"PAGEPULSE_SERVICE", "PAGEPULSE_HEALTH_PATH"}
 
@@ -49,7 +38,7 @@ def test_every_own_service_is_looked_at() -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_variable_is_a_setting_of_the_service(name: str) -> None:
     given = {key for key in environment(name) if key.startswith("PAGEPULSE_")} - _OF_THE_IMAGE
-    # Kafka is told to all of them, as every service has the field; what else is given must be read.
+    # All of them get the address of Kafka, as every service has the field; what else is given must be read.
     assert {key.removeprefix("PAGEPULSE_").lower() for key in given} <= set(SETTINGS[name].model_fields)
 
 

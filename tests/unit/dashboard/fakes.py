@@ -156,7 +156,7 @@ class Services:
         self.mutations: dict[str, Any] | None = None
         self.calls: list[tuple[str, str, Any]] = []
         self.asked: list[tuple[str, dict[str, str]]] = []
-        self.away: set[str] = set()
+        self.unavailable: set[str] = set()
         self.events: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
         self.job: dict[str, Any] | None = None
@@ -165,7 +165,7 @@ class Services:
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
-        if path.split("/")[1] in self.away:
+        if path.split("/")[1] in self.unavailable:
             raise httpx.ConnectError("connection refused", request=request)
         if request.method == "GET":
             self.asked.append((path, dict(request.url.params)))

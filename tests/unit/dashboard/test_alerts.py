@@ -47,7 +47,7 @@ def not_ready(services: Services, made: Backend) -> None:
 
 
 CASES: dict[str, Case] = {
-    "ServiceDown": lambda services, _: services.away.add("seeder"),
+    "ServiceDown": lambda services, _: services.unavailable.add("seeder"),
     "EventsLost": lost,
     "GeneratorBehind": lambda _, made: sampled(made, rate=100.0),
     "AcknowledgementsSlow": slow,

@@ -58,12 +58,12 @@ def test_every_page_of_the_menu_is_known_to_the_document() -> None:
 class Watched:
     """As much of a backend as the sampler needs."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
+    def __init__(self, notify: Callable[[], None]) -> None:
         self.trends = self
-        self._told = told
+        self._notify = notify
 
     def add(self, _: Sample) -> None:
-        self._told()
+        self._notify()
 
 
 async def test_sampling_begins_with_the_server_and_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def test_a_failure_later_on_is_kept() -> None:
 
     def call() -> Mapping[str, Any]:
         assert go.wait(10)
-        raise UpstreamError("provisioner: Kafka is away.")
+        raise UpstreamError("provisioner: Kafka is unavailable.")
 
     audit = Audit(call)
     audit.start()

@@ -96,7 +96,7 @@ def test_a_sample_of_a_running_pipeline_and_of_one_that_is_away() -> None:
     taken = sample(backend(pinot, services))
     assert (taken.rate, taken.healthy) == (198.0, 1.0)
     assert taken.freshness_ms is not None
-    services.away = {"generator", "provisioner"}
+    services.unavailable = {"generator", "provisioner"}
     taken = sample(backend(pinot, services))
     assert (taken.rate, taken.freshness_ms, taken.healthy) == (0.0, None, 0.0)
 
@@ -131,7 +131,7 @@ def test_events_of_real_visitors_that_were_rejected_are_counted_in_the_flow() ->
     assert (seen.state, seen.figure) == ("ok", "1,200 accepted · 3 rejected")
     assert seen.detail == "Rejected because of url: 2, id: 1"
     assert collector({"accepted": 0, "rejected": {}}).figure == "no visitors yet"
-    assert collector({"accepted": 1, "rejected": {}, "last_error": "Kafka is away."}).state == "failed"
+    assert collector({"accepted": 1, "rejected": {}, "last_error": "Kafka is unavailable."}).state == "failed"
     assert collector(None).state == "unknown"
 
 

@@ -158,7 +158,7 @@ def test_when_pinot_goes_away_the_last_picture_stays_and_is_marked(pinot: Pinot)
 
 
 def test_when_every_service_is_away_the_page_says_so(services: Services) -> None:
-    services.away = {"generator", "seeder", "provisioner"}
+    services.unavailable = {"generator", "seeder", "provisioner"}
     words = texts(open_page("controls"))
     assert "generator at http://generator cannot be reached: " in words
     assert "provisioner at http://provisioner cannot be reached: " in words
@@ -321,7 +321,7 @@ def test_changes_that_have_ended_may_be_started_again(services: Services) -> Non
         ("users", "There are no users.", "Seed 1,000 users"),
         ("load", "No load is generated.", None),
         ("rows", "The first windows arrive within seconds.", None),
-        ("generator", "The generator cannot be asked", None),
+        ("generator", "The generator is unavailable", None),
     ],
 )
 def test_the_overview_says_what_is_missing_and_what_to_press(
@@ -335,7 +335,7 @@ def test_the_overview_says_what_is_missing_and_what_to_press(
     if missing == "rows":
         pinot.tables.clear()
     if missing == "generator":
-        services.away = {"generator"}
+        services.unavailable = {"generator"}
     test = open_page("overview")
     assert re.search(rf"Next:.*{re.escape(words)}", texts(test))
     assert [b.label for b in test.button if b.label in ("Apply", "Seed 1,000 users")] == ([button] if button else [])
@@ -446,6 +446,6 @@ def test_tiles_are_of_now_where_the_charts_are_of_other_dates() -> None:
 
 
 def test_a_generator_that_is_away_has_no_rate(services: Services) -> None:
-    services.away = {"generator", "seeder"}
+    services.unavailable = {"generator", "seeder"}
     shown = {metric.label: metric.value for metric in open_page("overview").metric}
     assert shown["Events per second"] == "–"

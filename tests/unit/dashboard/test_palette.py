@@ -1,4 +1,4 @@
-"""The colours that carry meaning can be told apart by people with any of the three common colour blindnesses."""
+"""The colours that carry meaning can be distinguished by people with any of the three common colour blindnesses."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_the_script_asks_for_nothing_from_outside() -> None:
 
 
 def test_values_are_no_markup() -> None:
-    """Plotly draws links and styles that stand in names, ticks and hover texts; ours keep theirs."""
+    """Plotly draws links and styles that are in names, ticks and hover texts; ours keep theirs."""
     hostile = '<a href="https://evil.example">x</a>'
     frame = go.Figure(go.Bar(x=[1], y=[hostile], name=hostile, customdata=[[hostile]], hovertemplate="<b>%{y}</b>"))
     frame.update_yaxes(categoryarray=[hostile])

@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def away() -> int:
+def unavailable() -> int:
     raise Unavailable("Pinot cannot be reached.")
 
 
@@ -28,9 +28,9 @@ def test_a_failure_keeps_the_last_answer_and_says_since_when() -> None:
     board = StaleCache(clock=clock)
     board.read("k", lambda: 7)
     clock.now = 1015.0
-    first = board.read("k", away)
+    first = board.read("k", unavailable)
     clock.now = 1030.0
-    second = board.read("k", away)
+    second = board.read("k", unavailable)
     for reading in (first, second):
         assert reading.value == 7
         assert reading.stale
@@ -42,14 +42,14 @@ def test_a_failure_keeps_the_last_answer_and_says_since_when() -> None:
 def test_it_is_fresh_again_after_a_good_answer() -> None:
     board = StaleCache()
     board.read("k", lambda: 7)
-    board.read("k", away)
+    board.read("k", unavailable)
     assert board.read("k", lambda: 8).value == 8
     assert not board.read("k", lambda: 8).stale
 
 
 def test_without_any_good_answer_there_is_no_value_but_a_time() -> None:
     clock = Clock()
-    reading: CachedResult[int] = StaleCache(clock=clock).read("k", away)
+    reading: CachedResult[int] = StaleCache(clock=clock).read("k", unavailable)
     assert reading.value is None
     assert reading.stale_since == 1000.0
 
@@ -76,7 +76,7 @@ def test_viewers_share_an_answer_for_a_moment() -> None:
 def test_failures_are_shared_too() -> None:
     clock = Clock()
     board = StaleCache(share_for=1.0, clock=clock)
-    board.read("k", away)
+    board.read("k", unavailable)
     assert board.read("k", lambda: 1).value is None
     clock.now += 1.0
     assert board.read("k", lambda: 1).value == 1
@@ -107,7 +107,7 @@ def test_threads_that_ask_at_once_ask_once() -> None:
 
 
 def test_a_reading_of_something_else_is_as_fresh() -> None:
-    error = Unavailable("away")
+    error = Unavailable("unavailable")
     reading = CachedResult(value=[1, 2], taken_at=5.0, stale_since=6.0, error=error)
     assert reading.map(len) == CachedResult(value=2, taken_at=5.0, stale_since=6.0, error=error)
     nothing: CachedResult[list[int]] = CachedResult()

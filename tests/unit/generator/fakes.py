@@ -45,14 +45,14 @@ class FakeBroker:
         self,
         *,
         topics: Sequence[str] | None = None,
-        away: bool = False,
+        unavailable: bool = False,
         batch_limit: int = 100,
         slow_s: float = 0.0,
         kept: int | None = None,
     ) -> None:
         defaults = Settings()
         self.topics = (defaults.page_view_topic, defaults.user_session_topic) if topics is None else topics
-        self.away = away
+        self.unavailable = unavailable
         self.batch_limit = batch_limit
         self.slow_s = slow_s
         self.log: deque[Record] = deque(maxlen=kept)
@@ -66,11 +66,8 @@ class FakeBroker:
         return self.producers[-1]
 
     async def ping(self) -> None:
-        if self.away:
+        if self.unavailable:
             raise Unavailable("nobody there")
-
-    async def partitions(self, producer: Producer, topics: Sequence[str]) -> dict[str, int]:
-        return {topic: PARTITIONS if topic in self.topics else 0 for topic in topics}
 
     def values(self, topic: str) -> list[Any]:
         return [loads(value) for name, _, _, value in self.log if name == topic]
@@ -83,13 +80,19 @@ class FakeProducer:
         self.stopped = False
 
     async def start(self) -> None:
-        if self._broker.away:
+        if self._broker.unavailable:
             raise KafkaConnectionError("nobody there")
 
     async def stop(self) -> None:
         self.stopped = True
         if self._pending:
             await asyncio.wait(self._pending)
+
+    async def abandon(self) -> None:
+        """It has no connections."""
+
+    async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        return {topic: PARTITIONS if topic in self._broker.topics else 0 for topic in topics}
 
     def create_batch(self) -> FakeBatch:
         return FakeBatch(self._broker.batch_limit)

@@ -117,7 +117,7 @@ async def test_missing_topics_say_to_apply_the_provisioner_first() -> None:
 
 
 async def test_an_absent_kafka_and_an_absent_seeder_are_unavailable() -> None:
-    async with generator(FakeBroker(away=True)) as client:
+    async with generator(FakeBroker(unavailable=True)) as client:
         kafka = await client.post("/generator/start", json={"rate": 50})
         assert (await ok(client.get("/generator/status")))["state"] == "stopped"
 

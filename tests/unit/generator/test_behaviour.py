@@ -49,12 +49,12 @@ def live(people: Crowd, seconds: int, rate: int) -> list[Event]:
 
 def test_every_view_has_a_session_that_came_before_it() -> None:
     sessions: dict[str, dict[str, object]] = {}
-    for lane, key, value in live(crowd(), 60, 200):
+    for queue, key, value in live(crowd(), 60, 200):
         event = loads(value)
         assert key.decode() == event["session_id"]
-        assert lane % P == partition_for(key, P)
+        assert queue % P == partition_for(key, P)
         assert 1 <= event["user_id"] <= 500
-        if lane >= P:
+        if queue >= P:
             assert event["session_id"] not in sessions
             assert event["user_name"] == user_name(event["user_id"])
             sessions[event["session_id"]] = event
@@ -65,9 +65,9 @@ def test_every_view_has_a_session_that_came_before_it() -> None:
 
 
 def test_values_are_byte_for_byte_those_of_the_shared_events() -> None:
-    for lane, _, value in live(crowd(), 20, 50):
+    for queue, _, value in live(crowd(), 20, 50):
         event = loads(value)
-        kind = UserSession if lane >= P else PageView
+        kind = UserSession if queue >= P else PageView
         assert kind(**event).value() == value
 
 
@@ -78,14 +78,14 @@ def test_the_rate_is_kept_and_mostly_views() -> None:
     assert len(events) == 12_000
     assert people.made.page_views + people.made.user_sessions == 12_000
     later = events[4_000:]
-    views = sum(lane < P for lane, _, _ in later) / len(later)
+    views = sum(queue < P for queue, _, _ in later) / len(later)
     assert views == pytest.approx(MEAN_VIEWS / (1 + MEAN_VIEWS), abs=0.08)
 
 
 def test_sessions_have_a_geometric_length() -> None:
     events = live(crowd(), 300, 100)
-    views = Counter(key for lane, key, _ in events if lane < P)
-    started = [key for lane, key, _ in events[:15_000] if lane >= P]
+    views = Counter(key for queue, key, _ in events if queue < P)
+    started = [key for queue, key, _ in events[:15_000] if queue >= P]
     lengths = [views[key] for key in started]
 
     assert np.mean(lengths) == pytest.approx(MEAN_VIEWS, rel=0.12)
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_events_times_aside() -> None:
 
 def test_popular_users_come_back() -> None:
     people = crowd(skew=1.2)
-    users = Counter(loads(value)["user_id"] for lane, _, value in live(people, 200, 200) if lane >= P)
+    users = Counter(loads(value)["user_id"] for queue, _, value in live(people, 200, 200) if queue >= P)
 
     top = sum(count for _, count in users.most_common(25))
     assert top / sum(users.values()) > 0.4
@@ -124,15 +124,17 @@ def test_full_speed_keeps_the_chain_the_mix_and_the_seed() -> None:
 
     assert events == two.emit(times, NOW_MS, at_full_speed=True)
     sessions: set[bytes] = set()
-    for lane, key, _ in events:
-        if lane >= P:
+    for queue, key, _ in events:
+        if queue >= P:
             sessions.add(key)
         else:
             assert key in sessions
     later = events[20_000:]
-    assert sum(lane < P for lane, _, _ in later) / len(later) == pytest.approx(MEAN_VIEWS / (1 + MEAN_VIEWS), abs=0.08)
+    assert sum(queue < P for queue, _, _ in later) / len(later) == pytest.approx(
+        MEAN_VIEWS / (1 + MEAN_VIEWS), abs=0.08
+    )
     assert one.made.page_views + one.made.user_sessions == len(events)
-    sources = Counter(loads(value)["source"] for lane, _, value in later if lane < P)
+    sources = Counter(loads(value)["source"] for queue, _, value in later if queue < P)
     assert sources["Homepage"] / sum(sources.values()) == pytest.approx(0.5, abs=0.02)
 
 
@@ -161,8 +163,8 @@ def test_late_events_lie_in_the_past_within_their_bound_and_never_in_the_future(
     people = crowd(faults=Faults(late=1.0, late_max_s=10))
     delays = [
         NOW_MS - loads(value)["event_timestamp"]
-        for lane, _, value in people.emit([i / 100 for i in range(5_000)], NOW_MS)
-        if lane < P
+        for queue, _, value in people.emit([i / 100 for i in range(5_000)], NOW_MS)
+        if queue < P
     ]
 
     assert min(delays) >= 0
@@ -174,7 +176,7 @@ def test_a_new_population_is_used_from_the_next_login_on() -> None:
     live(people, 5, 50)
     people.replace_population(np.array([900, 901]))
 
-    logins = [loads(value)["user_id"] for lane, _, value in live(people, 60, 50) if lane >= P]
+    logins = [loads(value)["user_id"] for queue, _, value in live(people, 60, 50) if queue >= P]
     assert set(logins) == {900, 901}
 
 
@@ -191,6 +193,6 @@ def test_every_event_is_valid_by_its_topics_schema() -> None:
     schemas = [jsonschema_rs.validator_for(asyncapi.payloads()[topic]) for topic in (PAGE_VIEW, USER_SESSION)]
     events = live(crowd(), seconds=20, rate=50)
 
-    assert {lane // P for lane, _, _ in events} == {0, 1}
-    for lane, _, value in events:
-        schemas[lane // P].validate(loads(value))
+    assert {queue // P for queue, _, _ in events} == {0, 1}
+    for queue, _, value in events:
+        schemas[queue // P].validate(loads(value))

@@ -15,7 +15,7 @@ from services.generator.settings import Settings
 from services.generator.statistics import Statistics
 from tests.unit.generator.fakes import PARTITIONS, FakeBatch, FakeBroker, FakeProducer
 
-_LANES = 2 * PARTITIONS
+_QUEUES = 2 * PARTITIONS
 #: longer than the test lasts, so that the moment does not come while events are put
 _LINGER = timedelta(seconds=1)
 
@@ -48,15 +48,15 @@ async def test_events_of_all_partitions_are_sent_together(monkeypatch: pytest.Mo
     counting = asyncio.create_task(count())
     try:
         for number in range(20):
-            sender.put([(lane, b"k", b"%d" % number) for lane in range(_LANES)], time.time_ns() // 1_000_000)
+            sender.put([(queue, b"k", b"%d" % number) for queue in range(_QUEUES)], time.time_ns() // 1_000_000)
             await asyncio.sleep(0)
         await sender.flush()
     finally:
         counting.cancel()
         await sender.aclose()
     # one sending; two, if the moment came in between
-    assert len(turns) in {_LANES, 2 * _LANES}
-    assert set(Counter(turns).values()) <= {_LANES, 2 * _LANES}
+    assert len(turns) in {_QUEUES, 2 * _QUEUES}
+    assert set(Counter(turns).values()) <= {_QUEUES, 2 * _QUEUES}
 
 
 async def test_many_events_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:

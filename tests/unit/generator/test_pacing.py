@@ -13,7 +13,7 @@ from services.generator.profiles import Poisson, Ramp, Sine
 
 
 def drive(bucket: TokenBucket, until: float, tick: float, *, now: float = 0.0) -> list[float]:
-    """What the bucket gives to someone who asks every ``tick`` seconds."""
+    """The times that the bucket gives when it is polled every ``tick`` seconds."""
     taken: list[float] = []
     while now < until:
         now = min(now + tick, until)

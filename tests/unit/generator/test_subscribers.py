@@ -39,4 +39,4 @@ async def test_subscribers_are_bounded_and_one_that_leaves_makes_room(url: str) 
         async def admitted() -> bool:
             return (await client.get(EVENTS, params={"count": 1})).status_code == 200
 
-        await eventually(admitted, "room for another reader")
+        await eventually(admitted, "capacity for another reader")

@@ -1,4 +1,4 @@
-"""What a pod is given is what its service reads, leads to somebody who answers, and is let through."""
+"""A pod's settings are those that its service reads; every address exists, and the network policies admit it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from services.collector.settings import Settings as CollectorSettings
-from services.dashboard.settings import Settings as DashboardSettings
-from services.generator.settings import Settings as GeneratorSettings
 from services.provisioner.render import Definitions, load
 from services.provisioner.settings import Settings as ProvisionerSettings
-from services.seeder.settings import Settings as SeederSettings
 from shared.settings import ServiceSettings
 from tests.unit.compose import files as compose
 from tests.unit.kubernetes.files import OVERLAYS, environment, of_kind, pods, selects
+from tests.unit.settings import SETTINGS as ALL_SETTINGS
 
-SETTINGS: dict[str, type[ServiceSettings]] = {
-    "generator": GeneratorSettings,
-    "collector": CollectorSettings,
-    "seeder": SeederSettings,
-    "provisioner": ProvisionerSettings,
-    "dashboard": DashboardSettings,
-}
+#: the deployment has the real ksqlDB
+SETTINGS = {name: kind for name, kind in ALL_SETTINGS.items() if name != "ksql"}
 #: names that come with an operator or a chart, and the labels of the pods behind them
 ELSEWHERE = {
     "kafka-kafka-bootstrap": (9092, {"strimzi.io/cluster": "kafka"}),
@@ -56,14 +48,14 @@ def test_settings_can_be_read_and_lead_to_somebody(overlay: str, name: str, monk
 
 
 def addresses(found: ServiceSettings) -> list[tuple[str, int]]:
-    """Host and port of everything that a service is told of."""
+    """Host and port of every address in the settings of a service."""
     values = found.model_dump()
     urls = [urlsplit(value) for field, value in values.items() if field.endswith("_url")]
-    told = [(str(url.hostname), int(url.port or 0)) for url in urls]
+    addresses = [(str(url.hostname), int(url.port or 0)) for url in urls]
     if "mysql_host" in values:
-        told.append((values["mysql_host"], values["mysql_port"]))
+        addresses.append((values["mysql_host"], values["mysql_port"]))
     host, port = found.kafka_bootstrap.split(":")
-    return [*told, (host, int(port))]
+    return [*addresses, (host, int(port))]
 
 
 @EVERYWHERE
@@ -115,10 +107,10 @@ def allowed(overlay: str, caller: dict[str, str], target: dict[str, str]) -> set
 
 
 @EVERYWHERE
-def test_nobody_else_gets_through(overlay: str) -> None:
+def test_all_other_traffic_is_denied(overlay: str) -> None:
     for name in (*SETTINGS, "ksqldb", "mysql"):
         assert allowed(overlay, {"app": "stranger"}, pods(overlay)[name]["metadata"]["labels"]) == set()
-    closed = of_kind(overlay, "NetworkPolicy")["nobody"]["spec"]
+    closed = of_kind(overlay, "NetworkPolicy")["deny-all"]["spec"]
     assert "ingress" not in closed
     assert all(selects(closed["podSelector"], pod["metadata"]["labels"]) for pod in pods(overlay).values())
 

@@ -98,41 +98,35 @@ def test_an_offset_beyond_the_last_port_is_refused(tmp_path: Path) -> None:
     assert done.exit_code == 2
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
+    """The options of each start; nothing is started."""
+    asked: list[Options] = []
+
+    async def start(options: Options, *_: object) -> Board:
+        asked.append(options)
+        return Board(phase=Phase.READY)
+
+    async def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr("deploy.local.background.up", start)
+    monkeypatch.setattr("deploy.local.setup.ensure", nothing)
+    return asked
+
+
 @pytest.mark.parametrize(
     ("arguments", "load"),
     [([], None), (["--rate", "50"], 50), (["--rate", "50", "--no-demo"], None)],
     ids=["none asked for", "asked for", "no pipeline"],
 )
 def test_in_the_background_there_is_load_only_if_it_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], load: int | None
+    tmp_path: Path, asked: list[Options], arguments: list[str], load: int | None
 ) -> None:
-    asked: list[Options] = []
-
-    async def start(options: Options, *_: object) -> Board:
-        asked.append(options)
-        return Board(phase=Phase.READY)
-
-    async def nothing(*_: object) -> None: ...
-
-    monkeypatch.setattr("deploy.local.background.up", start)
-    monkeypatch.setattr("deploy.local.setup.ensure", nothing)
     assert run(app, ["up", "--detach", *arguments, "--dir", str(tmp_path)]).exit_code == 0
     assert [options.rate if options.generate else None for options in asked] == [load]
 
 
-def test_up_takes_ports_and_brokers_from_the_data_and_refuses_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Options] = []
-
-    async def start(options: Options, *_: object) -> Board:
-        asked.append(options)
-        return Board(phase=Phase.READY)
-
-    async def nothing(*_: object) -> None: ...
-
-    monkeypatch.setattr("deploy.local.background.up", start)
-    monkeypatch.setattr("deploy.local.setup.ensure", nothing)
+def test_up_takes_ports_and_brokers_from_the_data_and_refuses_others(tmp_path: Path, asked: list[Options]) -> None:
     state = State(tmp_path)
     state.make()
     state.keep_layout(Layout(brokers=1, port_offset=100))

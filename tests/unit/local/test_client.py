@@ -161,7 +161,7 @@ async def test_a_verify_is_followed_to_its_report() -> None:
     async with services(answer) as client:
         assert await client.verify(steps.append) == report
     assert "reading, 1,000 records read" in steps
-    answers = iter([audit("running"), audit("failed", problem={"detail": "Kafka is away"})])
+    answers = iter([audit("running"), audit("failed", problem={"detail": "Kafka is unavailable"})])
     async with services(answer) as client:
-        with pytest.raises(ServiceRefused, match="the verify failed: Kafka is away"):
+        with pytest.raises(ServiceRefused, match="the verify failed: Kafka is unavailable"):
             await client.verify()

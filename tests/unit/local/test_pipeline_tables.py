@@ -201,7 +201,7 @@ def test_a_sample_shows_rows_or_says_why_there_are_none() -> None:
 
 
 def test_values_are_shown_as_they_are_and_cannot_steer_the_terminal() -> None:
-    """They come from topics: whoever writes there would else write on the operator's screen, or break the command."""
+    """They come from topics: else a producer could write on the operator's screen, or break the command."""
     hostile = "[/red] [link=http://evil.example]x[/link] \x1b]0;owned\x07\x1b[2J\u202e"
     row = {"[/bold]": hostile}
     shown = text_of(tables.sample({"topics": [{"name": hostile, "rows": [row]}, {"name": "t", "error": hostile}]}), 120)

@@ -1,6 +1,6 @@
 """A ksqlDB for tests: the REST answers of the real one for the statements that the provisioner sends, over httpx.MockTransport.
 
-It keeps what was created and answers DESCRIBE from that. Nothing is computed; ``topics`` is told of sink topics made and deleted.
+It keeps what was created and answers DESCRIBE from that. Nothing is computed; ``topics`` is notified of sink topics made and deleted.
 """
 
 from __future__ import annotations

@@ -154,9 +154,9 @@ async def test_a_status_asks_no_server_and_is_rendered_once(world: World, monkey
 
         monkeypatch.setattr(StatusOut, "of", note)
         for _ in range(50):
-            told = (await client.get("/provisioner/status")).json()
-            assert {**told, "age_ms": 0} == {**first, "age_ms": 0}
-            assert told["age_ms"] >= first["age_ms"]
+            second = (await client.get("/provisioner/status")).json()
+            assert {**second, "age_ms": 0} == {**first, "age_ms": 0}
+            assert second["age_ms"] >= first["age_ms"]
         assert (asked(), rendered) == (before, [])
         assert (await client.get("/provisioner/status?fresh=true")).json()["looked_at"] > first["looked_at"]
         assert asked() > before
@@ -183,10 +183,10 @@ async def test_a_client_that_samples_makes_no_look_come_earlier(
 async def test_events_tell_what_changed_and_when(client: httpx.AsyncClient, world: World) -> None:
     await client.post("/provisioner/apply?wait=true")
     events = (await client.get("/provisioner/events")).json()["events"]
-    told = [(event["kind"], event["from"], event["to"]) for event in events]
-    assert told[-1] == ("apply", "running", "succeeded")
-    assert ("apply", "", "running") in told
-    assert ("pipeline", "changing", "ready") in told
+    changes = [(event["kind"], event["from"], event["to"]) for event in events]
+    assert changes[-1] == ("apply", "running", "succeeded")
+    assert ("apply", "", "running") in changes
+    assert ("pipeline", "changing", "ready") in changes
     assert {"id", "at", "at_ms", "kind", "title", "detail", "reason", "subject"} <= events[0].keys()
     last = events[-1]["id"]
     assert (await client.get(f"/provisioner/events?since={last}")).json()["events"] == []
@@ -267,8 +267,8 @@ async def test_an_audit_that_breaks_is_a_failed_job_and_the_last_report_stays(
     assert state.status_code == 200
     assert (state.json()["problem"], state.json()["last"]) == (failed["problem"], good)
     world.kafka.down = True
-    away = await client.post("/provisioner/verify?wait=true")
-    assert (away.status_code, away.json()["type"]) == (503, "unavailable")
+    unavailable = await client.post("/provisioner/verify?wait=true")
+    assert (unavailable.status_code, unavailable.json()["type"]) == (503, "unavailable")
     assert (await client.get("/provisioner/verify")).json()["problem"]["type"] == "unavailable"
 
 

@@ -49,7 +49,7 @@ def _key(record: dict[str, Any]) -> bytes | None:
 
 @pytest.fixture
 def recorded(world: World) -> World:
-    """The recording in one partition per topic, and Pinot as it would stand after it (sessions that were merged included)."""
+    """The recording in one partition per topic, and Pinot as it would be after it (sessions that were merged included)."""
     for record in lines("inputs.jsonl"):
         value = None if record["value"] is None else record["value"].encode()
         world.kafka.append(record["topic"], _key(record), value, record["timestamp"])

@@ -202,7 +202,7 @@ async def test_a_row_may_hold_every_end_of_a_line_that_unicode_has_and_half_of_a
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=answers.pop(0)))
     ksql = KsqlClient(create_client("http://ksql", transport=transport), patience=PATIENCE, poll_interval=FAST)
     assert await ksql.rows("SELECT * FROM t;") == (["SOURCE"], [["a\u0085\u2028 b"], ["\ud83e"]])
-    with pytest.raises(UpstreamError, match="no JSON"):
+    with pytest.raises(UpstreamError, match="other than JSON"):
         await ksql.rows("SELECT * FROM t;")
 
 

@@ -103,7 +103,7 @@ async def test_exceptions_come_with_status_200(world: World) -> None:
 
 
 async def test_rows_that_were_replaced_are_counted_too() -> None:
-    """Pinot counts the newest row of each key alone unless it is told otherwise."""
+    """Pinot counts the newest row of each key alone by default."""
 
     def broker(request: httpx.Request) -> httpx.Response:
         all_rows = json.loads(request.content)["queryOptions"] == "skipUpsert=true"

@@ -94,7 +94,7 @@ async def test_a_terminated_query_is_drift_and_is_repaired_alone(provisioner: Pr
 async def test_a_paused_query_is_resumed(provisioner: Provisioner, world: World) -> None:
     await apply(provisioner)
     query = world.ksql.sources["PAGEVIEW_SESSION"]["writeQueries"][0]
-    query["statusCount"] = {"PAUSED": 1}  # all that the real one tells; its state stays RUNNING
+    query["statusCount"] = {"PAUSED": 1}  # all that the real one reports; its state stays RUNNING
     assert await apply(provisioner) == {"query:pageview_session": "repair"}
     assert world.ksql.statements[-1] == f"RESUME {query['id']};"
 
@@ -335,7 +335,7 @@ async def test_what_cannot_be_seen_is_no_change_and_no_apply(provisioner: Provis
     assert unseen == {Kind.TOPIC, Kind.QUERY, Kind.PINOT_TABLE}, "all that asks Kafka"
     assert (plan.changes, plan.unseen) == (0, 22)
     assert all(s.reason.startswith("could not be seen: ") for s in plan.steps if s.action is Action.UNKNOWN)
-    with pytest.raises(StepFailed, match="cannot look at"):
+    with pytest.raises(StepFailed, match="cannot observe"):
         await provisioner.finish(provisioner.apply())
     with pytest.raises(Unavailable):
         await provisioner.servers.kafka.ping()
@@ -349,14 +349,14 @@ async def test_queries_and_tables_tell_how_much_they_hand_on(provisioner: Provis
     world.pinot.rows["pageview_tumbling"] = [{"window_start": 0}] * 500
     rates: dict[str, tuple[float, float]] = {}
 
-    async def told() -> bool:
+    async def rate_known() -> bool:
         facts = {entry.resource.id: entry.observation.facts for entry in (await provisioner.status(fresh=True)).entries}
         assert "rate_per_s" not in facts["topic:topic6_PageView_Tumbling"]
         found = facts["query:pageview_tumbling"]["written_per_s"], facts["pinot_table:pageview_tumbling"]["rate_per_s"]
         rates["tumbling"] = found
         return None not in found
 
-    await eventually(told, "a rate, which needs two looks with half a second between them", every_s=0.05)
+    await eventually(rate_known, "a rate, which needs two looks with half a second between them", every_s=0.05)
     written, taken_in = rates["tumbling"]
     assert written > 0
     assert taken_in > 0

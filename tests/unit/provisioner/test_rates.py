@@ -23,7 +23,7 @@ class Clock:
     ("looks", "rates"),
     [
         ([(0, 0), (2, 100)], [None, 50.0]),
-        # two people who look at once do not spoil each other's rate
+        # two clients that look at once do not spoil each other's rate
         ([(0, 0), (0.1, 10), (2, 200)], [None, None, 100.0]),
         # the last ten seconds count
         ([(0, 0), (10, 1_000), (20, 1_500)], [None, 100.0, 50.0]),
@@ -49,20 +49,20 @@ async def test_a_count_that_cannot_be_had_is_no_rate_and_no_error(monkeypatch: p
     growth = Growth(lambda: now)
 
     async def refused() -> int:
-        raise Unavailable("away")
+        raise Unavailable("down")
 
     async def silent() -> int:
         await asyncio.Event().wait()
         return 0
 
-    async def told(count: int) -> int:
+    async def counted(count: int) -> int:
         return count
 
-    assert await growth.ask(partial(told, 100)) is None
+    assert await growth.ask(partial(counted, 100)) is None
     now = 2.0
     assert await growth.ask(refused) is None
     assert await growth.ask(silent) is None
-    assert await growth.ask(partial(told, 300)) == 100.0
+    assert await growth.ask(partial(counted, 300)) == 100.0
 
 
 async def test_a_count_is_not_asked_for_by_a_look_that_was_cancelled_before_it_began(

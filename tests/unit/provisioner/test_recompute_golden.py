@@ -123,18 +123,18 @@ def test_the_join_of_the_recording_is_found_right(recomputed: Recomputed) -> Non
     by_place = EventColumns(recomputed.views.groups)
     for event, place, _ in recomputed.views.in_order():
         by_place.add(Event(place, event.user, event.group), place, 0)
-    # Event times stand apart from places in the file; the join is by place, so both sides are told by it.
+    # Event times differ from places in the file; the join is by place, so both sides get it.
     place_of: dict[tuple[int, int | None, str | None], list[int]] = {}
     for event, place, _ in recomputed.views.in_order():
         place_of.setdefault((event.time, event.user, event.group), []).append(place)
-    told = EnrichedColumns(recomputed.views.groups)
+    joined = EnrichedColumns(recomputed.views.groups)
     for record in lines("updates/pageview_enriched.jsonl"):
         row = record["value"]
         place = place_of[record["timestamp"], record["key"], row["SOURCE"]].pop(0)
-        told.add(Event(place, record["key"], row["SOURCE"]), row["AGE"], row["COUNTRY"], 0)
-    result = audit_join(by_place, told, recomputed.users, recomputed.users, slack_ms=0).comparison
+        joined.add(Event(place, record["key"], row["SOURCE"]), row["AGE"], row["COUNTRY"], 0)
+    result = audit_join(by_place, joined, recomputed.users, recomputed.users, slack_ms=0).comparison
     assert result.clean, result.examples
-    assert result.equal == len(told)
+    assert result.equal == len(joined)
 
 
 def test_the_boundaries_of_windows_grace_and_gap() -> None:

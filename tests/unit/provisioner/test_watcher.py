@@ -23,7 +23,7 @@ LONG = timedelta(hours=1)
 
 
 class Thing(Resource):
-    """Answers what it is told to; counts how often it is asked."""
+    """Gives a set answer; counts the requests."""
 
     def __init__(self, kind: Kind = Kind.STREAM, name: str = "thing") -> None:
         super().__init__(kind, name)
@@ -243,7 +243,7 @@ async def test_freshness_grows_while_pinot_does_not_answer() -> None:
     table.answer = unchanged("consumes", freshness_ms=300)
     watcher, _ = watcher_of([table])
     assert (await watcher.refresh()).freshness_ms == 300
-    table.answer = Unavailable("away")
+    table.answer = Unavailable("down")
 
     async def grown() -> bool:
         return ((await watcher.refresh()).freshness_ms or 0) > 350

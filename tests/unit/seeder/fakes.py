@@ -26,7 +26,7 @@ class MemoryStore(Store):
         super().__init__(Settings())
         self.rows: dict[int, Person] = {}
         self.next_id = 1
-        self.away = False
+        self.unavailable = False
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -102,7 +102,7 @@ class MemoryStore(Store):
                 yield {"user_id": user_id, **user, "updated_at": MOMENT}
 
     def _look(self) -> None:
-        if self.away:
+        if self.unavailable:
             raise Unavailable("The database cannot be used", service="mysql")
 
 

@@ -180,7 +180,7 @@ async def test_mutations_run_until_stopped() -> None:
 
 async def test_an_absent_database_is_a_problem_and_not_ready() -> None:
     store = MemoryStore()
-    store.away = True
+    store.unavailable = True
     async with seeder(store) as client:
         status = await client.get("/seeder/status")
         waited = await client.post("/seeder/seed", params={"wait": True}, json={})

@@ -42,7 +42,6 @@ def make_app(token: str | None = None, **settings: Any) -> FastAPI:
 
     return create_service_app(
         name="demo",
-        title="Demo",
         summary="A demo",
         settings=ServiceSettings(port=1, api_token=SecretStr(token) if token else None, **settings),
         routers=[make_router()],

@@ -18,6 +18,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from shared import aiokafka_internals as internals
 from tests.patience import STEP_S
+from tests.unit.unanswered import UnansweredFetches
 
 _TP = TopicPartition("t", 0)
 _NOWHERE = "127.0.0.1:1"
@@ -98,35 +99,16 @@ async def test_a_refused_fetch_raises(consumer: AIOKafkaConsumer) -> None:
             await internals.wait_for_fetch(consumer, [_TP], 60)
 
 
-class Fetching:
-    """A client whose fetches are never answered: they end when they are cancelled, and then only when they are ``released``."""
-
-    def __init__(self, consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.sent, self.cancelled, self.released = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        monkeypatch.setattr(consumer._client.cluster, "leader_for_partition", lambda tp: 0)
-        monkeypatch.setattr(consumer._client, "send", self._send)
-
-    async def _send(self, *_: object) -> None:
-        self.sent.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.cancelled.set()
-            await self.released.wait()
-
-
-async def test_a_consumer_stops_although_its_assignment_changed_just_before(
-    consumer: AIOKafkaConsumer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_consumer_stops_although_its_assignment_changed_just_before(consumer: AIOKafkaConsumer) -> None:
     with explained():
-        fetching = Fetching(consumer, monkeypatch)
+        fetching = UnansweredFetches()
+        fetching.attach(consumer)
         await asyncio.wait_for(fetching.sent.wait(), STEP_S)
         consumer.assign([TopicPartition("t", 1)])
         await asyncio.wait_for(fetching.cancelled.wait(), STEP_S)
         stopping = asyncio.create_task(internals.stop_consumer(consumer))
-        await asyncio.sleep(
-            0
-        )  # the fetcher is cancelled here, while it waits for the end of the fetch that it has cancelled itself
+        # The fetcher is cancelled here, while it waits for the end of the fetch that it has cancelled itself.
+        await asyncio.sleep(0)
         fetching.released.set()
         # not wait_for, whose own cancellation would end the hanging stop
         ended, _ = await asyncio.wait([stopping], timeout=STEP_S)

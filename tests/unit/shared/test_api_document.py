@@ -22,12 +22,12 @@ def endpoints(app: FastAPI) -> set[str]:
 
 def test_every_endpoint_has_a_line() -> None:
     text = (REPOSITORY / "docs" / "api.md").read_text()
-    told = set(re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", text, re.MULTILINE))
+    documented = set(re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", text, re.MULTILINE))
     there = set[str]().union(
         *(
             endpoints(make())
             for make in (create_generator, create_collector, create_seeder, create_provisioner, create_ksql)
         )
     )
-    assert told == there - PROBES
+    assert documented == there - PROBES
     assert all(f"`{probe}`" in text for probe in PROBES)

@@ -22,7 +22,7 @@ def run(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
 
 
 async def complaints_of_a_connection_given_up() -> list[str]:
-    """What the loop's exception handler is told when a connection is cancelled during the look-up of a name that does not exist."""
+    """The calls of the loop's exception handler when a connection is cancelled during the look-up of a name that does not exist."""
     loop = asyncio.get_running_loop()
     complaints: list[str] = []
     loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))

@@ -20,7 +20,6 @@ async def test_however_many_ask_for_readiness_each_check_runs_once_at_a_time() -
 
     app = create_service_app(
         name="demo",
-        title="Demo",
         summary="A demo",
         settings=ServiceSettings(port=1),
         routers=[],

@@ -63,13 +63,13 @@ async def test_one_job_at_a_time(jobs: JobTracker[Job]) -> None:
 
 
 async def test_a_failure_is_kept_with_its_reason(jobs: JobTracker[Job], tasks: TaskSet) -> None:
-    async def away(job: Job) -> None:
+    async def unavailable(job: Job) -> None:
         raise Unavailable("the database cannot be reached")
 
     async def broken(job: Job) -> None:
         raise ZeroDivisionError
 
-    known = jobs.start(Job(kind="copy"), away)
+    known = jobs.start(Job(kind="copy"), unavailable)
     await known.finished.wait()
     unknown = jobs.start(Job(kind="copy"), broken)
     await unknown.finished.wait()

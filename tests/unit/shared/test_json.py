@@ -13,7 +13,7 @@ from shared.json import dumps, renderable
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "rendered"),
     [
         ("src_\ud83e", r"src_\ud83e"),
         ("\U0001f600 é\0", "\U0001f600 é\0"),
@@ -25,8 +25,8 @@ from shared.json import dumps, renderable
         ({7: None, (1,): False}, {"7": None, "(1,)": False}),
     ],
 )
-def test_what_json_cannot_hold_becomes_a_text(value: Any, told: Any) -> None:
-    assert renderable(value) == told
+def test_what_json_cannot_hold_becomes_a_text(value: Any, rendered: Any) -> None:
+    assert renderable(value) == rendered
 
 
 anything = st.recursive(
@@ -38,5 +38,5 @@ anything = st.recursive(
 
 @given(anything)
 def test_everything_can_be_written_in_both_ways(value: Any) -> None:
-    told = renderable(value)
-    assert json.loads(dumps(told)) == json.loads(json.dumps(told, allow_nan=False).encode())
+    rendered = renderable(value)
+    assert json.loads(dumps(rendered)) == json.loads(json.dumps(rendered, allow_nan=False).encode())

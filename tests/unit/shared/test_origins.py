@@ -73,9 +73,9 @@ async def test_programs_and_our_own_pages_may(headers: dict[str, str]) -> None:
 
 
 async def test_a_link_may_be_followed_but_no_page_may_embed_us() -> None:
-    away = {"sec_fetch_site": "cross-site"}
-    assert (await ask("GET", "/healthz", sec_fetch_mode="navigate", **away)).status_code == 200
-    assert (await ask("GET", "/healthz", sec_fetch_mode="no-cors", **away)).status_code == 403
+    cross_site = {"sec_fetch_site": "cross-site"}
+    assert (await ask("GET", "/healthz", sec_fetch_mode="navigate", **cross_site)).status_code == 200
+    assert (await ask("GET", "/healthz", sec_fetch_mode="no-cors", **cross_site)).status_code == 403
 
 
 async def test_a_named_page_may() -> None:

@@ -104,7 +104,7 @@ async def test_closing_ends_what_is_being_made() -> None:
 
 
 async def test_a_failure_is_everybodys_and_passes() -> None:
-    answers: list[Exception | int] = [ValueError("away"), 7]
+    answers: list[Exception | int] = [ValueError("unavailable"), 7]
 
     async def make() -> int:
         answer = answers.pop(0)

@@ -70,11 +70,11 @@ def test_an_unknown_fact_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "text"),
     [(7, "7"), (1_260, "1,260"), (840_000, "840k"), (1e8, "100M"), (0.0529, "0.0529"), (30.041, "30"), (999.7, "1k")],
 )
-def test_figures_are_short(value: float, told: str) -> None:
-    assert figure(value) == told
+def test_figures_are_short(value: float, text: str) -> None:
+    assert figure(value) == text
 
 
 @pytest.mark.parametrize("name", sections())

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The contract of the mysql image: MYSQL_ROOT_PASSWORD and MYSQL_DATABASE count when the volume is new, and then each script of
-# /docker-entrypoint-initdb.d is run once against a server that listens to nobody else. The arguments are the server's.
+# /docker-entrypoint-initdb.d is run once against a server that accepts no other connections. The arguments are the server's.
 set -eu
 data=/var/lib/mysql
 # A set-up that was cut off leaves no mark, and is begun again.

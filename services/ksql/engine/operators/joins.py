@@ -23,7 +23,7 @@ from shared.lazy_numpy import np
 
 
 class Side(Node):
-    """Tells a join which of its inputs a row comes from."""
+    """Marks the input of a join that a row comes from."""
 
     kind = "side"
 

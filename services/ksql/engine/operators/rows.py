@@ -1,4 +1,4 @@
-"""Operators that look at one row at a time: WHERE and HAVING, SELECT, PARTITION BY."""
+"""Operators on one row at a time: WHERE and HAVING, SELECT, PARTITION BY."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_describe_names_every_operator() -> None:
 
 
 def test_the_clock_of_an_event_is_its_records_timestamp() -> None:
-    """In rows as in columns, whatever the wall clock says: whoever reads the topic again must come to the same."""
+    """In rows as in columns, whatever the wall clock says: reading the topic again must give the same result."""
     catalog = Catalog()
     properties = "kafka_topic='e', key_format='KAFKA', value_format='JSON', timestamp='at'"
     stream = f"CREATE STREAM e (k STRING KEY, g STRING, at BIGINT) WITH ({properties});"

@@ -65,13 +65,13 @@ class Lab:
 
     async def quiet(self) -> None:
         """Waits until every query has read everything and all is committed."""
-        calm = 0
+        stable_polls = 0
 
         def is_quiet() -> bool:
-            nonlocal calm
+            nonlocal stable_polls
             queries = list(self.core.query_manager.queries.values())
-            calm = calm + 1 if all(is_processed(q) and q.output.is_committed for q in queries) else 0
-            return calm >= 3
+            stable_polls = stable_polls + 1 if all(is_processed(q) and q.output.is_committed for q in queries) else 0
+            return stable_polls >= 3
 
         await eventually(is_quiet, "no query has lag", every_s=0.05)
 

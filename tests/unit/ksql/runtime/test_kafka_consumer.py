@@ -13,16 +13,17 @@ from aiokafka.consumer.group_coordinator import NoGroupCoordinator
 from services.ksql.runtime import kafka_consumer
 from services.ksql.runtime.kafka_consumer import AssignedConsumer, KafkaConsumer
 from tests.patience import STEP_S
+from tests.unit.unanswered import UnansweredFetches
 
 _NOWHERE = "127.0.0.1:1"
 
 
-class Cluster:
-    """Makes consumers whose fetches are never answered. One that is cancelled ends when it is ``released``."""
+class Cluster(UnansweredFetches):
+    """Makes consumers whose fetches are never answered."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
         self.made: list[AIOKafkaConsumer] = []
-        self.sent, self.cancelled, self.released = asyncio.Event(), asyncio.Event(), asyncio.Event()
         monkeypatch.setattr(kafka_consumer, "committed_consumer", self._consumer)
 
     def _consumer(self, bootstrap: str) -> AIOKafkaConsumer:
@@ -34,17 +35,8 @@ class Cluster:
             consumer._coordinator = NoGroupCoordinator(consumer._client, consumer._subscription)
 
         consumer.start = start
-        consumer._client.cluster.leader_for_partition = lambda tp: 0
-        consumer._client.send = self._send
+        self.attach(consumer)
         return consumer
-
-    async def _send(self, *_: object) -> None:
-        self.sent.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.cancelled.set()
-            await self.released.wait()
 
 
 def reader(topic: str, shared: AssignedConsumer) -> KafkaConsumer:
