@@ -18,10 +18,11 @@ from services.ksql.analysis.sources import (
     build_source,
     check_column_names,
     check_result_kind,
+    check_timestamp_selected,
     default_key_format,
     default_value_format,
 )
-from services.ksql.errors import FunctionError, KsqlError, RequestError
+from services.ksql.errors import CastError, FunctionError, KsqlError, RequestError
 from services.ksql.functions import registry
 from services.ksql.model import commands
 from services.ksql.model.plan import ProjectStep, QueryPlan
@@ -176,7 +177,7 @@ class Analyzer:
         except KsqlError as error:
             if statement.kind is SourceKind.TABLE and (unknown := _unknown_function(statement.query)) is not None:
                 raise FunctionError(f"Can't find any functions with the name '{unknown}'") from error
-            if error.error_code == KsqlError.error_code:
+            if error.error_code == KsqlError.error_code and not isinstance(error, CastError):
                 error.message = f"{_NO_SCHEMA}{error.message}"
             raise
         if existing is not None:
@@ -192,6 +193,7 @@ class Analyzer:
     def _plan_create_as(self, statement: ast.CreateAsSelect, text: str) -> QueryPlan:
         kind = f"CREATE {statement.kind} AS SELECT"
         planner, planned = self._planned(statement.query, kind)
+        check_timestamp_selected(statement, {item.name for item in planned.projection.items})
         root = planned.projection.persistent(planned.below, statement.name, lenient_keys=planner.lenient_keys)
         check_result_kind(statement, root, text)
         sink = build_sink(
