@@ -38,3 +38,7 @@ class ServerError(KsqlError):
 
 class FunctionError(KsqlError):
     """A function does not exist, or not for these argument types."""
+
+
+class CastError(KsqlError):
+    """A CAST between types that have none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ def run(file: str, case: Mapping[str, Any]) -> Result:
 
 def _run(file: str, case: Mapping[str, Any]) -> Result:
     properties = {k: _text(v) for k, v in case.get("properties", {}).items() if v != "{CONFIG}"}
-    topology = Topology(properties)
+    topology = Topology(properties, now=int(time.time() * 1000))
     expected = case.get("expectedException")
     name = case["name"]
     try:

@@ -13,15 +13,17 @@ from services.ksql.analysis.names import find_sources, qualify
 from services.ksql.analysis.properties import chosen_query_id, read_with_clause, with_properties
 from services.ksql.analysis.pull import plan_pull_query
 from services.ksql.analysis.query import Planned, QueryPlanner, window_spec
+from services.ksql.analysis.session_properties import is_known
 from services.ksql.analysis.sources import (
     build_sink,
     build_source,
     check_column_names,
     check_result_kind,
+    check_timestamp_selected,
     default_key_format,
     default_value_format,
 )
-from services.ksql.errors import FunctionError, KsqlError, RequestError
+from services.ksql.errors import CastError, FunctionError, KsqlError, RequestError
 from services.ksql.functions import registry
 from services.ksql.model import commands
 from services.ksql.model.plan import ProjectStep, QueryPlan
@@ -41,8 +43,11 @@ class Analyzer:
     ``properties`` are the server's and the request's, by ksqlDB's names (``ksql.persistence.default.format.value`` ...).
     """
 
-    def __init__(self, catalog: Catalog, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, catalog: Catalog, properties: Mapping[str, str] | None = None, *, carried_out: bool = False
+    ) -> None:
         self._catalog = catalog
+        self._carried_out = carried_out
         self._properties = dict(properties or {})
 
     def qualify(self, statement: ast.Statement, raw: str = "") -> ast.Statement:
@@ -149,6 +154,10 @@ class Analyzer:
                     "The statement ASSERT SCHEMA is not supported by this server: it needs a Schema Registry, which this "
                     "server does not have. DESCRIBE shows the columns of a stream or table."
                 )
+            case ast.SetProperty(name=name) | ast.UnsetProperty(name=name):
+                if not is_known(name):
+                    raise KsqlError(f"Unknown property: {name}")
+                return statement
             case ast.CreateType():
                 return ddl.create_type(statement, self._catalog)
             case ast.DropType():
@@ -176,7 +185,7 @@ class Analyzer:
         except KsqlError as error:
             if statement.kind is SourceKind.TABLE and (unknown := _unknown_function(statement.query)) is not None:
                 raise FunctionError(f"Can't find any functions with the name '{unknown}'") from error
-            if error.error_code == KsqlError.error_code:
+            if error.error_code == KsqlError.error_code and not isinstance(error, CastError):
                 error.message = f"{_NO_SCHEMA}{error.message}"
             raise
         if existing is not None:
@@ -186,12 +195,13 @@ class Analyzer:
     def _check_upgrade(self, existing: DataSource, plan: QueryPlan) -> None:
         ddl.check_replacement(existing, plan.target)
         running = self._catalog.materialised_by(existing.name)
-        if running is not None:
+        if running is not None and not self._carried_out:
             check_upgrade(running.plan, plan)
 
     def _plan_create_as(self, statement: ast.CreateAsSelect, text: str) -> QueryPlan:
         kind = f"CREATE {statement.kind} AS SELECT"
         planner, planned = self._planned(statement.query, kind)
+        check_timestamp_selected(statement, {item.name for item in planned.projection.items})
         root = planned.projection.persistent(planned.below, statement.name, lenient_keys=planner.lenient_keys)
         check_result_kind(statement, root, text)
         sink = build_sink(

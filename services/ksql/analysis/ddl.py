@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from services.ksql.analysis.catalog import Catalog
 from services.ksql.analysis.sources import check_column_names, check_formats
 from services.ksql.errors import KsqlError, RequestError
 from services.ksql.model.commands import DropSource, NothingToDo
-from services.ksql.model.plan import AggregateStep, JoinStep, QueryPlan, SourceStep, Step
+from services.ksql.model.plan import (
+    AggregateStep,
+    JoinStep,
+    NamedExpression,
+    PartitionByStep,
+    QueryPlan,
+    SourceStep,
+    Step,
+)
 from services.ksql.model.schema import Column, DataSource, Format, Schema, SourceKind
 from services.ksql.model.typed_expressions import ColumnRef, Expression, TypedCall, TypedCast, TypedLiteral
 from services.ksql.sql import ast
@@ -20,20 +29,49 @@ def check_upgrade(old: QueryPlan, new: QueryPlan) -> None:
     """Refuse a new plan that could not go on with the state of the old one.
 
     Raises:
-        RequestError: joins, windows, or other aggregates.
+        RequestError: other sources, groups or aggregates; joins, windows.
     """
+    for what, values in (("topicName", _topics), ("groupByExpressions", _groups), ("keyExpressions", _keys)):
+        _check_matching(what, values(old), values(new))
     for step in _steps(new.root):
         if isinstance(step, JoinStep):
             raise RequestError(f"Upgrades not yet supported for {_join_name(step)}")
         if isinstance(step, AggregateStep) and step.window_spec is not None:
             raise RequestError("Upgrades not yet supported for StreamWindowedAggregate")
-    before, after = _aggregates(old), _aggregates(new)
-    if before != after:
-        step_name = "TableAggregate" if _over_table(new) else "StreamAggregate"
-        raise RequestError(
-            f"Query is not upgradeable. Plan step of type {step_name} must have matching aggregate functions. "
-            f"Values differ: [{', '.join(before)}] vs. [{', '.join(after)}]"
-        )
+    step_name = "TableAggregate" if _over_table(new) else "StreamAggregate"
+    aggregates = [(step_name, f"[{', '.join(_aggregates(plan))}]") for plan in (old, new)]
+    _check_matching("aggregate functions", *[[each] for each in aggregates])
+
+
+def _check_matching(what: str, before: Sequence[tuple[str, str]], after: Sequence[tuple[str, str]]) -> None:
+    """Each value with the kind of its step, as ksqlDB calls it."""
+    for (_, old), (kind, new) in zip_longest(before, after, fillvalue=("", "")):
+        if old != new:
+            raise RequestError(
+                f"Query is not upgradeable. Plan step of type {kind} must have matching {what}. Values differ: {old} vs. {new}"
+            )
+
+
+def _topics(plan: QueryPlan) -> list[tuple[str, str]]:
+    return [
+        (f"{'Windowed' if step.source.window else ''}{step.kind.capitalize()}Source", step.source.topic)
+        for step in _steps(plan.root)
+        if isinstance(step, SourceStep)
+    ]
+
+
+def _groups(plan: QueryPlan) -> list[tuple[str, str]]:
+    steps = [step for step in _steps(plan.root) if isinstance(step, AggregateStep)]
+    return [(f"{step.input.kind.capitalize()}GroupBy", _shown_keys(step.group_by)) for step in steps]
+
+
+def _keys(plan: QueryPlan) -> list[tuple[str, str]]:
+    steps = [step for step in _steps(plan.root) if isinstance(step, PartitionByStep)]
+    return [(f"{step.input.kind.capitalize()}SelectKey", _shown_keys(step.keys)) for step in steps]
+
+
+def _shown_keys(keys: Sequence[NamedExpression]) -> str:
+    return f"[{', '.join(_show(key.expression) for key in keys)}]"
 
 
 def _steps(step: Step) -> Iterator[Step]:

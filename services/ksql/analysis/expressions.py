@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from services.ksql.errors import KsqlError
+from services.ksql.errors import CastError, KsqlError
 from services.ksql.functions import registry
 from services.ksql.functions.definitions import ScalarFunction
 from services.ksql.functions.java_time import partial_timestamp
@@ -431,7 +431,7 @@ def _make_map(node: ast.MakeMap, scope: Scope) -> ex.Expression:
 
 def _explicit_cast(operand: ex.Expression, target: SqlType) -> ex.Expression:
     if operand.type is not None and not can_cast(operand.type, target):
-        raise KsqlError(f"Cast of {operand.type} to {target} is not supported")
+        raise CastError(f"Cast of {operand.type} to {target} is not supported")
     return ex.TypedCast(operand, target)
 
 

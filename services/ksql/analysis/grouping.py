@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.ksql.analysis.expressions import Scope, as_key, cast, predicate, typed
 from services.ksql.analysis.names import SYSTEM_COLUMNS, AliasGenerator, Names
@@ -12,7 +13,7 @@ from services.ksql.errors import KsqlError
 from services.ksql.functions import registry
 from services.ksql.model.plan import AggregateCall, AggregateStep, NamedExpression, PartitionByStep, Step, WindowSpec
 from services.ksql.model.schema import WINDOW_COLUMNS, Column, KeyWindow, Schema, SourceKind
-from services.ksql.model.types import BIGINT
+from services.ksql.model.types import BIGINT, BaseType
 from services.ksql.sql import ast
 from services.ksql.sql.ast import children, columns, rewrite, walk
 from services.ksql.sql.format import format_expression, join_words
@@ -111,6 +112,16 @@ def refuse_window_bounds(expressions: tuple[ast.Expression, ...]) -> None:
         )
 
 
+#: a constant of each type that a constant parameter may have
+_ANY_OF: dict[BaseType, Any] = {
+    BaseType.INTEGER: 1,
+    BaseType.BIGINT: 2**40,
+    BaseType.DOUBLE: 1.0,
+    BaseType.STRING: "",
+    BaseType.BOOLEAN: True,
+}
+
+
 @dataclass(slots=True)
 class Grouping:
     """An aggregation under construction: rewrites the expressions above it to its key columns and aggregate variables."""
@@ -136,18 +147,27 @@ class Grouping:
     def _resolve(self, call: ast.Call, name: str) -> AggregateCall:
         constants = registry.literal_count(call.name, len(call.arguments))
         split = len(call.arguments) - constants
-        literals = []
+        literals: list[Any] = []
+        computed: KsqlError | None = None
         for index, argument in enumerate(call.arguments[split:], start=split + 1):
-            if not isinstance(argument, ast.Literal):
-                raise KsqlError(
-                    f"Parameter {index} passed to function {call.name} must be a literal constant, "
-                    f"but was expression: '{format_expression(self.names.bare(argument))}'"
-                )
-            literals.append(argument.value)
+            if isinstance(argument, ast.Literal):
+                literals.append(argument.value)
+                continue
+            shown = self.names.bare(argument)
+            error = KsqlError(
+                f"Parameter {index} passed to function {call.name} must be a literal constant, "
+                f"but was expression: '{format_expression(shown)}'"
+            )
+            # A parameter of another type is looked at first.
+            kind = typed(shown, self.scope).type
+            literals.append(_ANY_OF.get(kind.base) if kind is not None else None)
+            computed = computed or error
         for argument in call.arguments[:split]:
             self._refuse_nested(argument, call)
         arguments = [typed(self.names.bare(argument), self.scope) for argument in call.arguments[:split]]
         function = registry.resolve_aggregate(call.name, [argument.type for argument in arguments], literals)
+        if computed is not None:
+            raise computed
         converted = tuple(
             argument if argument.type is None else cast(argument, wanted)
             for argument, wanted in zip(arguments, function.parameter_types, strict=False)

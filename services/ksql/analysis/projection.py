@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.ksql.analysis.expressions import Scope, typed
 from services.ksql.analysis.names import SYSTEM_COLUMNS, Names
-from services.ksql.errors import KsqlError
+from services.ksql.errors import CastError, KsqlError
 from services.ksql.model.plan import NamedExpression, ProjectStep, Step
 from services.ksql.model.schema import WINDOW_COLUMNS, Column, Schema
 from services.ksql.model.types import BaseType
@@ -163,6 +163,7 @@ class Projection:
         ``lenient_keys`` (ksql.new.query.planner.enabled) lets the SELECT leave out and reorder key columns.
         """
         self._refuse_reserved()
+        values = tuple(self._named(item) for item in self.items)
         found = [(key, [item for item in self.items if item.expression == key.chosen]) for key in self.rule.keys]
         missing = [key for key, items in found if not items]
         if missing and not lenient_keys:
@@ -170,7 +171,6 @@ class Projection:
         for key, items in found:
             if len(items) > 1:
                 raise self.rule.repeated(key, [item.name for item in items])
-        values = tuple(self._named(item) for item in self.items)
         self._refuse_doubles(values)
         chosen = [(key, items[0]) for key, items in found if items]
         if lenient_keys:
@@ -184,7 +184,11 @@ class Projection:
         return ProjectStep(step, tuple(key.name for key, _ in chosen), kept, schema, step.kind, step.window)
 
     def _named(self, item: Item) -> NamedExpression:
-        return NamedExpression(item.name, typed(self.above(item.expression), self.scope))
+        try:
+            return NamedExpression(item.name, typed(self.above(item.expression), self.scope))
+        except CastError as error:
+            error.message = f"Invalid Select: {error.message}"
+            raise
 
     def _key_column(self, key: KeyColumn, item: Item, step: Step) -> Column:
         column = next(column for column in step.schema.key if column.name == key.name)
@@ -196,7 +200,7 @@ class Projection:
             (item.name for item in self.items if item.name in SYSTEM_COLUMNS and item.name not in keys), None
         )
         if reserved is not None:
-            raise KsqlError(f"Reserved column name in select: {backtick(reserved)}. Please remove or alias the column.")
+            raise reserved_in_select(reserved)
 
     @staticmethod
     def _refuse_doubles(values: tuple[NamedExpression, ...]) -> None:
@@ -207,6 +211,11 @@ class Projection:
                     f"Duplicate value columns found in schema: {backtick(value.name)} {value.expression.type or 'null'}"
                 )
             seen.add(value.name)
+
+
+def reserved_in_select(name: str) -> KsqlError:
+    """The error for a system column that keeps its name in a query with a sink."""
+    return KsqlError(f"Reserved column name in select: {backtick(name)}. Please remove or alias the column.")
 
 
 def _column(value: NamedExpression) -> Column:

@@ -19,7 +19,7 @@ from services.ksql.analysis.grouping import (
 )
 from services.ksql.analysis.joins import FromClause, JoinKey, build_relation
 from services.ksql.analysis.names import Names, find_sources, selected
-from services.ksql.analysis.projection import Item, KeyColumn, KeyRule, Projection, expand
+from services.ksql.analysis.projection import Item, KeyColumn, KeyRule, Projection, expand, reserved_in_select
 from services.ksql.errors import KsqlError, ServerError
 from services.ksql.functions import registry
 from services.ksql.model.plan import ExplodeStep, FilterStep, NamedExpression, Step, SuppressStep, WindowSpec
@@ -220,6 +220,8 @@ class QueryPlanner:
         if query.partition_by:
             raise KsqlError("PARTITION BY and GROUP BY can not be used together.")
         check_keys("GROUP BY", query.group_by)
+        if query.window is None and not self._transient:
+            self._refuse_bounds()
         for expression in query.group_by:
             names.check("GROUP BY", expression)
         spec = window_spec(query.window) if query.window else None
@@ -260,6 +262,16 @@ class QueryPlanner:
         rule = KeyRule("grouping expression", grouping.key_columns())
         projection = Projection(items, rule, grouping.above, scope)
         return Planned(names, below, projection, spec.retention_ms if spec else None)
+
+    def _refuse_bounds(self) -> None:
+        """Window bounds in the SELECT of a query that has no windows: ksqlDB looks at them before the GROUP BY."""
+        for item in self._query.select:
+            if (
+                isinstance(item, ast.SelectItem)
+                and item.alias in WINDOW_COLUMNS
+                and not any(a.source.window for a in self._names.sources)
+            ):
+                raise reserved_in_select(item.alias)
 
     def _having(self, expression: ast.Expression, grouping: Grouping) -> ast.Expression:
         # Typing the clause over the input first gives messages in the user's terms, not in those of the aggregate variables.

@@ -6,7 +6,7 @@ A sink takes from its WITH clause or else from the leftmost source of its query.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.ksql.analysis.names import SYSTEM_COLUMNS, Names
 from services.ksql.analysis.properties import WithClause, read_with_clause
@@ -147,7 +147,7 @@ def _has_odd_keys(column: Column) -> bool:
 def build_source(statement: ast.CreateSourceStatement, properties: Mapping[str, str], sql: str) -> DataSource:
     """The source that a CREATE statement describes, all but the catalog considered."""
     clause = read_with_clause(statement.properties, create_as=False)
-    schema = _schema(statement)
+    schema = _schema(statement, clause)
     key = key_format(clause.key_format or default_key_format(properties), clause.key_delimiter)
     value = value_format(
         clause.value_format or default_value_format(properties),
@@ -177,6 +177,10 @@ def build_source(statement: ast.CreateSourceStatement, properties: Mapping[str, 
     )
 
 
+#: formats whose columns no schema registry could give
+_NEVER_INFERRED = {"DELIMITED", "KAFKA"}
+
+
 def check_column_names(statement: ast.CreateSourceStatement | ast.AlterSourceStatement) -> None:
     """Raises KsqlError for a reserved name of a column, or one that comes twice."""
     for column in statement.columns:
@@ -191,8 +195,10 @@ def check_column_names(statement: ast.CreateSourceStatement | ast.AlterSourceSta
         raise KsqlError(f"Failed to prepare statement: Duplicate column names: {', '.join(map(backtick, doubles))}")
 
 
-def _schema(statement: ast.CreateSourceStatement) -> Schema:
+def _schema(statement: ast.CreateSourceStatement, clause: WithClause) -> Schema:
     if not statement.columns:
+        if (clause.value_format or "").upper() in _NEVER_INFERRED:
+            raise KsqlError("No columns supplied.")
         raise KsqlError("The statement does not define any columns.")
     for column in statement.columns:
         if column.constraint == "HEADERS" and column.type != _HEADERS:
@@ -225,9 +231,7 @@ def timestamp_column(clause: WithClause, schema: Schema) -> TimestampColumn | No
         return None
     column = schema.find(clause.timestamp)
     if column is None:
-        raise KsqlError(
-            f"The TIMESTAMP column set in the WITH clause does not exist in the schema: '{clause.timestamp}'"
-        )
+        raise _no_timestamp(clause.timestamp)
     if column.type == STRING:
         if clause.timestamp_format is None:
             raise KsqlError(
@@ -241,6 +245,17 @@ def timestamp_column(clause: WithClause, schema: Schema) -> TimestampColumn | No
     elif clause.timestamp_format is not None:
         raise KsqlError(f"timestamp_format set, but column, {backtick(column.name)}, is not a String: {column.type}")
     return TimestampColumn(column.name, clause.timestamp_format)
+
+
+def check_timestamp_selected(statement: ast.CreateAsSelect, selected: Collection[str]) -> None:
+    """Raises KsqlError if the SELECT has no column that WITH names as the timestamp; ksqlDB looks at this before the key."""
+    timestamp = read_with_clause(statement.properties, create_as=True).timestamp
+    if timestamp is not None and timestamp not in selected:
+        raise _no_timestamp(timestamp)
+
+
+def _no_timestamp(name: str) -> KsqlError:
+    return KsqlError(f"The TIMESTAMP column set in the WITH clause does not exist in the schema: '{name}'")
 
 
 TOPIC_PREFIX = "ksql.output.topic.name.prefix"

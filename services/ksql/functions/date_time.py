@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from services.ksql.functions.definitions import scalar
 from services.ksql.functions.java_time import (
@@ -20,12 +23,25 @@ from services.ksql.functions.java_time import (
 
 _KIND = "DATE / TIME"
 _DAY = 86_400_000
+#: milliseconds; None: the machine's clock
+_clock: ContextVar[int | None] = ContextVar("clock", default=None)
 
 
 @scalar("UNIX_TIMESTAMP", "-> BIGINT", category=_KIND)
 def now_millis() -> int:
     """The current time in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+    now = _clock.get()
+    return time.time_ns() // 1_000_000 if now is None else now
+
+
+@contextmanager
+def clock_at(now: int) -> Iterator[None]:
+    """Statements that run inside have this time, in milliseconds, in place of the machine's."""
+    token = _clock.set(now)
+    try:
+        yield
+    finally:
+        _clock.reset(token)
 
 
 @scalar("UNIX_TIMESTAMP", "TIMESTAMP -> BIGINT", category=_KIND)

@@ -94,7 +94,7 @@ def lambda_parameters(
     if definition is None:
         raise FunctionError(f"Can't find any functions with the name '{name}'")
     raise FunctionError(
-        _mismatch(definition.name, shown, definition.variants, named=definition.name.lower(), places=places)
+        _mismatch(definition.name, shown, definition.variants, named=_declared(definition.name), places=places)
     )
 
 
@@ -126,7 +126,7 @@ def _resolved(definition: Definition, args: Sequence[SqlType | None]) -> ScalarF
         if match is not None:
             found.append((match, variant))
     if not found:
-        raise FunctionError(_mismatch(definition.name, args, definition.variants, named=definition.name.lower()))
+        raise FunctionError(_mismatch(definition.name, args, definition.variants, named=_declared(definition.name)))
     if args and all(arg is None for arg in args) and len({match.parameters for match, _ in found}) > 1:
         raise FunctionError(_ambiguous(definition, args))
     match, variant = min(found, key=lambda pair: pair[0].cost)
@@ -211,6 +211,11 @@ def _shown(variant: Variant | AggregateVariant) -> tuple[tuple[Parameter, ...], 
 _SHORT = {"INTEGER": "INT", "STRING": "VARCHAR", "ARRAY<STRING>": "ARRAY<VARCHAR>"}
 
 
+def _declared(name: str) -> str:
+    """How messages name a scalar function: as ksqlDB declares it, in small letters but for one."""
+    return name if name == "COALESCE" else name.lower()
+
+
 def _mismatch(
     name: str,
     args: Sequence[SqlType | None],
@@ -219,7 +224,7 @@ def _mismatch(
     named: str,
     places: Mapping[int, int] | None = None,
 ) -> str:
-    """As ksqlDB words it, which ``named`` its scalar functions in small letters here."""
+    """As ksqlDB words it."""
     shown = ["null" if a is None else str(a) for a in args]
     for at in places or ():
         shown[at] = "LAMBDA"

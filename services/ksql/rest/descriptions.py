@@ -12,10 +12,11 @@ from services.ksql.engine.query import Query
 from services.ksql.functions.java_time import Moment, formatter
 from services.ksql.functions.registry import Listed, list_functions
 from services.ksql.model.commands import DescribeAll, DescribeFunction, DescribeSource, Explain
-from services.ksql.model.plan import JoinStep, QueryPlan, SourceStep, Step
+from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import DataSource, Schema, SourceKind, TopicInfo
 from services.ksql.model.types import BaseType, SqlType
 from services.ksql.rest.errors import generic_error, statement_error
+from services.ksql.rest.execution_plan import execution_plan
 from services.ksql.runtime.command_runner import CommandStatus, Executed
 from services.ksql.runtime.core import Core
 from services.ksql.runtime.query_task import PersistentTask, QuerySpec
@@ -201,7 +202,7 @@ class Describer:
             **self._plan(spec.plan),
             "sinks": [spec.sink.name],
             "topology": running.query.describe() if running else "",
-            "executionPlan": execution_plan(spec.plan.root),
+            "executionPlan": execution_plan(spec.plan, spec.id),
             "overriddenProperties": dict(spec.properties),
             "ksqlHostQueryStatus": {self._host: state},
             "queryType": "PERSISTENT",
@@ -219,7 +220,7 @@ class Describer:
             **self._plan(plan),
             "sinks": [plan.sink.name] if plan.sink else [],
             "topology": topology,
-            "executionPlan": execution_plan(plan.root),
+            "executionPlan": execution_plan(plan, query_id),
             "overriddenProperties": {},
             "ksqlHostQueryStatus": {},
             "queryType": "PERSISTENT" if plan.sink else "PUSH",
@@ -279,20 +280,6 @@ class Describer:
         if writing:
             statistics.append(stat("total-messages", sum(q.meter.produced for q in writing)))
         return statistics, errors
-
-
-def execution_plan(step: Step, depth: int = 0) -> str:
-    """The steps of a plan, the last one first, each with its schema."""
-    name = type(step).__name__.removesuffix("Step").upper()
-    columns = ", ".join(
-        [*(f"{c.name} {c.type} KEY" for c in step.schema.key), *(f"{c.name} {c.type}" for c in step.schema.value)]
-    )
-    line = "\t\t" * depth + f" > [ {name} ] | Schema: {columns}\n"
-    if isinstance(step, SourceStep):
-        return line
-    if isinstance(step, JoinStep):
-        return line + execution_plan(step.left, depth + 1) + execution_plan(step.right, depth + 1)
-    return line + execution_plan(step.input, depth + 1)
 
 
 def _running_too(state: str) -> str:

@@ -5,64 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from services.ksql.analysis.session_properties import STREAMS, is_known, plain
 from services.ksql.functions.numbers import parse_whole
 from services.ksql.rest.errors import SERVER_ERROR, generic_error, statement_error
 from services.ksql.settings import Settings
 
-_STREAMS = "ksql.streams."
 #: set for the whole server only
 DENIED = frozenset({"ksql.service.id"})
-#: what Kafka's clients and Streams know, as far as people set it with statements; anything under these prefixes passes too
-_CLIENT = frozenset(
-    [
-        "acceptable.recovery.lag",
-        "acks",
-        "application.id",
-        "auto.offset.reset",
-        "batch.size",
-        "bootstrap.servers",
-        "buffer.memory",
-        "buffered.records.per.partition",
-        "cache.max.bytes.buffering",
-        "client.id",
-        "commit.interval.ms",
-        "compression.type",
-        "default.deserialization.exception.handler",
-        "default.production.exception.handler",
-        "enable.auto.commit",
-        "enable.idempotence",
-        "fetch.max.bytes",
-        "fetch.max.wait.ms",
-        "fetch.min.bytes",
-        "group.id",
-        "heartbeat.interval.ms",
-        "isolation.level",
-        "linger.ms",
-        "max.block.ms",
-        "max.partition.fetch.bytes",
-        "max.poll.interval.ms",
-        "max.poll.records",
-        "max.request.size",
-        "max.task.idle.ms",
-        "metadata.max.age.ms",
-        "metric.reporters",
-        "num.standby.replicas",
-        "num.stream.threads",
-        "poll.ms",
-        "processing.guarantee",
-        "replication.factor",
-        "request.timeout.ms",
-        "retries",
-        "session.timeout.ms",
-        "state.cleanup.delay.ms",
-        "state.dir",
-        "statestore.cache.max.bytes",
-        "task.timeout.ms",
-        "topology.optimization",
-        "transaction.timeout.ms",
-    ]
-)
-_PREFIXES = ("ksql.", "producer.", "consumer.", "admin.", "topic.", "main.consumer.", "sasl.", "ssl.", "security.")
 _CACHE_SIZES = frozenset({"cache.max.bytes.buffering", "statestore.cache.max.bytes"})
 _OFFSETS = ("earliest", "latest", "none")
 
@@ -117,17 +66,6 @@ def check_allowed(properties: Mapping[str, Any]) -> None:
         )
 
 
-def is_known(name: str) -> bool:
-    """Whether ksqlDB, Streams or a client has a property of this name."""
-    inner = plain(name)
-    return inner in _CLIENT or name.startswith(_PREFIXES) or inner.startswith(_PREFIXES)
-
-
-def plain(name: str) -> str:
-    """The name without ``ksql.streams.``, which may be left out."""
-    return name.removeprefix(_STREAMS)
-
-
 def listed(settings: Settings, session: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """The entries of SHOW PROPERTIES, the names of those that ``session`` (SET, the request) sets, and of those with their default."""
     interval = str(int(settings.commit_interval.total_seconds() * 1000))
@@ -154,7 +92,7 @@ def listed(settings: Settings, session: Mapping[str, Any]) -> tuple[list[dict[st
         "ksql.heartbeat.enable": ("false", False, "KSQL"),
     }
     overwritten = {
-        name if name.startswith("ksql.") else f"{_STREAMS}{name}": str(value) for name, value in sorted(session.items())
+        name if name.startswith("ksql.") else f"{STREAMS}{name}": str(value) for name, value in sorted(session.items())
     }
     for name, value in overwritten.items():
         values[name] = (value, True, "KSQL")

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 
 from services.ksql.analysis.completion import StatementCompleter
+from services.ksql.analysis.session_properties import plain
 from services.ksql.errors import KsqlError, ParseError
 from services.ksql.model.commands import Print, PullQuery, PushQuery
 from services.ksql.model.types import STRING
@@ -128,7 +129,7 @@ def _syntax_error(error: ParseError, text: str, endpoint: Endpoint) -> RestError
 
 
 def _earliest(properties: Mapping[str, Any]) -> bool:
-    reset = {props.plain(name): str(value) for name, value in properties.items()}.get("auto.offset.reset", "latest")
+    reset = {plain(name): str(value) for name, value in properties.items()}.get("auto.offset.reset", "latest")
     return reset.lower() == "earliest"
 
 

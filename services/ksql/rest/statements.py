@@ -214,8 +214,6 @@ class StatementService:
             # a transaction of the command log takes two offsets: its record and its marker
             number += 2 if is_logged(completed.command) else 0
             if isinstance(completed.command, SetProperty):
-                if not props.is_known(completed.command.name):
-                    raise statement_error(f"Unknown property: {completed.command.name}", statement.text)
                 props.check_value(completed.command.name, completed.command.value)
             _apply_session(completed.command, session)
             catalog.apply(completed.command, query_id)

@@ -86,9 +86,8 @@ class CommandRunner:
         """Reads the command log and gives the queries that must run."""
         for logged in await self._log.open():
             try:
-                command = Analyzer(self.catalog, _plain(logged.properties)).analyze(
-                    parse_one(logged.statement).ast, logged.statement
-                )
+                analyzer = Analyzer(self.catalog, _plain(logged.properties), carried_out=True)
+                command = analyzer.analyze(parse_one(logged.statement).ast, logged.statement)
                 self._apply(command, logged)
             except KsqlError as error:
                 _log.error("command cannot be replayed", command=logged.id, error=error.message)

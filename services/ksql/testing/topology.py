@@ -19,6 +19,7 @@ from services.ksql.engine.client_rows import candidates, encoded_row, evaluate, 
 from services.ksql.engine.query import Query
 from services.ksql.engine.records import Headers, InputRecord, OutputRecord
 from services.ksql.errors import KsqlError
+from services.ksql.functions.date_time import clock_at
 from services.ksql.model import commands
 from services.ksql.model.schema import Column, DataSource, Format, WindowType
 from services.ksql.serde.base import append_window, split_window
@@ -63,7 +64,8 @@ class Topology:
     Args:
         properties: as ksqlDB's, such as ``{"ksql.functions.collect_list.limit": "3"}``.
         partitions: of every topic; what shares a window's stream time is a partition.
-        now: the clock that records without a timestamp get, in milliseconds. ``advance`` moves it, nothing else does.
+        now: the clock in milliseconds, which records without a timestamp, UNIX_TIMESTAMP() and UNIX_DATE() get. ``advance`` moves it,
+            nothing else does.
     """
 
     def __init__(self, properties: Mapping[str, str] | None = None, *, partitions: int = 1, now: int = 0) -> None:
@@ -87,8 +89,9 @@ class Topology:
         Raises:
             KsqlError: a statement is refused, worded as ksqlDB words it. Those before it have taken effect.
         """
-        for parsed in parse(text, self._variables):
-            self._apply(Analyzer(self.catalog, self._properties).analyze(parsed.ast))
+        with clock_at(self.now):
+            for parsed in parse(text, self._variables):
+                self._apply(Analyzer(self.catalog, self._properties).analyze(parsed.ast))
 
     def pipe(
         self,
@@ -142,6 +145,10 @@ class Topology:
         Raises:
             KsqlError: it is refused, or no query keeps the table.
         """
+        with clock_at(self.now):
+            return self._query(statement)
+
+    def _query(self, statement: str) -> list[dict[str, Any]]:
         (parsed,) = parse(statement if statement.rstrip().endswith(";") else f"{statement};", self._variables)
         command = Analyzer(self.catalog, self._properties).analyze(parsed.ast)
         match command:
@@ -280,6 +287,10 @@ class Topology:
 
     def _carry(self, first: InputRecord, only: list[_Running] | None) -> None:
         """Through all queries, or ``only`` some, then what they write through all."""
+        with clock_at(self.now):
+            self._process(first, only)
+
+    def _process(self, first: InputRecord, only: list[_Running] | None) -> None:
         waiting: deque[tuple[InputRecord, list[_Running] | None]] = deque([(first, only)])
         while waiting:
             record, targets = waiting.popleft()

@@ -7,7 +7,7 @@ from services.ksql.errors import KsqlError, RequestError
 from services.ksql.model import commands
 from services.ksql.model.plan import QueryPlan
 from services.ksql.sql.format import format_statement
-from services.ksql.sql.parser import parse_one
+from services.ksql.sql.parser import parse, parse_one
 from tests import golden
 from tests.unit.ksql.analysis.session import Session, with_sources
 
@@ -17,7 +17,7 @@ def test_small_statements() -> None:
     assert session.run("SHOW STREAMS EXTENDED;") == commands.Show("STREAMS", True)
     assert session.run("DESCRIBE clicks;") == commands.DescribeSource(session.source("CLICKS"))
     assert session.run("DESCRIBE FUNCTION ucase;") == commands.DescribeFunction("UCASE")
-    assert session.run("SET 'a'='b';") == commands.SetProperty("a", "b")
+    assert session.run("SET 'ksql.a'='b';") == commands.SetProperty("ksql.a", "b")
     assert session.run("ASSERT TOPIC tweetsByTitle;") == commands.AssertTopic("tweetsByTitle")
     asserted = "ASSERT NOT EXISTS TOPIC 'it''s' WITH (partitions=2) TIMEOUT 2 SECONDS;"
     assert session.run(asserted) == commands.AssertTopic("it's", (("PARTITIONS", "2"),), False, 2000)
@@ -161,6 +161,23 @@ def test_a_query_may_be_replaced_by_one_with_another_filter() -> None:
             "Values differ: [COUNT(ROWTIME), SUM(ID)] vs. [COUNT(ROWTIME), MAX(ID)]",
         ),
         (
+            "STREAM x AS SELECT id, person FROM clicks;",
+            "STREAM x AS SELECT id, person FROM orders;",
+            "Query is not upgradeable. Plan step of type StreamSource must have matching topicName. Values differ: clicks vs. orders",
+        ),
+        (
+            "TABLE x AS SELECT page AS p, COUNT(*) AS n FROM clicks GROUP BY page;",
+            "TABLE x AS SELECT LCASE(page) AS p, COUNT(*) AS n FROM clicks GROUP BY LCASE(page);",
+            "Query is not upgradeable. Plan step of type StreamGroupBy must have matching groupByExpressions. "
+            "Values differ: [PAGE] vs. [LCASE(PAGE)]",
+        ),
+        (
+            "STREAM x AS SELECT page AS p, id FROM clicks PARTITION BY page;",
+            "STREAM x AS SELECT LCASE(page) AS p, id FROM clicks PARTITION BY LCASE(page);",
+            "Query is not upgradeable. Plan step of type StreamSelectKey must have matching keyExpressions. "
+            "Values differ: [PAGE] vs. [LCASE(PAGE)]",
+        ),
+        (
             "TABLE x AS SELECT page, COUNT(*) FROM clicks WINDOW TUMBLING (SIZE 1 DAY) GROUP BY page;",
             "TABLE x AS SELECT page, COUNT(*) FROM clicks WINDOW TUMBLING (SIZE 1 DAY) GROUP BY page;",
             "Upgrades not yet supported for StreamWindowedAggregate",
@@ -178,6 +195,15 @@ def test_replacements_that_state_cannot_follow(first: str, second: str, message:
     error = session.error(f"CREATE OR REPLACE {second}")
     assert isinstance(error, RequestError)
     assert error.message == message
+    # what an earlier version has let through goes on after a restart
+    for parsed in parse(f"CREATE OR REPLACE {second}"):
+        assert Analyzer(session.catalog, carried_out=True).analyze(parsed.ast)
+
+
+def test_properties_that_do_not_exist() -> None:
+    for statement in ("SET 'no.such.property' = '1';", "UNSET 'no.such.property';"):
+        assert with_sources().error(statement).message == "Unknown property: no.such.property"
+    assert with_sources().run("UNSET 'auto.offset.reset';")
 
 
 def test_the_new_planner_lets_a_key_be_left_out() -> None:

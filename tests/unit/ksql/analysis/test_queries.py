@@ -173,6 +173,13 @@ def test_insert_into_takes_the_sinks_types() -> None:
             "SELECT id, ROWTIME FROM clicks",
             "Reserved column name in select: `ROWTIME`. Please remove or alias the column.",
         ),
+        # what is wrong with the columns is looked at before the key that is missing
+        ("SELECT GREATEST(*) AS a FROM clicks", "Function 'greatest' does not accept parameters ()."),
+        ("SELECT id, COALESCE() FROM clicks", "Function 'COALESCE' does not accept parameters ()."),
+        (
+            "SELECT id, CAST(page AS STRUCT<f INT>) FROM clicks",
+            "Invalid Select: Cast of STRING to STRUCT<`F` INTEGER> is not",
+        ),
         ("SELECT id, NULL AS a FROM clicks", "Can not determine the type of column `A`"),
         ("SELECT z.id FROM clicks", "Failed to prepare statement: 'Z' is not a valid stream/table name or alias."),
         (
@@ -196,6 +203,11 @@ def test_insert_into_takes_the_sinks_types() -> None:
 )
 def test_refused_streams(query: str, message: str) -> None:
     assert message in with_sources().error(f"CREATE STREAM x AS {query};").message
+
+
+def test_a_timestamp_that_is_not_selected_is_missed_before_the_key() -> None:
+    error = with_sources().error("CREATE STREAM x WITH (timestamp='t') AS SELECT page FROM clicks;")
+    assert "The TIMESTAMP column set in the WITH clause does not exist in the schema: 'T'" in error.message
 
 
 @pytest.mark.parametrize(
@@ -251,6 +263,18 @@ def test_refused_streams(query: str, message: str) -> None:
         (
             "SELECT page, MAX(windowend) FROM clicks WINDOW TUMBLING (SIZE 1 DAY) GROUP BY page",
             "Window bounds column WINDOWEND can only be used in the SELECT clause",
+        ),
+        (
+            "SELECT WINDOWSTART, COUNT(*) FROM clicks GROUP BY WINDOWSTART",
+            "Reserved column name in select: `WINDOWSTART`. Please remove or alias the column.",
+        ),
+        (
+            "SELECT page, TOPK(id, page) FROM clicks GROUP BY page",
+            "Function 'TOPK' does not accept parameters (INTEGER, STRING).",
+        ),
+        (
+            "SELECT page, TOPK(id, LEN(page)) FROM clicks GROUP BY page",
+            "Parameter 2 passed to function TOPK must be a literal",
         ),
         (
             "SELECT page, COUNT(*) FROM clicks GROUP BY page EMIT FINAL",

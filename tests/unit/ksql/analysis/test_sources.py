@@ -124,6 +124,7 @@ def test_wrapping_of_a_single_value(with_clause: str, config: str, wraps: bool |
             f"{MINIMUM}, value_format='JSON', value_schema_id=1);",
             "The property VALUE_SCHEMA_ID needs a schema registry",
         ),
+        ("CREATE STREAM s WITH (kafka_topic='t', value_format='KAFKA');", "No columns supplied."),
         ("CREATE STREAM s WITH (kafka_topic='t', value_format='JSON');", "The statement does not define any columns."),
         (
             "CREATE TABLE s (v INT) WITH (kafka_topic='t', value_format='JSON');",

@@ -32,7 +32,6 @@ _VARYING = frozenset(
         "commandSequenceNumber",
         "consumerGroupId",
         "errorStats",
-        "executionPlan",
         "kafka-cluster",
         "kafkaClusterId",
         "ksqlHostQueryStatus",

@@ -127,6 +127,24 @@ def test_errors_say_what_to_do() -> None:
         pass
 
 
+def test_functions_read_the_clock_of_the_topology() -> None:
+    day = 86_400_000
+    with ksql.topology(STREAM, now=3 * day) as t, ksql.topology(STREAM) as other:
+        for each in (t, other):
+            each.execute("CREATE STREAM o AS SELECT k, UNIX_TIMESTAMP() AS ms, UNIX_DATE() AS day FROM s;")
+            each.pipe("t", "a", {"v": 1})
+        t.advance(timedelta(hours=25))
+        t.pipe("t", "a", {"v": 2})
+        assert [(row.timestamp, row.value) for row in t.rows("O")] == [
+            (3 * day, {"MS": 3 * day, "DAY": 3}),
+            (4 * day + 3_600_000, {"MS": 4 * day + 3_600_000, "DAY": 4}),
+        ]
+        assert other.rows("O")[0].value == {"MS": 0, "DAY": 0}
+        assert t.query("SELECT UNIX_TIMESTAMP() AS now FROM s EMIT CHANGES LIMIT 1;") == [{"NOW": t.now}]
+        t.execute("INSERT INTO s (k, v) VALUES ('b', 7);")
+        assert t.records("s")[-1].timestamp == t.now
+
+
 def test_the_engine_and_two_packages_are_all_that_is_imported() -> None:
     code = (
         "import sys\n"
