@@ -38,7 +38,7 @@ class Device(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """``page`` is a path as the collector writes it. The fields after it come from real visitors only. A field without a value is left out."""
+    """``page`` is a path as the collector writes it. Only real visitors have the fields after it. A field without a value is left out."""
 
     session_id: str
     user_id: UserId

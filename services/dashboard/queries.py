@@ -122,7 +122,7 @@ def _literal(value: Any) -> str:
 
 
 class Warehouse:
-    """The five tables of the pipeline, as frames. Every method raises a PagePulseError on failure."""
+    """The tables of the pipeline, as frames. Every method raises a PagePulseError on failure."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
