@@ -101,7 +101,7 @@ class RejectedHeaders:
     device: Device
     #: the id of the collector, which is the one that can send it again
     collector: str
-    #: how often it was sent again and rejected again, in decimal digits
+    #: 0; earlier versions wrote an event again that was rejected again, and counted this, in decimal digits
     replays: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
     #: present if the value was too long and is cut
     truncated: Annotated[str, Field(pattern="^true$")] | None = None

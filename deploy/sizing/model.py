@@ -95,7 +95,8 @@ def _pinot(sheet: Sheet, facts: Facts) -> None:
     windows = 3 * facts.sources * 60 + (facts.countries + facts.pages) * 12
     rows = sheet.put(
         "Pinot", "rows per hour", windows + facts.sources * _HOUR_S / 30, "",
-        f"3 tables × {figure(facts.sources)} × 60 + ({figure(facts.countries)} + {figure(facts.pages)}) × 12 + at most {figure(facts.sources)} × 3,600 / 30 sessions",
+        f"3 tables × {figure(facts.sources)} × 60 + "
+        f"({figure(facts.countries)} + {figure(facts.pages)}) × 12 + at most {figure(facts.sources)} × 3,600 / 30 sessions",
     )  # fmt: skip
     kept = sheet.put(
         "Pinot", "rows kept", rows * 24 * facts.row_retention_days, "",
