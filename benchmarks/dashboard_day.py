@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 
 import services.seeder
 from services.dashboard import palette
+from services.generator.behaviour import PAGES
 from shared import topics
 from shared.partitioner import partition_for
 
@@ -48,6 +49,7 @@ SINKS: Final = (
     Sink("pageview_hopping", topics.PAGE_VIEW_HOPPING, "source"),
     Sink("pageview_session", topics.PAGE_VIEW_SESSION, "source"),
     Sink("usersession_device", topics.USER_SESSION_DEVICE, "device"),
+    Sink("pageview_page", topics.PAGE_VIEW_PAGE, "page"),
 )
 
 
@@ -58,9 +60,14 @@ def countries() -> list[str]:
 
 def windows(sink: Sink, now_ms: int) -> Iterator[tuple[str, int, int]]:
     """Group, start and end of every window of the last 24 hours, the open ones included."""
-    groups = {"country": countries(), "source": list(palette.SOURCES), "device": list(palette.DEVICES)}[sink.group]
-    step = FIVE_MS if sink.group == "country" else MINUTE_MS
-    size = FIVE_MS if sink.table in ("pageview_country", "pageview_hopping") else MINUTE_MS
+    groups = {
+        "country": countries(),
+        "source": list(palette.SOURCES),
+        "device": list(palette.DEVICES),
+        "page": list(PAGES),
+    }[sink.group]
+    step = FIVE_MS if sink.group in ("country", "page") else MINUTE_MS
+    size = FIVE_MS if sink.table == "pageview_hopping" else step
     first = now_ms - DAY_MS
     if sink.table == "pageview_session":
         for turn, group in enumerate(groups):

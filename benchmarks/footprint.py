@@ -32,6 +32,7 @@ _TABLES: Final = (
     "pageview_hopping",
     "pageview_session",
     "usersession_device",
+    "pageview_page",
 )
 _COLUMNS: Final = ("topic", "records", "bytes on disk per record")
 

@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from services.generator.behaviour import PAGES
 from shared import topics
 from shared.events import Device, PageView, Source, UserSession
 from shared.partitioner import partition_for
@@ -91,6 +92,7 @@ def make(shape: Shape, start_ms: int) -> Load:
     late = (rng.random(n) < LATE) & (np.arange(n) > n // 50)
     too_late = late & (rng.random(n) < 0.2)
     times = np.where(too_late, times - TOO_LATE_MS, np.where(late, times - rng.integers(1, LATE_MS, n), times))
+    pages = rng.choice(list(PAGES), n, p=list(PAGES.values())).tolist()
     names = [f"{a:08x}-{b:04x}-4{c:03x}-9{d:03x}-{e:012x}" for a, b, c, d, e in _random_ids(rng, sessions)]
     views: list[Record] = []
     logins: list[Record] = []
@@ -99,11 +101,11 @@ def make(shape: Shape, start_ms: int) -> Load:
     enriched = 0
     opened = -1
     kinds, devices = list(Source), list(Device)
-    for i, (t, s, k, lost) in enumerate(
-        zip(times.tolist(), session_of.tolist(), sources.tolist(), too_late.tolist(), strict=True)
+    for i, (t, s, k, page, lost) in enumerate(
+        zip(times.tolist(), session_of.tolist(), sources.tolist(), pages, too_late.tolist(), strict=True)
     ):
         user = int(session_users[s])
-        view = PageView(names[s], user, kinds[k], t)
+        view = PageView(names[s], user, kinds[k], t, page)
         views.append((view.key(), view.value(), t))
         if s > opened and not late[i]:
             opened = s

@@ -35,6 +35,7 @@ SINKS: Final = (
     topics.PAGE_VIEW_HOPPING,
     topics.PAGE_VIEW_SESSION,
     topics.USER_SESSION_DEVICE,
+    topics.PAGE_VIEW_PAGE,
 )
 #: segments that retention does not touch: event times lie in the past
 _SOURCE_CONFIG: Final = {"retention.ms": "-1"}

@@ -38,7 +38,7 @@ class Device(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """The fields after ``event_timestamp`` come from real visitors only; where there is no value the field is left out."""
+    """``page`` is a path as the collector writes it. Only real visitors have the fields after it. A field without a value is left out."""
 
     session_id: str
     user_id: UserId
@@ -101,7 +101,7 @@ class RejectedHeaders:
     device: Device
     #: the id of the collector, which is the one that can send it again
     collector: str
-    #: how often it was sent again and rejected again, in decimal digits
+    #: 0; earlier versions wrote an event again that was rejected again, and counted this, in decimal digits
     replays: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
     #: present if the value was too long and is cut
     truncated: Annotated[str, Field(pattern="^true$")] | None = None

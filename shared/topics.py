@@ -16,6 +16,7 @@ PAGE_VIEW_TUMBLING: Final = "topic6_PageView_Tumbling"
 PAGE_VIEW_HOPPING: Final = "topic7_PageView_Hopping"
 PAGE_VIEW_SESSION: Final = "topic8_PageView_Session"
 USER_SESSION_DEVICE: Final = "topic9_UserSession_Device"
+PAGE_VIEW_PAGE: Final = "topic10_PageView_Page"
 
 SOURCE_TOPICS: Final = (PAGE_VIEW, USER_SESSION, USERS)
 SINK_TOPICS: Final = (
@@ -26,6 +27,7 @@ SINK_TOPICS: Final = (
     PAGE_VIEW_HOPPING,
     PAGE_VIEW_SESSION,
     USER_SESSION_DEVICE,
+    PAGE_VIEW_PAGE,
 )
 
 PARTITIONS: Final = 5

@@ -75,6 +75,7 @@ def recompute(records: dict[str, list[Raw]]) -> tuple[JoinCheck, dict[str, Table
     joined = list(enriched_views(records[topics.PAGE_VIEW_ENRICHED]))
     check = check_join(views, joined, Versions(records[topics.USERS]), Versions(records[topics.CLEANED_USERS]))
     viewed = sorted((view.event for view in views), key=lambda event: event.time)
+    pages = [view.event for view in arrivals(records[topics.PAGE_VIEW], "event_timestamp", "page")]
     by_country = (Event(row.time, row.user_id, row.country, row.age) for row in joined)
     return check, {
         "pageview_country": table(windows(by_country, 5 * MINUTE, 5 * MINUTE), "country", extra=average_age),
@@ -84,6 +85,7 @@ def recompute(records: dict[str, list[Raw]]) -> tuple[JoinCheck, dict[str, Table
         "usersession_device": table(
             windows((login.event for login in logins), MINUTE, MINUTE), "device", count="session_count"
         ),
+        "pageview_page": table(windows(pages, 5 * MINUTE, 5 * MINUTE), "page"),
     }
 
 

@@ -132,7 +132,7 @@ def replay_rejected(directory: Path, as_json: bool) -> None:
         print_json(counts)
     else:
         click.echo(
-            f"{counts['sent']:,} sent, {counts['rejected']:,} rejected again and kept with the new reason, "
+            f"{counts['sent']:,} sent, {counts['rejected']:,} still not valid and left in the topic, "
             f"{counts['skipped']:,} skipped (duplicates, cut ones, those of another collector)"
         )
 

@@ -182,7 +182,8 @@ class Services:
         return await self._json("collector", "GET", "/collect/rejected", params=asked, within=timedelta(seconds=60))
 
     async def replay_rejected(self, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
-        """Sends every event that is in the topic of rejected events now again, once. Counts of ``sent``, ``rejected``, ``skipped``."""
+        """Sends every event that is in the topic of rejected events now and was not replayed yet. Counts of ``sent``, ``rejected``,
+        ``skipped``."""
         counts = dict.fromkeys(("sent", "rejected", "skipped"), 0)
         asked: dict[str, str] = {}
         while True:
@@ -193,7 +194,7 @@ class Services:
             progress(", ".join(f"{count:,} {name}" for name, count in counts.items()))
             if answer["next"] >= answer["end"]:
                 return counts
-            asked = {"until": str(answer["end"])}
+            asked = {"from": str(answer["next"]), "until": str(answer["end"])}
 
     async def forget(self, user_id: int, progress: Callable[[str], None] = _ignore) -> dict[str, Any]:
         """Erases a user where that can be done, then reads back.

@@ -20,7 +20,8 @@ def ksqldb(sheet: Sheet, views: float, logins: float, users: float, facts: Facts
     tumbling = _threads(sheet, "tumbling windows by source", views, facts.window_per_thread)
     session = _threads(sheet, "session windows by source", views, facts.window_per_thread)
     device = _threads(sheet, "windows by device", logins, facts.window_per_thread)
-    total = join + country + hopping + tumbling + session + device
+    page = _threads(sheet, "windows by page", views, facts.window_per_thread)
+    total = join + country + hopping + tumbling + session + device + page
     sheet.put(
         _PART, "nodes", max(2, ceil(total / facts.threads_per_node)), "",
         f"at least 2; ⌈{figure(total)} threads / {figure(facts.threads_per_node)}⌉",
@@ -62,12 +63,12 @@ def _sketches(sheet: Sheet, views: float, facts: Facts) -> None:
         f"{figure(views)} × {figure(facts.hops)} windows × 2 × {figure(sketch)} kB",
     )  # fmt: skip
     minutes = facts.window_retention_hours * 60
-    windows = facts.sources * 3 * minutes + facts.countries * minutes / 5
+    windows = facts.sources * 3 * minutes + (facts.countries + facts.pages) * minutes / 5
     sheet.put(
         _PART, "state of sketches", windows * sketch / _MEGA, "GB",
         f"{figure(windows)} windows of {figure(facts.window_retention_hours)} h × {figure(sketch)} kB, once more per standby",
     )  # fmt: skip
-    open_windows = facts.sources * (facts.hops + 3) + facts.countries
+    open_windows = facts.sources * (facts.hops + 3) + facts.countries + facts.pages
     sheet.put(
         _PART, "changelog of sketches", open_windows * sketch * facts.commits_per_second / 1e3, "MB/s",
         f"{figure(open_windows)} open windows × {figure(sketch)} kB × {figure(facts.commits_per_second)} commits/s",

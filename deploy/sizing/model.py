@@ -55,8 +55,8 @@ def _kafka(sheet: Sheet, views: float, logins: float, users: float, facts: Facts
     )  # fmt: skip
     # ksqlDB writes a record once more for each query that groups or joins by another key than the topic's.
     repartitioned = sheet.put(
-        "Kafka", "repartitioned", 4 * views * facts.view_bytes / _MEGA + enriched + logins * facts.login_bytes / _MEGA, "MB/s",
-        "views 4 × (join, tumbling, hopping, session), enriched 1 × (country), logins 1 × (device)",
+        "Kafka", "repartitioned", 5 * views * facts.view_bytes / _MEGA + enriched + logins * facts.login_bytes / _MEGA, "MB/s",
+        "views 5 × (join, tumbling, hopping, session, page), enriched 1 × (country), logins 1 × (device)",
     )  # fmt: skip
     changelog = sheet.value("changelog of sketches")
     written = raw + enriched + repartitioned + changelog
@@ -64,8 +64,8 @@ def _kafka(sheet: Sheet, views: float, logins: float, users: float, facts: Facts
         "Kafka", "written with replicas", written * facts.replicas, "MB/s",
         f"({figure(raw)} + {figure(enriched)} + {figure(repartitioned)} + {figure(changelog)}) × {figure(facts.replicas)}",
     )  # fmt: skip
-    read = written + 3 * raw
-    sheet.put("Kafka", "read by queries and tables", read, "MB/s", "all of it once, raw views by four queries")
+    read = written + 4 * raw
+    sheet.put("Kafka", "read by queries and tables", read, "MB/s", "all of it once, raw views by five queries")
     kept = (raw + enriched) * _MEGA * facts.retention_days * _DAY_S + users * (
         facts.user_bytes + facts.clean_user_bytes
     )
@@ -92,10 +92,11 @@ def _users(sheet: Sheet, users: float, facts: Facts) -> None:
 
 
 def _pinot(sheet: Sheet, facts: Facts) -> None:
-    windows = 3 * facts.sources * 60 + facts.countries * 12
+    windows = 3 * facts.sources * 60 + (facts.countries + facts.pages) * 12
     rows = sheet.put(
         "Pinot", "rows per hour", windows + facts.sources * _HOUR_S / 30, "",
-        f"3 tables × {figure(facts.sources)} × 60 + {figure(facts.countries)} × 12 + at most {figure(facts.sources)} × 3,600 / 30 sessions",
+        f"3 tables × {figure(facts.sources)} × 60 + "
+        f"({figure(facts.countries)} + {figure(facts.pages)}) × 12 + at most {figure(facts.sources)} × 3,600 / 30 sessions",
     )  # fmt: skip
     kept = sheet.put(
         "Pinot", "rows kept", rows * 24 * facts.row_retention_days, "",

@@ -133,10 +133,14 @@ async def rejected(
 )
 async def replay_rejected(
     collector: Service,
+    start: Annotated[
+        int | None, Query(alias="from", ge=0, le=2**63 - 1, description="The `next` of the answer before")
+    ] = None,
     until: Annotated[int | None, Query(ge=0, le=2**63 - 1, description="The `end` of the first answer")] = None,
 ) -> Replayed:
-    """Repeat it with `until` while `next` is below `end`. An event that is still not valid is kept again, with the new reason."""
-    return await collector.replay(until)
+    """Repeat it with `from` and `until` while `next` is below `end`. An event that is still not valid stays in the topic and is tried again
+    at the next replay; one that was sent is not sent again."""
+    return await collector.replay(start, until)
 
 
 @router.get("/users/{user_id}", summary="Whether a user is forgotten", responses=problem_responses(401))

@@ -44,15 +44,6 @@ def forgotten_record(settings: Settings, user_id: int, at_ms: int) -> tuple[str,
     return settings.state_topic, f"{_FORGOTTEN}{user_id}", dumps({"at": at_ms}).decode()
 
 
-def replayed_key(settings: Settings) -> str:
-    return f"{settings.collector_id}:replayed"
-
-
-def replayed_record(settings: Settings, offset: int) -> tuple[str, str, str]:
-    """The record of the state topic that goes with what is sent for the rejected event at ``offset``."""
-    return settings.state_topic, replayed_key(settings), dumps({"next": offset + 1}).decode()
-
-
 class Publisher:
     """Owned by the service's lifespan: ``run`` is its task."""
 
@@ -185,8 +176,8 @@ class Publisher:
         position = loads(state.get(self._position_key.decode(), b"{}"))
         return int(position["next"]) if position.get("journal") == self._journal.id else 0
 
-    async def replayed(self) -> int:
-        """The offset of the first rejected event that was not sent again, once everything in the journal at present is in Kafka.
+    async def settled_state(self) -> dict[str, bytes]:
+        """The newest value of each key of the state topic, once everything in the journal at present is in Kafka.
 
         Raises:
             Unavailable: Kafka takes no events at present.
@@ -200,7 +191,7 @@ class Publisher:
             raise Unavailable(
                 f"{self._journal.waiting} events still wait for Kafka; retry.", service="kafka"
             ) from error
-        return int(loads((await self._state()).get(replayed_key(self._settings), b'{"next":0}'))["next"])
+        return await self._state()
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

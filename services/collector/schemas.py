@@ -63,7 +63,7 @@ class RejectedEvent(BaseModel):
     field: str = Field(description="What is wrong: a field's name, `event` or `body`")
     reason: str
     origin: str = Field(default="", description="The Origin header of the page that sent it")
-    replays: int = Field(default=0, description="How often it was sent again and rejected again")
+    replays: int = Field(default=0, description="How often an earlier version replayed it and rejected it again")
     truncated: bool = Field(default=False, description="It was too long and is cut; it is not sent again")
     value: str = Field(description="What was sent, byte by byte")
     encoding: Literal["utf-8", "base64"] = Field(description="Of `value`; base64 if the bytes are not UTF-8")
@@ -78,7 +78,7 @@ class Replayed(BaseModel):
     """Of the rejected events that this answer covers."""
 
     sent: int = Field(description="Accepted now, and durable")
-    rejected: int = Field(description="Rejected again, and kept again with the new reason")
+    rejected: int = Field(description="Still not valid: they stay in the topic as they are")
     skipped: int = Field(description="Duplicates, cut ones, and those of another collector")
     next: int = Field(description="Offset of the first event that is not covered")
     end: int = Field(description="End of the topic when the replay began; give it as `until` to go on")

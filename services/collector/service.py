@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from services.collector import topic_log
 from services.collector.journal import Journal, JournalFull, Record
-from services.collector.publisher import Publisher, forgotten_record, replayed_record
+from services.collector.publisher import Publisher, forgotten_record
 from services.collector.rejected import headers_of, parts_of, shown
+from services.collector.replays import BLOCK, Replays, block_end
 from services.collector.schemas import (
     Accepted,
     Forgotten,
@@ -48,8 +49,6 @@ _CLIENTS: Final = 10_000
 _MINUTE_S: Final = 60.0
 #: characters of a reason
 _REASON: Final = 200
-#: rejected events that one request sends again
-_REPLAYED: Final = 1_000
 #: rejected events that are searched for a reason
 _SCANNED: Final = 10_000
 
@@ -64,6 +63,20 @@ class NotAccepted(ValueError):
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason[:_REASON])
         self.field = field
+
+
+@dataclass(slots=True)
+class _Rejected:
+    """Rejected events of one request, which count once the journal is on disk."""
+
+    fields: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    dropped: int = 0
+
+    def note(self, field: str, *, kept: bool) -> None:
+        self.fields[field] += 1
+        self.kept += kept
+        self.dropped += not kept
 
 
 class ClientRates:
@@ -136,24 +149,33 @@ class Collector:
             return Accepted(accepted=0, ignored="do-not-track")
         self._rates.take(client, len(events))
         now_ms = time.time_ns() // 1_000_000
-        answer = Accepted(accepted=0)
+        answer, rejected = Accepted(accepted=0), _Rejected()
         device = device_of(headers)
         parts: list[bytes] | None = None
-        for index, raw in enumerate(events):
-            try:
-                new = self._take(raw, device, now_ms)
-            except NotAccepted as error:
-                answer.rejected.append(Rejection(index=index, reason=str(error)))
-                parts = parts or parts_of(dumps(events) if body is None else body, events)
-                self.rejected[error.field] += 1
-                self._keep(parts[index], error, now_ms, headers.get("origin", ""), device)
-            else:
-                answer.accepted += 1
-                answer.duplicates += not new
-        await self.journal.flushed()
-        self.accepted += answer.accepted - answer.duplicates
-        self.duplicates += answer.duplicates
+        try:
+            for index, raw in enumerate(events):
+                try:
+                    new = self._take(raw, device, now_ms)
+                except NotAccepted as error:
+                    answer.rejected.append(Rejection(index=index, reason=str(error)))
+                    parts = parts or parts_of(dumps(events) if body is None else body, events)
+                    kept = self._keep(parts[index], error, now_ms, headers.get("origin", ""), device)
+                    rejected.note(error.field, kept=kept)
+                else:
+                    answer.accepted += 1
+                    answer.duplicates += not new
+        finally:
+            # What was taken before an error stays taken: a retry finds it as duplicates.
+            await self.journal.flushed()
+            self.accepted += answer.accepted - answer.duplicates
+            self.duplicates += answer.duplicates
+            self._count(rejected)
         return answer
+
+    def _count(self, rejected: _Rejected) -> None:
+        self.rejected += rejected.fields
+        self.rejected_kept += rejected.kept
+        self.rejected_dropped += rejected.dropped
 
     async def reject(self, body: bytes, reason: str, headers: Mapping[str, str], client: str) -> None:
         """Keeps a body that is not JSON, or not an event or a batch. Raises as ``accept``."""
@@ -161,10 +183,11 @@ class Collector:
             self.ignored += 1
             return
         self._rates.take(client, 1)
-        self.rejected["body"] += 1
-        error = NotAccepted("body", reason)
-        self._keep(body, error, time.time_ns() // 1_000_000, headers.get("origin", ""), device_of(headers))
+        error, rejected = NotAccepted("body", reason), _Rejected()
+        kept = self._keep(body, error, time.time_ns() // 1_000_000, headers.get("origin", ""), device_of(headers))
+        rejected.note("body", kept=kept)
         await self.journal.flushed()
+        self._count(rejected)
 
     async def rejected_events(self, start: int | None, limit: int, reason: str) -> RejectedPage:
         """The events in the topic of rejected events from offset ``start``, or the newest. ``reason``: a part of the reason, or the field.
@@ -187,62 +210,73 @@ class Collector:
         cut = events[:limit]
         return RejectedPage(events=cut, next=cut[-1].offset + 1 if len(events) > limit else found.next)
 
-    async def replay(self, until: int | None) -> Replayed:
-        """Sends rejected events of this collector again, those below offset ``until``, as if they came now for the first time.
+    async def replay(self, start: int | None, until: int | None) -> Replayed:
+        """Sends rejected events of this collector again, those of one block from offset ``start`` on and below ``until``, as if they came
+        now for the first time.
 
-        The position is part of the journal's entry for each event and goes to Kafka in the transaction of what is sent, so an event
-        is never sent twice. Event time stays that of the receipt. What is rejected again is kept again.
+        What was replayed goes to Kafka in the transaction of what is sent, so an event is never sent twice. Event time stays that of the
+        receipt. What is rejected again stays in the topic as it is.
 
         Raises:
             Unavailable: Kafka does not answer, or takes no events.
             JournalFull, JournalBroken: call again.
         """
         async with self._replaying:
-            begin = await self.publisher.replayed()
+            state = await self.publisher.settled_state()
+            low = 0
+
+            def begin(first: int, end: int) -> int:
+                nonlocal low
+                low = Replays.low(self._settings, state, first, end)
+                return max(low, start or 0)
+
             found = await topic_log.read(
-                self._settings.kafka_bootstrap,
-                self._settings.rejected_topic,
-                # A position beyond the end is that of a topic which was deleted and created again.
-                lambda first, end: begin if begin <= end else first,
-                limit=_REPLAYED,
+                self._settings.kafka_bootstrap, self._settings.rejected_topic, begin, limit=BLOCK
             )
-            answer = self.replay_page(found, found.end if until is None else until)
-            await self.journal.flushed()
-            self.accepted += answer.sent
-            self.replayed += answer.sent
+            end = found.end if until is None else until
+            after = max(found.begin, min(found.next, end, block_end(found.begin)))
+            answer = Replayed(sent=0, rejected=0, skipped=0, next=after, end=end)
+            try:
+                self.replay_page(found, Replays(self._settings, state, found, low), answer)
+            finally:
+                # what was sent before an error is sent
+                await self.journal.flushed()
+                self.accepted += answer.sent
+                self.replayed += answer.sent
             return answer
 
-    def replay_page(self, found: Page, until: int) -> Replayed:
-        """Appends the events of ``found`` below ``until`` and the position to the journal."""
-        sent = rejected = skipped = 0
+    def replay_page(self, found: Page, replays: Replays, answer: Replayed) -> None:
+        """Appends the events of ``found`` below ``answer.next``, and that they are replayed, to the journal; counts them in ``answer``."""
         now_ms = time.time_ns() // 1_000_000
-        after, committed = min(found.next, until), None
         for record in found.records:
-            if record.offset >= until:
+            if record.offset >= answer.next:
                 break
+            if replays.is_done(record):
+                continue
             headers = headers_of(record)
             if headers is None or headers.truncated or headers.collector != self._settings.collector_id:
-                skipped += 1
+                answer.skipped += 1
+                replays.skipped(record, duplicate=False)
                 continue
-            position = replayed_record(self._settings, record.offset)
+            mark = replays.mark_of(record)
             received_ms = min(int(headers.received_at), now_ms)
             try:
-                new = self._take(
-                    _event(record.value), headers.device, now_ms, received_ms=received_ms, extra=[position]
-                )
-            except NotAccepted as error:
-                rejected += 1
-                again = replace(headers, field=error.field, reason=str(error), replays=str(int(headers.replays) + 1))
-                self._append_rejected(record.value or b"", again, now_ms, [position])
-                committed = record.offset + 1
+                new = self._take(_event(record.value), headers.device, now_ms, received_ms=received_ms, extra=[mark])
+            except NotAccepted:
+                answer.rejected += 1
+                replays.hold()
+                continue
+            if new:
+                answer.sent += 1
+                replays.sent(record)
             else:
-                sent += new
-                skipped += not new
-                committed = record.offset + 1 if new else committed
-        if skipped and committed != after:
-            # What was skipped at the end is not looked at again.
-            self.journal.append(f"replayed-{uuid4().hex}", "", now_ms, [replayed_record(self._settings, after - 1)])
-        return Replayed(sent=sent, rejected=rejected, skipped=skipped, next=after, end=until)
+                answer.skipped += 1
+                self._append_state(now_ms, replays.skipped(record, duplicate=True))
+        self._append_state(now_ms, replays.end(answer.next))
+
+    def _append_state(self, now_ms: int, records: Sequence[Record]) -> None:
+        if records:
+            self.journal.append(f"replayed-{uuid4().hex}", "", now_ms, records)
 
     async def forget(self, user_id: int) -> Forgotten:
         """From now on the user's events are anonymous, and the user is gone from the table that views are joined with."""
@@ -310,14 +344,14 @@ class Collector:
         self.journal.append(event.id, event.session, now_ms, [*records, *extra])
         return True
 
-    def _keep(self, raw: bytes, error: NotAccepted, now_ms: int, origin: str, device: Device) -> None:
-        """Queues a rejected event for its topic. Rejected events never take the second half of the journal from accepted ones."""
+    def _keep(self, raw: bytes, error: NotAccepted, now_ms: int, origin: str, device: Device) -> bool:
+        """Queues a rejected event for its topic; False if it is not kept. Rejected events never take the second half of the journal from
+        accepted ones."""
         if (
             not self._settings.max_rejected_bytes
             or self.journal.unpublished_bytes > self._settings.journal_max_bytes // 2
         ):
-            self.rejected_dropped += 1
-            return
+            return False
         cut = raw[: self._settings.max_rejected_bytes]
         headers = RejectedHeaders(
             reason=str(error),
@@ -329,17 +363,13 @@ class Collector:
             replays="0",
             truncated="true" if len(cut) < len(raw) else None,
         )
-        try:
-            self._append_rejected(cut, headers, now_ms, [])
-        except JournalFull:
-            self.rejected_dropped += 1
-        else:
-            self.rejected_kept += 1
-
-    def _append_rejected(self, raw: bytes, headers: RejectedHeaders, now_ms: int, extra: Sequence[Record]) -> None:
         named = {name: text for name, text in asdict(headers).items() if text is not None}
-        record = (self._settings.rejected_topic, "", raw.decode("latin-1"))
-        self.journal.append(f"rejected-{uuid4().hex}", "", now_ms, [record, *extra], named)
+        record = (self._settings.rejected_topic, "", cut.decode("latin-1"))
+        try:
+            self.journal.append(f"rejected-{uuid4().hex}", "", now_ms, [record], named)
+        except JournalFull:
+            return False
+        return True
 
 
 def _event(value: bytes | None) -> Any:

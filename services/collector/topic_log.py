@@ -31,9 +31,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``next``: the offset to go on from. ``end``: the end of the log when the read began."""
+    """``begin``: the offset from which it was read. ``next``: the offset to go on from. ``end``: the end of the log when the read began."""
 
     records: Sequence[Stored]
+    begin: int
     next: int
     end: int
 
@@ -84,8 +85,8 @@ async def _read(
 ) -> Page:
     consumer.assign([partition])
     first = (await consumer.beginning_offsets([partition]))[partition]
-    position = max(first, start(first, end))
-    consumer.seek(partition, position)
+    begin = position = max(first, start(first, end))
+    consumer.seek(partition, begin)
     found: list[Stored] = []
     while position < end and (limit is None or len(found) < limit):
         most = None if limit is None else limit - len(found)
@@ -93,7 +94,7 @@ async def _read(
             found += [_stored(record) for record in records if record.offset < end]
         position = await consumer.position(partition)
     # Records that came after the read began are left to the next one.
-    return Page(found, max(min(position, end), first), end)
+    return Page(found, begin, max(min(position, end), first), end)
 
 
 def _stored(record: Any) -> Stored:

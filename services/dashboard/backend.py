@@ -86,6 +86,9 @@ class Backend:
     def devices(self, view: ViewState) -> CachedResult[pd.DataFrame]:
         return self.cache.read(("devices", *view.key), lambda: self.warehouse.devices(view.span()))
 
+    def pages(self, view: ViewState) -> CachedResult[pd.DataFrame]:
+        return self.cache.read(("pages", *view.key), lambda: self.warehouse.pages(view.span()))
+
     def today(self, view: ViewState) -> CachedResult[Totals]:
         return self.cache.read(("today", view.zone), lambda: self.warehouse.totals(view.today()))
 

@@ -127,7 +127,9 @@ def bounds(frame: pd.DataFrame, zone: str) -> list[str]:
     found = []
     if interval := frame.attrs.get("interval_ms"):
         found.append(f"The range is long: each point is the mean of the windows that begin in {duration(interval)}.")
-    if frame.attrs.get("cut"):
+    if frame.attrs.get("cut") and frame.attrs.get("ranked"):
+        found.append(f"**Not all: Pinot answered with the first {number(len(frame))} rows.**")
+    elif frame.attrs.get("cut"):
         since = frame["window_start"].min().tz_convert(zone)
         found.append(
             f"**Not the whole range: Pinot answered with the newest {number(len(frame))} rows, from {since:%b %-d, %H:%M} on.**"

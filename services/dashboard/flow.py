@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -184,9 +185,10 @@ def unheard(pipeline: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _topic(table: Mapping[str, Any]) -> str:
-    """Tables are in the order of their topics, so that the eye finds one beside the other."""
-    return str(_fact(table, "topic") or "")
+def _topic(table: Mapping[str, Any]) -> list[str | int]:
+    """Tables are in the order of their topics (topic10 after topic9), so that the eye finds one beside the other."""
+    parts = re.split(r"(\d+)", str(_fact(table, "topic") or ""))
+    return [int(part) if part.isdecimal() else part for part in parts]
 
 
 def _fact(resource: Mapping[str, Any], name: str) -> Any:

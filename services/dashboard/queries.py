@@ -33,6 +33,7 @@ ROWS: Final = {
     "hopping": 10_000,
     "sessions": 10_000,
     "devices": 10_000,
+    "pages": 10_000,
 }
 
 #: how far apart the windows of these queries begin, ms; they can be asked for in coarser intervals (``<name>_coarse.sql``)
@@ -122,7 +123,7 @@ def _literal(value: Any) -> str:
 
 
 class Warehouse:
-    """The five tables of the pipeline, as frames. Every method raises a PagePulseError on failure."""
+    """The tables of the pipeline, as frames. Every method raises a PagePulseError on failure."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
@@ -155,6 +156,13 @@ class Warehouse:
     def devices(self, span: Span) -> pd.DataFrame:
         """device, window_start, window_end, session_count, user_count, open"""
         return self._windows("devices", span)
+
+    def pages(self, span: Span) -> pd.DataFrame:
+        """page, view_count, window_start, window_end, open: one row per page, with its views of the span and its first and last window.
+        If it is cut, the pages with the fewest views are missing."""
+        found = self._windows("pages", span).astype({"view_count": "int64"})
+        found.attrs["ranked"] = True
+        return found
 
     def totals(self, span: Span) -> Totals:
         """Page views and sessions of a span. Both may be added up over windows; distinct users may not."""

@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain, repeat
+from functools import lru_cache, partial
+from itertools import accumulate, chain, repeat
 from typing import Final
 
 import numpy as np
@@ -41,6 +41,23 @@ MAX_HURRIED: Final = 4_000
 _BLOCK: Final = 8192
 #: a duplicate repeats one of this many last events
 _RECENT: Final = 256
+#: the pages of the simulated site and their shares of the views of every source: few lead, as on a real site
+PAGES: Final[Mapping[str, float]] = {
+    "/": 0.24,
+    "/products": 0.17,
+    "/products/espresso-machine": 0.12,
+    "/offers": 0.09,
+    "/products/coffee-grinder": 0.08,
+    "/cart": 0.07,
+    "/products/french-press": 0.05,
+    "/checkout": 0.04,
+    "/blog": 0.03,
+    "/blog/how-to-brew-coffee-at-home": 0.03,
+    "/account": 0.025,
+    "/about": 0.02,
+    "/contact": 0.02,
+    "/help/returns-and-refunds": 0.015,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +136,7 @@ class Crowd:
             return [self._with_faults(t, now_ms) for t in times]
         if at_full_speed:
             return self._hurry(times, now_ms)
-        return self._make(times, now_ms, b"%d}" % now_ms)
+        return self._make(times, now_ms, b"%d" % now_ms)
 
     def _make(self, times: Sequence[float], now_ms: int, stamp: bytes) -> list[Event]:
         """The events themselves. One flat loop: at high rates this is where the time goes."""
@@ -128,13 +145,13 @@ class Crowd:
         events: list[Event] = []
         login_share, view_share = _LOGIN_SHARE, _VIEW_SHARE
         views, segment_end = 0, -1.0
-        cumulative: tuple[float, ...] = ()
-        tails: list[bytes] = []
+        cumulative: list[float] = []
+        tails: list[tuple[bytes, bytes]] = []
         for t in times:
             if t >= segment_end:
                 segment = self.waves.at(t)
-                segment_end, cumulative = segment.end, segment.cumulative
-                tails = [_TAILS[source] for source in segment.sources]
+                segment_end = segment.end
+                cumulative, tails = _tails(segment.sources, segment.cumulative)
             if not online or (online[0][0] > t and len(online) < most) or (draw := uniform()) < login_share:
                 visit, login = self._login(now_ms)
                 self._logins += 1
@@ -149,8 +166,8 @@ class Crowd:
                 heapq.heappop(online)
             views += 1
             # What is left of the draw is uniform again.
-            tail = tails[bisect_right(cumulative, (draw - login_share) / view_share)]
-            events.append((visit.partition, visit.key, visit.head + tail + stamp))
+            source, page = tails[bisect_right(cumulative, (draw - login_share) / view_share)]
+            events.append((visit.partition, visit.key, visit.head + source + stamp + page))
         self.made.page_views += views
         return events
 
@@ -159,8 +176,8 @@ class Crowd:
         online, most, uniform = self._hurried, MAX_HURRIED, self._uniform.__next__
         login_share, view_share = _LOGIN_SHARE, _VIEW_SHARE
         segment = self.waves.at(times[0])
-        cumulative, tails = segment.cumulative, [_TAILS[source] for source in segment.sources]
-        stamp = b"%d}" % now_ms
+        cumulative, tails = _tails(segment.sources, segment.cumulative)
+        stamp = b"%d" % now_ms
         events: list[Event] = []
         views = 0
         for _ in times:
@@ -169,7 +186,7 @@ class Crowd:
                 online.append(visit)
                 events.append(login)
                 continue
-            # One draw selects the user and, with its remainder, the source.
+            # One draw selects the user and, with its remainder, source and page.
             draw = (draw - login_share) / view_share * len(online)
             position = int(draw)
             visit = online[position]
@@ -178,8 +195,8 @@ class Crowd:
                 online[position] = online[-1]
                 online.pop()
             views += 1
-            tail = tails[bisect_right(cumulative, draw - position)]
-            events.append((visit.partition, visit.key, visit.head + tail + stamp))
+            source, page = tails[bisect_right(cumulative, draw - position)]
+            events.append((visit.partition, visit.key, visit.head + source + stamp + page))
         self.made.page_views += views
         return events
 
@@ -210,7 +227,7 @@ class Crowd:
         draw -= faults.duplicate
         late = 0 <= draw - faults.malformed < faults.late
         delay_ms = int(next(self._uniform) * faults.late_max_s * 1000) if late else 0
-        (event,) = self._make((t,), now_ms, b"%d}" % (now_ms - delay_ms))
+        (event,) = self._make((t,), now_ms, b"%d" % (now_ms - delay_ms))
         if event[0] >= self.partitions:
             # Logins stay whole and in time: a view whose login is lost would have no session.
             self._recent.append(event)
@@ -223,7 +240,21 @@ class Crowd:
         return event
 
 
-_TAILS: Final = {source: b'%b","event_timestamp":' % source.value.encode() for source in Source}
+@lru_cache(maxsize=64)
+def _tails(sources: tuple[Source, ...], shares: tuple[float, ...]) -> tuple[list[float], list[tuple[bytes, bytes]]]:
+    """For each source and page the share up to it (the last is 1), and what a view has before and after its time. ``shares`` are the
+    sources' own, added up."""
+    up_to = [*accumulate(PAGES.values())]
+    before = (0.0, *shares[:-1])
+    cumulative = [
+        low + (high - low) * page / up_to[-1] for low, high in zip(before, shares, strict=True) for page in up_to
+    ]
+    tails = [
+        (b'%b","event_timestamp":' % source.value.encode(), b',"page":%b}' % dumps(page))
+        for source in sources
+        for page in PAGES
+    ]
+    return cumulative, tails
 
 
 def _log_normal(rng: np.random.Generator, count: int) -> NDArray[np.float64]:

@@ -80,6 +80,7 @@ def key_decoders(settings: Settings) -> dict[str, KeyDecoder]:
         topics.PAGE_VIEW_HOPPING: KeyDecoder(window=Window.TIME, size=settings.hopping_window),
         topics.PAGE_VIEW_SESSION: KeyDecoder(window=Window.SESSION),
         topics.USER_SESSION_DEVICE: KeyDecoder(window=Window.TIME, size=settings.device_window),
+        topics.PAGE_VIEW_PAGE: KeyDecoder(window=Window.TIME, size=settings.page_window),
     }
 
 

@@ -92,12 +92,13 @@ def _values(settings: Settings) -> dict[str, str]:
         "hopping_advance",
         "session_gap",
         "device_window",
+        "page_window",
         "grace",
         "retention",
     )
     return {
         **{name: to_ksql(getattr(settings, name)) for name in windows},
-        **{f"dimension_{name}": dimension.ksql(name) for name in ("source", "device", "country")},
+        **{f"dimension_{name}": dimension.ksql(name) for name in ("source", "device", "country", "page")},
         "source_retention_ms": str(milliseconds(settings.source_retention)),
         "partitions": str(settings.partitions),
         "replicas": str(settings.replication_factor),
@@ -124,6 +125,7 @@ def _values(settings: Settings) -> dict[str, str]:
         "page_view_hopping": topics.PAGE_VIEW_HOPPING,
         "page_view_session": topics.PAGE_VIEW_SESSION,
         "user_session_device": topics.USER_SESSION_DEVICE,
+        "page_view_page": topics.PAGE_VIEW_PAGE,
     }
 
 

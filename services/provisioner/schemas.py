@@ -84,7 +84,7 @@ class StatusOut(BaseModel):
         description="absent: nothing of the pipeline is there; degraded: something is missing, drifted or does not work; changing: "
         "the same while an apply or a teardown runs; unknown: not observed yet, or something cannot be observed"
     )
-    reason: Text = Field(description="Reason of the overall state", examples=["all 26 resources are ok"])
+    reason: Text = Field(description="Reason of the overall state", examples=["all 29 resources are ok"])
     freshness_ms: int | None = Field(
         description="Age that the newest event that a query on Pinot can see had when last observed; null if there is none. Grows "
         "while no events are made",

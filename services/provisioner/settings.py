@@ -58,6 +58,7 @@ class Settings(PipelineSettings):
     hopping_window: WindowDuration = timedelta(minutes=5)
     hopping_advance: WindowDuration = timedelta(minutes=1)
     device_window: WindowDuration = timedelta(minutes=1)
+    page_window: WindowDuration = timedelta(minutes=5)
     #: with 2 minutes a backlog spread over 5 partitions makes whole windows late (seen on a real ksqlDB)
     grace: WindowDuration = timedelta(minutes=10)
     retention: WindowDuration = timedelta(days=1)
@@ -83,7 +84,7 @@ class Settings(PipelineSettings):
     #: between two polls of an operation in progress
     poll_interval: timedelta = timedelta(milliseconds=150)
 
-    #: records of the source topics that an audit may hold, some 30 bytes each
+    #: records of the source topics that an audit may hold, some 40 bytes each
     verify_max_records: int = Field(default=10_000_000, ge=1)
     #: how long an audit waits for the queries to read what is in the sources; after that its verdict on a difference is "not caught up"
     verify_catch_up: timedelta = timedelta(minutes=2)
@@ -107,7 +108,12 @@ class Settings(PipelineSettings):
         if self.hopping_advance > self.hopping_window:
             raise ValueError("hopping_advance must not be longer than hopping_window: events between would be lost")
         longest = max(
-            self.country_window, self.tumbling_window, self.hopping_window, self.session_gap, self.device_window
+            self.country_window,
+            self.tumbling_window,
+            self.hopping_window,
+            self.session_gap,
+            self.device_window,
+            self.page_window,
         )
         if self.retention < longest + self.grace:
             raise ValueError(

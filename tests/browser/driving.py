@@ -34,7 +34,7 @@ PAGES = {
     "Overview": 3,
     "Audience": 5,
     "Sources": 3,
-    "Engagement": 2,
+    "Engagement": 3,
     "Pipeline": 1,
     "Controls": 1,
     "Records": 0,

@@ -26,8 +26,8 @@ def page(tab: Visit) -> Visit:
 
 def test_the_flow_is_connected_and_every_part_that_hands_on_records_tells_its_rate(page: Visit) -> None:
     lines = page.main.locator(".flow-arrows path:not(.flow-head)")
-    # generator and collector to two topics each and the connector to one; six reads of source topics; seven results; five tables
-    expect(lines).to_have_count(5 + 6 + 7 + 5)
+    # generator and collector to two topics each and the connector to one; seven reads of source topics; eight results; six tables
+    expect(lines).to_have_count(5 + 7 + 8 + 6)
     expect(page.main.get_by_text("reads pageview_enriched")).to_be_visible()
     # on a slow machine one may hold
     said = page.main.get_by_text(re.compile("No rule holds now|Warning|Urgent"))

@@ -11,7 +11,8 @@ from tests.browser.driving import PAGES, Visit, eventually, visit
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
-_ALL = "[...document.querySelectorAll('.js-plotly-plot')].map(p => p._fullLayout.xaxis.range)"
+_OVER_TIME = "[...document.querySelectorAll('.js-plotly-plot')].filter(p => p.layout.meta?.time)"
+_ALL = f"{_OVER_TIME}.map(p => p._fullLayout.xaxis.range)"
 _RANGES = "[plot._fullLayout.xaxis.range, plot._fullLayout.yaxis.range]"
 
 
@@ -59,10 +60,10 @@ def test_a_zoom_holds_for_all_charts_when_wanted(visiting: Visit) -> None:
 
     # on the next page too, and a double click ends it everywhere
     visiting.go("Engagement")
-    visiting.charts(2)
+    visiting.charts(PAGES["Engagement"])
     eventually(lambda: page.evaluate(_ALL) == [zoomed] * 2, lambda: f"{zoomed} on both: {page.evaluate(_ALL)}")
     page.locator(".js-plotly-plot .nsewdrag").first.dblclick()
-    free = "[...document.querySelectorAll('.js-plotly-plot')].every(p => p._fullLayout.xaxis.autorange === true)"
+    free = f"{_OVER_TIME}.every(p => p._fullLayout.xaxis.autorange === true)"
     eventually(lambda: page.evaluate(free), "no zoom on any chart")
 
 

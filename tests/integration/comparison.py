@@ -12,6 +12,7 @@ DIMENSIONS = {
     "pageview_hopping": "source",
     "pageview_session": "source",
     "usersession_device": "device",
+    "pageview_page": "page",
 }
 
 

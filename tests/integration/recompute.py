@@ -165,6 +165,7 @@ def greatest_lateness(records: Iterable[Raw], time_field: str) -> int:
 def expected_tables(page_views: list[Raw], user_sessions: list[Raw], users: list[Raw]) -> dict[str, Table]:
     """Every Pinot table by name, with the pipeline's default windows."""
     views = parse_events(page_views, "event_timestamp", "source")
+    pages = parse_events(page_views, "event_timestamp", "page")
     logins = parse_events(user_sessions, "login_timestamp", "device")
     enriched = list(enrich(views, complete_users(users)))
     return {
@@ -173,4 +174,5 @@ def expected_tables(page_views: list[Raw], user_sessions: list[Raw], users: list
         "pageview_hopping": table(windows(views, 5 * MINUTE, MINUTE), "source"),
         "pageview_session": table(sessions(views, 30_000), "source"),
         "usersession_device": table(windows(logins, MINUTE, MINUTE), "device", count="session_count"),
+        "pageview_page": table(windows(pages, 5 * MINUTE, 5 * MINUTE), "page"),
     }

@@ -31,6 +31,7 @@ TABLES = {
     topics.PAGE_VIEW_HOPPING: "pageview_hopping",
     topics.PAGE_VIEW_SESSION: "pageview_session",
     topics.USER_SESSION_DEVICE: "usersession_device",
+    topics.PAGE_VIEW_PAGE: "pageview_page",
 }
 
 Record = tuple[str, bytes | None, bytes | None]
@@ -69,7 +70,8 @@ class Pipeline:
 
     def counts(self, table: str) -> dict[str, int]:
         """Views or logins by name."""
-        name, count = ("device", "session_count") if table == "usersession_device" else ("source", "view_count")
+        columns = {"usersession_device": ("device", "session_count"), "pageview_page": ("page", "view_count")}
+        name, count = columns.get(table, ("source", "view_count"))
         return {row[name]: row[count] for row in self.world.pinot.rows[table]}
 
 
@@ -126,6 +128,7 @@ SOURCES = {
 async def test_every_odd_source_is_counted_under_its_name_and_the_audit_agrees() -> None:
     records: list[Record] = [(topics.PAGE_VIEW, b"s", view(source)) for source in SOURCES]
     records += [(topics.USER_SESSION, b"s", view(source, names="user_id device login_timestamp")) for source in SOURCES]
+    records += [(topics.PAGE_VIEW, b"s", view(source, names="user_id page event_timestamp")) for source in SOURCES]
     pipeline = Pipeline(records)
     report = await pipeline.audit()
     assert not _problems(report)
@@ -135,8 +138,9 @@ async def test_every_odd_source_is_counted_under_its_name_and_the_audit_agrees()
         expected[name] = expected.get(name, 0) + 1
     assert pipeline.counts("pageview_tumbling") == expected
     assert pipeline.counts("usersession_device") == expected
-    # three spellings of src_? and its like; a name that two texts share is reported
-    assert report.rewritten[topics.PAGE_VIEW].merged == 1
+    assert pipeline.counts("pageview_page") == expected
+    # three spellings of src_? and its like; a name that two texts share is reported, once as a source and once as a page
+    assert report.rewritten[topics.PAGE_VIEW].merged == 2
 
 
 async def test_odd_countries_of_users_are_counted_under_their_names() -> None:

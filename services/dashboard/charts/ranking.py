@@ -1,4 +1,4 @@
-"""Countries and tiers one below the other: users as bars, ages as dots.
+"""Countries, pages and tiers one below the other: users and views as bars, ages as dots.
 
 A window has country, view_count, user_count, average_age, open, most users first (``audience.of_window`` makes it).
 """
@@ -51,6 +51,18 @@ def ages(window: pd.DataFrame, theme: ChartTheme, top: int = 15) -> go.Figure:
         pad = max(2.0, (high - low) * 0.18)
         fig.update_xaxes(range=[low - pad, high + pad], showgrid=True, visible=True, tickformat=".0f", automargin=False)
         fig.update_yaxes(showgrid=True)
+    return fig
+
+
+def pages(frame: pd.DataFrame, theme: ChartTheme, top: int = 10) -> go.Figure:
+    """The pages with most views, and "other", as bars; ``frame`` has page and view_count, one row per page."""
+    shown = dimension.ranked(frame.drop(columns="open"), "page", "view_count", top=top).iloc[::-1]
+    fig = figure(theme, name="pages", height=_height(top), legend=False)
+    words = [f"{views:,}" for views in shown["view_count"]]
+    shares = shown["view_count"] / max(1, shown["view_count"].sum())
+    hover = "<b>%{customdata[0]}</b><br>%{text} views (%{customdata[1]:.1%})<extra></extra>"
+    _bars(fig, shown.assign(length=shown["view_count"], words=words, share=shares), ["whole", "share"], hover)
+    _flat(fig, len(shown))
     return fig
 
 

@@ -1,4 +1,4 @@
-"""How people use the pages: sessions by device, views per session."""
+"""How people use the site: sessions by device, views per session, top pages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import streamlit as st
 from services.dashboard import chart_card, view_state
 from services.dashboard.chart_card import ChartCards, Source
 from services.dashboard.charts import engagement as charts
+from services.dashboard.charts import ranking
 from services.dashboard.charts.base import Before
 from services.dashboard.stale_cache import CachedResult
 
@@ -38,6 +39,15 @@ def _live() -> None:
         lambda frame: charts.views_per_session(frame, theme, _before(cards)),
         key="views-per-session",
         source=Source("tumbling", "pageview_tumbling"),
+    )
+    cards.chart(
+        f"Top pages, {now.words}",
+        "Page views by path, added up over the 5-minute windows that begin in this time. Views without a page are left out.",
+        backend.pages(now),
+        lambda frame: ranking.pages(frame, theme),
+        key="pages",
+        source=Source("pages", "pageview_page"),
+        empty=f"No page was viewed in the {now.words}.",
     )
 
 

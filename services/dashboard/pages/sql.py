@@ -13,7 +13,17 @@ from services.dashboard.format import duration, plain, plural
 from services.dashboard.queries import Span, rendered
 from shared.errors import PagePulseError
 
-_PINOT: Final = ("tumbling", "hopping", "sessions", "devices", "country", "views_total", "sessions_total", "newest")
+_PINOT: Final = (
+    "tumbling",
+    "hopping",
+    "sessions",
+    "devices",
+    "pages",
+    "country",
+    "views_total",
+    "sessions_total",
+    "newest",
+)
 _KSQL: Final = {
     "users by id": "SELECT * FROM cleaned_users WHERE user_id = 1;",
     "views per minute": "SELECT * FROM pageview_tumbling WHERE source = 'Homepage' LIMIT 20;",

@@ -57,7 +57,7 @@ class Spellings:
 
 @dataclass(slots=True)
 class EventColumns:
-    """Events of one topic; ``arrivals`` are record timestamps. Events with a null group count nowhere and are left out."""
+    """Events of one topic; ``arrivals`` are record timestamps. The number of a group or a page that is null is -1."""
 
     groups: Names
     times: array[int] = field(default_factory=lambda: array("q"))
@@ -66,31 +66,42 @@ class EventColumns:
     arrivals: array[int] = field(default_factory=lambda: array("q"))
     partitions: array[int] = field(default_factory=lambda: array("i"))
     spellings: Spellings = field(default_factory=Spellings)
+    pages: Names = field(default_factory=Names)
+    page_numbers: array[int] = field(default_factory=lambda: array("i"))
+    page_spellings: Spellings = field(default_factory=Spellings)
 
     def __len__(self) -> int:
         return len(self.times)
 
     def add(self, event: Event, arrival: int, partition: int) -> None:
-        number = -1
-        if event.group is not None:
-            number = self.groups.number(event.group)
-            self.spellings.note(number, event.written_as)
+        number = _number(self.groups, self.spellings, event.group, event.written_as)
+        page = _number(self.pages, self.page_spellings, event.page, event.page_written_as)
         self.times.append(event.time)
         self.users.append(NO_USER if event.user is None else event.user)
         self.group_numbers.append(number)
+        self.page_numbers.append(page)
         self.arrivals.append(arrival)
         self.partitions.append(partition)
 
     def in_order(self) -> Iterator[tuple[Event, int, int]]:
         """Event, arrival and partition, by arrival; the order within a partition is kept where stamps are equal."""
         for index in np.argsort(np.frombuffer(self.arrivals, dtype=np.int64), kind="stable") if len(self) else ():
-            user, group = self.users[index], self.group_numbers[index]
+            user, group, page = self.users[index], self.group_numbers[index], self.page_numbers[index]
             event = Event(
                 self.times[index],
                 None if user == NO_USER else user,
                 None if group < 0 else self.groups.name(group),
+                page=None if page < 0 else self.pages.name(page),
             )
             yield event, self.arrivals[index], self.partitions[index]
+
+
+def _number(names: Names, spellings: Spellings, name: str | None, written_as: str | None) -> int:
+    if name is None:
+        return -1
+    number = names.number(name)
+    spellings.note(number, written_as)
+    return number
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ class Tables:
     hopping: TimeWindows
     session: Sessions
     device: TimeWindows
+    page: TimeWindows
 
 
 def empty_tables(settings: Settings) -> Tables:
@@ -41,18 +42,21 @@ def empty_tables(settings: Settings) -> Tables:
         ),
         session=Sessions(Shape("source"), milliseconds(settings.session_gap), grace),
         device=tumbling(Shape("device", count="session_count"), milliseconds(settings.device_window)),
+        page=tumbling(Shape("page"), milliseconds(settings.page_window)),
     )
 
 
-def add_views(tables: Tables, views: EventColumns, bounds_of: BoundsOf) -> None:
-    """Counts page views by source."""
+def add_views(tables: Tables, views: EventColumns, bounds_of: BoundsOf, page_bounds_of: BoundsOf) -> None:
+    """Counts page views by source and by page."""
     for event, arrival, partition in views.in_order():
-        if event.group is None:
-            continue
-        bounds = bounds_of(arrival, partition, event.group, event.time)
-        tables.tumbling.add(event.group, event.time, event.user, bounds)
-        tables.hopping.add(event.group, event.time, event.user, bounds)
-        tables.session.add(event.group, event.time, event.user, bounds)
+        if event.group is not None:
+            bounds = bounds_of(arrival, partition, event.group, event.time)
+            tables.tumbling.add(event.group, event.time, event.user, bounds)
+            tables.hopping.add(event.group, event.time, event.user, bounds)
+            tables.session.add(event.group, event.time, event.user, bounds)
+        if event.page is not None:
+            bounds = page_bounds_of(arrival, partition, event.page, event.time)
+            tables.page.add(event.page, event.time, event.user, bounds)
 
 
 def add_logins(tables: Tables, logins: EventColumns, bounds_of: BoundsOf) -> None:

@@ -50,12 +50,14 @@ class Unreadable(ValueError):
 @dataclass(frozen=True, slots=True)
 class Event:
     """A page view or a login: ``group`` is its source or device as it is counted, None if that is null; ``written_as`` is what the
-    record says, where that is another text. ``time`` in ms since the epoch."""
+    record says, where that is another text. The same goes for the ``page`` of a view. ``time`` in ms since the epoch."""
 
     time: int
     user: int | None
     group: str | None
     written_as: str | None = None
+    page: str | None = None
+    page_written_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class User:
     country_written_as: str | None = None
 
 
-def read_event(value: bytes | None, time_field: str, group_field: str) -> Event:
-    """The event of one record.
+def read_event(value: bytes | None, time_field: str, group_field: str, page_field: str | None = None) -> Event:
+    """The event of one record; without ``page_field`` it has no page.
 
     Raises:
         Unreadable: null, malformed, or without an event time.
@@ -80,11 +82,17 @@ def read_event(value: bytes | None, time_field: str, group_field: str) -> Event:
     row = read_row(value)
     time = integer(field(row, time_field), 64)
     user = integer(field(row, "user_id"), 32)
-    written = text(field(row, group_field))
+    group = _counted(text(field(row, group_field)))
+    page = (None, None) if page_field is None else _counted(text(field(row, page_field)))
     if time is None or time < 0:
         raise Unreadable("no event time")
-    group = None if written is None else dimension.apply(written)
-    return Event(time, user, group, None if group == written else written)
+    return Event(time, user, *group, *page)
+
+
+def _counted(written: str | None) -> tuple[str | None, str | None]:
+    """What a text is counted as, and the text itself where that is another one."""
+    name = None if written is None else dimension.apply(written)
+    return name, None if name == written else written
 
 
 def read_user(value: bytes | None) -> User | None:

@@ -135,11 +135,18 @@ class Auditor:
             table("pageview_hopping", tables.hopping.shape, topics.PAGE_VIEW_HOPPING, topics.PAGE_VIEW),
             table("pageview_session", tables.session.shape, topics.PAGE_VIEW_SESSION, topics.PAGE_VIEW),
             table("usersession_device", tables.device.shape, topics.USER_SESSION_DEVICE, topics.USER_SESSION),
+            table("pageview_page", tables.page.shape, topics.PAGE_VIEW_PAGE, topics.PAGE_VIEW),
         )
 
     def _compute(self) -> None:
         sources = self._sources
-        add_views(self._tables, sources.views, bounds_by_arrival(sources.view_arrivals, _greatest(sources.views.times)))
+        newest = _greatest(sources.views.times)
+        add_views(
+            self._tables,
+            sources.views,
+            bounds_by_arrival(sources.view_arrivals, newest),
+            bounds_by_arrival(sources.page_arrivals, newest),
+        )
         add_logins(
             self._tables, sources.logins, bounds_by_arrival(sources.login_arrivals, _greatest(sources.logins.times))
         )
@@ -166,6 +173,7 @@ class Auditor:
             "pageview_hopping": tables.hopping,
             "pageview_session": tables.session,
             "usersession_device": tables.device,
+            "pageview_page": tables.page,
         }
         reports = [
             TableReport("cleaned_users", "sink", self._judge_users()),

@@ -25,8 +25,8 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """What the rule for dimensions (``shared.dimension``) did to a source topic: ``records`` whose source, device or country is counted
-    as another text than theirs, and ``merged`` names under which several different texts are counted."""
+    """What the rule for dimensions (``shared.dimension``) did to a source topic: ``records``: texts of a source, device, country or page
+    that are counted as another text, and ``merged`` names under which several different texts are counted."""
 
     records: int
     merged: int

@@ -42,6 +42,7 @@ class Sources:
         self._progress = progress
         self.views, self.logins, self.users = EventColumns(Names()), EventColumns(Names()), Users()
         self.view_arrivals, self.login_arrivals = Arrivals(slack_ms), Arrivals(slack_ms)
+        self.page_arrivals = Arrivals(slack_ms)
         self.later_views: set[int] = set()
         self.later_logins: set[int] = set()
         self.later_users: set[int] = set()
@@ -64,23 +65,28 @@ class Sources:
         total = sum(end - self._positions[t].get(p, 0) for t, offsets in ends.items() for p, end in offsets.items())
         if total > self._limit:
             raise Unprocessable(
-                f"{total} records to audit, the limit is {self._limit}: raise PAGEPULSE_VERIFY_MAX_RECORDS (about 30 bytes each)."
+                f"{total} records to audit, the limit is {self._limit}: raise PAGEPULSE_VERIFY_MAX_RECORDS (about 40 bytes each)."
             )
         truncated = {topic: {p for p, begin in self._positions[topic].items() if begin} for topic in ends}
         for topic in topics.SOURCE_TOPICS:
             await self._read(topic, ends.get(topic, {}), truncated.get(topic, set()))
         self.view_arrivals.seal()
+        self.page_arrivals.seal()
         self.login_arrivals.seal()
         self._snapshot_taken = True
 
     def rewritten(self) -> dict[str, Rewritten]:
         """By topic, where the rule for dimensions changed a text."""
         spellings = {
-            topics.PAGE_VIEW: self.views.spellings,
-            topics.USER_SESSION: self.logins.spellings,
-            topics.USERS: self._country_spellings,
+            topics.PAGE_VIEW: (self.views.spellings, self.views.page_spellings),
+            topics.USER_SESSION: (self.logins.spellings,),
+            topics.USERS: (self._country_spellings,),
         }
-        return {topic: Rewritten(one.changed, one.merged) for topic, one in spellings.items() if one.changed}
+        return {
+            topic: Rewritten(sum(one.changed for one in each), sum(one.merged for one in each))
+            for topic, each in spellings.items()
+            if any(one.changed for one in each)
+        }
 
     async def follow(self) -> None:
         """Reads what has come since."""
@@ -108,7 +114,7 @@ class Sources:
             if topic == topics.USERS:
                 self._take_user(record)
             elif topic == topics.PAGE_VIEW:
-                event = read_event(record.value, "event_timestamp", "source")
+                event = read_event(record.value, "event_timestamp", "source", "page")
                 self._take_event(event, record, self.views, self.view_arrivals, self.later_views)
             else:
                 event = read_event(record.value, "login_timestamp", "device")
@@ -137,5 +143,8 @@ class Sources:
             later.add(event.time)
             return
         columns.add(event, record.timestamp, record.partition)
+        # what has no name is counted nowhere, and does not move the stream time of those that have one
         if event.group is not None:
             arrivals.note(record.timestamp, event.time)
+        if event.page is not None:
+            self.page_arrivals.note(record.timestamp, event.time)

@@ -15,13 +15,13 @@ _IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(f"services.{sys.argv[1]}")
 for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-    if not module.name.endswith(("__main__", ".pytest_plugin")):
+    if not module.name.endswith(("__main__", ".pytest_plugin", ".compile_grammar")):
         importlib.import_module(module.name)
 print(*{str(module.__file__) for module in sys.modules.values() if getattr(module, "__file__", None)}, sep="\\n")
 """
 _NAMES = "from importlib.metadata import distributions; print(*{d.name.lower() for d in distributions()})"
 #: what only one service has any use for
-_ONLY = {"streamlit": "dashboard", "faker": "generator", "aiomysql": "seeder", "lark": "ksql"}
+_ONLY = {"streamlit": "dashboard", "faker": "generator", "aiomysql": "seeder", "hypercorn": "ksql"}
 
 
 @pytest.fixture(scope="module")

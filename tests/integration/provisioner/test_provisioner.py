@@ -63,7 +63,7 @@ async def test_a_provisioned_pipeline_needs_nothing(provisioner: httpx.AsyncClie
     await eventually(lambda: ready(provisioner), "ready")
     assert await planned(provisioner) == {}
     status = (await provisioner.get("/provisioner/status")).json()
-    assert status["reason"] == "all 26 resources are ok"
+    assert status["reason"] == "all 29 resources are ok"
     assert {resource["kind"] for resource in status["resources"]} == {
         "topic",
         "connector",

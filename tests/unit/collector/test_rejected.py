@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.collector import topic_log, visits
-from services.collector.journal import Entry
-from services.collector.publisher import Publisher, replayed_key
+from services.collector import replays, topic_log, visits
+from services.collector.journal import Entry, Journal
+from services.collector.publisher import Publisher
 from services.collector.rejected import parts_of, shown
+from services.collector.replays import Replays
 from services.collector.schemas import Replayed
 from services.collector.service import Collector
 from services.collector.settings import Settings
@@ -57,27 +60,28 @@ def views(service: Collector) -> list[dict[str, Any]]:
     ]
 
 
-def position(found: Sequence[Entry]) -> int:
-    """As the state topic has it when all of the journal is published."""
-    values = [value for e in found for _, key, value in e.records if key == replayed_key(Settings())]
-    return int(json.loads(values[-1] or "")["next"]) if values else 0
+def state(found: Sequence[Entry]) -> dict[str, bytes]:
+    """The state topic when all of the journal is published."""
+    newest = {k: v for e in found for topic, k, v in e.records if topic == Settings().state_topic}
+    return {key: value.encode() for key, value in newest.items() if value is not None}
 
 
 @pytest.fixture
 def replay(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collector], Any]:
-    async def run(service: Collector, until: int | None = None) -> Replayed:
-        async def replayed(_: Publisher) -> int:
-            return position(entries(service))
+    async def run(service: Collector, start: int | None = None, until: int | None = None) -> Replayed:
+        async def settled_state(_: Publisher) -> dict[str, bytes]:
+            return state(entries(service))
 
         async def read(_bootstrap: str, _topic: str, start: Callable[[int, int], int], *, limit: int) -> Page:
             all_of_it = kept(service)
             end = len(all_of_it)
-            records = all_of_it[start(0, end) :][:limit]
-            return Page(records, records[-1].offset + 1 if records else end, end)
+            begin = start(0, end)
+            records = all_of_it[begin:][:limit]
+            return Page(records, begin, records[-1].offset + 1 if records else end, end)
 
-        monkeypatch.setattr(Publisher, "replayed", replayed)
+        monkeypatch.setattr(Publisher, "settled_state", settled_state)
         monkeypatch.setattr(topic_log, "read", read)
-        return await service.replay(until)
+        return await service.replay(start, until)
 
     return run
 
@@ -158,15 +162,82 @@ async def test_after_a_repair_an_event_is_sent_once_with_the_time_of_its_receipt
 
         _repair(monkeypatch)
         second = await replay(service)
-        third = await replay(service, until=second.end)
-        fourth = await replay(service)
+        size = len(entries(service))
+        third, fourth = await replay(service), await replay(service)
         assert (second.sent, second.rejected, second.skipped) == (2, 1, 1)
-        assert (third.sent, third.rejected, third.skipped) == (0, 0, 0)
-        assert (fourth.sent, fourth.rejected) == (0, 1), "what is still not valid is kept again"
+        assert (third.sent, third.rejected, third.skipped) == (0, 1, 0), "what is still not valid is tried again"
+        assert fourth == third
+        assert (len(kept(service)), len(entries(service))) == (4, size), "and nothing is written for it"
         assert [view["page"] for view in views(service)] == ["/lamp", "/chair"]
         assert [view["event_timestamp"] for view in views(service)] == received[:2]
-        assert [r.headers["replays"] for r in kept(service)] == ["0"] * 4 + ["1"] * 4 + ["2", "3"]
         assert service.status().replayed == 2
+
+
+async def test_an_event_that_is_still_not_valid_holds_back_no_other_and_none_is_sent_twice(
+    tmp_path: Path, replay: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each three events one is never valid; the journal forgets ids meanwhile, as it does after half an hour."""
+    for module in (replays, sys.modules[Collector.__module__]):
+        monkeypatch.setattr(module, "BLOCK", 10)
+
+    async def all_of_them() -> Replayed:
+        answer = Replayed(sent=0, rejected=0, skipped=0, next=0, end=1)
+        total, start, until = Counter[str](), None, None
+        while answer.next < answer.end:
+            answer = await replay(service, start, until)
+            start, until = answer.next, answer.end
+            total += Counter(sent=answer.sent, rejected=answer.rejected, skipped=answer.skipped)
+        service.journal._ids.clear()
+        return answer.model_copy(update={name: total[name] for name in ("sent", "rejected", "skipped")})
+
+    async with collector(tmp_path) as (client, service):
+        batch = [event(url="javascript:x" if n % 3 == 2 else f"shop:/{n}") for n in range(23)]
+        batch += batch[:1] + batch[21:23]
+        assert (await client.post("/collect", json=batch)).status_code == 202
+        _repair(monkeypatch)
+        first, second = await all_of_them(), await all_of_them()
+        assert (first.sent, first.rejected, first.skipped) == (16, 7, 3)
+        assert (second.sent, second.rejected, second.skipped) == (0, 7, 0)
+        assert sorted(view["page"] for view in views(service)) == sorted(f"/{n}" for n in range(23) if n % 3 != 2)
+
+        # the next repair takes the others too, and the marks of whole blocks are not needed any more
+        repaired = lambda made, *rest: visits.page_view(made.model_copy(update={"url": "/x"}), *rest)  # noqa: E731
+        monkeypatch.setattr("services.collector.service.page_view", repaired)
+        third, fourth = await all_of_them(), await all_of_them()
+        assert (third.sent, fourth.sent, fourth.rejected) == (7, 0, 0)
+        assert len({view["session_id"] for view in views(service)}) <= len(views(service)) == 23
+        assert {key for key in state(entries(service)) if "replayed" in key} <= {"1:replayed", "1:replayed:20"}
+
+
+async def test_marks_of_a_topic_that_was_deleted_hide_no_event_of_the_new_one(tmp_path: Path) -> None:
+    headers = {"reason": "r", "field": "url", "origin": "", "device": "Mobile", "collector": "1", "replays": "0"}
+    old = [Stored(n, None, b"", {**headers, "received_at": f"{n}"}) for n in range(4)]
+    marks = Replays(Settings(), {}, Page(old, 0, 4, 4), 0)
+    marks.hold()
+    _, key, value = marks.mark_of(old[2])
+    saved = {key: (value or "").encode()}
+    new = [Stored(n, None, b"", {**headers, "received_at": f"{n + 9}"}) for n in range(4)]
+    assert [Replays(Settings(), saved, Page(old, 0, 4, 4), 0).is_done(r) for r in old] == [False, False, True, False]
+    assert not any(Replays(Settings(), saved, Page(new, 0, 4, 4), 0).is_done(r) for r in new)
+    # the marked ones are beyond the retention
+    assert not any(Replays(Settings(), saved, Page(new[3:], 3, 4, 4), 3).is_done(r) for r in new[3:])
+
+
+async def test_what_the_disk_refused_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with collector(tmp_path) as (client, service):
+        with monkeypatch.context() as broken:
+            broken.setattr(Journal, "_write_batch", refuse)
+            batch = [event(), event(url="javascript:x")]
+            answers = [await client.post("/collect", json=batch), await client.post("/collect", content=b"{")]
+        assert [answer.status_code for answer in answers] == [503, 503]
+        status = service.status()
+        assert (status.accepted, status.rejected, status.rejected_kept, status.rejected_dropped) == (0, {}, 0, 0)
+        assert (await client.post("/collect", json=batch)).json()["accepted"] == 1
+        status = service.status()
+        assert (status.accepted, status.rejected, status.rejected_kept) == (1, {"url": 1}, 1)
 
 
 async def test_a_crash_at_any_point_of_the_journal_sends_nothing_twice_and_nothing_never(
@@ -198,11 +269,13 @@ async def test_another_collectors_and_unreadable_records_are_passed_over_for_goo
         strange = Stored(2, None, None, {"received_at": "soon"})
         cut = Stored(3, None, mine.value, {**mine.headers, "truncated": "true"})
         _repair(monkeypatch)
-        answer = service.replay_page(Page([mine, theirs, strange, cut], 4, 4), 4)
+        answer = Replayed(sent=0, rejected=0, skipped=0, next=4, end=4)
+        page = Page([mine, theirs, strange, cut], 0, 4, 4)
+        service.replay_page(page, Replays(Settings(), {}, page, 0), answer)
         await service.journal.flushed()
 
-        assert (answer.sent, answer.skipped, answer.next) == (1, 3, 4)
-        assert position(entries(service)) == 4
+        assert (answer.sent, answer.skipped) == (1, 3)
+        assert Replays.low(Settings(), state(entries(service)), 0, 9) == 4
     assert shown(strange).field == "unknown"
     assert shown(Stored(0, None, b"\xff", mine.headers)).encoding == "base64"
 

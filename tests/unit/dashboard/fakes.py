@@ -25,6 +25,7 @@ COLUMNS = {
     "pageview_hopping": ["source", "window_start", "window_end", "view_count", "user_count"],
     "pageview_session": ["source", "window_start", "window_end", "view_count", "user_count", "updated_at"],
     "usersession_device": ["device", "window_start", "window_end", "session_count", "user_count"],
+    "pageview_page": ["page", "window_start", "window_end", "view_count", "user_count"],
 }
 PIPELINE: dict[str, Any] = {
     "ready": True,
@@ -107,6 +108,10 @@ class Pinot:
         rows, column = [list(row) for row in self.tables.get(table, [])], COLUMNS[table]
         if "interval_start" in sql:
             return coarse(column, rows, values)
+        if "GROUP BY page" in sql:
+            frame = pd.DataFrame(rows, columns=column).groupby("page", as_index=False)
+            sums = frame.agg({"view_count": "sum", "window_start": "min", "window_end": "max"})
+            return list(sums.columns), sums.astype({"view_count": float}).to_numpy().tolist()
         if "SUM(" in sql:
             return ["total"], [[float(sum(row[3] for row in rows))]]
         if "MAX(" in sql:
@@ -260,6 +265,11 @@ def flowing(now_ms: int | None = None) -> dict[str, list[list[Any]]]:
             [device, start, start + MINUTE, sessions, sessions - 1]
             for start in minutes
             for device, sessions in (("Mobile", 12), ("Desktop", 6), ("Tablet", 2))
+        ],
+        "pageview_page": [
+            [page, start, start + 5 * MINUTE, views, views // 2]
+            for start in fives
+            for page, views in (("/", 40), ("/cart", 20), ("/about", 3))
         ],
     }
 

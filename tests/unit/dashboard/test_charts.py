@@ -142,6 +142,15 @@ def test_ranked_bars_have_most_users_on_top_and_are_hatched_while_open() -> None
     assert bars.marker.pattern.fillmode == "overlay"  # over the colour, not instead of it
 
 
+def test_top_pages_are_bars_of_views_with_their_share() -> None:
+    window = windows(
+        [[f"/{n}", NOW, NOW, 10 * n] for n in range(1, 13)], ["page", "window_start", "window_end", "view_count"], NOW
+    )
+    top, other = ranking.pages(window, LOOK).data
+    assert (list(top.y)[-1], list(top.x)[-1], top.customdata[-1][1]) == ("/12", 120, 120 / 780)
+    assert (list(other.y), list(other.x)) == (["other (2)"], [30])
+
+
 def test_ages_are_in_the_order_of_the_ranking() -> None:
     (points,) = ranking.ages(audience.of_window(frame("pageview_country"), complete=True), LOOK).data
     assert list(points.y) == ["Atlantis", "Germany", "Thailand"]

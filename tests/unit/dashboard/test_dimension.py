@@ -59,6 +59,7 @@ CHARTS: dict[str, Callable[[list[str]], go.Figure]] = {
     "devices": lambda values: engagement.devices(frame(values, "usersession_device"), THEME),
     "ranked": lambda values: ranking.ranked(audience.of_window(_window(values), complete=True), THEME),
     "ages": lambda values: ranking.ages(audience.of_window(_window(values), complete=True), THEME),
+    "pages": lambda values: ranking.pages(frame(values, "pageview_page").drop_duplicates("page"), THEME),
     "tiers": lambda values: ranking.by_tier(
         ranking.tiers({"by_subscription": {value: n + 1 for n, value in enumerate(values)}}), THEME
     ),

@@ -26,7 +26,7 @@ CHARTS = {
     "overview": 3,
     "audience": 5,
     "sources": 3,
-    "engagement": 2,
+    "engagement": 3,
     "pipeline": 0,
     "controls": 1,
     "records": 0,

@@ -84,6 +84,16 @@ def test_a_long_range_without_rows_has_its_columns(method: str) -> None:
     assert {"window_start", "window_end", "user_count", "open"} <= set(frame.columns)
 
 
+def test_views_of_a_page_are_added_up_over_the_span() -> None:
+    pinot = Pinot(flowing(NOW))
+    frame = pinot.warehouse().pages(SPAN)
+    assert dict(zip(frame["page"], frame["view_count"], strict=True)) == {"/": 120, "/cart": 60, "/about": 9}
+    assert set(frame["window_end"] - frame["window_start"]) == {pd.Timedelta(minutes=15)}
+    empty = Pinot().warehouse().pages(SPAN)
+    assert empty.empty
+    assert {"page", "view_count", "open"} <= set(empty.columns)
+
+
 def test_rows_at_the_limit_are_known_to_be_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ROWS, "sessions", 3)
     monkeypatch.setitem(ROWS, "tumbling", 10)

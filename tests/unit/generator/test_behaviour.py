@@ -7,7 +7,8 @@ import jsonschema_rs
 import numpy as np
 import pytest
 
-from services.generator.behaviour import MEAN_VIEWS, Crowd, Faults
+from services.collector.visits import normal_path
+from services.generator.behaviour import MEAN_VIEWS, PAGES, Crowd, Faults
 from services.generator.population import Population, user_name
 from services.generator.source import Event
 from services.generator.waves import Waves, natural_waves
@@ -196,3 +197,17 @@ def test_every_event_is_valid_by_its_topics_schema() -> None:
     assert {queue // P for queue, _, _ in events} == {0, 1}
     for queue, _, value in events:
         schemas[queue // P].validate(loads(value))
+
+
+def test_every_view_has_a_page_and_few_pages_lead_from_every_source() -> None:
+    views = [loads(value) for queue, _, value in live(crowd(), 240, 100) if queue < P]
+    assert {view["page"] for view in views} == set(PAGES)
+    for source in Source:
+        pages = Counter(view["page"] for view in views if view["source"] == source)
+        assert pages["/"] / pages.total() == pytest.approx(PAGES["/"], abs=0.03)
+        assert pages["/"] > 5 * pages["/help/returns-and-refunds"]
+
+
+def test_the_pages_are_as_the_collector_writes_paths() -> None:
+    assert sum(PAGES.values()) == pytest.approx(1)
+    assert [normal_path(page) for page in PAGES] == list(PAGES)

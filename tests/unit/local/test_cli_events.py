@@ -133,15 +133,15 @@ def test_following_goes_on_from_where_the_last_answer_ended(monkeypatch: pytest.
 
 
 def test_a_replay_covers_what_was_there_when_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str | None] = []
+    asked: list[tuple[str | None, str | None]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url.params.get("until"))
+        asked.append((request.url.params.get("from"), request.url.params.get("until")))
         done = {"sent": 2, "rejected": 1, "skipped": 0, "next": 5 * len(asked), "end": 12}
         return httpx.Response(200, json=done | {"next": min(done["next"], 12)})
 
     against(answer, monkeypatch)
     shown = run(app, ["replay-rejected", "--json"])
 
-    assert asked == [None, "12", "12"]
+    assert asked == [(None, None), ("5", "12"), ("10", "12")]
     assert json.loads(shown.stdout) == {"sent": 6, "rejected": 3, "skipped": 0}

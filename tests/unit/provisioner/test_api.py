@@ -84,7 +84,7 @@ async def test_apply_with_wait_answers_the_finished_run(client: httpx.AsyncClien
     assert (answer.status_code, answer.json()["state"]) == (200, "succeeded")
     status = (await client.get("/provisioner/status")).json()
     assert (status["ready"], status["state"], status["freshness_ms"]) == (True, "ready", None)
-    assert status["reason"] == "all 26 resources are ok"
+    assert status["reason"] == "all 29 resources are ok"
     query = next(r for r in status["resources"] if r["kind"] == "query" and r["name"] == "pageview_tumbling")
     assert query["facts"]["lag"] == 2
     assert (await client.get("/provisioner/plan")).json()["changes"] == 0
@@ -94,7 +94,7 @@ async def test_a_plan_counts_what_it_could_not_see_apart(client: httpx.AsyncClie
     await client.post("/provisioner/apply?wait=true")
     world.kafka.down = True
     plan = (await client.get("/provisioner/plan")).json()
-    assert (plan["changes"], plan["unseen"]) == (0, 22)
+    assert (plan["changes"], plan["unseen"]) == (0, 25)
 
 
 async def test_a_failed_apply_is_a_problem_that_names_the_step(client: httpx.AsyncClient, world: World) -> None:
@@ -308,7 +308,7 @@ async def test_readiness_names_what_is_down(client: httpx.AsyncClient, world: Wo
 async def test_samples_of_everything(client: httpx.AsyncClient) -> None:
     await client.post("/provisioner/apply?wait=true")
     samples = (await client.get("/provisioner/sample?rows=3")).json()
-    assert [len(samples[kind]) for kind in ("topics", "ksql", "pinot_tables")] == [10, 7, 5]
+    assert [len(samples[kind]) for kind in ("topics", "ksql", "pinot_tables")] == [11, 8, 6]
     assert (await client.get("/provisioner/sample?rows=0")).status_code == 422
 
 
@@ -343,7 +343,7 @@ async def test_the_metrics_move_although_nobody_asks_for_the_status(world: World
         await eventually(partial(measured, "pagepulse_provisioner_ready 1.0"), "the gauge says ready")
         assert await measured("pagepulse_provisioner_observation_age_seconds")
         world.kafka.down = True
-        await eventually(partial(measured, "pagepulse_provisioner_slow_resources 22.0"), "Kafka's resources are slow")
+        await eventually(partial(measured, "pagepulse_provisioner_slow_resources 25.0"), "Kafka's resources are slow")
         await eventually(partial(measured, "pagepulse_provisioner_ready 0.0"), "the gauge says that it is not ready")
 
 

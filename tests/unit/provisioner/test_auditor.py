@@ -78,7 +78,7 @@ async def test_the_recorded_run_is_found_right_on_both_sides(recorded: World) ->
     report = await audit(recorded)
     problems = {(t.table, t.side): t.comparison.examples for t in report.tables if not t.comparison.clean}
     assert not problems
-    assert len(report.tables) == 12
+    assert len(report.tables) == 14
     final = document("final.json")["a"]
     for topic, table in TABLES.items():
         for side in ("sink", "pinot"):
@@ -88,6 +88,20 @@ async def test_the_recorded_run_is_found_right_on_both_sides(recorded: World) ->
     assert comparison(report, "pageview_enriched", "sink").equal == 2593
     assert report.records["topic1_PageView"] > 3000
     assert sum(report.unreadable.values()) > 0
+
+
+async def test_pages_are_computed_from_the_views_that_have_one(recorded: World) -> None:
+    """Two views of a page, then one without a page whose time makes no page late, then a page that comes late to its window."""
+    arrival = recorded.kafka.records["topic1_PageView"][-1].timestamp
+    base = arrival // 300_000 * 300_000
+    for page, time in (("/a", base + 1), ("/a", base + 2), (None, base + 900_000), ("/b", base + 3)):
+        view = {"session_id": "s", "user_id": 7, "event_timestamp": time} | ({} if page is None else {"page": page})
+        recorded.kafka.append("topic1_PageView", b"s", json.dumps(view).encode(), arrival)
+    found = comparison(await audit(recorded), "pageview_page", "sink")
+    expected = {
+        e.expected["page"]: (e.expected["view_count"], e.expected["user_count"]) for e in found.examples if e.expected
+    }
+    assert (found.missing, expected) == (2, {"/a": (2, 1), "/b": (1, 1)})
 
 
 async def test_a_lost_a_made_up_and_a_wrong_row_are_found(recorded: World) -> None:

@@ -42,7 +42,7 @@ async def test_an_apply_from_nothing_makes_everything_and_the_next_one_nothing(
     provisioner: Provisioner, world: World
 ) -> None:
     done = await apply(provisioner)
-    assert len(done) == len(provisioner.resources) == 26
+    assert len(done) == len(provisioner.resources) == 29
     assert set(done.values()) == {"create"}
     assert (await provisioner.status(fresh=True)).overall is Overall.READY
     before = list(world.ksql.statements)
@@ -55,11 +55,11 @@ async def test_statements_go_one_by_one_in_order_from_the_earliest_offset(
 ) -> None:
     await apply(provisioner)
     created = [r for r in world.ksql.requests if "CREATE " in r["ksql"]]
-    assert len(created) == 10
+    assert len(created) == 11
     assert all(r["streamsProperties"] == {"ksql.streams.auto.offset.reset": "earliest"} for r in created)
     assert all(r["ksql"].count(" AS\nSELECT") <= 1 and r["ksql"].rstrip().endswith(";") for r in created)
     numbers = [r["commandSequenceNumber"] for r in created if "commandSequenceNumber" in r]
-    assert len(numbers) == 9, "every statement but the first carries the number of the one before"
+    assert len(numbers) == 10, "every statement but the first carries the number of the one before"
     assert numbers == sorted(set(numbers))
 
 
@@ -333,7 +333,7 @@ async def test_what_cannot_be_seen_is_no_change_and_no_apply(provisioner: Provis
     plan = await provisioner.plan()
     unseen = {step.resource.kind for step in plan.steps if step.action is Action.UNKNOWN}
     assert unseen == {Kind.TOPIC, Kind.QUERY, Kind.PINOT_TABLE}, "all that asks Kafka"
-    assert (plan.changes, plan.unseen) == (0, 22)
+    assert (plan.changes, plan.unseen) == (0, 25)
     assert all(s.reason.startswith("could not be seen: ") for s in plan.steps if s.action is Action.UNKNOWN)
     with pytest.raises(StepFailed, match="cannot observe"):
         await provisioner.finish(provisioner.apply())

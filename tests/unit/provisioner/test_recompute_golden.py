@@ -67,7 +67,7 @@ class Recomputed:
             row = record["value"]
             self.enriched.add(Event(record["timestamp"], record["key"], row["SOURCE"]), row["AGE"], row["COUNTRY"], 0)
         self.tables: Tables = empty_tables(SETTINGS)
-        add_views(self.tables, self.views, exact_bounds())
+        add_views(self.tables, self.views, exact_bounds(), exact_bounds())
         add_logins(self.tables, self.logins, exact_bounds())
         unknown = [-1] * len(self.enriched)
         self.country = by_country(SETTINGS, self.enriched, unknown, exact_bounds())

@@ -30,7 +30,7 @@ def test_the_arithmetic_by_hand() -> None:
     assert found.value("partitions per topic") == 840
     assert found.value("generator processes") == 5
     assert found.value("first copy") == pytest.approx(1e8 / 8_600 / 3_600)
-    assert found.value("rows per hour") == 3 * 3 * 60 + 30 * 12 + 3 * 120
+    assert found.value("rows per hour") == 3 * 3 * 60 + (30 + 14) * 12 + 3 * 120
 
 
 @pytest.mark.parametrize("rate", [1, 1e3, 1e5, 1e7])
@@ -60,7 +60,7 @@ def test_every_fact_is_used_and_names_its_source() -> None:
     facts = known.load()
     size(*LARGE, facts)
     assert set(facts.used) == facts.names()
-    kinds = re.compile(r"(measured|documented|derived|assumed|chosen)\b|shared/|5 minutes by 1 minute")
+    kinds = re.compile(r"(measured|documented|derived|assumed|chosen)\b|shared/|services/|5 minutes by 1 minute")
     assert all(kinds.match(fact.source) for fact in facts.used.values())
 
 

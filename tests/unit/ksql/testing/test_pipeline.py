@@ -60,3 +60,15 @@ def test_a_pause_ends_a_session_of_traffic(pipeline: ksql.Topology) -> None:
     assert present == {"view_count": 2, "user_count": 2}
     view(pipeline, 1, "https://a.example/", HOUR + 30 * MINUTE)
     assert len(pipeline.table("pageview_session")) == 2
+
+
+def test_a_page_counts_the_views_that_have_one(pipeline: ksql.Topology) -> None:
+    for user, page, at in ((1, "/", 0), (2, "/", 1), (1, "/", 2), (1, None, 30 * MINUTE), (1, "/cart", 3)):
+        value = {"user_id": user, "source": "Inbox", "event_timestamp": HOUR + at}
+        pipeline.pipe(topics.PAGE_VIEW, "s", value | ({} if page is None else {"page": page}), timestamp=HOUR + at)
+    rows = {row.key: row.value for row in pipeline.rows("PAGEVIEW_PAGE")}
+    # the view without a page neither counts nor makes the one after it late
+    assert {page: (row["view_count"], row["user_count"]) for page, row in rows.items()} == {
+        "/": (3, 2),
+        "/cart": (1, 1),
+    }
