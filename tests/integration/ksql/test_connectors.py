@@ -46,7 +46,7 @@ async def test_a_connector_is_created_shown_described_and_dropped(stack: Stack) 
             assert made["info"]["config"]["topic.prefix"] == name
 
             async def runs() -> bool:
-                return (await shown("CONNECTORS"))[name]["state"] == "RUNNING (1/1 tasks RUNNING)"
+                return bool((await shown("CONNECTORS"))[name]["state"] == "RUNNING (1/1 tasks RUNNING)")
 
             await eventually(runs, f"{name} runs")
             assert {_USERS, name} <= set(await shown("SOURCE CONNECTORS"))
