@@ -14,7 +14,7 @@ from services.dashboard.client import ControlPlane
 from services.dashboard.queries import Span, Totals, Warehouse
 from services.dashboard.settings import Settings, get_settings
 from services.dashboard.stale_cache import CachedResult, StaleCache
-from services.dashboard.trends import Trends
+from services.dashboard.trends import Sample, Trends, event_age, lags, share_healthy
 from services.dashboard.view_state import ViewState
 
 Table = Literal["tumbling", "hopping", "devices"]
@@ -94,6 +94,21 @@ class Backend:
 
     def newest(self) -> CachedResult[int | None]:
         return self.cache.read("newest", lambda: self.warehouse.newest_event(Span.last(900, time())))
+
+    def sample(self) -> Sample:
+        """The present figures for the trends, without keeping the provisioner busy while no page is open. Never raises a
+        PagePulseError."""
+        generator, newest, pipeline = self.generator(), self.newest(), self.pipeline(attention=False)
+        status = generator.value or {}
+        running = status.get("state") == "running" and not generator.stale
+        return Sample(
+            at=time(),
+            rate=float((status.get("achieved_rate") or {}).get("last_10s") or 0.0) if running else 0.0,
+            freshness_ms=event_age(newest) if running else None,
+            healthy=share_healthy(pipeline),
+            lags={} if pipeline.stale else lags(pipeline.value or {}),
+            target=status.get("target_rate") if running else None,
+        )
 
     def acted(self) -> None:
         """After an action: the next read of a status is a new request."""

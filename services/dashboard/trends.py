@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import pandas as pd
 import structlog
 
 from services.dashboard.stale_cache import CachedResult
-
-if TYPE_CHECKING:
-    from services.dashboard.backend import Backend
 
 WINDOW_S: Final = 900.0
 #: four for each bar of a trend, and little load while no page is open
@@ -87,32 +83,24 @@ class Trends:
         return frame
 
 
-async def watch(connect: Callable[[], Backend]) -> None:
-    """Adds to the backend's trends until cancelled. The calls block, so each is made in a thread."""
-    backend = await asyncio.to_thread(connect)
+class Sampled(Protocol):
+    @property
+    def trends(self) -> Trends: ...
+
+    def sample(self) -> Sample:
+        """The present figures. Blocks."""
+
+
+async def watch(connect: Callable[[], Sampled]) -> None:
+    """Adds samples to the trends until cancelled. The calls block, so each is made in a thread."""
+    sampled = await asyncio.to_thread(connect)
     while True:
         try:
-            backend.trends.add(await asyncio.to_thread(sample, backend))
+            sampled.trends.add(await asyncio.to_thread(sampled.sample))
         except Exception:
             # a trend with a gap is better than none from here on
             _log.exception("a sample failed")
         await asyncio.sleep(EVERY_S)
-
-
-def sample(backend: Backend) -> Sample:
-    """Asks the services for their present figures, without keeping the provisioner busy while no page is open. Never raises a
-    PagePulseError."""
-    generator, newest, pipeline = backend.generator(), backend.newest(), backend.pipeline(attention=False)
-    status = generator.value or {}
-    running = status.get("state") == "running" and not generator.stale
-    return Sample(
-        at=time.time(),
-        rate=float((status.get("achieved_rate") or {}).get("last_10s") or 0.0) if running else 0.0,
-        freshness_ms=event_age(newest) if running else None,
-        healthy=share_healthy(pipeline),
-        lags={} if pipeline.stale else lags(pipeline.value or {}),
-        target=status.get("target_rate") if running else None,
-    )
 
 
 def event_age(newest: CachedResult[int | None]) -> float | None:

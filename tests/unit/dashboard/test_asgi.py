@@ -58,8 +58,9 @@ def test_every_page_of_the_menu_is_known_to_the_document() -> None:
 class Watched:
     """As much of a backend as the sampler needs."""
 
-    def __init__(self, notify: Callable[[], None]) -> None:
+    def __init__(self, sample: Callable[[], Sample], notify: Callable[[], None]) -> None:
         self.trends = self
+        self.sample = sample
         self._notify = notify
 
     def add(self, _: Sample) -> None:
@@ -70,13 +71,12 @@ async def test_sampling_begins_with_the_server_and_ends_with_it(monkeypatch: pyt
     added = asyncio.Event()
     failures = [RuntimeError("a sample may fail")]
 
-    def sample(_: object) -> Sample:
+    def sample() -> Sample:
         if failures:
             raise failures.pop()
         return Sample(0.0, None, None, None)
 
-    monkeypatch.setattr(asgi, "get_backend", lambda: Watched(added.set))
-    monkeypatch.setattr(trends, "sample", sample)
+    monkeypatch.setattr(asgi, "get_backend", lambda: Watched(sample, added.set))
     monkeypatch.setattr(trends, "EVERY_S", 0.0)
     async with asyncio.timeout(STEP_S):
         async with asgi.lifespan(None):

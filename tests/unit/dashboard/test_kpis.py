@@ -13,7 +13,7 @@ from services.dashboard.links import Links
 from services.dashboard.queries import Span, rendered
 from services.dashboard.settings import Settings
 from services.dashboard.stale_cache import CachedResult
-from services.dashboard.trends import Sample, Trends, event_age, sample, share_healthy
+from services.dashboard.trends import Sample, Trends, event_age, share_healthy
 from shared.errors import Unavailable
 from tests.unit.dashboard.fakes import COLUMNS, PIPELINE, PROFILES, Pinot, Services, backend, flowing, windows
 
@@ -93,11 +93,11 @@ def test_history_is_bounded_spaced_and_bucketed() -> None:
 def test_a_sample_of_a_running_pipeline_and_of_one_that_is_away() -> None:
     services, pinot = Services(), Pinot(flowing())
     services.generator |= {"state": "running", "achieved_rate": {"last_10s": 198.0}}
-    taken = sample(backend(pinot, services))
+    taken = backend(pinot, services).sample()
     assert (taken.rate, taken.healthy) == (198.0, 1.0)
     assert taken.freshness_ms is not None
     services.unavailable = {"generator", "provisioner"}
-    taken = sample(backend(pinot, services))
+    taken = backend(pinot, services).sample()
     assert (taken.rate, taken.freshness_ms, taken.healthy) == (0.0, None, 0.0)
 
 
@@ -199,7 +199,7 @@ def test_a_query_that_reads_a_later_topic_says_so_and_an_empty_stage_is_left_out
 def test_lags_are_kept_over_time_by_name() -> None:
     services, pinot = Services(), Pinot(flowing())
     made = backend(pinot, services)
-    made.trends.add(sample(made))
+    made.trends.add(made.sample())
     lags = made.trends.lags()
     assert dict(zip(lags["name"], lags["lag"], strict=True)) == {
         "query pageview_tumbling": 3.0,
@@ -212,7 +212,7 @@ def test_lags_are_kept_over_time_by_name() -> None:
 def test_samples_do_not_keep_the_provisioner_busy() -> None:
     services = Services()
     made = backend(Pinot(flowing()), services)
-    sample(made)
+    made.sample()
     made.pipeline()
     asked = [params for path, params in services.asked if path == "/provisioner/status"]
     assert asked == [{"attention": "false"}, {}]
