@@ -1,1 +1,1 @@
-"""Benchmarks: each is a command, prints a table, and writes JSON when asked to."""
+"""Measurements: each is a command that prints a table and writes JSON on request."""

@@ -20,8 +20,8 @@ from typing import Any, Final
 import uvloop
 
 from benchmarks import soak_report
+from benchmarks.drills.environment import Environment
 from benchmarks.drills.load import Load
-from benchmarks.drills.scene import Scene
 from benchmarks.harness import arguments, console, machine, write_json
 from benchmarks.usage import of_stack
 from deploy.local.errors import StackError
@@ -39,8 +39,8 @@ async def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="pagepulse-soak-"))
     stack = await asyncio.to_thread(local_stack.start, directory, _OFFSET)
     try:
-        async with Scene(stack) as scene:
-            samples, audit = await _run(scene, options.minutes * 60, options.rate)
+        async with Environment(stack) as environment:
+            samples, audit = await _run(environment, options.minutes * 60, options.rate)
     finally:
         await asyncio.to_thread(local_stack.stop, stack)
         shutil.rmtree(directory)
@@ -66,26 +66,26 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _run(scene: Scene, seconds: float, rate: float) -> tuple[list[Sample], dict[str, Any]]:
-    load = Load(scene, rate)
+async def _run(environment: Environment, seconds: float, rate: float) -> tuple[list[Sample], dict[str, Any]]:
+    load = Load(environment, rate)
     samples: list[Sample] = []
     async with TaskSet() as tasks:
         await load.start()
         tasks.start(load.tend(), "load")
         began = time.monotonic()
         while (elapsed := time.monotonic() - began) < seconds:
-            samples.append({"t": round(elapsed, 1), **await _sample(scene)})
+            samples.append({"t": round(elapsed, 1), **await _sample(environment)})
             console.print(f"[dim]{elapsed / 60:5.1f} min, freshness {samples[-1]['freshness_ms']} ms[/]")
             await asyncio.sleep(_EVERY_S - (time.monotonic() - began) % _EVERY_S)
         await load.stop()
-    return samples, await scene.services.verify()
+    return samples, await environment.services.verify()
 
 
-async def _sample(scene: Scene) -> Sample:
+async def _sample(environment: Environment) -> Sample:
     """``lag``: records that some query or Pinot table has not read; None where the provisioner cannot say."""
-    usages = await asyncio.to_thread(of_stack, scene.state)
+    usages = await asyncio.to_thread(of_stack, environment.state)
     try:
-        status = await scene.services.pipeline(fresh=True)
+        status = await environment.services.pipeline(fresh=True)
         lag: int | None = _lag(status["resources"])
         freshness: int | None = status["freshness_ms"]
     except StackError:

@@ -21,10 +21,11 @@ from typing import Any, Final
 
 import uvloop
 
-from benchmarks.drills import course, report
-from benchmarks.drills.catalogue import DRILLS, named
+from benchmarks.drills import report
+from benchmarks.drills.all import DRILLS, named
 from benchmarks.drills.drill import Drill, Outcome, Pace
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
+from benchmarks.drills.run import run_drill
 from benchmarks.harness import arguments, console, machine, write_json
 from tests import stack as local_stack
 
@@ -72,21 +73,21 @@ def _parse() -> argparse.Namespace:
 
 async def _on_a_stack(drills: Sequence[Drill], pace: Pace, record: Callable[[Outcome], None]) -> None:
     """As many of the first drills as can share a stack: after one that failed, the same fault would be reported again."""
-    async with _scene(drills[0]) as scene:
+    async with _scene(drills[0]) as environment:
         for drill in _sharing(drills):
             began = time.monotonic()
 
             def say(step: str, drill: Drill = drill, began: float = began) -> None:
                 console.print(f"[dim]{drill.name} {time.monotonic() - began:5.1f} s: {step}[/]")
 
-            outcome = await course.run(drill, scene, pace, say)
+            outcome = await run_drill(drill, environment, pace, say)
             record(outcome)
             if not outcome.passed:
                 break
     if outcome.passed:
-        shutil.rmtree(scene.state.root)
+        shutil.rmtree(environment.state.root)
     else:
-        console.print(f"kept for a look: {scene.state.root}")
+        console.print(f"kept for a look: {environment.state.root}")
 
 
 def _sharing(drills: Sequence[Drill]) -> Iterator[Drill]:
@@ -98,15 +99,15 @@ def _sharing(drills: Sequence[Drill]) -> Iterator[Drill]:
 
 
 @asynccontextmanager
-async def _scene(drill: Drill) -> AsyncIterator[Scene]:
+async def _scene(drill: Drill) -> AsyncIterator[Environment]:
     directory = Path(tempfile.mkdtemp(prefix="pagepulse-drill-"))
     try:
         if drill.prepare:
             drill.prepare(directory)
         stack = await asyncio.to_thread(local_stack.start, directory, _OFFSET)
         try:
-            async with Scene(stack) as scene:
-                yield scene
+            async with Environment(stack) as environment:
+                yield environment
         finally:
             await asyncio.to_thread(local_stack.stop, stack)
     finally:

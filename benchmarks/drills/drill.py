@@ -1,4 +1,4 @@
-"""What a drill is: a fault, what a person would do about it, and the row that comes of it."""
+"""A drill: a fault, its remedy, and the row of its result."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
-Act = Callable[[Scene], Awaitable[None]]
+Act = Callable[[Environment], Awaitable[None]]
 
 
-async def leave_it(scene: Scene) -> None:
+async def leave_it(environment: Environment) -> None:
     """The remedy of a fault from which the system recovers by itself."""
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 from deploy.local.ports import PortName
 
 _LOOK_S: Final = 0.2
@@ -22,8 +22,8 @@ class Load:
     """``tend`` runs beside the drill. Each run of the generator is known by its start; the last status seen of a run whose process was
     killed gives a lower bound of what it had acknowledged."""
 
-    def __init__(self, scene: Scene, rate: float) -> None:
-        self._scene = scene
+    def __init__(self, environment: Environment, rate: float) -> None:
+        self._scene = environment
         self._request = {"rate": rate, **FLAWS}
         self._runs: dict[str, Status] = {}
         self._cut_off = 0

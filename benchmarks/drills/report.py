@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from benchmarks.document import RELIABILITY, machine_line, table, write_section
-from benchmarks.drills.catalogue import DRILLS
+from benchmarks.drills.all import DRILLS
 from benchmarks.drills.drill import Outcome
 from benchmarks.harness import console
 
@@ -42,7 +42,7 @@ def show(outcome: Outcome) -> None:
 
 
 def merged(earlier: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
-    """In the catalogue's order; a new row takes the place of an earlier one of the same drill."""
+    """In the order of the drills; a new row takes the place of an earlier one of the same drill."""
     by_name = {row["name"]: row for row in (*earlier, *rows)}
     return [by_name[drill.name] for drill in DRILLS if drill.name in by_name]
 

@@ -1,4 +1,4 @@
-"""Looks at the results in Pinot all the time: how long they stood still, and whether they flow again."""
+"""Polls the results in Pinot: the longest pause, and when they flow again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 from tests.integration.comparison import DIMENSIONS
 
 _LOOK_S: Final = 0.3
@@ -19,8 +19,8 @@ class Watch:
     """``newest``: per table, the greatest event time (ms) that a query has shown so far. Event time is the clock of the generator, so it
     grows with every new result and never for an old one that is shown again."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+    def __init__(self, environment: Environment) -> None:
+        self._scene = environment
         self.newest = dict.fromkeys(DIMENSIONS, 0)
         self._moved: dict[str, float] = {}
         self._gaps = dict.fromkeys(DIMENSIONS, 0.0)

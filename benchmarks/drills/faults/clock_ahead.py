@@ -13,7 +13,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 from shared.events import PageView, Source
 from shared.topics import PAGE_VIEW
 
@@ -22,8 +22,8 @@ _EVENTS: Final = 100
 _PAUSE_S: Final = 0.05
 
 
-async def strike(scene: Scene) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=scene.stack.kafka_bootstrap, acks="all")
+async def strike(environment: Environment) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=environment.stack.kafka_bootstrap, acks="all")
     await producer.start()
     refused = 0
     try:
@@ -38,5 +38,5 @@ async def strike(scene: Scene) -> None:
             await asyncio.sleep(_PAUSE_S)
     finally:
         await producer.stop()
-    scene.sent += _EVENTS - refused
-    scene.notes.append(f"{refused} of {_EVENTS} events refused by Kafka, the others dropped and counted")
+    environment.sent += _EVENTS - refused
+    environment.notes.append(f"{refused} of {_EVENTS} events refused by Kafka, the others dropped and counted")

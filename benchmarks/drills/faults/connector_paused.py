@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 _PAUSED: Final = 10.0
 
 
-async def strike(scene: Scene) -> None:
-    answer = await scene.http.put(f"{scene.ports.url('connect')}/connectors/users-source/pause")
+async def strike(environment: Environment) -> None:
+    answer = await environment.http.put(f"{environment.ports.url('connect')}/connectors/users-source/pause")
     answer.raise_for_status()
-    await scene.until_ready(False)
+    await environment.until_ready(False)
     await asyncio.sleep(_PAUSED)
 
 
-async def remedy(scene: Scene) -> None:
-    await scene.apply()
+async def remedy(environment: Environment) -> None:
+    await environment.apply()

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 _BROKER: Final = "kafka3"
 _SIZE: Final = "400m"
@@ -26,8 +26,8 @@ def tidy(directory: Path) -> None:
     subprocess.run(("umount", directory / "data" / _BROKER), check=True)
 
 
-async def strike(scene: Scene) -> None:
-    filler = scene.state.data / _BROKER / "filler"
+async def strike(environment: Environment) -> None:
+    filler = environment.state.data / _BROKER / "filler"
     try:
         await asyncio.to_thread(_fill, filler)
         await asyncio.sleep(_FULL)

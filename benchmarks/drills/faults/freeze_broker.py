@@ -6,14 +6,14 @@ import asyncio
 import signal
 from typing import Final
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 _FROZEN: Final = 20.0
 
 
-async def strike(scene: Scene) -> None:
-    scene.signal(signal.SIGSTOP, "kafka3")
+async def strike(environment: Environment) -> None:
+    environment.signal(signal.SIGSTOP, "kafka3")
     try:
         await asyncio.sleep(_FROZEN)
     finally:
-        scene.signal(signal.SIGCONT, "kafka3")
+        environment.signal(signal.SIGCONT, "kafka3")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 
-async def strike(scene: Scene) -> None:
-    scene.kill("connect")
+async def strike(environment: Environment) -> None:
+    environment.kill("connect")

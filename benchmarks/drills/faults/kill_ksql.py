@@ -6,23 +6,23 @@ import asyncio
 import random
 from typing import Final
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 KILLS: Final = 20
 #: seconds after the engine was healthy
 _LONGEST: Final = 2.0
 
 
-async def strike(scene: Scene) -> None:
-    await again_and_again(scene, KILLS)
+async def strike(environment: Environment) -> None:
+    await again_and_again(environment, KILLS)
 
 
-async def again_and_again(scene: Scene, kills: int) -> None:
+async def again_and_again(environment: Environment, kills: int) -> None:
     """Each time waits until it is back, and then a random moment."""
     rng = random.Random()
     for turn in range(kills):
-        old = scene.pid("ksql")
-        scene.kill("ksql")
+        old = environment.pid("ksql")
+        environment.kill("ksql")
         if turn < kills - 1:
-            await scene.restarted("ksql", old)
+            await environment.restarted("ksql", old)
             await asyncio.sleep(rng.uniform(0, _LONGEST))

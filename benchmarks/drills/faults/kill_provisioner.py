@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 from deploy.local.errors import StackError
 from deploy.local.waiting import until
 
@@ -18,26 +18,26 @@ _WITHIN: Final = timedelta(seconds=60)
 _LOOK: Final = timedelta(milliseconds=20)
 
 
-async def strike(scene: Scene) -> None:
+async def strike(environment: Environment) -> None:
     """Removes the pipeline (the source topics stay), begins an apply, kills it halfway."""
-    await scene.services.teardown(delete_topics=False)
-    url = scene.ports.url("provisioner")
-    answer = await scene.http.post(f"{url}/provisioner/apply")
+    await environment.services.teardown(delete_topics=False)
+    url = environment.ports.url("provisioner")
+    answer = await environment.http.post(f"{url}/provisioner/apply")
     answer.raise_for_status()
     run: dict[str, Any] = answer.json()
 
     async def halfway() -> bool:
         nonlocal run
         with suppress(httpx.HTTPError):
-            run = (await scene.http.get(f"{url}/provisioner/runs/{run['id']}")).json()
+            run = (await environment.http.get(f"{url}/provisioner/runs/{run['id']}")).json()
         return sum(1 for step in run["steps"] if step["state"] == "done" and step["attempts"]) >= _DONE
 
     if not await until(halfway, _WITHIN, _LOOK):
         raise StackError("the apply does not get on")
     done = sum(step["state"] == "done" for step in run["steps"])
-    scene.notes.append(f"killed with {done} of {len(run['steps'])} steps done")
-    scene.kill("provisioner")
+    environment.notes.append(f"killed with {done} of {len(run['steps'])} steps done")
+    environment.kill("provisioner")
 
 
-async def remedy(scene: Scene) -> None:
-    await scene.apply()
+async def remedy(environment: Environment) -> None:
+    await environment.apply()

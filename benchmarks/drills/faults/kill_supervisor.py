@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 #: seconds without a supervisor
 _ALONE: Final = 10.0
 
 
-async def strike(scene: Scene) -> None:
-    scene.kill("supervisor")
+async def strike(environment: Environment) -> None:
+    environment.kill("supervisor")
     await asyncio.sleep(_ALONE)
 
 
-async def remedy(scene: Scene) -> None:
-    await scene.up()
+async def remedy(environment: Environment) -> None:
+    await environment.up()

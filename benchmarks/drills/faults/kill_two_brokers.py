@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 from deploy.local.waiting import until
 
 #: the supervisor has a broker back after some five seconds; writes must be seen to stop before
@@ -16,15 +16,15 @@ _WITHIN: Final = timedelta(seconds=15)
 _LOOK: Final = timedelta(milliseconds=50)
 
 
-async def strike(scene: Scene) -> None:
+async def strike(environment: Environment) -> None:
     """Raises TimeoutError if events go on being acknowledged with one copy only."""
-    scene.kill("kafka1", "kafka2")
+    environment.kill("kafka1", "kafka2")
     struck = time.monotonic()
     said: dict[str, Any] = {}
 
     async def stopped() -> bool:
         nonlocal said
-        said = await _status(scene)
+        said = await _status(environment)
         return bool(said["achieved_rate"]["last_1s"] == 0 and said["in_flight"])
 
     try:
@@ -33,12 +33,12 @@ async def strike(scene: Scene) -> None:
         raise TimeoutError(f"the generator does not answer while Kafka is unavailable: {error!r}") from None
     if not in_time:
         raise TimeoutError("with two of three brokers down, events were still acknowledged")
-    scene.notes.append(
+    environment.notes.append(
         f"{time.monotonic() - struck:.1f} s after it the status said: 0 events/s acknowledged, {said['in_flight']} waiting"
     )
 
 
-async def _status(scene: Scene) -> dict[str, Any]:
-    answer = await scene.http.get(f"{scene.ports.url('generator')}/generator/status")
+async def _status(environment: Environment) -> dict[str, Any]:
+    answer = await environment.http.get(f"{environment.ports.url('generator')}/generator/status")
     answer.raise_for_status()
     return dict(answer.json())

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 from deploy.local import cache, java
 from deploy.local.component import run_to_end
 from deploy.local.java import Jvm
@@ -19,34 +19,36 @@ _TOOL_WITHIN: Final = timedelta(seconds=60)
 _TOOLS: Final = "org.apache.kafka.tools"
 
 
-async def strike(scene: Scene) -> None:
+async def strike(environment: Environment) -> None:
     """The same replicas in another order, then the election of the first one."""
-    before = await _partition(scene)
+    before = await _partition(environment)
     first, *others = before["replicas"]
     place = {"topic": PAGE_VIEW, "partition": _PARTITION}
-    plan = scene.state.conf / "reassignment.json"
+    plan = environment.state.conf / "reassignment.json"
     plan.write_text(json.dumps({"version": 1, "partitions": [{**place, "replicas": [*others, first]}]}))
-    await _tool(scene, f"{_TOOLS}.reassign.ReassignPartitionsCommand", "--reassignment-json-file", plan, "--execute")
-    election = scene.state.conf / "election.json"
+    await _tool(
+        environment, f"{_TOOLS}.reassign.ReassignPartitionsCommand", "--reassignment-json-file", plan, "--execute"
+    )
+    election = environment.state.conf / "election.json"
     election.write_text(json.dumps({"partitions": [place]}))
     await _tool(
-        scene, f"{_TOOLS}.LeaderElectionCommand", "--path-to-json-file", election, "--election-type", "preferred"
+        environment, f"{_TOOLS}.LeaderElectionCommand", "--path-to-json-file", election, "--election-type", "preferred"
     )
-    after = await _partition(scene)
+    after = await _partition(environment)
     if after["leader"] == before["leader"]:
         raise RuntimeError(f"the leader is still {before['leader']}")
-    scene.notes.append(f"from broker {before['leader']} to broker {after['leader']}")
+    environment.notes.append(f"from broker {before['leader']} to broker {after['leader']}")
 
 
-async def _partition(scene: Scene) -> dict[str, Any]:
-    async with admin_client(scene.stack.kafka_bootstrap) as admin:
+async def _partition(environment: Environment) -> dict[str, Any]:
+    async with admin_client(environment.stack.kafka_bootstrap) as admin:
         (topic,) = await admin.describe_topics([PAGE_VIEW])
     return next(p for p in topic["partitions"] if p["partition"] == _PARTITION)
 
 
-async def _tool(scene: Scene, tool: str, option: str, file: Path, *arguments: str) -> None:
-    where = ("--bootstrap-server", scene.stack.kafka_bootstrap)
+async def _tool(environment: Environment, tool: str, option: str, file: Path, *arguments: str) -> None:
+    where = ("--bootstrap-server", environment.stack.kafka_bootstrap)
     command = Jvm(java.require(), cache.jars("kafka")).command(tool, *where, option, str(file), *arguments, heap="64m")
-    code = await run_to_end(command, log=scene.state.log("drill"), deadline=_TOOL_WITHIN)
+    code = await run_to_end(command, log=environment.state.log("drill"), deadline=_TOOL_WITHIN)
     if code != 0:
-        raise RuntimeError(f"{tool} ended with {code}, see {scene.state.log('drill')}")
+        raise RuntimeError(f"{tool} ended with {code}, see {environment.state.log('drill')}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 
-async def strike(scene: Scene) -> None:
+async def strike(environment: Environment) -> None:
     await asyncio.sleep(5)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 
 
-async def strike(scene: Scene) -> None:
-    await scene.pagepulse("down")
+async def strike(environment: Environment) -> None:
+    await environment.pagepulse("down")
 
 
-async def remedy(scene: Scene) -> None:
-    await scene.up()
+async def remedy(environment: Environment) -> None:
+    await environment.up()

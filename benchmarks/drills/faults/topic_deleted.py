@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.environment import Environment
 from shared.kafka import admin_client
 from shared.topics import PAGE_VIEW_HOPPING
 
 
-async def strike(scene: Scene) -> None:
-    async with admin_client(scene.stack.kafka_bootstrap) as admin:
+async def strike(environment: Environment) -> None:
+    async with admin_client(environment.stack.kafka_bootstrap) as admin:
         await admin.delete_topics([PAGE_VIEW_HOPPING])
 
 
-async def remedy(scene: Scene) -> None:
-    await scene.until_ready(False)
-    await scene.apply()
-    await scene.until_ready()
+async def remedy(environment: Environment) -> None:
+    await environment.until_ready(False)
+    await environment.apply()
+    await environment.until_ready()

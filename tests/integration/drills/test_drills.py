@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from benchmarks.drills import course
-from benchmarks.drills.catalogue import named
+from benchmarks.drills.all import named
 from benchmarks.drills.drill import Drill, Pace
+from benchmarks.drills.environment import Environment
 from benchmarks.drills.faults import kill_broker, kill_ksql, kill_pinot, kill_provisioner
-from benchmarks.drills.scene import Scene
+from benchmarks.drills.run import run_drill
 from tests.patience import WORK_S
 from tests.stack import Stack
 
@@ -28,29 +28,29 @@ def fresh() -> list[bool]:
 
 
 @pytest.fixture
-async def scene(stack: Stack, fresh: list[bool]) -> AsyncIterator[Scene]:
-    async with Scene(stack) as scene:
+async def environment(stack: Stack, fresh: list[bool]) -> AsyncIterator[Environment]:
+    async with Environment(stack) as environment:
         if not fresh:
-            await scene.services.teardown(delete_topics=True)
-            await scene.apply()
-            await scene.until_ready()
+            await environment.services.teardown(delete_topics=True)
+            await environment.apply()
+            await environment.until_ready()
             fresh.append(True)
-        yield scene
+        yield environment
 
 
-async def one_after_another(scene: Scene) -> None:
+async def one_after_another(environment: Environment) -> None:
     """The provisioner first: the apply that follows computes everything anew, also what an earlier fault would have spoilt."""
-    await kill_provisioner.strike(scene)
-    await kill_provisioner.remedy(scene)
-    await scene.until_ready()
-    old = {name: scene.pid(name) for name in ("ksql", "kafka2")}
-    await kill_ksql.again_and_again(scene, KILLS)
-    await scene.restarted("ksql", old["ksql"])
-    await scene.until_ready()
-    await kill_broker.strike(scene)
-    await scene.restarted("kafka2", old["kafka2"])
-    await scene.until_ready()
-    await kill_pinot.strike(scene)
+    await kill_provisioner.strike(environment)
+    await kill_provisioner.remedy(environment)
+    await environment.until_ready()
+    old = {name: environment.pid(name) for name in ("ksql", "kafka2")}
+    await kill_ksql.again_and_again(environment, KILLS)
+    await environment.restarted("ksql", old["ksql"])
+    await environment.until_ready()
+    await kill_broker.strike(environment)
+    await environment.restarted("kafka2", old["kafka2"])
+    await environment.until_ready()
+    await kill_pinot.strike(environment)
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,13 @@ async def one_after_another(scene: Scene) -> None:
     ],
     ids=lambda drill: drill.name,
 )
-async def test_nothing_is_lost_or_doubled(scene: Scene, drill: Drill) -> None:
-    outcome = await course.run(drill, scene, PACE, print)
+async def test_nothing_is_lost_or_doubled(environment: Environment, drill: Drill) -> None:
+    outcome = await run_drill(drill, environment, PACE, print)
     assert outcome.acknowledged > 0
     assert (outcome.lost, outcome.doubled) == (0, 0), outcome
     assert outcome.equal, outcome
     assert outcome.recovery_s is not None, outcome
-    plan = (await scene.http.get(f"{scene.ports.url('provisioner')}/provisioner/plan", timeout=WORK_S)).json()
+    plan = (
+        await environment.http.get(f"{environment.ports.url('provisioner')}/provisioner/plan", timeout=WORK_S)
+    ).json()
     assert (plan["changes"], plan["unseen"]) == (0, 0), plan

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from benchmarks.drills.acknowledgements import Starts, tally, without_login
+from benchmarks.drills.environment import Environment
 from benchmarks.drills.events import arrivals, enriched_views
 from benchmarks.drills.join import JoinCheck, Versions, check_join
-from benchmarks.drills.ledger import Starts, tally, without_login
 from benchmarks.drills.load import Load
-from benchmarks.drills.scene import Scene
 from deploy.local.errors import StackError
 from shared import topics
 from tests.integration.comparison import actual_tables, table_differences
@@ -42,22 +42,22 @@ class Verdict:
     notes: list[str]
 
 
-async def judge(scene: Scene, load: Load, starts: Starts) -> Verdict:
+async def verify(environment: Environment, load: Load, starts: Starts) -> Verdict:
     """After the load has ended. Waits for the pipeline to have worked off what there is."""
-    audit = await _audit(scene)
-    records = {topic: await read_topic(scene.stack.kafka_bootstrap, topic) for topic in _SOURCES}
-    in_topics = tally(load, scene.sent, starts, records)
+    audit = await _audit(environment)
+    records = {topic: await read_topic(environment.stack.kafka_bootstrap, topic) for topic in _SOURCES}
+    in_topics = tally(load, environment.sent, starts, records)
     deadline = time.monotonic() + _SETTLE_S
     while True:
-        records |= {topic: await read_topic(scene.stack.kafka_bootstrap, topic) for topic in _JOINED}
+        records |= {topic: await read_topic(environment.stack.kafka_bootstrap, topic) for topic in _JOINED}
         join, expected = await asyncio.to_thread(recompute, records)
-        actual = await actual_tables(scene.ports.url("pinot_broker"), expected)
+        actual = await actual_tables(environment.ports.url("pinot_broker"), expected)
         differences = table_differences(expected, actual)
         if (join.clean and not differences) or time.monotonic() > deadline:
             break
         await asyncio.sleep(_PAUSE_S)
     if load.sent is None and (orphans := without_login(records)):
-        scene.notes.append(f"{orphans} sessions have views and no login")
+        environment.notes.append(f"{orphans} sessions have views and no login")
     lost, doubled = _counted(expected, actual)
     return Verdict(
         lost=max(in_topics.lost, join.lost, lost),
@@ -89,11 +89,11 @@ def recompute(records: dict[str, list[Raw]]) -> tuple[JoinCheck, dict[str, Table
     }
 
 
-async def _audit(scene: Scene) -> dict[str, Any]:
+async def _audit(environment: Environment) -> dict[str, Any]:
     """The provisioner's. A server that is still busy with its recovery may refuse the first."""
     for turn in range(_AUDITS):
         try:
-            return await scene.services.verify()
+            return await environment.services.verify()
         except StackError as error:
             if turn == _AUDITS - 1:
                 return {"ok": False, "tables": [], "error": error.reason}

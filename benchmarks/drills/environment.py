@@ -34,7 +34,7 @@ _BACK_S: Final = 300.0
 _COMMAND_S: Final = 900.0
 
 
-class Scene:
+class Environment:
     """One stack. ``services`` raise ServiceRefused, ``http`` httpx's errors: under a fault both are to be expected."""
 
     def __init__(self, stack: Stack) -> None:

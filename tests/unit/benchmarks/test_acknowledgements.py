@@ -1,10 +1,10 @@
-"""The drills' ledger finds what is missing and what is there twice."""
+"""The check of acknowledgements finds what is lost and what is doubled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.drills.ledger import batches_twice, tally, without_login
+from benchmarks.drills.acknowledgements import batches_twice, tally, without_login
 from shared.topics import PAGE_VIEW, USER_SESSION
 from tests.integration.recompute import Raw
 
