@@ -44,7 +44,7 @@ def refused(answer: Response) -> list[str]:
 @pytest.mark.parametrize(
     ("width", "dark"), [pytest.param(1280, False, id="desktop"), pytest.param(390, True, id="phone, dark first")]
 )
-def test_a_link_to_a_page_shows_live_data_and_is_no_barrier_to_anybody(
+def test_a_link_to_a_page_shows_live_data_and_is_accessible(
     browser: BrowserContext, dashboard: str, flowing: None, width: int, dark: bool
 ) -> None:
     found: list[str] = []

@@ -66,7 +66,7 @@ def alone() -> Iterator[str]:
             yield url
 
 
-def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: BrowserContext, alone: str) -> None:
+def test_with_the_backend_unavailable_it_says_which_part_and_where_to_look(browser: BrowserContext, alone: str) -> None:
     with visit(browser, alone) as visiting:
         visiting.open()
         expect(visiting.main.get_by_text("The provisioner is unavailable")).to_be_visible()

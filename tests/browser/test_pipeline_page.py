@@ -24,7 +24,7 @@ def page(tab: Visit) -> Visit:
     return tab
 
 
-def test_the_flow_is_connected_and_every_part_that_hands_on_records_tells_its_rate(page: Visit) -> None:
+def test_the_flow_is_connected_and_every_part_that_passes_records_on_has_a_rate(page: Visit) -> None:
     lines = page.main.locator(".flow-arrows path:not(.flow-head)")
     # generator and collector to two topics each and the connector to one; seven reads of source topics; eight results; six tables
     expect(lines).to_have_count(5 + 7 + 8 + 6)

@@ -55,7 +55,7 @@ def test_a_health_check_believes_200_only(program: str, port: int) -> None:
 
 
 @pytest.mark.parametrize("program", ["healthcheck.py", "http-ok.sh"])
-def test_a_health_check_fails_when_nobody_listens(program: str) -> None:
+def test_a_health_check_fails_without_a_listener(program: str) -> None:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         free = server.server_address[1]
     assert check(program, free, "/healthz") != 0

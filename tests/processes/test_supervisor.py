@@ -160,7 +160,7 @@ async def test_the_healthy_ones_can_be_used_before_the_last_is_up(tmp_path: Path
     await supervisor.stop()
 
 
-async def test_a_component_that_never_gets_healthy_tells_its_last_answer(tmp_path: Path) -> None:
+async def test_a_component_that_never_gets_healthy_reports_its_last_answer(tmp_path: Path) -> None:
     async def never() -> None:
         raise RuntimeError("still loading")
 

@@ -36,7 +36,7 @@ def test_costly_texts_are_refused_soon(name: str) -> None:
     assert len(refused.value.statement) <= 2 * N
 
 
-def test_a_syntax_error_after_a_refused_token_is_told_as_before() -> None:
+def test_a_syntax_error_after_a_refused_token_has_the_same_text() -> None:
     """The refused token closes what it can before it is found out: what was expected is what stood open before."""
     with pytest.raises(KsqlError) as refused:
         parse("SELECT ABS(1 FROM S EMIT CHANGES;")

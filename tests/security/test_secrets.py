@@ -90,7 +90,7 @@ REQUESTS = {
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 @pytest.mark.parametrize("service", REQUESTS)
-async def test_nothing_secret_is_told_when_all_goes_wrong(service: str, log_format: str) -> None:
+async def test_nothing_secret_is_disclosed_when_all_goes_wrong(service: str, log_format: str) -> None:
     answers: list[str] = []
     async with running(service, log_format) as (client, written):
         for headers in ({}, {"Authorization": f"Bearer x{TOKEN}"}, {"Authorization": f"Bearer {TOKEN}"}):

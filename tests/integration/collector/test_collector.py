@@ -155,7 +155,9 @@ async def test_each_of_ten_thousand_beacons_is_counted_once_over_retries_and_kil
     assert sessions == Counter({f"visit-{n:05d}": 1 for n in range(500)})
 
 
-async def test_while_kafka_is_away_events_are_kept_and_arrive_later_in_order(collector: CollectorProcess) -> None:
+async def test_while_kafka_is_unavailable_events_are_kept_and_arrive_later_in_order(
+    collector: CollectorProcess,
+) -> None:
     await collector.start(PAGEPULSE_KAFKA_BOOTSTRAP=f"127.0.0.1:{free_port()}")
     for number in range(100):
         answer = await collector.client.post("/collect", json=view(number) | {"session": "visit-only"})

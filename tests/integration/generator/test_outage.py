@@ -37,7 +37,7 @@ def stopped(stack: Stack, *components: str) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-async def test_two_brokers_that_stand_still_slow_the_generator_down_and_cost_no_event(stack: Stack) -> None:
+async def test_two_stopped_brokers_slow_the_generator_down_and_cost_no_event(stack: Stack) -> None:
     async with generator(stack, max_in_flight=IN_FLIGHT) as running:
         await running.post("/generator/start", rate=RATE)
         before = await running.until(lambda now: now["achieved_rate"]["last_1s"] > RATE / 2)

@@ -75,9 +75,7 @@ async def test_a_provisioned_pipeline_needs_nothing(provisioner: httpx.AsyncClie
     assert (await provisioner.get("/readyz")).status_code == 200
 
 
-async def test_drift_behind_its_back_is_told_and_only_that_is_mended(
-    provisioner: httpx.AsyncClient, stack: Stack
-) -> None:
+async def test_drift_is_reported_and_only_that_is_repaired(provisioner: httpx.AsyncClient, stack: Stack) -> None:
     await ksql(stack, f"TERMINATE {await query_id(stack, 'PAGEVIEW_TUMBLING')};")
     await ksql(stack, "DROP TABLE pageview_hopping;")
     async with httpx.AsyncClient(timeout=STEP_S) as client:
@@ -102,9 +100,7 @@ async def test_drift_behind_its_back_is_told_and_only_that_is_mended(
     await eventually(lambda: ready(provisioner), "ready again")
 
 
-async def test_a_foundation_made_anew_takes_along_what_stands_on_it(
-    provisioner: httpx.AsyncClient, stack: Stack
-) -> None:
+async def test_a_foundation_recreated_replaces_its_dependents(provisioner: httpx.AsyncClient, stack: Stack) -> None:
     await ksql(stack, f"TERMINATE {await query_id(stack, 'CLEANED_USERS')};")
     plan = await planned(provisioner)
     assert set(plan.values()) == {"replace"}

@@ -157,7 +157,7 @@ async def test_a_change_reaches_the_topic(stack: Stack) -> None:
         await eventually(arrived, "twenty changes in the topic", every_s=0.2)
 
 
-async def test_texts_are_told_apart_as_the_pipeline_does(stack: Stack) -> None:
+async def test_texts_are_distinguished_as_in_the_pipeline(stack: Stack) -> None:
     """The collation of the database ignores case, and blanks at the end; the pipeline does not."""
     names = ("thailand", "Thailand", "Thailand ", "thaïland")
     async with seeder(stack) as client:

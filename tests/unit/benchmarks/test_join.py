@@ -55,7 +55,7 @@ def test_missing_and_doubled_views_are_counted() -> None:
     assert check_join([view(50_000)] * 2, [joined(50_000, 30)] * 2, VERSIONS, VERSIONS).clean
 
 
-def test_views_of_users_who_are_unknown_or_lack_something_are_not_there() -> None:
+def test_views_of_unknown_or_incomplete_users_are_left_out() -> None:
     lacking = Versions([version(0, None)])
     assert check_join([view(50_000)], [], lacking, lacking).clean
     assert check_join([view(50_000)], [joined(50_000, 30)], lacking, lacking).doubled == 1

@@ -96,7 +96,7 @@ async def test_what_is_no_batch_is_a_problem(tmp_path: Path) -> None:
     assert all(r.headers["content-type"] == "application/problem+json" for r in (broken, text, large))
 
 
-async def test_nothing_is_kept_of_those_who_object(tmp_path: Path) -> None:
+async def test_nothing_is_kept_of_visitors_that_object(tmp_path: Path) -> None:
     async with collector(tmp_path) as (client, service):
         for header in ({"DNT": "1"}, {"Sec-GPC": "1"}):
             answer = await client.post("/collect", json=event(), headers=header)

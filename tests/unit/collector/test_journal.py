@@ -74,7 +74,7 @@ async def test_reading_goes_on_where_it_ended_and_sees_later_entries(tmp_path: P
 
 @given(cut=st.integers(min_value=1, max_value=400))
 @settings(max_examples=25)
-def test_an_entry_that_was_cut_off_is_cut_away_and_nothing_else(cut: int) -> None:
+def test_an_entry_that_was_cut_off_is_truncated_and_nothing_else(cut: int) -> None:
     async def check(folder: Path) -> None:
         async with journal(folder, segment_bytes=100_000) as one:
             for n in range(10):

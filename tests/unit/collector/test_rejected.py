@@ -108,7 +108,7 @@ async def test_the_bytes_the_reason_the_time_and_the_origin_are_kept(tmp_path: P
     assert all(set(schema["required"]) <= record.headers.keys() <= set(schema["properties"]) for record in found)
 
 
-async def test_nothing_is_kept_of_those_who_object_to_tracking_or_if_it_is_switched_off(tmp_path: Path) -> None:
+async def test_nothing_is_kept_of_visitors_that_object_to_tracking_or_if_it_is_switched_off(tmp_path: Path) -> None:
     async with collector(tmp_path) as (client, service):
         for body in (b"{", b"{}", b"7"):
             await client.post("/collect", content=body, headers={"content-type": "text/plain", "dnt": "1"})
@@ -280,7 +280,7 @@ async def test_another_collectors_and_unreadable_records_are_passed_over_for_goo
     assert shown(Stored(0, None, b"\xff", mine.headers)).encoding == "base64"
 
 
-async def test_kafka_that_is_away_is_a_503(tmp_path: Path) -> None:
+async def test_kafka_that_is_unavailable_is_a_503(tmp_path: Path) -> None:
     async with collector(tmp_path) as (client, _):
         answers = [await client.get("/collect/rejected"), await client.post("/collect/rejected/replay")]
 

@@ -295,7 +295,7 @@ def test_every_local_image_is_made() -> None:
     assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) <= made
 
 
-def test_kafkas_clients_are_told_of_all_brokers() -> None:
+def test_kafkas_clients_have_the_addresses_of_all_brokers() -> None:
     addresses = {
         value
         for name in services()

@@ -52,7 +52,7 @@ def test_every_service_is_scraped_where_it_listens() -> None:
         assert int(port) in hosts("control")[host]
 
 
-def test_grafana_is_told_of_prometheus_and_finds_its_boards() -> None:
+def test_grafana_has_the_address_of_prometheus_and_finds_its_boards() -> None:
     provisioning = OBSERVABILITY / "grafana" / "provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text())["datasources"]
     host, port = source["url"].removeprefix("http://").split(":")

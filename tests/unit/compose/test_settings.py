@@ -43,7 +43,7 @@ def test_every_variable_is_a_setting_of_the_service(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_address_is_given_and_leads_to_somebody_who_listens(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_address_is_given_and_leads_to_a_listener(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = read(SETTINGS[name], environment(name), monkeypatch)
     reached: dict[str, set[int]] = {}
     for network in services()[name]["networks"]:

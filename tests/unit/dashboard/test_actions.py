@@ -88,7 +88,7 @@ def test_two_threads_settle_once() -> None:
     assert not queue.busy
 
 
-def test_a_session_has_one_desk() -> None:
+def test_a_session_has_one_queue_of_actions() -> None:
     state: dict[str, Any] = {}
     assert queue_of(state) is queue_of(state)
 
@@ -117,7 +117,7 @@ def test_an_edit_that_arrives_with_the_click_counts() -> None:
     assert calls == ["new values"]
 
 
-def test_a_click_that_comes_while_another_action_is_under_way_is_told_so() -> None:
+def test_a_click_that_comes_while_another_action_is_under_way_gets_a_message() -> None:
     queue = ActionQueue()
     assert queue.submit(queue.ticket("sidebar"), Action("sidebar", "Stopping", dict, lambda _: "Stopped."))
     assert not queue.submit(queue.ticket("pipeline"), Action("pipeline", "Applying", dict, lambda _: "Applied."))

@@ -174,7 +174,7 @@ def test_leaders_over_time_show_the_open_window_as_rings() -> None:
     assert (list(ring.y), ring.mode, ring.marker.symbol) == ([7], "markers", "circle-open")
 
 
-def test_tiers_come_from_the_seeders_statistics_with_their_age_where_it_is_told() -> None:
+def test_tiers_come_from_the_seeders_statistics_with_their_age_where_it_is_known() -> None:
     users = {"free": 1500, "premium": 300}
     (bars,) = ranking.by_tier(ranking.tiers({"by_subscription": users}), LOOK).data
     assert (list(bars.y), list(bars.x), list(bars.text)) == (["premium", "free"], [300, 1500], ["300", "1,500"])

@@ -59,7 +59,7 @@ def test_a_refusal_carries_the_problems_detail() -> None:
         ),
     ],
 )
-def test_a_peer_that_is_away_is_named(failure: Exception, expected: type[Exception], words: str) -> None:
+def test_a_peer_that_is_unavailable_is_named(failure: Exception, expected: type[Exception], words: str) -> None:
     def handle(request: httpx.Request) -> httpx.Response:
         raise failure
 

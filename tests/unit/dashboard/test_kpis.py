@@ -28,7 +28,7 @@ def test_active_users_are_those_of_one_window() -> None:
     assert trend == [13.0] * 10
 
 
-def test_the_open_window_is_told_as_such_while_there_is_no_other() -> None:
+def test_the_open_window_is_marked_while_there_is_no_other() -> None:
     countries = windows(flowing(NOW)["pageview_country"][-3:], COLUMNS["pageview_country"], NOW)
     assert active_users(countries, "UTC", NOW) == (13, "open since 08:00", [])
 
@@ -90,7 +90,7 @@ def test_history_is_bounded_spaced_and_bucketed() -> None:
     assert history.series("freshness_ms") == []
 
 
-def test_a_sample_of_a_running_pipeline_and_of_one_that_is_away() -> None:
+def test_a_sample_of_a_running_pipeline_and_of_one_that_is_unavailable() -> None:
     services, pinot = Services(), Pinot(flowing())
     services.generator |= {"state": "running", "achieved_rate": {"last_10s": 198.0}}
     taken = backend(pinot, services).sample()
@@ -141,7 +141,7 @@ def test_what_enters_a_result_topic_is_what_its_query_writes_and_the_connector_f
     assert rates["users-source"] == rates["topic3_Users"] == 0.5
 
 
-def test_a_rate_that_nobody_tells_is_left_out() -> None:
+def test_an_unknown_rate_is_left_out() -> None:
     alone = {"resources": [{"kind": "connector", "name": "users-source", "state": "ok", "facts": None}]}
     assert flow.figure(flow.rated(alone)["resources"][0]) == ""
 
@@ -155,7 +155,7 @@ def test_tables_of_the_flow_are_in_the_order_of_their_topics() -> None:
     assert [node.name for node in found[-1].nodes][-2:] == ["tumbling", "hopping"]
 
 
-def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
+def test_the_flow_says_what_is_unknown_and_escapes_texts_from_outside() -> None:
     broken = {"kind": "query", "name": "<script>", "state": "failed", "detail": 'a "reason"'}
     text = flow.html(flow.stages({"resources": [broken]}, None, None, None))
     assert "<script>" not in text
@@ -164,7 +164,7 @@ def test_the_flow_says_what_is_unknown_and_escapes_what_it_is_told() -> None:
     assert "It cannot be reached." in text
 
 
-def test_the_flow_keeps_its_parts_while_the_provisioner_is_away_and_claims_nothing_of_them() -> None:
+def test_the_flow_keeps_its_parts_while_the_provisioner_is_unavailable_and_claims_nothing_of_them() -> None:
     seen, now = flow.stages(PIPELINE, None, None, None), flow.stages(flow.unheard(PIPELINE), None, None, None)
     assert [[node.name for node in stage.nodes] for stage in now] == [
         [node.name for node in stage.nodes] for stage in seen

@@ -143,7 +143,7 @@ def test_no_users_says_seed(pinot: Pinot, services: Services) -> None:
     assert "press **Seed users**" in texts(open_page("sources"))
 
 
-def test_when_pinot_goes_away_the_last_picture_stays_and_is_marked(pinot: Pinot) -> None:
+def test_when_pinot_becomes_unavailable_the_last_picture_stays_and_is_marked(pinot: Pinot) -> None:
     test = open_page("sources")
     before = charts(test)
     pinot.failure = 200
@@ -157,7 +157,7 @@ def test_when_pinot_goes_away_the_last_picture_stays_and_is_marked(pinot: Pinot)
     assert "Stale" not in texts(test)
 
 
-def test_when_every_service_is_away_the_page_says_so(services: Services) -> None:
+def test_when_every_service_is_unavailable_the_page_says_so(services: Services) -> None:
     services.unavailable = {"generator", "seeder", "provisioner"}
     words = texts(open_page("controls"))
     assert "generator at http://generator cannot be reached: " in words
@@ -224,7 +224,7 @@ def test_the_rate_before_a_start_is_the_rate_of_the_start_at_every_place(service
     assert "Started at full speed." in texts(test)
 
 
-def test_every_place_follows_a_rate_that_somebody_else_set(services: Services) -> None:
+def test_every_place_follows_a_rate_that_another_client_set(services: Services) -> None:
     test = open_page("controls")
     press(test, "Start")
     services.generator["target_rate"] = 750.0
@@ -344,7 +344,7 @@ def test_the_overview_says_what_is_missing_and_what_to_press(
         assert services.calls[-1][1] in ("/provisioner/apply", "/seeder/seed")
 
 
-def test_the_guidance_folds_away_once_all_is_running(services: Services) -> None:
+def test_the_guidance_collapses_once_all_is_running(services: Services) -> None:
     services.generator.update(state="running", target_rate=200.0)
     test = open_page("overview")
     assert "Next:" not in texts(test)
@@ -445,7 +445,7 @@ def test_tiles_are_of_now_where_the_charts_are_of_other_dates() -> None:
     assert "each point is the mean" not in texts(test)  # none of the fakes' rows is in that month
 
 
-def test_a_generator_that_is_away_has_no_rate(services: Services) -> None:
+def test_a_generator_that_is_unavailable_has_no_rate(services: Services) -> None:
     services.unavailable = {"generator", "seeder"}
     shown = {metric.label: metric.value for metric in open_page("overview").metric}
     assert shown["Events per second"] == "–"

@@ -52,13 +52,13 @@ def contrast(a: str, b: str) -> float:
 
 
 @pytest.mark.parametrize("background", ["#fbfbfc", "#12161c"], ids=["light", "dark"])
-def test_colours_stand_out_from_both_backgrounds(background: str) -> None:
+def test_colours_contrast_with_both_backgrounds(background: str) -> None:
     for name, colour in {**palette.SOURCES, **palette.DEVICES, **palette.STATES}.items():
         assert contrast(colour, background) > 2.0, name
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_scale_goes_away_from_the_background(dark: bool) -> None:
+def test_the_scale_contrasts_with_the_background(dark: bool) -> None:
     lightness = [lab(linear(str(colour)))[0] for _, colour in palette.scale(dark)]
     assert lightness == sorted(lightness, reverse=not dark)
 

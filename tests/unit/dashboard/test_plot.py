@@ -22,7 +22,7 @@ async def test_plotly_is_served_from_here_and_kept_by_the_browser() -> None:
     assert answer.headers["content-encoding"] == "gzip"
 
 
-async def test_plotly_goes_unpacked_to_who_cannot_unpack() -> None:
+async def test_plotly_goes_unpacked_to_clients_that_cannot_unpack() -> None:
     transport = httpx.ASGITransport(Starlette(routes=[library.route()]))
     async with httpx.AsyncClient(transport=transport, base_url="http://dashboard") as client:
         answer = await client.get(f"/{library.address()}", headers={"Accept-Encoding": "identity"})

@@ -143,7 +143,7 @@ def test_nothing_is_zero_and_no_newest() -> None:
         (710, QueryFailed),
     ],
 )
-def test_failures_are_told_in_our_words(failure: Exception | int, expected: type[Exception]) -> None:
+def test_failures_have_our_words(failure: Exception | int, expected: type[Exception]) -> None:
     pinot = Pinot()
     pinot.failure = failure
     with pytest.raises(expected):

@@ -181,7 +181,7 @@ def test_a_new_population_is_used_from_the_next_login_on() -> None:
     assert set(logins) == {900, 901}
 
 
-def test_a_renewed_population_keeps_the_ranks_of_those_who_stay() -> None:
+def test_a_renewed_population_keeps_the_ranks_of_known_users() -> None:
     population = Population(np.arange(1, 11), skew=1.0, rng=np.random.default_rng(0))
     order = [i for i in population._ids.tolist() if i > 3]
 

@@ -23,7 +23,7 @@ def url() -> Iterator[str]:
         yield base_url
 
 
-async def test_subscribers_are_bounded_and_one_that_leaves_makes_room(url: str) -> None:
+async def test_subscribers_are_bounded_and_one_that_leaves_frees_a_slot(url: str) -> None:
     async with httpx.AsyncClient(base_url=url, timeout=STEP_S) as client:
         async with AsyncExitStack() as readers:
             # Kept: an iterator that is dropped closes its stream.

@@ -62,7 +62,7 @@ def test_a_lone_source_does_not_pause() -> None:
     assert waves.at(10_000.0).sources == (Source.INBOX,)
 
 
-def test_bursts_may_leave_nobody_active_and_the_share_says_so() -> None:
+def test_bursts_may_leave_no_source_active_and_the_share_says_so() -> None:
     waves = Waves(WEIGHTS, np.random.default_rng(4), Bursts(kind="bursts", burst_s=10, pause_s=60).waves())
     shares, t = [], 0.0
     while t < 3_600:

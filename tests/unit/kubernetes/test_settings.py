@@ -38,7 +38,7 @@ def settings(overlay: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Servic
 
 @EVERYWHERE
 @EACH_SERVICE
-def test_settings_can_be_read_and_lead_to_somebody(overlay: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_can_be_read_and_lead_to_a_service(overlay: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = settings(overlay, name, monkeypatch)
     assert found.api_token is not None
     inside = {(n, p["port"]) for n, s in of_kind(overlay, "Service").items() for p in s["spec"]["ports"]}
@@ -59,7 +59,7 @@ def addresses(found: ServiceSettings) -> list[tuple[str, int]]:
 
 
 @EVERYWHERE
-def test_all_that_is_given_by_name_only_is_a_setting_of_somebody(overlay: str) -> None:
+def test_all_that_is_given_by_name_only_is_a_setting_of_a_service(overlay: str) -> None:
     known = set(chain.from_iterable(kind.model_fields for kind in SETTINGS.values()))
     for name in SETTINGS:
         for key in environment(overlay, name):

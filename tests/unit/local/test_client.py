@@ -20,14 +20,14 @@ def services(answer: Callable[[httpx.Request], httpx.Response]) -> Services:
     return Services(Ports(1000), httpx.MockTransport(answer))
 
 
-async def test_a_problem_is_told_in_the_services_own_words() -> None:
+async def test_a_problem_has_the_words_of_the_service() -> None:
     problem = {"type": "conflict", "title": "Not possible", "status": 409, "detail": "no users: seed first"}
     async with services(lambda request: httpx.Response(409, json=problem)) as client:
         with pytest.raises(ServiceRefused, match=r"generator: no users: seed first \(HTTP 409\)"):
             await client.generate(200)
 
 
-async def test_a_service_that_is_away_is_named() -> None:
+async def test_a_service_that_is_unavailable_is_named() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 

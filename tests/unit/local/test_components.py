@@ -127,6 +127,6 @@ def test_a_cluster_id_is_never_taken_for_an_option(monkeypatch: pytest.MonkeyPat
     assert kafka.random_uuid() == "A" * 22
 
 
-def test_a_value_that_nobody_gave_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_value_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UndefinedError):
         render("zoo.cfg", tmp_path / "zoo.cfg", host="127.0.0.1")

@@ -26,7 +26,7 @@ def test_two_of_one_name_are_refused() -> None:
         order.check([component("a"), component("a")])
 
 
-def test_dependents_are_those_who_need_it() -> None:
+def test_dependents_are_those_that_need_it() -> None:
     stack = [component("a"), component("b", "a"), component("c", "a", "b")]
     assert order.dependents(stack) == {"a": ["b", "c"], "b": ["c"], "c": []}
 

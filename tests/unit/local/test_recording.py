@@ -113,7 +113,7 @@ async def test_a_recording_that_is_interrupted_is_kept(tmp_path: Path) -> None:
     assert len((await load(tmp_path, Replay(kind="replay", file="a.gz"))).events) == 4
 
 
-async def test_kafka_that_is_away_is_an_error_in_words() -> None:
+async def test_kafka_that_is_unavailable_is_an_error_in_words() -> None:
     with pytest.raises(RecordingFailed, match=r"127\.0\.0\.1:1 cannot be reached"):
         async for _ in recording.arriving("127.0.0.1:1", ["topic1_PageView"], 1, lambda: None):
             pass

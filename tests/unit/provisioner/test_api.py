@@ -107,7 +107,7 @@ async def test_a_failed_apply_is_a_problem_that_names_the_step(client: httpx.Asy
     assert (await client.get(f"/provisioner/runs/{problem['run_id']}")).json()["state"] == "failed"
 
 
-async def test_status_is_an_answer_even_if_everything_is_away(world: World) -> None:
+async def test_status_is_an_answer_even_if_everything_is_unavailable(world: World) -> None:
     world.kafka.down = True
     world.connect.script = [httpx.Response(500, text="boom")] * 20
     world.ksql.script = [httpx.ConnectError("refused")] * 20
@@ -201,7 +201,7 @@ async def test_events_tell_what_changed_and_when(client: httpx.AsyncClient, worl
     assert (await client.get("/provisioner/events?limit=0")).status_code == 422
 
 
-async def test_what_a_server_says_can_always_be_told(client: httpx.AsyncClient, world: World) -> None:
+async def test_what_a_server_says_can_always_be_reported(client: httpx.AsyncClient, world: World) -> None:
     """Half a surrogate pair, as JSON can carry it, in a configuration and in a refusal."""
     await client.post("/provisioner/apply?wait=true")
     assert world.connect.config is not None
@@ -272,7 +272,7 @@ async def test_an_audit_that_breaks_is_a_failed_job_and_the_last_report_stays(
     assert (await client.get("/provisioner/verify")).json()["problem"]["type"] == "unavailable"
 
 
-async def test_a_report_can_be_told_whatever_the_records_hold(
+async def test_a_report_can_be_reported_whatever_the_records_hold(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile = {"source": "src_\ud83e", "n": float("nan"), "big": 10**30, "raw": b"\xff", "more": [{"\udc00": None}]}
@@ -329,7 +329,7 @@ async def test_metrics_have_units_in_their_names(client: httpx.AsyncClient) -> N
     assert "pagepulse_provisioner_ready 1.0" in text
 
 
-async def test_the_metrics_move_although_nobody_asks_for_the_status(world: World) -> None:
+async def test_the_metrics_move_without_requests_for_the_status(world: World) -> None:
     soon = timedelta(milliseconds=10)
     settings = world.settings.model_copy(
         update={"watch_interval": soon, "watch_idle_interval": soon, "unknown_after": timedelta(milliseconds=300)}

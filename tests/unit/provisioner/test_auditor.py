@@ -126,7 +126,7 @@ async def test_a_stale_session_in_pinot_is_no_row_but_one_on_its_own_is(recorded
     assert comparison(await audit(recorded), "pageview_session", "pinot").extra == 1
 
 
-async def test_a_view_that_was_joined_with_nobodys_age_is_found(recorded: World) -> None:
+async def test_a_view_that_was_joined_with_an_unknown_age_is_found(recorded: World) -> None:
     topic = recorded.kafka.records["pageview_enriched"]
     wrong = json.loads(topic[100].value or b"")
     wrong["AGE"] += 40
@@ -176,7 +176,7 @@ async def test_an_event_too_far_ahead_of_its_record_is_expected_nowhere(recorded
     assert comparison(taken, "pageview_tumbling", "sink").missing == 1
 
 
-async def test_texts_that_are_counted_as_others_are_told(recorded: World) -> None:
+async def test_texts_that_are_counted_as_others_are_reported(recorded: World) -> None:
     """Half of a surrogate pair, NUL and 2,049 characters; three of the texts become one name."""
     arrival = recorded.kafka.records["topic1_PageView"][-1].timestamp
     sources = [r'"src_\ud83e"', r'"src_\ud83f"', '"src_?"', r'"a\u0000"', f'"{"x" * 2_049}"']
@@ -191,7 +191,7 @@ async def test_texts_that_are_counted_as_others_are_told(recorded: World) -> Non
     AuditOut.model_validate(report).model_dump_json()
 
 
-async def test_records_that_somebody_else_wrote_into_a_sink_are_counted_and_break_nothing(recorded: World) -> None:
+async def test_records_that_another_program_wrote_into_a_sink_are_counted_and_break_nothing(recorded: World) -> None:
     start = (1_760_000_000_000).to_bytes(8, "big")
     for topic in ("topic6_PageView_Tumbling", "topic8_PageView_Session"):
         key = b"x" + start + (start if "Session" in topic else b"")
@@ -212,7 +212,7 @@ async def test_records_that_somebody_else_wrote_into_a_sink_are_counted_and_brea
     }
 
 
-async def test_a_row_of_half_a_surrogate_pair_and_of_any_length_can_be_told(recorded: World) -> None:
+async def test_a_row_of_half_a_surrogate_pair_and_of_any_length_can_be_reported(recorded: World) -> None:
     """As a real ksqlDB can write it, and as somebody else can."""
     key = b"src_" + b"x" * 100_000 + (1_760_000_000_000).to_bytes(8, "big")
     row = {"source": "\ud83e" + "x" * 100_000, "window_start": 1_760_000_000_000, "window_end": 1_760_000_060_000}

@@ -49,7 +49,7 @@ async def test_a_command_that_ends_in_error_is_a_refusal(world: World) -> None:
         await world.servers.ksql.execute(STREAM)
 
 
-async def test_a_command_that_never_ends_is_told_in_time(impatient_world: World) -> None:
+async def test_a_command_that_never_ends_is_reported_in_time(impatient_world: World) -> None:
     impatient_world.ksql.asynchronous = True
     impatient_world.ksql._status = lambda command: httpx.Response(200, json={"status": "EXECUTING"})  # type: ignore[method-assign]
     with pytest.raises(NotReadyInTime, match="EXECUTING"):
@@ -107,7 +107,7 @@ async def test_what_is_wrong_is_not_tried_again(world: World, final: httpx.Respo
     assert len(world.ksql.requests) == 1
 
 
-async def test_already_exists_is_a_bad_statement_that_is_told_apart(world: World) -> None:
+async def test_already_exists_is_a_bad_statement_that_is_distinguished(world: World) -> None:
     await world.servers.ksql.execute(STREAM)
     with pytest.raises(AlreadyThere):
         await world.servers.ksql.execute(STREAM)
@@ -184,7 +184,7 @@ async def test_a_missing_source_is_none(world: World) -> None:
     assert await world.servers.ksql.describe("nosuch") is None
 
 
-async def test_a_server_that_is_away_or_slow_is_said_so(world: World) -> None:
+async def test_an_unavailable_or_slow_server_is_reported(world: World) -> None:
     world.ksql.script = [httpx.ConnectError("refused"), httpx.ReadTimeout("slow")]
     with pytest.raises(Unavailable):
         await world.servers.ksql.execute(STREAM)

@@ -33,7 +33,7 @@ async def test_a_missing_topic_is_a_500_that_passes(world: World, definition: Pi
         await world.servers.pinot.create_table(definition.table)
 
 
-async def test_a_table_that_exists_is_told_apart(world: World, definition: PinotDefinition) -> None:
+async def test_a_table_that_exists_is_distinguished(world: World, definition: PinotDefinition) -> None:
     await world.kafka.create("topic6_PageView_Tumbling", 5, 3, {})
     await world.servers.pinot.create_table(definition.table)
     with pytest.raises(AlreadyThere):
@@ -54,7 +54,7 @@ async def test_a_deletion_is_over_only_when_the_views_are_gone(world: World) -> 
     assert world.pinot.requests[-1] == ("DELETE", "/schemas/pageview_tumbling"), "the schema goes last"
 
 
-async def test_a_deletion_that_never_ends_is_told(impatient_world: World) -> None:
+async def test_a_deletion_that_never_ends_is_reported(impatient_world: World) -> None:
     impatient_world.pinot.lingering = 10_000
     with pytest.raises(NotReadyInTime, match="not gone"):
         await impatient_world.servers.pinot.delete("pageview_tumbling")

@@ -99,9 +99,7 @@ async def test_a_paused_query_is_resumed(provisioner: Provisioner, world: World)
     assert world.ksql.statements[-1] == f"RESUME {query['id']};"
 
 
-async def test_another_definition_is_replaced_with_all_that_stands_on_it(
-    provisioner: Provisioner, world: World
-) -> None:
+async def test_another_definition_is_replaced_with_its_dependents(provisioner: Provisioner, world: World) -> None:
     await apply(provisioner)
     source = world.ksql.sources["CLEANED_USERS"]
     source["statement"] = source["statement"].replace("AND country IS NOT NULL", "")
@@ -161,7 +159,7 @@ async def test_topic_settings_are_changed_in_place(provisioner: Provisioner, wor
     assert world.kafka.existing["topic1_PageView"].config["retention.ms"] == "604800000"
 
 
-async def test_under_replication_is_told_and_left_to_the_brokers(provisioner: Provisioner, world: World) -> None:
+async def test_under_replication_is_reported_and_left_to_the_brokers(provisioner: Provisioner, world: World) -> None:
     await apply(provisioner)
     topic = world.kafka.existing["topic1_PageView"]
     world.kafka.existing["topic1_PageView"] = replace(topic, under_replicated=2)
@@ -297,7 +295,7 @@ async def test_teardown_keeps_records_and_the_connectors_position(provisioner: P
     assert (await provisioner.status(fresh=True)).overall is Overall.READY
 
 
-async def test_a_table_that_somebody_has_just_deleted_is_made_anew_when_its_server_has_noticed(world: World) -> None:
+async def test_a_table_that_was_just_deleted_is_recreated_when_its_server_has_noticed(world: World) -> None:
     async with TaskSet() as tasks:
         provisioner = Provisioner(world.settings, world.servers, tasks)
         await apply(provisioner)

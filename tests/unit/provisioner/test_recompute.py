@@ -264,7 +264,7 @@ def test_what_no_reader_of_the_pipeline_takes_is_unreadable(value: bytes) -> Non
 @pytest.mark.parametrize(
     "value", [b'{"v": 1}\xff\xfe', b'\xef\xbb\xbf{"v": 1}', b' {"v": 1} {"v": 2}', b'{"v": 1}\x00']
 )
-def test_what_stands_behind_the_first_object_does_not_matter(value: bytes) -> None:
+def test_what_follows_the_first_object_does_not_matter(value: bytes) -> None:
     assert read_row(value) == {"v": 1}
 
 

@@ -111,7 +111,7 @@ async def test_the_status_asks_no_server_and_the_watch_goes_on_by_itself() -> No
         await until(lambda: thing.asked > asked + 3)
 
 
-async def test_somebody_who_asks_makes_the_looks_come_more_often() -> None:
+async def test_requests_for_the_status_make_observations_more_frequent() -> None:
     thing = Thing()
     watcher, _ = watcher_of([thing], watch_idle_interval=LONG)
     async with watching(watcher):
@@ -186,7 +186,7 @@ async def test_what_went_wrong_is_looked_at_twice() -> None:
         await until(lambda: watcher.current.overall is Overall.ABSENT)
 
 
-async def test_a_run_that_is_at_work_is_told_as_that() -> None:
+async def test_a_run_in_progress_is_shown_as_such() -> None:
     thing, topic = Thing(), Thing(Kind.TOPIC)
     thing.answer = missing("not yet")
     watcher, events = watcher_of([topic, thing])
@@ -221,7 +221,7 @@ async def test_a_refresh_ends_though_a_server_is_silent() -> None:
     assert status.entries[0].observation.state is State.OK
 
 
-async def test_a_look_that_fails_in_a_way_that_nobody_thought_of_is_not_the_last(
+async def test_an_unexpected_error_does_not_end_the_observation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     thing = Thing()

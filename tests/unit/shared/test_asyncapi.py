@@ -146,7 +146,7 @@ def test_a_change_that_breaks_readers_is_refused(change: Callable[[dict[str, Any
     assert asyncapi.breaks(asyncapi.document(), changed) == []
 
 
-def test_a_new_optional_field_and_another_description_break_nobody() -> None:
+def test_a_new_optional_field_and_another_description_are_compatible() -> None:
     changed = deepcopy(asyncapi.document())
     _page_view(changed)["properties"]["city"] = {"type": "string"}
     _page_view(changed)["properties"]["page"]["description"] = "The path"

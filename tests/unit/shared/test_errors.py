@@ -46,7 +46,7 @@ async def test_half_a_surrogate_pair_is_bad_input_too(client: httpx.AsyncClient,
     assert (response.status_code, response.json()["type"]) == (422, "invalid-input")
 
 
-async def test_endless_faults_are_told_in_short(client: httpx.AsyncClient) -> None:
+async def test_many_faults_are_reported_in_short(client: httpx.AsyncClient) -> None:
     response = await client.post("/start", json={"rate": 1, **{"x" * 1000 + str(i): i for i in range(100)}})
     assert response.status_code == 422
     assert len(response.content) < 32_000
@@ -69,7 +69,7 @@ async def test_an_unknown_path_and_method_are_problems_too(client: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("named", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data", None])
-async def test_a_body_that_does_not_say_that_it_is_json_is_told_which_header_to_add(
+async def test_a_body_that_does_not_say_that_it_is_json_gets_the_name_of_the_header_to_add(
     client: httpx.AsyncClient, named: str | None
 ) -> None:
     """The first is what curl names for -d without a header."""

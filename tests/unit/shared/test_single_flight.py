@@ -43,7 +43,7 @@ async def test_an_answer_that_is_young_enough_is_given_again_until_its_matter_ch
     assert [await shared.get() for _ in range(3)] == [2, 2, 2]
 
 
-async def test_where_age_is_allowed_who_asks_meanwhile_shares_the_answer_that_is_being_made() -> None:
+async def test_where_age_is_allowed_callers_share_the_answer_in_progress() -> None:
     go = asyncio.Event()
     made: list[int] = []
 

@@ -36,7 +36,7 @@ async def test_no_more_than_so_many_begin_in_a_turn_and_in_their_order() -> None
     assert each[-1] - each[0] >= 6
 
 
-async def test_who_gives_up_takes_no_turn_away() -> None:
+async def test_a_caller_that_gives_up_takes_no_turn() -> None:
     turns = StartThrottle(1)
     first, second, third = (asyncio.create_task(turns.take()) for _ in range(3))
     await asyncio.sleep(0)

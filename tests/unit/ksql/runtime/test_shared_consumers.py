@@ -104,7 +104,7 @@ async def test_what_was_expected_of_a_topic_is_forgotten_with_its_last_reader() 
         await consumers.aclose()
 
 
-async def test_a_lane_is_not_at_its_end_while_a_transaction_is_about_to_be_readable() -> None:
+async def test_a_partition_is_not_at_its_end_while_a_transaction_is_about_to_be_readable() -> None:
     broker, tp = MemoryBroker(), TopicPartition("clicks", 0)
     await broker.create_topic(TopicInfo("clicks", 1, 1))
     producer = broker.producer("another")
