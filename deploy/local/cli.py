@@ -208,7 +208,7 @@ def down(directory: Path) -> None:
 @as_json
 @a_folder
 def status(as_json: bool, directory: Path) -> None:
-    """Say how every component is, asked now. Exit code 0: all healthy; 1: not; 3: nothing runs."""
+    """Show the health of every component, probed now. Exit code 0: all healthy; 1: not; 3: nothing runs."""
     import asyncio
 
     from deploy.local import inspection
@@ -231,11 +231,9 @@ def status(as_json: bool, directory: Path) -> None:
 
 @app.command()
 @click.argument("name")
-@click.option("--follow", "-f", "following", is_flag=True, help="Go on as the log grows.")
-@click.option(
-    "--lines", "-n", type=click.IntRange(0), default=200, show_default=True, help="How many of the last lines."
-)
-@click.option("--raw", is_flag=True, help="The lines as they are: the services write JSON.")
+@click.option("--follow", "-f", "following", is_flag=True, help="Follow the log as it grows.")
+@click.option("--lines", "-n", type=click.IntRange(0), default=200, show_default=True, help="Number of lines.")
+@click.option("--raw", is_flag=True, help="Without formatting: the services write JSON.")
 @a_folder
 def logs(name: str, following: bool, lines: int, raw: bool, directory: Path) -> None:
     """Show the log of a component, or of the 'supervisor'."""

@@ -84,8 +84,10 @@ def record(topics: tuple[str, ...], seconds: float, file: Path, directory: Path,
 
 @click.command()
 @click.option("--reason", default="", help="A field's name, or a part of the reason.")
-@click.option("--limit", "-n", type=click.IntRange(1, 1_000), default=20, show_default=True, help="The newest N.")
-@click.option("--follow", "-f", is_flag=True, help="Go on with those that come, until Ctrl-C.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Number of the newest events."
+)
+@click.option("--follow", "-f", is_flag=True, help="Follow new ones until Ctrl-C.")
 @a_folder
 @as_json
 def rejected(reason: str, limit: int, follow: bool, directory: Path, as_json: bool) -> None:
@@ -142,7 +144,7 @@ def replay_rejected(directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def forget(user: int, directory: Path, as_json: bool) -> None:
-    """Erase a user from here on, and read back that it is so. Exit code 1: a check failed or could not be made."""
+    """Erase a user from now on, and check the result. Exit code 1: a check failed or could not be made."""
     with console(to_stderr=True).status("erasing") as shown:
         answer = ask(directory, lambda services: services.forget(user, shown.update))
     if as_json:

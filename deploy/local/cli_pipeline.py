@@ -128,7 +128,7 @@ def load_rate(rate: float, directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def load_status(directory: Path, as_json: bool) -> None:
-    """Say what the generator does."""
+    """Show the state of the generator."""
     _show(ask(directory, lambda services: services.generation()), as_json, "load")
 
 
@@ -136,7 +136,7 @@ def load_status(directory: Path, as_json: bool) -> None:
 @a_folder
 @as_json
 def plan(directory: Path, as_json: bool) -> None:
-    """Show what apply would do to each resource. Exit code 4: some could not be seen, so their changes are not known."""
+    """Show what apply would do to each resource. Exit code 4: some could not be observed."""
     answer = ask(directory, lambda services: services.plan())
     _show(answer, as_json, "plan")
     if answer.get("unseen"):

@@ -18,7 +18,7 @@ from deploy.local.terminal import console
 @click.option(
     "--users", type=click.FloatRange(1), default=10_000, show_default=True, help="People in the table of users."
 )
-@click.option("--sources", is_flag=True, help="Also where each figure comes from.")
+@click.option("--sources", is_flag=True, help="Also the origin of each figure.")
 def size(rate: float, users: float, sources: bool) -> None:
     """Count partitions, nodes, disk and network for a load. Each figure with its arithmetic."""
     from rich.table import Table

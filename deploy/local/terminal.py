@@ -31,7 +31,7 @@ a_folder = click.option(
     show_default=True,
     help="Folder of all state and logs.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 STALLED_AFTER = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.errors import Unavailable, UpstreamError
 
 
-class PinotAway(Unavailable):
+class PinotUnavailable(Unavailable):
     """Pinot's broker cannot be reached, or was too slow."""
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import httpx
 import pandas as pd
 
-from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
+from services.dashboard.errors import PinotUnavailable, QueryFailed, TableMissing
 from services.dashboard.settings import Settings
 from shared.errors import PagePulseError
 from shared.sessions import current_sessions
@@ -205,9 +205,9 @@ class Warehouse:
         try:
             answer = self._http.post("/query/sql", json={"sql": sql})
         except httpx.TimeoutException as error:
-            raise PinotAway("Pinot did not answer in time.") from error
+            raise PinotUnavailable("Pinot did not answer in time.") from error
         except httpx.TransportError as error:
-            raise PinotAway("Pinot cannot be reached.") from error
+            raise PinotUnavailable("Pinot cannot be reached.") from error
         if not answer.is_success:
             raise QueryFailed(f"Pinot could not answer the query (HTTP {answer.status_code}).")
         body = answer.json()

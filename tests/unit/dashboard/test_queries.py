@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dashboard import queries
-from services.dashboard.errors import PinotAway, QueryFailed, TableMissing
+from services.dashboard.errors import PinotUnavailable, QueryFailed, TableMissing
 from services.dashboard.queries import ROWS, Span, Warehouse, filled, statement, without_superseded
 from tests.unit.dashboard.fakes import COLUMNS, MINUTE, Pinot, flowing, windows
 
@@ -136,8 +136,8 @@ def test_nothing_is_zero_and_no_newest() -> None:
 @pytest.mark.parametrize(
     ("failure", "expected"),
     [
-        (httpx.ConnectError("refused"), PinotAway),
-        (httpx.ReadTimeout("slow"), PinotAway),
+        (httpx.ConnectError("refused"), PinotUnavailable),
+        (httpx.ReadTimeout("slow"), PinotUnavailable),
         (190, TableMissing),
         (410, TableMissing),
         (710, QueryFailed),
