@@ -21,19 +21,12 @@ from deploy.local.ports import Ports
 from deploy.local.state import State
 from shared import topics
 from shared.kafka import end_offsets
+from tests.integration.comparison import DIMENSIONS
 
 SCALING: Final = Path(__file__).parents[1] / "docs" / "scaling.md"
 _STATE_TOPIC: Final = "_pagepulse-ksql-default__state"
 #: so that what is under way has been joined, counted and written
 _SETTLE_S: Final = 5.0
-_TABLES: Final = (
-    "pageview_country",
-    "pageview_tumbling",
-    "pageview_hopping",
-    "pageview_session",
-    "usersession_device",
-    "pageview_page",
-)
 _COLUMNS: Final = ("topic", "records", "bytes on disk per record")
 
 
@@ -51,7 +44,7 @@ async def main() -> None:
         result = {
             "seconds": options.seconds,
             "topics": await _topics(state, ports),
-            "pinot": {name: await _rows(http, ports, name) for name in _TABLES},
+            "pinot": {name: await _rows(http, ports, name) for name in DIMENSIONS},
             "machine": machine(),
         }
     rows = _rows_of_topics(result)

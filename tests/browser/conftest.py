@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.driving import ARGUMENTS, CHROMIUM, QUERY, Visit, eventually, person, visit
-from tests.browser.system import TABLES, complete, rows, run
+from tests.browser.system import complete, rows, run
+from tests.integration.comparison import DIMENSIONS
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -51,7 +52,7 @@ def dashboard(stack: Stack) -> str:
 def filled(stack: Stack) -> Iterator[None]:
     """Every table has rows, and a minute is over."""
     run(stack)
-    for table in TABLES:
+    for table in DIMENSIONS:
         eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}")  # type: ignore[misc]
     eventually(lambda: complete(stack), "a complete minute")
     yield

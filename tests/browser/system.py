@@ -12,14 +12,6 @@ from tests.browser.driving import pinot
 from tests.patience import STEP_S
 from tests.stack import Stack
 
-TABLES = (
-    "pageview_country",
-    "pageview_tumbling",
-    "pageview_hopping",
-    "pageview_session",
-    "usersession_device",
-    "pageview_page",
-)
 #: enough for numbers that change at each refresh; what is spared is the browser's
 RATE = 50
 

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.driving import PAGES, Visit, eventually
-from tests.browser.system import TABLES, rows, status
+from tests.browser.system import rows, status
+from tests.integration.comparison import DIMENSIONS
 from tests.patience import STEP_S, WORK_S
 from tests.stack import Stack
 
@@ -77,5 +78,5 @@ def test_tear_down_and_apply(page: Visit, stack: Stack) -> None:
     press(page, "Apply")
     says(page, r"Apply is done: \d+ steps")
     eventually(lambda: bool(status(stack, "provisioner")["ready"]), "a pipeline that is ready")
-    for table in TABLES:
+    for table in DIMENSIONS:
         eventually(lambda table=table: rows(stack, table) > 0, f"rows in {table}")  # type: ignore[misc]
