@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 IMAGES = Path(REPOSITORY) / "docs" / "images"
 #: width, height, name
-SIZES = ((1280, 800, "desk"), (390, 844, "phone"))
+SIZES = ((1280, 800, "desktop"), (390, 844, "phone"))
 _MOST_BYTES = 3_000_000
 
 asked = pytest.mark.skipif(

@@ -25,12 +25,12 @@ def test_a_good_answer_is_fresh() -> None:
 
 def test_a_failure_keeps_the_last_answer_and_says_since_when() -> None:
     clock = Clock()
-    board = StaleCache(clock=clock)
-    board.read("k", lambda: 7)
+    cache = StaleCache(clock=clock)
+    cache.read("k", lambda: 7)
     clock.now = 1015.0
-    first = board.read("k", unavailable)
+    first = cache.read("k", unavailable)
     clock.now = 1030.0
-    second = board.read("k", unavailable)
+    second = cache.read("k", unavailable)
     for reading in (first, second):
         assert reading.value == 7
         assert reading.stale
@@ -40,11 +40,11 @@ def test_a_failure_keeps_the_last_answer_and_says_since_when() -> None:
 
 
 def test_it_is_fresh_again_after_a_good_answer() -> None:
-    board = StaleCache()
-    board.read("k", lambda: 7)
-    board.read("k", unavailable)
-    assert board.read("k", lambda: 8).value == 8
-    assert not board.read("k", lambda: 8).stale
+    cache = StaleCache()
+    cache.read("k", lambda: 7)
+    cache.read("k", unavailable)
+    assert cache.read("k", lambda: 8).value == 8
+    assert not cache.read("k", lambda: 8).stale
 
 
 def test_without_any_good_answer_there_is_no_value_but_a_time() -> None:
@@ -56,49 +56,49 @@ def test_without_any_good_answer_there_is_no_value_but_a_time() -> None:
 
 def test_viewers_share_an_answer_for_a_moment() -> None:
     clock = Clock()
-    board = StaleCache(share_for=1.0, clock=clock)
+    cache = StaleCache(share_for=1.0, clock=clock)
     asked: list[float] = []
 
     def load() -> int:
         asked.append(clock.now)
         return len(asked)
 
-    assert board.read("k", load).value == 1
+    assert cache.read("k", load).value == 1
     clock.now += 0.9
-    assert board.read("k", load).value == 1
+    assert cache.read("k", load).value == 1
     clock.now += 0.2
-    assert board.read("k", load).value == 2
-    board.forget("k")
-    assert board.read("k", load).value == 3
-    assert board.read("other", load).value == 4
+    assert cache.read("k", load).value == 2
+    cache.forget("k")
+    assert cache.read("k", load).value == 3
+    assert cache.read("other", load).value == 4
 
 
 def test_failures_are_shared_too() -> None:
     clock = Clock()
-    board = StaleCache(share_for=1.0, clock=clock)
-    board.read("k", unavailable)
-    assert board.read("k", lambda: 1).value is None
+    cache = StaleCache(share_for=1.0, clock=clock)
+    cache.read("k", unavailable)
+    assert cache.read("k", lambda: 1).value is None
     clock.now += 1.0
-    assert board.read("k", lambda: 1).value == 1
+    assert cache.read("k", lambda: 1).value == 1
 
 
 def test_it_is_bounded() -> None:
-    board = StaleCache(share_for=1e9)
-    board.read("first", lambda: 1)
+    cache = StaleCache(share_for=1e9)
+    cache.read("first", lambda: 1)
     for number in range(200):
-        board.read(number, lambda: 0)
-    assert board.read("first", lambda: 2).value == 2
+        cache.read(number, lambda: 0)
+    assert cache.read("first", lambda: 2).value == 2
 
 
 def test_threads_that_ask_at_once_ask_once() -> None:
-    board = StaleCache(share_for=10.0)
+    cache = StaleCache(share_for=10.0)
     asked: list[int] = []
 
     def load() -> int:
         asked.append(1)
         return len(asked)
 
-    threads = [Thread(target=board.read, args=("k", load)) for _ in range(8)]
+    threads = [Thread(target=cache.read, args=("k", load)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
