@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.driving import QUERY, Visit, eventually, pinot
-from tests.browser.system import state, status, total
+from tests.browser.system import RATE, state, status, total
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -64,7 +64,7 @@ def test_stop_start_and_pause_are_obeyed(visitor: Visit, stack: Stack) -> None:
 
     side.get_by_role("button", name="Start").dblclick()
     eventually(lambda: state(stack) == "running", "the generator runs")
-    expect(side.get_by_text("Started at 200 events/s.")).to_be_visible()
+    expect(side.get_by_text(f"Started at {RATE} events/s.")).to_be_visible()
 
     side.get_by_role("button", name="Pause").click()
     eventually(lambda: state(stack) == "paused", "the generator is paused")
