@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import BrowserContext, Response, expect
 
-from tests.browser.driving import PAGES, PATIENCE_MS, Visit, eventually, visit
+from tests.browser.driving import PAGES, Visit, eventually, visit
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -62,6 +62,10 @@ def test_a_link_to_a_page_shows_live_data_and_is_no_barrier_to_anybody(
                 darken(visiting)
                 found += barriers(visiting, f"{title} in the dark", _COLOURS)
                 visiting.page.emulate_media(color_scheme="light")
+        visiting.page.go_back()
+        visiting.arrived("Records")
+        visiting.page.go_forward()
+        visiting.arrived("SQL")
     assert found == []
 
 
@@ -93,16 +97,6 @@ def barriers(visiting: Visit, title: str, options: dict[str, Any]) -> list[str]:
     ]
 
 
-def test_back_and_forward_to_a_page_are_silent(browser: BrowserContext, dashboard: str, flowing: None) -> None:
-    with strict(browser, dashboard) as visiting:
-        for title in ("Overview", "Audience", "Pipeline"):
-            visiting.arrive(title)
-        visiting.page.go_back()
-        visiting.arrived("Audience")
-        visiting.page.go_forward()
-        visiting.arrived("Pipeline")
-
-
 def test_the_keyboard_alone_reaches_the_controls_with_their_names(tab: Visit) -> None:
     tab.arrive("Overview")
     focused = """() => { const e = document.activeElement, style = getComputedStyle(e);
@@ -119,10 +113,3 @@ def test_the_keyboard_alone_reaches_the_controls_with_their_names(tab: Visit) ->
         assert any(wanted in each for each in reached), (wanted, reached)
     assert all(reached[:25]), reached
     assert unseen == []
-
-
-def test_the_guidance_is_folded_and_can_be_brought_back(visitor: Visit) -> None:
-    expect(visitor.main.get_by_text("Next:")).to_have_count(0)
-    expect(visitor.main.get_by_text("Bars: the last 15 minutes, one for each minute")).to_be_visible()
-    visitor.main.get_by_text("What is on this page").click()
-    expect(visitor.main.get_by_role("list", name="The way of an event")).to_be_visible(timeout=PATIENCE_MS)
