@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from benchmarks.drills import course
 from benchmarks.drills.catalogue import named
 from benchmarks.drills.drill import Drill, Pace
-from benchmarks.drills.faults import kill_broker, kill_ksql, kill_pinot, kill_provisioner
+from benchmarks.drills.faults import kill_provisioner
 from benchmarks.drills.scene import Scene
 from tests.patience import WORK_S
 from tests.stack import Stack
@@ -17,8 +19,8 @@ from tests.stack import Stack
 pytestmark = pytest.mark.stack
 
 PACE = Pace(before_s=4, after_s=2, rate=500, recovery_within_s=WORK_S)
-#: kills of the engine at random moments
-KILLS = 3
+#: kills of the engine at random moments, at the latest so many seconds after it was healthy
+KILLS, LATEST_S = 3, 2.0
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +45,17 @@ async def one_after_another(scene: Scene) -> None:
     await kill_provisioner.strike(scene)
     await kill_provisioner.remedy(scene)
     await scene.until_ready()
-    old = {name: scene.pid(name) for name in ("ksql", "kafka2")}
-    await kill_ksql.again_and_again(scene, KILLS)
-    await scene.restarted("ksql", old["ksql"])
-    await scene.until_ready()
-    await kill_broker.strike(scene)
-    await scene.restarted("kafka2", old["kafka2"])
-    await scene.until_ready()
-    await kill_pinot.strike(scene)
+    for _ in range(KILLS):
+        await killed_and_back(scene, "ksql")
+        await asyncio.sleep(random.uniform(0, LATEST_S))  # the moment of the next kill, not a wait
+    await killed_and_back(scene, "kafka2")
+    scene.kill("pinot")
+
+
+async def killed_and_back(scene: Scene, component: str) -> None:
+    old = scene.pid(component)
+    scene.kill(component)
+    await scene.restarted(component, old)
 
 
 @pytest.mark.parametrize(
