@@ -41,6 +41,7 @@ def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: Bro
         expect(visiting.main.get_by_text("pagepulse status").first).to_be_visible()
         expect(visiting.main.get_by_role("list", name=STRIP)).to_contain_text("unknown")
         assert visiting.metric("Events per second") == "–"
+        assert visiting.barriers("Overview") == []
         for title in list(PAGES)[1:]:
             visiting.go(title)
             expect(visiting.main.get_by_test_id("stException")).to_have_count(0)

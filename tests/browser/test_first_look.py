@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from importlib.resources import files
 from typing import Any, Final
 
 import pytest
@@ -16,9 +15,6 @@ from tests.browser.driving import PAGES, Visit, eventually, visit
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
-_AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text()
-#: what axe calls these is a barrier for somebody
-_BARRIERS: Final = ("serious", "critical")
 #: the rules of axe that have to do with colours, which are all that another colour scheme changes
 _COLOURS: Final = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
@@ -56,11 +52,10 @@ def test_a_link_to_a_page_shows_live_data_and_is_no_barrier_to_anybody(
             expect(visiting.main.get_by_text("Stale since")).to_have_count(0)
             expect(visiting.main.get_by_test_id("stException")).to_have_count(0)
             eventually(lambda: max(extent(visiting).values()) <= width, lambda t=title: f"{t}: {extent(visiting)}")  # type: ignore[misc]
-            visiting.page.evaluate(_AXE)
-            found += barriers(visiting, title, {})
+            found += visiting.barriers(title)
             if not dark:
                 darken(visiting)
-                found += barriers(visiting, f"{title} in the dark", _COLOURS)
+                found += visiting.barriers(f"{title} in the dark", _COLOURS)
                 visiting.page.emulate_media(color_scheme="light")
         visiting.page.go_back()
         visiting.arrived("Records")
@@ -85,16 +80,6 @@ def darken(visiting: Visit) -> None:
     red = "Number(getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/)[0])"
     visiting.page.emulate_media(color_scheme="dark")
     eventually(lambda: visiting.page.evaluate(red) < 128, "dark colours")
-
-
-def barriers(visiting: Visit, title: str, options: dict[str, Any]) -> list[str]:
-    """What axe finds on the page."""
-    run = "options => axe.run({resultTypes: ['violations'], ...options}).then(r => r.violations)"
-    return [
-        f"{title}: {each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
-        for each in visiting.page.evaluate(run, options)
-        if each["impact"] in _BARRIERS
-    ]
 
 
 def test_the_keyboard_alone_reaches_the_controls_with_their_names(tab: Visit) -> None:
