@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
 import httpx
@@ -40,6 +41,8 @@ PAGES = {
     "Records": 0,
     "SQL": 0,
 }
+#: the list of the parts of the pipeline on the Overview
+STRIP = "The way of an event"
 #: whatever the browser waits for: an element, a click that can be made, a page that is drawn
 PATIENCE_MS = STEP_S * 1_000
 expect.set_options(timeout=PATIENCE_MS)
@@ -137,6 +140,17 @@ class Visit:
         read = """plots => plots.map(p => (p._fullData || []).map(
             t => ({name: t.name, y: Array.from(t.y || []), z: Array.from(t.z || [])})))"""
         return list(drawn.evaluate_all(read))
+
+    def barriers(self, title: str, options: Mapping[str, Any] | None = None) -> list[str]:
+        """What axe finds on the page, by its rules or those of ``options``, that is a barrier for somebody."""
+        if self.page.evaluate("typeof axe") == "undefined":
+            self.page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text())
+        run = "options => axe.run({resultTypes: ['violations'], ...options}).then(r => r.violations)"
+        return [
+            f"{title}: {each['id']} ({each['impact']}): {each['nodes'][0]['html'][:200]}"
+            for each in self.page.evaluate(run, options or {})
+            if each["impact"] in ("serious", "critical")
+        ]
 
     def metric(self, label: str) -> str:
         """The figure under this label."""

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.browser.driving import PAGES, Visit, eventually, visit
-from tests.browser.system import run, state, status
+from tests.browser.system import state, status
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -126,15 +126,12 @@ def test_two_tabs_have_choices_of_their_own_and_one_system(visitor: Visit, secon
     expect(visitor.sidebar.get_by_role("button", name="Stop")).to_be_visible()
 
 
-def test_a_click_on_what_another_tab_has_done_already_is_explained(visitor: Visit, stack: Stack) -> None:
+def test_a_click_on_what_another_tab_has_done_already_is_explained(tab: Visit, stack: Stack) -> None:
     """The button was drawn before the generator was stopped elsewhere."""
-    visitor.open("?refresh=paused")
-    button = visitor.sidebar.get_by_role("button", name="Pause")
+    tab.open("?refresh=paused")
+    button = tab.sidebar.get_by_role("button", name="Pause")
     expect(button).to_be_enabled()
     httpx.post(f"{stack.url('generator')}/generator/stop", timeout=STEP_S).raise_for_status()
-    try:
-        button.click()
-        expect(visitor.sidebar.get_by_test_id("stAlert").first).to_be_visible()
-        expect(visitor.sidebar.get_by_role("button", name="Start")).to_be_visible()
-    finally:
-        run(stack)
+    button.click()
+    expect(tab.sidebar.get_by_test_id("stAlert").first).to_be_visible()
+    expect(tab.sidebar.get_by_role("button", name="Start")).to_be_visible()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.driving import QUERY, Visit, eventually, pinot
-from tests.browser.system import state, status, total
+from tests.browser.system import RATE, state, status, total
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -27,17 +27,17 @@ def test_the_first_page_is_found_under_its_name_too(tab: Visit) -> None:
     expect(tab.page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_numbers_on_screen_are_those_in_pinot(visitor: Visit, stack: Stack) -> None:
+def test_numbers_on_screen_are_those_in_pinot(tab: Visit, stack: Stack) -> None:
     httpx.post(f"{stack.url('generator')}/generator/stop", timeout=STEP_S).raise_for_status()
-    visitor.open(QUERY)
+    tab.open(QUERY)
     # Compared until they agree: the last events are still on their way, to Pinot first and from there to the screen.
     for label, column, table in (
         ("Page views today", "view_count", "pageview_tumbling"),
         ("Sessions today", "session_count", "usersession_device"),
     ):
-        eventually(partial(shows_total, visitor, stack, label, column, table), partial(visitor.metric, label))
-    visitor.go("Sources")
-    eventually(partial(shows_users, visitor, stack), "the users of each source and minute as Pinot has them")
+        eventually(partial(shows_total, tab, stack, label, column, table), partial(tab.metric, label))
+    tab.go("Sources")
+    eventually(partial(shows_users, tab, stack), "the users of each source and minute as Pinot has them")
 
 
 def shows_total(visitor: Visit, stack: Stack, label: str, column: str, table: str) -> bool:
@@ -64,7 +64,7 @@ def test_stop_start_and_pause_are_obeyed(visitor: Visit, stack: Stack) -> None:
 
     side.get_by_role("button", name="Start").dblclick()
     eventually(lambda: state(stack) == "running", "the generator runs")
-    expect(side.get_by_text("Started at 200 events/s.")).to_be_visible()
+    expect(side.get_by_text(f"Started at {RATE} events/s.")).to_be_visible()
 
     side.get_by_role("button", name="Pause").click()
     eventually(lambda: state(stack) == "paused", "the generator is paused")
@@ -82,9 +82,9 @@ def unchanging(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("unchanging")
-def test_profile_users_and_changes(visitor: Visit, stack: Stack) -> None:
-    visitor.go("Controls")
-    main = visitor.main
+def test_profile_users_and_changes(tab: Visit, stack: Stack) -> None:
+    tab.arrive("Controls", "refresh=5s")
+    main = tab.main
     main.get_by_role("radio", name="sine").or_(main.get_by_role("button", name="sine")).first.click()
     main.get_by_role("button", name="Use this profile now").click()
     eventually(lambda: (status(stack).get("profile") or {}).get("kind") == "sine", "the profile is in use")

@@ -19,20 +19,19 @@ from tests.stack import Stack
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 
-def test_a_chart_gives_its_sql_its_rows_and_its_picture(visitor: Visit, stack: Stack) -> None:
-    visitor.go("Sources")
-    visitor.charts(3)
-    visitor.main.get_by_role("button", name="Data").first.click()
-    menu = visitor.page.get_by_test_id("stPopoverBody")
+def test_a_chart_gives_its_sql_its_rows_and_its_picture(tab: Visit, stack: Stack) -> None:
+    tab.arrive("Sources")
+    tab.main.get_by_role("button", name="Data").first.click()
+    menu = tab.page.get_by_test_id("stPopoverBody")
     expect(menu.get_by_test_id("stCode")).to_contain_text("FROM pageview_tumbling", timeout=PATIENCE_MS)
     console = menu.get_by_role("link", name="Run in Pinot's console").get_attribute("href")
     assert console is not None
     assert console.startswith(f"{stack.url('pinot_controller')}/#/query?query=SELECT")
-    with visitor.page.expect_download(timeout=PATIENCE_MS) as rows:
+    with tab.page.expect_download(timeout=PATIENCE_MS) as rows:
         menu.get_by_role("button", name="CSV").click()
     read = list(csv.DictReader(Path(rows.value.path()).read_text().splitlines()))
     assert {"source", "window_start", "view_count", "user_count"} <= set(read[0])
-    with visitor.page.expect_download(timeout=PATIENCE_MS) as picture:
+    with tab.page.expect_download(timeout=PATIENCE_MS) as picture:
         menu.get_by_role("button", name="PNG").click()
     assert Path(picture.value.path()).read_bytes().startswith(b"\x89PNG")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from benchmarks.drills.all import named
 from benchmarks.drills.drill import Drill, Pace
 from benchmarks.drills.environment import Environment
-from benchmarks.drills.faults import kill_broker, kill_ksql, kill_pinot, kill_provisioner
+from benchmarks.drills.faults import kill_provisioner
 from benchmarks.drills.run import run_drill
 from tests.patience import WORK_S
 from tests.stack import Stack
@@ -17,8 +19,8 @@ from tests.stack import Stack
 pytestmark = pytest.mark.stack
 
 PACE = Pace(before_s=4, after_s=2, rate=500, recovery_within_s=WORK_S)
-#: kills of the engine at random moments
-KILLS = 3
+#: kills of the engine at random moments, at the latest so many seconds after it was healthy
+KILLS, LATEST_S = 3, 2.0
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +45,17 @@ async def one_after_another(environment: Environment) -> None:
     await kill_provisioner.strike(environment)
     await kill_provisioner.remedy(environment)
     await environment.until_ready()
-    old = {name: environment.pid(name) for name in ("ksql", "kafka2")}
-    await kill_ksql.again_and_again(environment, KILLS)
-    await environment.restarted("ksql", old["ksql"])
-    await environment.until_ready()
-    await kill_broker.strike(environment)
-    await environment.restarted("kafka2", old["kafka2"])
-    await environment.until_ready()
-    await kill_pinot.strike(environment)
+    for _ in range(KILLS):
+        await killed_and_back(environment, "ksql")
+        await asyncio.sleep(random.uniform(0, LATEST_S))  # the moment of the next kill, not a wait
+    await killed_and_back(environment, "kafka2")
+    environment.kill("pinot")
+
+
+async def killed_and_back(environment: Environment, component: str) -> None:
+    old = environment.pid(component)
+    environment.kill(component)
+    await environment.restarted(component, old)
 
 
 @pytest.mark.parametrize(
