@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from benchmarks.document import PERFORMANCE, machine_line, table, write_section
+from benchmarks.document import PERFORMANCE, table, write_section
 from benchmarks.harness import arguments, console, machine, median, report, write_json
 from services.provisioner.render import load
 from services.provisioner.settings import Settings
@@ -80,7 +80,8 @@ def document(result: dict[str, Any]) -> str:
     return (
         f"`python -m benchmarks.ksql_testing --write-docs`: CPU milliseconds for the pipeline's {result['statements']} statements "
         f"({result['queries']} queries), median of {result['turns']} processes with compiled bytecode; the import brings "
-        f"{result['modules']} modules, those of the standard library included. {machine_line(result['machine'])}\n\n"
+        f"{result['modules']} modules, those of the standard library included. Machine: {result['machine']['cores']} cores, Python "
+        f"{result['machine']['python']}.\n\n"
         f"{table(['', 'CPU ms'], rows(result))}"
     )
 

@@ -1,4 +1,7 @@
-"""numpy, imported when a name of it is first used: half of what it costs to start where rows are few and no array is made."""
+"""numpy, imported when a name of it is first used: half of what it costs to start where rows are few and no array is made.
+
+A server imports it at the start all the same (``services.ksql.runtime``), so that no record waits for it.
+"""
 
 from __future__ import annotations
 

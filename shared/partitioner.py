@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from shared.lazy_numpy import np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _SEED: Final = 0x9747B28C
@@ -39,8 +40,6 @@ def partition_for(key: bytes, partitions: int) -> int:
 
 def partitions_for(keys: NDArray[np.uint8], partitions: int) -> NDArray[np.uint32]:
     """The partition of each row of ``keys``: rows of bytes, of one length that is a multiple of 4."""
-    import numpy as np  # noqa: PLC0415 - not every service that hashes a key has numpy in memory
-
     m = np.uint32(_M)
     length = keys.shape[1]
     words = np.ascontiguousarray(keys).view("<u4")

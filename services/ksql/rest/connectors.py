@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,6 +15,8 @@ from shared.errors import Conflict, NotFound, PagePulseError
 from shared.http import call, create_client
 
 _SERVICE: Final = "Kafka Connect"
+#: Connect asks the other system before it answers a CREATE
+_TIMEOUT: Final = timedelta(seconds=30)
 _NONE: Final = "Connection refused: this server has no Kafka Connect. Set PAGEPULSE_CONNECT_URL to its address."
 
 
@@ -46,6 +49,10 @@ async def listed(url: str, text: str, what: str) -> Entity:
 
 async def _create(url: str, text: str, command: CreateConnector) -> Entity:
     doing = "create connector"
+    message = f"Connector {command.name} already exists"
+    # Connect looks at the configuration before it looks at the name
+    if command.if_not_exists and await _config(url, doing, command.name) is not None:
+        return warning(text, message)
     # POST refuses a name that is taken, where a PUT would take its place
     body = {"name": command.name, "config": {**dict(command.config), "name": command.name}}
     try:
@@ -53,9 +60,6 @@ async def _create(url: str, text: str, command: CreateConnector) -> Entity:
     except Conflict as error:
         if await _config(url, doing, command.name) is None:
             raise generic_error(f"Failed to {doing}: {error}", SERVER_ERROR) from error
-        message = f"Connector {command.name} already exists"
-        if command.if_not_exists:
-            return warning(text, message)
         raise generic_error(f"Failed to {doing}: {message}", SERVER_ERROR) from error
     info = {"name": made["name"], "config": made["config"], "tasks": made["tasks"], "type": made.get("type", "unknown")}
     return entity("connector_info", text, info=info)
@@ -74,11 +78,14 @@ async def _drop(url: str, text: str, command: DropConnector) -> Entity:
 
 async def _describe(url: str, text: str, name: str) -> Entity:
     doing = "query connector status"
+    config = await _config(url, doing, name)
+    if config is None:
+        raise generic_error(f"Failed to {doing}: Connector {name} does not exist.", SERVER_ERROR)
     try:
         status = await _ask(url, doing, "GET", f"{_path(name)}/status", missing=(NotFound,))
-    except NotFound as error:
-        raise generic_error(f"Failed to {doing}: Connector {name} does not exist.", SERVER_ERROR) from error
-    config = await _config(url, doing, name) or {}
+    except NotFound:
+        # It is a moment old: no worker has it yet.
+        status = {"name": name, "connector": {"state": "UNASSIGNED", "worker_id": ""}, "tasks": [], "type": "unknown"}
     topics = await _ask(url, doing, "GET", f"{_path(name)}/topics")
     return entity(
         "connector_description",
@@ -121,7 +128,7 @@ async def _ask(
     if not url:
         raise generic_error(f"Failed to {doing}: {_NONE}", SERVER_ERROR)
     try:
-        async with create_client(url) as client:
+        async with create_client(url, timeout=_TIMEOUT) as client:
             response = await call(client, method, path, service=_SERVICE, **options)
             return response.json() if response.content else None
     except missing:

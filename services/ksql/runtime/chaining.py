@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from services.ksql.engine.chunk import Chunk
 from services.ksql.engine.records import Headers, Output, OutputBatch
 from services.ksql.runtime.broker import OffsetRange, TopicPartition
 from services.ksql.runtime.query_task import STEP_RECORDS, PersistentTask, QueryState
-from shared.lazy_numpy import np
 
 
 class Chaining:

@@ -19,9 +19,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from services.ksql.engine.chunk import Chunk, ChunkSlice, Integers, MergedBatch
 from services.ksql.runtime.broker import TopicPartition
-from shared.lazy_numpy import np
 
 #: records without a usable event time are taken at once: the engine drops and counts them
 _AT_ONCE = -1

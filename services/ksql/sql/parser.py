@@ -150,6 +150,6 @@ def _syntax_tree(piece: Sequence[Token], text: str, shown: str | None = None) ->
 
 def _syntax_error(before: Sequence[Token], token: Token, text: str) -> ParseError:
     parser = Parser(before)
-    error = describe(token, parser.accepted(), lambda missing: parser.accepts(missing, token.type), first=not before)
+    error = describe(token, parser.accepted(), lambda missing: parser.accepts(missing, token.type), before)
     error.statement = text
     return error

@@ -13,8 +13,8 @@ from services.ksql.sql.tokens import RESERVED, words
 _STATEMENTS = words(
     "ALTER CREATE DEFINE DESCRIBE DROP EXPLAIN INSERT LIST PAUSE PRINT RESUME SELECT SET SHOW TERMINATE UNDEFINE UNSET"
 )
-#: Statements of ksqlDB's command line, which this server knows by their first word only.
-_KNOWN_ELSEWHERE = {"RUN": "RUN SCRIPT"}
+#: Statements of ksqlDB's command line and of Confluent's cloud, which this server knows by their first words only.
+_KNOWN_ELSEWHERE = {"RUN": "RUN SCRIPT", "ALTER SYSTEM": "ALTER SYSTEM"}
 _SPELLING = {
     "COMMA": "','",
     "RPAR": "')'",
@@ -42,13 +42,17 @@ def end_token(tokens: Sequence[Token], text: str) -> Token:
     return Token(END, "<EOF>", len(text), line, column)
 
 
-def describe(token: Token, accepted: set[str], repaired_by: Callable[[str], bool], first: bool) -> ParseError:
+def describe(
+    token: Token, accepted: set[str], repaired_by: Callable[[str], bool], before: Sequence[Token]
+) -> ParseError:
     """The error for ``token``; ``accepted`` are the terminals that could have been there, ``repaired_by`` says whether
-    the parse could go on at ``token`` after an inserted terminal, ``first`` whether it begins a statement.
+    the parse could go on at ``token`` after an inserted terminal, ``before`` is what the statement begins with.
     """
-    if first and token.type in _KNOWN_ELSEWHERE:
-        return unsupported(token, f"The statement {_KNOWN_ELSEWHERE[token.type]}")
-    return ParseError(f"line {token.line}:{token.column}: Syntax Error\n{_reason(token, accepted, repaired_by, first)}")
+    words_so_far = " ".join([*(each.upper() for each in before), token.upper()])
+    if words_so_far in _KNOWN_ELSEWHERE:
+        return unsupported(token, f"The statement {_KNOWN_ELSEWHERE[words_so_far]}")
+    reason = _reason(token, accepted, repaired_by, first=not before)
+    return ParseError(f"line {token.line}:{token.column}: Syntax Error\n{reason}")
 
 
 def unsupported(at: Token, what: str) -> ParseError:

@@ -45,6 +45,8 @@ async def test_a_connector_is_created_shown_described_and_dropped(stack: Stack) 
             assert (made["@type"], made["info"]["name"], made["info"]["type"]) == ("connector_info", name, "source")
             assert made["info"]["config"]["topic.prefix"] == name
 
+            assert (await send(f"DESCRIBE CONNECTOR `{name}`;"))["connectorClass"] == _CLASS
+
             async def runs() -> bool:
                 return bool((await shown("CONNECTORS"))[name]["state"] == "RUNNING (1/1 tasks RUNNING)")
 
@@ -55,9 +57,11 @@ async def test_a_connector_is_created_shown_described_and_dropped(stack: Stack) 
             assert (described["connectorClass"], described["status"]["name"]) == (_CLASS, name)
             assert [task["state"] for task in described["status"]["tasks"]] == ["RUNNING"]
 
-            again = f"CREATE SOURCE CONNECTOR {{}} `{name}` WITH ('connector.class' = '{_CLASS}');"
-            assert f"Connector {name} already exists" in (await send(again.format(""), 500))["message"]
-            assert (await send(again.format("IF NOT EXISTS")))["@type"] == "warning_entity"
+            again = await send(f"CREATE SOURCE CONNECTOR `{name}` WITH ({properties});", 500)
+            assert f"Connector {name} already exists" in again["message"]
+            # whatever the configuration is
+            again = await send(f"CREATE SOURCE CONNECTOR IF NOT EXISTS `{name}` WITH ('connector.class' = '{_CLASS}');")
+            assert again["@type"] == "warning_entity"
         finally:
             assert (await send(f"DROP CONNECTOR IF EXISTS `{name}`;"))["@type"] == "drop_connector"
         assert name not in await shown("CONNECTORS")

@@ -32,10 +32,10 @@ def connect() -> FastAPI:
 
     @app.post("/connectors")
     async def create(body: dict[str, Any]) -> Response:
-        if body["name"] in known:
-            return JSONResponse({"error_code": 409, "message": "exists"}, 409)
         if "connector.class" not in body["config"]:
             return JSONResponse({"error_code": 400, "message": "it has no connector type"}, 400)
+        if body["name"] in known:
+            return JSONResponse({"error_code": 409, "message": "exists"}, 409)
         known[body["name"]] = body["config"]
         return JSONResponse(info(body["name"]), 201)
 
@@ -45,7 +45,7 @@ def connect() -> FastAPI:
 
     @app.get("/connectors/{name}/{part}")
     async def one(name: str, part: str) -> Any:
-        if name not in known:
+        if name not in known or (part == "status" and known[name].get("tasks.max") == "0"):
             return missing()
         return {"config": known[name], "status": status(name), "topics": {name: {"topics": ["t"]}}}[part]
 
@@ -94,10 +94,20 @@ async def test_what_exists_and_what_does_not(server: Lab) -> None:
     await send(server, CREATE.format(""))
     assert "Connector C already exists" in (await send(server, CREATE.format("")))["message"]
     assert (await send(server, CREATE.format("IF NOT EXISTS ")))["@type"] == "warning_entity"
+    # Connect would refuse the configuration before it saw the name
+    assert (await send(server, "CREATE SINK CONNECTOR IF NOT EXISTS c WITH ('a'='b');"))["@type"] == "warning_entity"
     await send(server, "DROP CONNECTOR c;")
     assert "does not exist" in (await send(server, "DROP CONNECTOR c;"))["message"]
     assert (await send(server, "DROP CONNECTOR IF EXISTS c;"))["@type"] == "warning_entity"
     assert "Connector C does not exist" in (await send(server, "DESCRIBE CONNECTOR c;"))["message"]
+
+
+async def test_a_connector_that_no_worker_has_yet() -> None:
+    with served(connect()) as url:
+        async with lab(connect_url=url) as server:
+            await send(server, "CREATE SINK CONNECTOR c WITH ('connector.class'='x.Sink', 'tasks.max'=0);")
+            described = await send(server, "DESCRIBE CONNECTOR c;")
+    assert (described["connectorClass"], described["status"]["connector"]["state"]) == ("x.Sink", "UNASSIGNED")
 
 
 async def test_the_reason_of_connect_is_passed_on(server: Lab) -> None:

@@ -13,6 +13,7 @@ from services.ksql.sql.parser import parse_one
     ("text", "place", "part"),
     [
         ("SHOW STREAMS; RUN SCRIPT 'a.sql';", "1:15", "The statement RUN SCRIPT"),
+        ("alter system 'ksql.a' = 'b';", "1:7", "The statement ALTER SYSTEM"),
     ],
 )
 def test_the_part_is_named(text: str, place: str, part: str) -> None:
