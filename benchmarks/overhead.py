@@ -126,7 +126,14 @@ def _jmx_tool(url: str) -> list[str]:
 
 
 def _pagepulse(tree: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "deploy.local", *arguments], cwd=tree, check=True, timeout=_COMMAND_S)
+    """In the tree's own environment, if it has one: an earlier state may need other packages."""
+    own = tree / ".venv" / "bin" / "python"
+    subprocess.run(
+        [own if own.exists() else sys.executable, "-m", "deploy.local", *arguments],
+        cwd=tree,
+        check=True,
+        timeout=_COMMAND_S,
+    )
 
 
 async def measure(tree: Path, rates: list[float], seconds: float, brokers: int) -> dict[str, Any]:
