@@ -126,7 +126,14 @@ def _jmx_tool(url: str) -> list[str]:
 
 
 def _pagepulse(tree: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "deploy.local", *arguments], cwd=tree, check=True, timeout=_COMMAND_S)
+    """In the tree's own environment, if it has one: an earlier state may need other packages."""
+    own = tree / ".venv" / "bin" / "python"
+    subprocess.run(
+        [own if own.exists() else sys.executable, "-m", "deploy.local", *arguments],
+        cwd=tree,
+        check=True,
+        timeout=_COMMAND_S,
+    )
 
 
 async def measure(tree: Path, rates: list[float], seconds: float, brokers: int) -> dict[str, Any]:
@@ -157,7 +164,7 @@ async def _turn(state: State, counters: Brokers, services: Services, rate: float
     before, sent = await asyncio.to_thread(counters.counts), await _acknowledged(services) if rate else 0
     meter = Meter(state)
     await asyncio.sleep(seconds)
-    cores = {name: round(share, 3) for name, (share, _) in (await asyncio.to_thread(meter.look)).items()}
+    used = await asyncio.to_thread(meter.look)
     after, sent = await asyncio.to_thread(counters.counts), (await _acknowledged(services) if rate else 0) - sent
     tables = [Freshness(name) for name in _TABLES] if rate else []
     if tables:
@@ -178,7 +185,8 @@ async def _turn(state: State, counters: Brokers, services: Services, rate: float
             name: round(count / elapsed, 2) for name, count in (after.requests - before.requests).most_common()
         },
         "bytes": dict(bytes_in.most_common()),
-        "cores": cores,
+        "cores": {name: round(share, 3) for name, (share, _) in used.items()},
+        "memory_mib": round(sum(usage.pss_mib for _, usage in used.values())),
         "freshness_ms": {one.table: _percentiles(one) for one in tables},
     }
 
@@ -205,6 +213,7 @@ def figures(result: dict[str, Any]) -> dict[str, list[float | None]]:
     for group in ("kafka", "ksql", "generator", "pinot", "connect"):
         title = "cores, brokers" if group == "kafka" else f"cores, {group}"
         lines[title] = [sum(c for name, c in t["cores"].items() if name.startswith(group)) for t in turns]
+    lines["memory, MiB"] = [t["memory_mib"] for t in turns]
     for name in _TABLES:
         for share in ("p50", "p99"):
             title = f"freshness {name.removeprefix('pageview_')} {share}, ms"
@@ -249,7 +258,7 @@ def section(before: dict[str, Any], after: dict[str, Any], single: dict[str, Any
 
 `python -m benchmarks.overhead` on the sources of commit 866913c and on later ones, within the hour on the same machine; each with
 {after["brokers"]} brokers, {_USERS:,} users. Per second unless a line says otherwise, summed over all brokers; the brokers' own counters.
-Each cell: before → now (ratio).
+Each cell: before → now (ratio). Cores and memory (PSS) are those of the stack, before the benchmark's queries for the freshness begin.
 
 {table(columns, _compared(before, after))}
 
@@ -257,7 +266,7 @@ Start until the pipeline is ready: {before["start_s"]:.0f} s before, {after["sta
 {_loads(before)} before, {_loads(after)} now; what is above 2 is other work on the machine, which changes cores and freshness, not counts.
 """
     if single is not None:
-        kept = ("requests/s, all", "bytes per event, all topics", "cores, all", "cores, brokers")
+        kept = ("requests/s, all", "bytes per event, all topics", "cores, all", "cores, brokers", "memory, MiB")
         rates = {turn["rate"] for turn in single["turns"]}
         three = {**after, "turns": [turn for turn in after["turns"] if turn["rate"] in rates]}
         lines = [row for row in _compared(three, single) if row[0] in kept or row[0].startswith("freshness")]
@@ -266,8 +275,10 @@ Three brokers → `--brokers {single["brokers"]}` (ratio), both of these sources
 
 {table(["", *_heads(single)], lines)}
 
-The cost of a single broker: every topic has a single copy. While that broker is down nothing can be written or read, and if its
-disk is lost so is what was acknowledged. Its statements and tables are the same ones.
+What one broker gives up: every topic has a single copy. While the broker is unavailable nothing can be written or read (with three,
+writes pause for seconds until another broker leads), and a damaged data folder loses what was acknowledged. The collector keeps events
+in its journal meanwhile; the generator counts as failed what is not acknowledged in time. Three brokers on one machine protect from the
+failure of a broker, not of the disk. Statements, tables and results are the same. A folder keeps its number of brokers.
 """
     return f"{text}\n{machine_line(after['machine'])}"
 
