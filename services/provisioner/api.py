@@ -127,7 +127,7 @@ async def verify(
     response.headers["Location"] = f"/provisioner/verify/{audit.id}"
     if wait and (report := (await service.finish(audit)).report) is not None:
         response.status_code = 200
-        return AuditOut.model_validate(report)
+        return AuditOut.of(report)
     return AuditRun.of(audit)
 
 

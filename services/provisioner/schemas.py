@@ -303,7 +303,7 @@ class RewrittenOut(_FromAttributes):
     merged: int = Field(description="Names under which several different texts are counted")
 
 
-class AuditOut(_FromAttributes):
+class AuditOut(BaseModel):
     """What an audit found."""
 
     ok: bool | None = Field(
@@ -326,7 +326,22 @@ class AuditOut(_FromAttributes):
         default_factory=dict,
         description="Records of a result topic that are not of its form, by topic: the pipeline has not written them",
     )
-    tables: list[Annotated[TableAudit, BeforeValidator(TableAudit.of)]]
+    tables: list[TableAudit]
+
+    @classmethod
+    def of(cls, report: AuditReport) -> AuditOut:
+        return cls(
+            ok=report.ok,
+            verdict=report.verdict,
+            behind=dict(report.behind),
+            started_at=report.started_at,
+            took_ms=report.took_ms,
+            records=report.records,
+            unreadable=report.unreadable,
+            rewritten={topic: RewrittenOut.model_validate(found) for topic, found in report.rewritten.items()},
+            undecodable=dict(report.undecodable),
+            tables=[TableAudit.of(table) for table in report.tables],
+        )
 
 
 class AuditRun(BaseModel):
@@ -351,7 +366,7 @@ class AuditRun(BaseModel):
             phase=audit.progress.phase,
             records_read=audit.progress.records_read,
             problem=_problem(audit.problem, audit.id) if audit.problem else None,
-            report=AuditOut.model_validate(audit.report) if audit.report else None,
+            report=AuditOut.of(audit.report) if audit.report else None,
         )
 
 
@@ -383,5 +398,5 @@ class AuditState(BaseModel):
             phase=current.progress.phase if current else None,
             records_read=current.progress.records_read if current else None,
             problem=_problem(newest.problem, newest.id) if newest and newest.problem else None,
-            last=AuditOut.model_validate(last) if last else None,
+            last=AuditOut.of(last) if last else None,
         )

@@ -65,7 +65,7 @@ class Pipeline:
 
     async def audit(self) -> AuditReport:
         report = await Auditor(self.world.servers, SETTINGS).audit()
-        AuditOut.model_validate(report).model_dump_json()
+        AuditOut.of(report).model_dump_json()
         return report
 
     def counts(self, table: str) -> dict[str, int]:
