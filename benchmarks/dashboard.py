@@ -179,7 +179,7 @@ def refreshes() -> dict[str, tuple[str, dict[str, str]]]:
 def fill_trends() -> None:
     """A quarter of an hour of samples, as a dashboard has them that runs for so long: the lag of each query and table is drawn."""
     backend = get_backend()
-    sample = trends.sample(backend)
+    sample = backend.sample()
     for back in range(int(trends.WINDOW_S), 0, -int(trends.EVERY_S)):
         backend.trends.add(replace(sample, at=sample.at - back))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -222,8 +223,9 @@ def test_a_table_whose_topic_is_unknown_reads_nothing() -> None:
 def test_lags_are_kept_over_time_by_name() -> None:
     services, pinot = Services(), Pinot(flowing())
     made = backend(pinot, services)
-    made.trends.add(made.sample())
+    made.trends.add(replace(made.sample(), at=1_800_000_000.123456789))
     lags = made.trends.lags()
+    assert {at.nanosecond for at in lags["at"]} == {at.microsecond % 1_000 for at in lags["at"]} == {0}
     assert dict(zip(lags["name"], lags["lag"], strict=True)) == {
         "query pageview_tumbling": 3.0,
         "table pageview_tumbling": 0.0,

@@ -421,7 +421,14 @@ def test_records_are_asked_for_and_shown(services: Services) -> None:
 
 
 def test_strange_records_are_shown_as_they_are(services: Services) -> None:
-    common: dict[str, Any] = {"partition": 0, "timestamp": 2**62, "window_start": None, "window_end": None, "headers": [], "size": 0}
+    common: dict[str, Any] = {
+        "partition": 0,
+        "timestamp": 2**62,
+        "window_start": None,
+        "window_end": None,
+        "headers": [],
+        "size": 0,
+    }
     services.records = [
         {**common, "offset": 1, "key": "\u200b\u202ea", "value": "\u202eevil"},
         {**common, "offset": 2, "key": None, "value": None},
