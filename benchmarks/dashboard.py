@@ -3,8 +3,8 @@
     python -m benchmarks.dashboard [--json FILE] [--write-docs] [--turns 40] [--versions 20]
 
 Starts a stack of its own on ports of its own, fills the sink topics (see ``dashboard_day``), measures, ends the stack.
-A query is timed as a page waits for it: Pinot over HTTP, and the frame made of its answer. A refresh is a whole page with
-the range 24 h as Streamlit runs it: statuses, queries, figures; sidebar included.
+A query is timed as a page waits for it: Pinot over HTTP, and the frame made of its answer. A refresh is a whole page as
+Streamlit runs it: statuses, queries, figures; sidebar included.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +27,8 @@ from streamlit.testing.v1 import AppTest
 from benchmarks import dashboard_day, dashboard_heading
 from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, report, write_json
+from services.dashboard import trends
+from services.dashboard.backend import get_backend
 from services.dashboard.queries import Span, Warehouse
 from services.dashboard.settings import Settings
 from tests import stack as local_stack
@@ -57,7 +61,7 @@ def main() -> None:
             os.environ.update(stack.environment())
             filled = asyncio.run(dashboard_day.fill(stack.kafka_bootstrap, stack.url("pinot_broker"), options.versions))
             console.print("Pinot has " + ", ".join(f"{f['rows']:,} rows of {name}" for name, f in filled.items()))
-            queries, refreshes = measure_queries(options.turns), measure_refreshes()
+            queries, pages = measure_queries(options.turns), measure_refreshes()
             heading = dashboard_heading.measure(stack.url("dashboard"))
         finally:
             local_stack.stop(stack)
@@ -66,7 +70,7 @@ def main() -> None:
         "versions": options.versions,
         "turns": options.turns,
         "queries_ms": {name: percentiles(times) for name, times in queries.items()},
-        "refreshes_ms": {name: percentiles(times) for name, times in refreshes.items()},
+        "refreshes_ms": {name: percentiles(times) for name, times in pages.items()},
         "heading_s": heading,
         "machine": machine(),
     }
@@ -76,6 +80,19 @@ def main() -> None:
     write_json(options.json, result)
     if options.write_docs:
         write_section("dashboard", section(result))
+    for words in over(result):
+        console.print(f"[yellow]over the goal:[/] {words}")
+
+
+def over(result: dict[str, Any]) -> list[str]:
+    """What took longer than is meant."""
+    goals = (("queries_ms", QUERY_GOAL_MS), ("refreshes_ms", REFRESH_GOAL_MS))
+    return [
+        f"{name}: p95 {found['p95']:,.0f} ms, meant {goal:,}"
+        for kind, goal in goals
+        for name, found in result[kind].items()
+        if found["p95"] > goal
+    ]
 
 
 def be_quiet() -> None:
@@ -100,6 +117,7 @@ def measure_queries(turns: int) -> Times:
 def questions(warehouse: Warehouse) -> dict[str, Callable[[], object]]:
     """Every query by the name of its file."""
     span = Span.last(24 * 3600, time.time())
+    week, half = Span.last(7 * 24 * 3600, time.time()), Span.last(12 * 3600, time.time())
     leaders = dashboard_day.countries()[:5]
     return {
         "country": lambda: warehouse.countries(span),
@@ -111,17 +129,27 @@ def questions(warehouse: Warehouse) -> dict[str, Callable[[], object]]:
         "views_total": lambda: warehouse.views_total(span),
         "sessions_total": lambda: warehouse.sessions_total(span),
         "newest": lambda: warehouse.newest_event(span),
+        "pages": lambda: warehouse.pages(span),
+        "tumbling_coarse": lambda: warehouse.tumbling(week),
+        "hopping_coarse": lambda: warehouse.hopping(week),
+        "devices_coarse": lambda: warehouse.devices(week),
+        "leaders_coarse": lambda: warehouse.leaders(week, leaders),
+        "tumbling, the period before": lambda: warehouse.tumbling(half.before()),
     }
 
 
 def measure_refreshes() -> Times:
-    """Milliseconds of whole runs of each page, after one that warms it up."""
+    """Milliseconds of whole runs of each page, after one that warms it up; the page SQL runs its first query each time."""
     times: Times = {}
-    for name in PAGES:
-        test = AppTest.from_function(page, args=(name,), default_timeout=30)
-        test.query_params["range"] = "24h"
+    fill_trends()
+    for name, (title, choices) in refreshes().items():
+        test = AppTest.from_function(page, args=(title,), default_timeout=30)
+        for choice, value in choices.items():
+            test.query_params[choice] = value
         for turn in range(1 + REFRESHES):
             time.sleep(APART_S)
+            if turn and title == "sql":
+                next(button for button in test.button if button.label == "Run").click()
             began = time.perf_counter()
             test.run()
             if test.exception:
@@ -129,6 +157,31 @@ def measure_refreshes() -> Times:
             if turn:
                 times.setdefault(name, []).append((time.perf_counter() - began) * 1000)
     return times
+
+
+def refreshes() -> dict[str, tuple[str, dict[str, str]]]:
+    """Name of a refresh: the page, and what its address says."""
+    now = datetime.now(UTC)
+
+    def since(hours: int) -> dict[str, str]:
+        times = {"from": now - timedelta(hours=hours), "to": now}
+        return {"range": "dates"} | {name: f"{at:%Y-%m-%dT%H:%M}" for name, at in times.items()}
+
+    return {
+        **{name: (name, {"range": "24h"}) for name in PAGES},
+        "sources, 12 h and the 12 h before": ("sources", {**since(12), "compare": "true"}),
+        "engagement, 12 h and the 12 h before": ("engagement", {**since(12), "compare": "true"}),
+        "sources, 7 days": ("sources", since(7 * 24)),
+        "audience, 7 days": ("audience", since(7 * 24)),
+    }
+
+
+def fill_trends() -> None:
+    """A quarter of an hour of samples, as a dashboard has them that runs for so long: the lag of each query and table is drawn."""
+    backend = get_backend()
+    sample = backend.sample()
+    for back in range(int(trends.WINDOW_S), 0, -int(trends.EVERY_S)):
+        backend.trends.add(replace(sample, at=sample.at - back))
 
 
 def page(name: str) -> None:
@@ -155,8 +208,9 @@ def section(result: dict[str, Any]) -> str:
 
 `python -m benchmarks.dashboard --write-docs`: 24 hours of windows in Pinot, {result["versions"]} records of each as it
 grew. A query is timed as a page waits for it (Pinot over HTTP, and the frame made of its answer), {result["turns"]} times
-each. A refresh is a whole page with the range 24 h as Streamlit runs it: statuses, queries and figures, the sidebar
-included; {REFRESHES} times each. Meant: p95 of a query at most {QUERY_GOAL_MS} ms, a refresh at most {REFRESH_GOAL_MS:,} ms.
+each; ``_coarse`` is the one for a range of 7 days. A refresh is a whole page with the range 24 h as Streamlit runs it:
+statuses, queries and figures, the sidebar included, on Records the newest 20 records, on SQL a query that is run;
+{REFRESHES} times each. Meant: p95 of a query at most {QUERY_GOAL_MS} ms, a refresh at most {REFRESH_GOAL_MS:,} ms.
 
 {table(("table", "rows", "records"), tables)}
 

@@ -61,7 +61,7 @@ def draw(backend: Backend, zone: str) -> None:
     with st.container(border=True):
         st.markdown("## Alerts")
         if not found:
-            st.markdown(":green-badge[:material/check_circle: None] No rule holds now.")
+            st.markdown(":green-badge[:material/check_circle: OK] No alert is active.")
         for alert in found:
             colour, word = ("red", "Urgent") if alert.severity == "page" else ("orange", "Warning")
             st.markdown(f":{colour}-badge[:material/warning: {word}] **{alert.rule}**: {plain(alert.words)}")
@@ -120,7 +120,7 @@ def _pipeline(backend: Backend, lasting: list[Sample]) -> Iterator[Alert]:
     status: Mapping[str, Any] = {} if result.stale else result.value or {}
     for resource in status.get("resources") or []:
         if resource.get("kind") == "query" and resource.get("state") in ("failed", "drifted"):
-            words = f"Query {resource['name']} is paused or has failed: {resource.get('detail')}."
+            words = f"Query {resource['name']} is paused or has failed: {str(resource.get('detail')).rstrip('.')}."
             yield Alert("QueryStopped", "page", f"{words} Apply restarts it.")
     for name, (before, after) in _lags(lasting).items():
         if after > _LAG and after > before:

@@ -25,7 +25,6 @@ PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "co
 _HEAD: Final = (
     "<script>window.__streamlit={BACKEND_BASE_URL:location.origin+location.pathname"
     f".replace(/\\/({'|'.join(PAGES)})?\\/?$/,'')+'/'}}</script>"
-    f'<link rel="prefetch" as="script" href="{library.address()}">'
     f"<style>{(Path(__file__).parent / 'page.css').read_text()}</style>"
 )
 
@@ -55,9 +54,8 @@ class Document:
     """What each HTML document has besides Streamlit's own.
 
     It says where the server is: on a link straight to a page Streamlit's script would look below that page's address first, which is two
-    answers 404 in the console. It lets a browser fetch plotly.js beside Streamlit's scripts, not after them (a preload would warn in the
-    console where the machine is slow); it is run once the heading is there, since that takes half a second and more. And it has our styles,
-    so that they hold from the first element on.
+    answers 404 in the console. And it has our styles, so that they hold from the first element on. It does not let the browser fetch
+    plotly.js ahead: the heading would come later for it.
     """
 
     def __init__(self, app: ASGIApp) -> None:

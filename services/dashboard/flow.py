@@ -108,12 +108,24 @@ def edges(left: Stage, right: Stage) -> list[Edge]:
     ]
 
 
+def backward(left: Stage, right: Stage) -> list[Edge]:
+    """What of ``right`` is read by what of ``left``: a query of another query's results. ``start`` is in ``right``."""
+    return [
+        Edge(i, j, reader.state)
+        for i, node in enumerate(right.nodes)
+        for j, reader in enumerate(left.nodes)
+        if node.name in reader.reads
+    ]
+
+
 def html(found: Sequence[Stage]) -> str:
-    """The diagram as HTML; every text is escaped. Where a query reads a topic of a later stage, its card says so."""
+    """The diagram as HTML; every text is escaped. Where a query reads what has no line to it, its card says so; on a phone,
+    where there are no lines, also what comes from the next stage."""
     columns = []
     for number_of, stage in enumerate(found):
         before = {node.name for node in found[number_of - 1].nodes} if number_of else set()
-        columns.append(_stage(stage, before))
+        after = {node.name for node in found[number_of + 1].nodes} if number_of + 1 < len(found) else set()
+        columns.append(_stage(stage, before, after))
         if number_of + 1 < len(found):
             columns.append(_arrows(stage, found[number_of + 1]))
     return f'<div class="flow">{"".join(columns)}</div>'
@@ -129,6 +141,14 @@ def _arrows(left: Stage, right: Stage) -> str:
         lines.append(
             f'<path class="flow-{colour}" d="M0 {y1} C14 {y1} 14 {y2} 26 {y2}"/>'
             f'<path class="flow-{colour} flow-head" d="M25 {y2 - 4} L32 {y2} L25 {y2 + 4} Z"/>'
+        )
+    for edge in backward(left, right):
+        # below the line forward, and into the upper part of the card
+        y1, y2 = _HEAD_PX + _ROW_PX * edge.start + _ROW_PX // 2 + 10, _HEAD_PX + _ROW_PX * edge.end + _ROW_PX // 2 - 18
+        colour = STATES.get(edge.state, _UNKNOWN)[0]
+        lines.append(
+            f'<path class="flow-{colour} flow-back" d="M32 {y1} C18 {y1} 18 {y2} 6 {y2}"/>'
+            f'<path class="flow-{colour} flow-head" d="M7 {y2 - 4} L0 {y2} L7 {y2 + 4} Z"/>'
         )
     return (
         f'<svg class="flow-arrows" viewBox="0 0 32 {height}" width="32" height="{height}" aria-hidden="true">'
@@ -195,16 +215,17 @@ def _fact(resource: Mapping[str, Any], name: str) -> Any:
     return (resource.get("facts") or {}).get(name)
 
 
-def _stage(stage: Stage, before: set[str]) -> str:
-    nodes = "".join(_card(node, before) for node in stage.nodes)
+def _stage(stage: Stage, before: set[str], after: set[str]) -> str:
+    nodes = "".join(_card(node, before, after) for node in stage.nodes)
     return f'<section class="flow-stage"><h3>{escape(stage.title)}</h3>{nodes}</section>'
 
 
-def _card(node: Node, before: set[str]) -> str:
+def _card(node: Node, before: set[str], after: set[str]) -> str:
     colour, sign, words = STATES.get(node.state, _UNKNOWN)
     title = escape(f"{node.name}: {words}. {node.detail}", quote=True)
     elsewhere = [name for name in node.reads if name not in before]
-    reads = f"<small>reads {', '.join(map(_breakable, elsewhere))}</small>" if elsewhere else ""
+    lined = ' class="flow-lined"' if after.issuperset(elsewhere) else ""
+    reads = f"<small{lined}>reads {', '.join(map(_breakable, elsewhere))}</small>" if elsewhere else ""
     figure_text = f"<small>{escape(node.figure)}</small>" if node.figure else ""
     return (
         f'<div class="flow-node flow-{colour}" title="{title}"><span class="flow-sign" role="img" '
@@ -234,7 +255,7 @@ def _ends(resource: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]
         case "query":
             return tuple(_fact(resource, "reads") or ()), (topic,)
         case "pinot_table":
-            return (topic,), ()
+            return (topic,) if topic else (), ()
         case "connector":
             return (_USERS_TABLE,), (topics.USERS,)
         case _:

@@ -15,6 +15,7 @@ import streamlit as st
 from services.dashboard import trends, widgets
 from services.dashboard.actions import Action
 from services.dashboard.backend import Backend
+from services.dashboard.errors import TableMissing
 from services.dashboard.format import duration, number, plain, plural
 from services.dashboard.view_state import ViewState
 
@@ -38,11 +39,17 @@ _SENTENCE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is missing and what to do. ``name`` identifies it; "running" when nothing is missing."""
+    """What is missing and what to do. ``name`` identifies it; "running" when nothing is missing. ``button``: the one offered."""
 
     name: Literal["unavailable", "apply", "applying", "seed", "start", "resume", "wait", "running"]
     what: str
     action: str
+    button: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is missing and what to do where the button is."""
+        return f"{self.what} Press **{self.button}**." if self.button else f"{self.what} {self.action}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,10 @@ class Part:
 
 
 _APPLYING: Final = Step("applying", "The pipeline is being changed.", "Its progress is on the page **Pipeline**.")
-_APPLY: Final = Step("apply", "The pipeline is not set up yet.", "Open **Pipeline** and press **Apply**.")
-_SEED: Final = Step("seed", "There are no users.", "Open **Controls** and press **Seed users**.")
+_APPLY: Final = Step("apply", "The pipeline is not set up yet.", "Open **Pipeline** and press **Apply**.", "Apply")
+_SEED: Final = Step(
+    "seed", "There are no users.", "Open **Controls** and press **Seed users**.", f"Seed {_USERS:,} users"
+)
 _RESUME: Final = Step("resume", "The generator is paused.", "Press **Resume** in the sidebar.")
 _START: Final = Step("start", "No load is generated.", "Press **Start** in the sidebar to generate page views.")
 _WAIT: Final = Step("wait", "The generator runs.", "The first windows arrive within seconds.")
@@ -113,7 +122,8 @@ def parts(backend: Backend) -> list[Part]:
         _group("Pinot tables", resources, ("pinot_table",), pipeline.error),
         Part(
             "Screen",
-            _state(newest.error, running and age is not None),
+            # without a table there is nothing to show yet: Pinot answers
+            _state(None if isinstance(newest.error, TableMissing) else newest.error, running and age is not None),
             f"{duration(age)} behind" if age is not None else "–",
         ),
     ]
@@ -140,7 +150,7 @@ def draw(backend: Backend, view: ViewState, *, rows: bool) -> None:
     with st.container(border=True, key="guidance"):
         st.markdown(f"{_SENTENCE}")
         st.html(strip(parts(backend)))
-        st.markdown(f":material/arrow_forward: **Next:** {step.what} {step.action}")
+        st.markdown(f":material/arrow_forward: **Next:** {step.sentence}")
         _button(backend, step)
         widgets.settle(backend, PLACE, view)
 
@@ -150,11 +160,11 @@ def _button(backend: Backend, step: Step) -> None:
     api = backend.control
     if step.name == "apply":
         action = Action(PLACE, "Asking the provisioner to apply", api.apply, lambda _: "Apply has begun.")
-        widgets.button("Apply", action, icon=":material/build:", kind="primary", wide=False)
+        widgets.button(step.button, action, icon=":material/build:", kind="primary", wide=False)
     elif step.name == "seed":
         options = {"count": _USERS, "seed": 42, "null_fraction": 0.05, "mode": "append"}
         action = Action(PLACE, "Asking the seeder", lambda: api.seed(options), lambda _: f"Seeding {_USERS:,} users.")
-        widgets.button(f"Seed {_USERS:,} users", action, icon=":material/group_add:", kind="primary", wide=False)
+        widgets.button(step.button, action, icon=":material/group_add:", kind="primary", wide=False)
 
 
 def _state(error: object, good: bool) -> State:

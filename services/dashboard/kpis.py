@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 
 from services.dashboard.backend import Backend
 from services.dashboard.charts.audience import newest
+from services.dashboard.errors import TableMissing
 from services.dashboard.format import clock, duration, number, short
 from services.dashboard.stale_cache import CachedResult
 from services.dashboard.trends import event_age, share_healthy
@@ -101,17 +102,28 @@ def _aim(status: Mapping[str, Any]) -> str:
 
 
 def _show(tile: Tile, now: ViewState) -> None:
-    since = tile.reading.stale_since
+    note, colour = _note(tile, now)
     with st.container(border=True, key=f"tile-{tile.label.lower().replace(' ', '-')}"):
         st.metric(
             tile.label,
             tile.value,
-            delta=tile.note if since is None else f"stale since {clock(since, now.zone)[:5]}",
-            delta_color="primary" if since is None else "orange",
+            delta=note,
+            delta_color=colour,
             delta_arrow="off",
             help=tile.about,
         )
         st.html(bars(tile))
+
+
+def _note(tile: Tile, now: ViewState) -> tuple[str, Literal["primary", "orange"]]:
+    """The note under a figure, with its colour: that it is stale, unless there is no table yet that it could come from."""
+    reading = tile.reading
+    if reading.stale_since is None:
+        return tile.note, "primary"
+    if reading.value is None and isinstance(reading.error, TableMissing):
+        return "not set up yet", "primary"
+    at = clock(reading.stale_since, now.zone)[:5]
+    return f"{'no data' if reading.value is None else 'stale'} since {at}", "orange"
 
 
 def bars(tile: Tile) -> str:

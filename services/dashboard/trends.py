@@ -79,7 +79,7 @@ class Trends:
         """name, at (UTC), lag: each query's and table's lag in records, as it was sampled."""
         rows = [(name, sample.at, lag) for sample in self.samples() for name, lag in sample.lags.items()]
         frame = pd.DataFrame(rows, columns=["name", "at", "lag"])
-        frame["at"] = pd.to_datetime(frame["at"], unit="s", utc=True)
+        frame["at"] = pd.to_datetime(frame["at"], unit="s", utc=True).dt.floor("ms")  # plotly warns of nanoseconds
         return frame
 
 

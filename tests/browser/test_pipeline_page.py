@@ -31,7 +31,7 @@ def test_the_flow_is_connected_and_every_part_that_passes_records_on_has_a_rate(
     expect(lines).to_have_count(5 + 7 + 8 + 6)
     expect(page.main.get_by_text("reads pageview_enriched")).to_be_visible()
     # on a slow machine one may hold
-    said = page.main.get_by_text(re.compile("No rule holds now|Warning|Urgent"))
+    said = page.main.get_by_text(re.compile("No alert is active|Warning|Urgent"))
     expect(said.first).to_be_visible()
     page.charts(PAGES["Pipeline"])
 

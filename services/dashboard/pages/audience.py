@@ -45,9 +45,9 @@ def _live() -> None:
             window = charts.of_window(reading.value, complete=complete)
         first = window.iloc[0]
         start, end = (first[name].tz_convert(now.zone).strftime("%H:%M") for name in ("window_start", "window_end"))
-        about = f"{start} – {end}" + (" (still open: the numbers grow)" if not complete else "")
+        about = f", {start} – {end}" + (" (still open: the numbers grow)" if not complete else "")
     cards.chart(
-        f"Distinct users by country {about}",
+        f"Distinct users by country{about}",
         "Each window is 5 minutes long and does not overlap the next; a user counts once in it. "
         "Only users with a complete profile are counted.",
         reading,

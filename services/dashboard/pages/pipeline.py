@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import pandas as pd
@@ -72,6 +73,8 @@ def _progress(backend: Backend, was_running: bool) -> None:
 
 def _health() -> None:
     cards = chart_card.here()
+    if cards.view.range != "5m":  # samples are kept for no longer
+        cards = replace(cards, view=replace(cards.view, range="15m", dates=None))
     alerts.draw(cards.backend, cards.view.zone)
     cards.chart(
         "Lag over time",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,7 +19,9 @@ from services.dashboard.format import plural
 from services.dashboard.view_state import ViewState
 from shared import topics
 
-TOPICS: Final = (*topics.SOURCE_TOPICS, *topics.SINK_TOPICS)
+TOPICS: Final = (*topics.SOURCE_TOPICS, *topics.SINK_TOPICS, topics.REJECTED)
+#: characters without a picture, and those that reorder a line: shown as JSON escapes
+_UNSEEN: Final = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _STARTS: Final = ("newest", "oldest", "time", "offset")
 #: seconds between two looks while following
 _FOLLOW_S: Final = 2.0
@@ -32,14 +35,14 @@ def render() -> None:
 def _choose(view: ViewState) -> dict[str, Any]:
     """The fields; the topic and where to begin are kept in the address."""
     with st.container(border=True):
-        left, middle, right = st.columns([4, 4, 2], vertical_alignment="bottom")
+        left, middle, right = st.columns([4, 4, 2])
         topic = left.selectbox("Topic", TOPICS, key="topic", bind="query-params")
         start = middle.segmented_control(
             "Begin at", _STARTS, default="newest", required=True, key="begin", bind="query-params", width="stretch"
         )
         limit = right.number_input("Records", 1, 200, 20, key="records-limit")
         query: dict[str, Any] = {"topic": topic, "start": start, "limit": limit}
-        left, middle, right = st.columns([4, 4, 2], vertical_alignment="bottom")
+        left, middle, right = st.columns([4, 4, 2])
         query["key"] = (
             left.text_input("Key", key="records-key", placeholder="exactly this key", max_chars=1_000) or None
         )
@@ -113,9 +116,9 @@ def table(found: list[Mapping[str, Any]], zone: str) -> pd.DataFrame:
             "Time": local(record["timestamp"], zone),
             "Partition": record["partition"],
             "Offset": record["offset"],
-            "Key": str(record["key"]),
+            "Key": _text(record["key"]),
             "Window": window(record, zone),
-            "Value": json.dumps(record["value"], ensure_ascii=False),
+            "Value": _json(record["value"]),
         }
         for record in found
     ]
@@ -138,6 +141,19 @@ def local(at_ms: int, zone: str) -> str:
         return f"{at_ms} ms"
 
 
+def _text(key: Any) -> str:
+    """A text as it is, anything else as JSON: a record without a key has null."""
+    return _visible(key) if isinstance(key, str) else _json(key)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return _visible(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def _visible(text: str) -> str:
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def _detail(record: Mapping[str, Any], zone: str) -> None:
     with st.container(border=True):
         place = f"partition {record['partition']}, offset {record['offset']}"
@@ -145,8 +161,6 @@ def _detail(record: Mapping[str, Any], zone: str) -> None:
         st.caption(
             f"{local(record['timestamp'], zone)} · {plural(record['size'], 'byte')} · select a row above to see another one"
         )
-        st.code(
-            json.dumps({"key": record["key"], "value": record["value"]}, indent=2, ensure_ascii=False), language="json"
-        )
+        st.code(_json({"key": record["key"], "value": record["value"]}, indent=2), language="json", wrap_lines=True)
         if record.get("headers"):
             st.dataframe(pd.DataFrame(record["headers"]), hide_index=True, alt="Headers")

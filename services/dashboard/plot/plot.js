@@ -3,10 +3,23 @@
 
 let loading;
 
-function plotly(address) {
-  loading ??= new Promise((resolve, reject) => {
-    if (window.Plotly) return resolve(window.Plotly);
-    const script = document.createElement("script"); // the document has let the browser fetch it already
+// After the next picture: plotly.js is large, and to run it takes half a second in which nothing else is drawn, not even the heading.
+function painted() {
+  return new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 1000); // a page in the background has no pictures
+  });
+}
+
+async function plotly(address) {
+  if (window.Plotly) return window.Plotly;
+  loading ??= painted().then(() => fetched(address));
+  return loading;
+}
+
+function fetched(address) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
     script.addEventListener("load", () => resolve(window.Plotly));
     script.addEventListener("error", () => {
       loading = undefined; // the next refresh tries again
@@ -16,7 +29,6 @@ function plotly(address) {
     script.src = address;
     document.head.append(script);
   });
-  return loading;
 }
 
 // Charts take turns: the first is on the screen before the next is drawn, and clicks are handled in between.

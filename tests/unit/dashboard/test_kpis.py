@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -193,14 +194,38 @@ def test_a_query_that_reads_a_later_topic_says_so_and_an_empty_stage_is_left_out
     }
     found = flow.stages({"resources": [query]}, None, None, None)
     assert [stage.title for stage in found] == ["Sources", "Queries"]
-    assert "reads pageview_<wbr>enriched" in flow.html(found)
+    assert "<small>reads pageview_<wbr>enriched" in flow.html(found)
+
+
+def test_a_query_of_another_querys_results_has_a_line_back_from_their_topic() -> None:
+    def part(kind: str, name: str, state: str = "ok", **facts: object) -> dict[str, object]:
+        return {"kind": kind, "name": name, "state": state, "facts": facts}
+
+    resources = [
+        part("query", "enriched", reads=["topic1_PageView"], topic="pageview_enriched"),
+        part("query", "country", "failed", reads=["pageview_enriched"], topic="t5"),
+        part("topic", "pageview_enriched"),
+        part("topic", "t5"),
+    ]
+    found = flow.stages({"resources": resources}, None, None, None)
+    assert flow.backward(*found[1:3]) == [flow.Edge(0, 1, "failed")]
+    text = flow.html(found)
+    assert 'class="flow-bad flow-back"' in text
+    # on a phone there are no lines
+    assert '<small class="flow-lined">reads pageview_<wbr>enriched' in text
+
+
+def test_a_table_whose_topic_is_unknown_reads_nothing() -> None:
+    table = {"kind": "pinot_table", "name": "t", "state": "missing", "facts": {}}
+    assert "reads" not in flow.html(flow.stages({"resources": [table]}, None, None, None))
 
 
 def test_lags_are_kept_over_time_by_name() -> None:
     services, pinot = Services(), Pinot(flowing())
     made = backend(pinot, services)
-    made.trends.add(made.sample())
+    made.trends.add(replace(made.sample(), at=1_800_000_000.123456789))
     lags = made.trends.lags()
+    assert {at.nanosecond for at in lags["at"]} == {at.microsecond % 1_000 for at in lags["at"]} == {0}
     assert dict(zip(lags["name"], lags["lag"], strict=True)) == {
         "query pageview_tumbling": 3.0,
         "table pageview_tumbling": 0.0,

@@ -137,6 +137,18 @@ def test_a_missing_pipeline_says_apply(pinot: Pinot, services: Services) -> None
     assert "press **Apply**" in words
 
 
+def test_a_missing_pipeline_is_nothing_stale(pinot: Pinot, services: Services) -> None:
+    pinot.failure = 190
+    services.pipeline = {"ready": False, "state": "absent", "freshness_ms": None, "resources": []}
+    test = open_page("overview")
+    notes = {metric.label: metric.delta for metric in test.metric}
+    assert notes["Active users"] == notes["Page views today"] == "not set up yet"
+    assert "stale" not in " ".join(notes.values())
+    assert "cannot be reached" not in " ".join(element.proto.body for element in test.get("html"))
+    # its own button is beside it
+    assert "yet. Press **Apply**." in texts(test)
+
+
 def test_no_users_says_seed(pinot: Pinot, services: Services) -> None:
     pinot.tables.clear()
     services.users = 0
@@ -406,6 +418,30 @@ def test_records_are_asked_for_and_shown(services: Services) -> None:
     assert '"n": 1' in test.code[0].value
     next(field for field in test.text_input if field.label == "Text").set_value("Inbox").run()
     assert services.asked[-1][1]["contains"] == "Inbox"
+
+
+def test_strange_records_are_shown_as_they_are(services: Services) -> None:
+    common: dict[str, Any] = {
+        "partition": 0,
+        "timestamp": 2**62,
+        "window_start": None,
+        "window_end": None,
+        "headers": [],
+        "size": 0,
+    }
+    services.records = [
+        {**common, "offset": 1, "key": "\u200b\u202ea", "value": "\u202eevil"},
+        {**common, "offset": 2, "key": None, "value": None},
+    ]
+    test = open_page("records")
+    shown = test.dataframe[0].value
+    assert shown["Key"].tolist() == ["null", r"\u200b\u202ea"]
+    assert shown["Value"].tolist() == ["null", r'"\u202eevil"']
+    assert shown["Time"].tolist()[0] == f"{2**62} ms"
+
+
+def test_rejected_events_can_be_looked_at() -> None:
+    assert "topic0_Rejected" in open_page("records").selectbox[0].options
 
 
 def test_sql_is_run_and_shown_and_a_refusal_is_said(services: Services) -> None:
