@@ -30,7 +30,7 @@ async def run_drill(drill: Drill, environment: Environment, pace: Pace, say: Cal
         say("load")
         await load.start()
         tasks.start(load.tend(), "load")
-        tasks.start(watch.look_on(), "watch")
+        tasks.start(watch.run(), "watch")
         await asyncio.sleep(pace.before_s)
         say("fault")
         await drill.strike(environment)

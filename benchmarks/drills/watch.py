@@ -25,10 +25,10 @@ class Watch:
         self._moved: dict[str, float] = {}
         self._gaps = dict.fromkeys(DIMENSIONS, 0.0)
 
-    async def look_on(self) -> None:
+    async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.gather(*(self._look(table) for table in DIMENSIONS))
+            await asyncio.gather(*(self._poll(table) for table in DIMENSIONS))
             await asyncio.sleep(_LOOK_S)
 
     @property
@@ -40,7 +40,7 @@ class Watch:
         """Whether every table shows an event that was made after ``since_ms``."""
         return all(newest > since_ms for newest in self.newest.values())
 
-    async def _look(self, table: str) -> None:
+    async def _poll(self, table: str) -> None:
         sql = f"SELECT MAX(updated_at) AS newest FROM {table}"
         url = self._scene.ports.url("pinot_broker") + "/query/sql"
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deploy.local.cli_pipeline import ask, running
+from deploy.local.cli_pipeline import call, running
 from deploy.local.terminal import EXIT_FAILED, a_folder, as_json, console, errors_in_words, print_json
 from shared.topics import PAGE_VIEW, USER_SESSION
 
@@ -108,7 +108,7 @@ def rejected(reason: str, limit: int, follow: bool, directory: Path, as_json: bo
             start = page["next"]
             await asyncio.sleep(_FOLLOW_SECONDS)
 
-    ask(directory, show)
+    call(directory, show)
 
 
 def _as_line(event: dict[str, Any], *, as_json: bool) -> str:
@@ -129,7 +129,7 @@ def _as_line(event: dict[str, Any], *, as_json: bool) -> str:
 def replay_rejected(directory: Path, as_json: bool) -> None:
     """Send rejected events again after a repair, each once."""
     with console(to_stderr=True).status("sending") as shown:
-        counts = ask(directory, lambda services: services.replay_rejected(shown.update))
+        counts = call(directory, lambda services: services.replay_rejected(shown.update))
     if as_json:
         print_json(counts)
     else:
@@ -146,7 +146,7 @@ def replay_rejected(directory: Path, as_json: bool) -> None:
 def forget(user: int, directory: Path, as_json: bool) -> None:
     """Erase a user from now on, and check the result. Exit code 1: a check failed or could not be made."""
     with console(to_stderr=True).status("erasing") as shown:
-        answer = ask(directory, lambda services: services.forget(user, shown.update))
+        answer = call(directory, lambda services: services.forget(user, shown.update))
     if as_json:
         print_json(answer)
     else:

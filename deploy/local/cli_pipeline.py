@@ -24,7 +24,7 @@ EXIT_NOT_CAUGHT_UP = 5
 """Queries have not read everything yet, so an audit cannot say."""
 
 
-def ask(directory: Path, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
+def call(directory: Path, question: Callable[[Services], Awaitable[Answer]]) -> Answer:
     with errors_in_words():
         options = running(directory)
 
@@ -77,7 +77,7 @@ def load() -> None:
 @as_json
 def load_start(rate: float, directory: Path, as_json: bool) -> None:
     """Start generating."""
-    _show(ask(directory, lambda services: services.generate(rate)), as_json, "load")
+    _show(call(directory, lambda services: services.generate(rate)), as_json, "load")
 
 
 @load.command("replay")
@@ -104,7 +104,7 @@ def load_replay(file: Path, speed: float, loop: bool, directory: Path, as_json: 
 
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, kept)
-    _show(ask(directory, lambda services: services.replay(file.name, speed=speed, loop=loop)), as_json, "load")
+    _show(call(directory, lambda services: services.replay(file.name, speed=speed, loop=loop)), as_json, "load")
 
 
 @load.command("stop")
@@ -112,7 +112,7 @@ def load_replay(file: Path, speed: float, loop: bool, directory: Path, as_json: 
 @as_json
 def load_stop(directory: Path, as_json: bool) -> None:
     """Stop generating; every event is acknowledged or counted as failed."""
-    _show(ask(directory, lambda services: services.halt()), as_json, "load")
+    _show(call(directory, lambda services: services.halt()), as_json, "load")
 
 
 @load.command("rate")
@@ -121,7 +121,7 @@ def load_stop(directory: Path, as_json: bool) -> None:
 @as_json
 def load_rate(rate: float, directory: Path, as_json: bool) -> None:
     """Change the rate of the running load."""
-    _show(ask(directory, lambda services: services.set_rate(rate)), as_json, "load")
+    _show(call(directory, lambda services: services.set_rate(rate)), as_json, "load")
 
 
 @load.command("status")
@@ -129,7 +129,7 @@ def load_rate(rate: float, directory: Path, as_json: bool) -> None:
 @as_json
 def load_status(directory: Path, as_json: bool) -> None:
     """Show the state of the generator."""
-    _show(ask(directory, lambda services: services.generation()), as_json, "load")
+    _show(call(directory, lambda services: services.generation()), as_json, "load")
 
 
 @click.command()
@@ -137,7 +137,7 @@ def load_status(directory: Path, as_json: bool) -> None:
 @as_json
 def plan(directory: Path, as_json: bool) -> None:
     """Show what apply would do to each resource. Exit code 4: some could not be observed."""
-    answer = ask(directory, lambda services: services.plan())
+    answer = call(directory, lambda services: services.plan())
     _show(answer, as_json, "plan")
     if answer.get("unseen"):
         sys.exit(EXIT_UNSEEN)
@@ -149,7 +149,7 @@ def plan(directory: Path, as_json: bool) -> None:
 def apply(directory: Path, as_json: bool) -> None:
     """Make the pipeline as described. Resources as desired are not changed."""
     with console().status("applying") as shown:
-        run = ask(directory, lambda services: services.apply(shown.update))
+        run = call(directory, lambda services: services.apply(shown.update))
     _show(run, as_json, "run")
 
 
@@ -158,7 +158,7 @@ def apply(directory: Path, as_json: bool) -> None:
 @as_json
 def sample(directory: Path, as_json: bool) -> None:
     """Show a few rows of every topic and table."""
-    _show(ask(directory, lambda services: services.sample()), as_json, "sample")
+    _show(call(directory, lambda services: services.sample()), as_json, "sample")
 
 
 @click.command()
@@ -167,7 +167,7 @@ def sample(directory: Path, as_json: bool) -> None:
 def verify(directory: Path, as_json: bool) -> None:
     """Recompute every result from the raw topics and compare. Exit code 1: something differs; 5: the queries have not caught up."""
     with console().status("recomputing") as shown:
-        report = ask(directory, lambda services: services.verify(shown.update))
+        report = call(directory, lambda services: services.verify(shown.update))
     _show(report, as_json, "report")
     if not report.get("ok"):
         sys.exit(EXIT_NOT_CAUGHT_UP if report.get("verdict") == "not_caught_up" else EXIT_FAILED)
@@ -180,7 +180,7 @@ def verify(directory: Path, as_json: bool) -> None:
 def teardown(delete_topics: bool, directory: Path, as_json: bool) -> None:
     """Remove the pipeline. Without --delete-topics the raw topics stay."""
     with console().status("removing") as shown:
-        run = ask(directory, lambda services: services.teardown(delete_topics=delete_topics, progress=shown.update))
+        run = call(directory, lambda services: services.teardown(delete_topics=delete_topics, progress=shown.update))
     _show(run, as_json, "run")
 
 

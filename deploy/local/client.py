@@ -207,9 +207,9 @@ class Services:
         forgotten = await self._json("collector", "DELETE", f"/collect/users/{user_id}")
         checks: list[dict[str, Any]] = []
         for place, gone in (
-            ("users table", self._gone_from_database),
-            ("collector: later events are anonymous, and Kafka has the tombstone", self._gone_from_collector),
-            ("ksql table CLEANED_USERS, which views are joined with", self._gone_from_join),
+            ("users table", self._erased_from_database),
+            ("collector: later events are anonymous, and Kafka has the tombstone", self._erased_from_collector),
+            ("ksql table CLEANED_USERS, which views are joined with", self._erased_from_join),
         ):
             progress(f"reading back: {place}")
 
@@ -222,16 +222,16 @@ class Services:
                 checks.append({"place": place, "gone": None, "reason": error.reason})
         return {"user_id": user_id, "checks": checks, "detail": forgotten["detail"]}
 
-    async def _gone_from_database(self, user_id: int) -> bool:
+    async def _erased_from_database(self, user_id: int) -> bool:
         asked = {"after": str(user_id - 1), "limit": "1"}
         users = (await self._json("seeder", "GET", "/seeder/users", params=asked))["users"]
         return all(user["user_id"] != user_id for user in users)
 
-    async def _gone_from_collector(self, user_id: int) -> bool:
+    async def _erased_from_collector(self, user_id: int) -> bool:
         state = await self._json("collector", "GET", f"/collect/users/{user_id}")
         return bool(state["forgotten"] and state["tombstone_published"])
 
-    async def _gone_from_join(self, user_id: int) -> bool:
+    async def _erased_from_join(self, user_id: int) -> bool:
         asked = {"engine": "ksql", "sql": f"SELECT * FROM CLEANED_USERS WHERE USER_ID = {user_id};"}  # noqa: S608 - a number
         return not (await self._json("provisioner", "POST", "/provisioner/sql", json=asked))["rows"]
 

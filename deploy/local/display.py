@@ -23,13 +23,13 @@ ASK_LOAD = timedelta(seconds=1)
 
 
 class Follower:
-    """Prints what changed since the last look."""
+    """Prints what changed since the last call."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._seen: dict[str, tuple[object, ...]] = {}
 
-    def look(self, board: Board) -> None:
+    def show(self, board: Board) -> None:
         """Prints one line per component, and per phase, that is not as it was."""
         for line in board.lines.values():
             if self._news(line.name, (line.state, line.note)) and line.state not in {"waiting", "preparing"}:
@@ -57,7 +57,7 @@ async def shown(
         if now is None:
             return
         if live is None:
-            follower.look(now)
+            follower.show(now)
         else:
             live.update(pictures.board(now, load=load()), refresh=True)
 

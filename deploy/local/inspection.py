@@ -76,21 +76,21 @@ async def inspect(state: State) -> Inspection:
             line.state = Health.UNSUPERVISED if line.pid else Health.STOPPED
         return Inspection(state.root, False, board, left, process.other_stacks(state))
     if run:
-        await _ask_all(state, board)
+        await _probe_all(state, board)
     return Inspection(state.root, True, board)
 
 
-async def _ask_all(state: State, board: Board) -> None:
+async def _probe_all(state: State, board: Board) -> None:
     # The clients of the servers are imported only if there is a server.
     from deploy.local import java
     from deploy.local.components import all_components
     from deploy.local.components.context import Context
 
     context = Context(options=Options.read(board.options), state=state, java=java.require())
-    await asyncio.gather(*(_ask(c, board) for c in all_components(context) if c.name in board.lines))
+    await asyncio.gather(*(_probe(c, board) for c in all_components(context) if c.name in board.lines))
 
 
-async def _ask(component: Component, board: Board) -> None:
+async def _probe(component: Component, board: Board) -> None:
     line = board.lines[component.name]
     if line.state is not Health.HEALTHY:
         return

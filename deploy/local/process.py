@@ -57,10 +57,10 @@ async def end_group(leader: int, within: timedelta) -> bool:
     """
     if not _signal_group(leader, signal.SIGTERM):
         return True
-    if await _gone(leader, within):
+    if await _has_ended(leader, within):
         return True
     _signal_group(leader, signal.SIGKILL)
-    await _gone(leader, KILL_WITHIN)
+    await _has_ended(leader, KILL_WITHIN)
     return False
 
 
@@ -137,7 +137,7 @@ def _signal_group(leader: int, number: signal.Signals) -> bool:
     return True
 
 
-async def _gone(leader: int, within: timedelta) -> bool:
+async def _has_ended(leader: int, within: timedelta) -> bool:
     return await until(lambda: not _group_lives(leader), within)
 
 

@@ -30,7 +30,7 @@ def main() -> int:
         state.acquire()
         board = asyncio.run(
             session.run(
-                options, state, show=lambda run: run.listeners.append(lambda: follower.look(run)), say=console.print
+                options, state, show=lambda run: run.listeners.append(lambda: follower.show(run)), say=console.print
             )
         )
     except StackError as error:

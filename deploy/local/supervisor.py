@@ -118,7 +118,7 @@ class Supervisor:
                 await process.end_group(child.pid, component.stop_within)
             line.restarts += 1
             note = f"{reason}, restart {line.restarts} in {pause.total_seconds():.3g} s"
-            self._tell(component, Health.RESTARTING, note=note)
+            self._publish(component, Health.RESTARTING, note=note)
             await asyncio.sleep(pause.total_seconds())
             pause = min(2 * pause, self._pace.longest)
 
@@ -127,7 +127,7 @@ class Supervisor:
         self._answers[component.name] = "none"
         try:
             async with asyncio.timeout(self._pace.ready_within.total_seconds()):
-                self._tell(component, Health.PREPARING, note=self._board.lines[component.name].note)
+                self._publish(component, Health.PREPARING, note=self._board.lines[component.name].note)
                 await component.prepare()
                 begun = loop.time()
                 child = await process.start(component, self._state)
@@ -135,7 +135,7 @@ class Supervisor:
                 self._started[component.name] = Started.of(child.pid)
                 self._write_pids()
                 self._board.lines[component.name].pid = child.pid
-                self._tell(component, Health.STARTING, note=self._board.lines[component.name].note)
+                self._publish(component, Health.STARTING, note=self._board.lines[component.name].note)
                 await self._until_healthy(component, child)
         except TimeoutError:
             waited = f"not healthy after {self._pace.ready_within.total_seconds():.0f} s"
@@ -145,14 +145,14 @@ class Supervisor:
         except Exception as error:
             raise self._failed(component, f"cannot be started: {type(error).__name__}: {error}") from error
         self._board.lines[component.name].seconds = round(loop.time() - begun, 2)
-        self._tell(component, Health.HEALTHY, note=note)
+        self._publish(component, Health.HEALTHY, note=note)
         self._healthy[component.name].set()
 
     async def _until_healthy(self, component: Component, child: asyncio.subprocess.Process) -> None:
         """The caller's time-out ends this; the deadline here is for the case that a probe swallows it (see ``waiting.ended``)."""
         loop = asyncio.get_running_loop()
         begun, report_after = loop.time(), self._pace.slow.total_seconds()
-        while (answer := await _ask(component)) is not None:
+        while (answer := await _probe(component)) is not None:
             self._answers[component.name] = answer
             if child.returncode is not None:
                 reason = f"ended while starting ({_ending(child.returncode)})"
@@ -163,34 +163,34 @@ class Supervisor:
             if waited >= report_after:
                 # Reported at growing intervals: each change of a note is a line of output where there is no terminal.
                 report_after = 2 * waited
-                self._tell(
+                self._publish(
                     component, Health.STARTING, note=f"slow: alive for {waited:.0f} s, not healthy yet ({answer})"
                 )
             await asyncio.sleep(self._pace.probe.total_seconds())
 
     def _failed(self, component: Component, reason: str) -> ComponentFailed:
         log = self._state.log(component.name)
-        self._tell(component, Health.FAILED, note=reason)
+        self._publish(component, Health.FAILED, note=reason)
         return ComponentFailed(component.name, reason, log=log, tail=tail(log, TAIL_LINES))
 
     async def _end(self, component: Component) -> None:
         child = self._processes.get(component.name)
         if child is None:
-            self._tell(component, Health.STOPPED)
+            self._publish(component, Health.STOPPED)
             return
-        self._tell(component, Health.STOPPING)
+        self._publish(component, Health.STOPPING)
         gentle = await process.end_group(child.pid, component.stop_within)
         await child.wait()
         self._started.pop(component.name, None)
         self._write_pids()
         self._board.lines[component.name].pid = None
-        self._tell(
+        self._publish(
             component,
             Health.STOPPED,
             note="" if gentle else f"killed after {component.stop_within.total_seconds():.0f} s",
         )
 
-    def _tell(self, component: Component, health: Health, note: str = "") -> None:
+    def _publish(self, component: Component, health: Health, note: str = "") -> None:
         line = self._board.lines[component.name]
         line.state, line.note = health, note
         self._board.changed()
@@ -201,7 +201,7 @@ class Supervisor:
             self._state.write_pids(self._myself, self._started)
 
 
-async def _ask(component: Component) -> str | None:
+async def _probe(component: Component) -> str | None:
     """None if the component is healthy, else what its probe said: whatever a probe raises means "not yet"."""
     try:
         await component.health()

@@ -171,7 +171,7 @@ class Journal:
         """Entries that Kafka has not acknowledged."""
         return self.next - self.published
 
-    def knows(self, event_id: str) -> bool:
+    def contains(self, event_id: str) -> bool:
         """Whether the event was accepted before."""
         return event_id in self._ids
 

@@ -324,7 +324,7 @@ class Collector:
         """Queues the event and the records in ``extra``; False if it was accepted before, and nothing is queued. Raises NotAccepted."""
         try:
             event = VisitorEvent.model_validate(raw)
-            if self.journal.knows(event.id):
+            if self.journal.contains(event.id):
                 return False
             known = event.user is not None and event.user not in self.journal.forgotten
             user_id = event.user if known and event.user is not None else anonymous_user(event.session)

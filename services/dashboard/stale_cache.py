@@ -69,7 +69,7 @@ class StaleCache:
         slot = self._slot(key)
         with slot.lock:
             if self._clock() - slot.asked_at >= self._share_for:
-                slot.reading = self._ask(key, load, slot.reading)
+                slot.reading = self._load(key, load, slot.reading)
                 slot.asked_at = self._clock()
             return cast(CachedResult[T], slot.reading)
 
@@ -79,7 +79,7 @@ class StaleCache:
         with slot.lock:
             slot.asked_at = float("-inf")
 
-    def _ask(self, key: Hashable, load: Callable[[], T], last: CachedResult[T]) -> CachedResult[T]:
+    def _load(self, key: Hashable, load: Callable[[], T], last: CachedResult[T]) -> CachedResult[T]:
         try:
             value = load()
         except PagePulseError as error:

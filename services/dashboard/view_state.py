@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -157,3 +158,19 @@ def _zone() -> str:
     except (ZoneInfoNotFoundError, ValueError):
         return "UTC"
     return name
+
+
+def choice(label: str, options: Sequence[str], *, default: str, about: str | None = None) -> None:
+    """A choice of one page under ``st.session_state[label.lower()]``, kept in the address too. ``about`` explains it; without, only the
+    options are shown."""
+    st.segmented_control(
+        label,
+        options,
+        default=default,
+        required=True,
+        key=label.lower(),
+        bind="query-params",
+        persist_state="session",
+        label_visibility="visible" if about else "collapsed",
+        help=about,
+    )

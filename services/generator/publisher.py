@@ -121,7 +121,7 @@ class Publisher:
         self._statistics.backpressured_s += time.monotonic() - began
 
     async def flush(self) -> None:
-        """Waits until nothing is in flight, or the deadline has come."""
+        """Waits until nothing is in flight, or the deadline has elapse."""
         try:
             async with asyncio.timeout(self._settings.flush_deadline.total_seconds()):
                 while self._statistics.in_flight > 0:
@@ -160,7 +160,7 @@ class Publisher:
         while True:
             await queue.filled.wait()
             if linger and len(queue.records) < _MANY:
-                await asyncio.shield(self._moment(linger))
+                await asyncio.shield(self._next_send(linger))
             producer = await self._current()
             batch, count = producer.create_batch(), 0
             append = batch.append
@@ -175,17 +175,17 @@ class Publisher:
                 queue.filled.clear()
             await self._send(queue, producer, batch, count, since)
 
-    def _moment(self, linger: float) -> asyncio.Future[None]:
+    def _next_send(self, linger: float) -> asyncio.Future[None]:
         """The next moment at which the queues send, all in one iteration of the loop, before the producer's own task."""
         if self._next_moment is None:
             loop = asyncio.get_running_loop()
             moment = self._next_moment = loop.create_future()
 
-            def come() -> None:
+            def elapse() -> None:
                 self._next_moment = None
                 moment.set_result(None)
 
-            loop.call_later(linger - time.monotonic() % linger, come)
+            loop.call_later(linger - time.monotonic() % linger, elapse)
         return self._next_moment
 
     async def _send(self, queue: _PartitionQueue, producer: Producer, batch: Any, count: int, since: float) -> None:

@@ -25,7 +25,7 @@ class Growth:
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque()
 
-    async def ask(self, count: Callable[[], Awaitable[int]]) -> float | None:
+    async def measure(self, count: Callable[[], Awaitable[int]]) -> float | None:
         """As ``rate``, of a count that a server is asked for; None if it does not answer within a few seconds.
 
         ``count`` is called here, not by the caller: a coroutine that was made before a cancellation would never be awaited.

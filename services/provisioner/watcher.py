@@ -124,7 +124,7 @@ class Watcher:
 
     def _server(self, name: str) -> _Server:
         seen = [seen for seen in self._seen if _SERVERS[seen.resource.kind] == name]
-        server = _Server(name, seen, SingleFlight(lambda: self._look(server)))
+        server = _Server(name, seen, SingleFlight(lambda: self._observe_server(server)))
         return server
 
     @property
@@ -187,7 +187,7 @@ class Watcher:
             if time.monotonic() >= self._waits_until:
                 self._publish()
 
-    async def _look(self, server: _Server) -> None:
+    async def _observe_server(self, server: _Server) -> None:
         server.began = began = time.monotonic()
         began_at = datetime.now(UTC)
         found = await self._observe(server.seen)

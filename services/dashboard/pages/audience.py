@@ -18,16 +18,8 @@ _CHOICES: Final = ("complete", "open")
 
 
 def render() -> None:
-    st.segmented_control(
-        "Window",
-        _CHOICES,
-        default="complete",
-        required=True,
-        key="window",
-        bind="query-params",
-        persist_state="session",
-        help="The newest window that has ended, or the one that is still open.",
-    )
+    about = "The newest window that has ended, or the one that is still open."
+    view_state.choice("Window", _CHOICES, default="complete", about=about)
     st.fragment(_live, run_every=view_state.current().every)()
 
 

@@ -16,16 +16,7 @@ _MEASURES: Final[dict[str, charts.Measure]] = {"users": "user_count", "views": "
 
 
 def render() -> None:
-    st.segmented_control(
-        "Measure",
-        list(_MEASURES),
-        default="users",
-        required=True,
-        key="measure",
-        bind="query-params",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    view_state.choice("Measure", list(_MEASURES), default="users")
     st.fragment(_live, run_every=view_state.current().every)()
 
 

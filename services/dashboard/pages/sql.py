@@ -51,7 +51,7 @@ def render() -> None:
         )
         run = st.form_submit_button("Run", icon=":material/play_arrow:", type="primary")
     if run:
-        st.session_state["sql-answer"] = _ask(name, text)
+        st.session_state["sql-answer"] = _query(name, text)
     _show(st.session_state.get("sql-answer"))
 
 
@@ -63,7 +63,7 @@ def examples(engine: str) -> dict[str, str]:
     return {query.replace("_", " "): rendered(query, hour).replace("LIMIT 10000", "LIMIT 1000") for query in _PINOT}
 
 
-def _ask(engine: str, text: str) -> dict[str, Any]:
+def _query(engine: str, text: str) -> dict[str, Any]:
     with st.spinner("Running…"):
         try:
             return get_backend().control.sql(engine, text)

@@ -38,10 +38,10 @@ async def run(url: str, text: str, command: ConnectorStatement) -> Entity:
 async def listed(url: str, text: str, what: str) -> Entity:
     """SHOW [SOURCE | SINK] CONNECTORS and CONNECTOR PLUGINS. Raises RestError as ``run`` does."""
     if what == "CONNECTOR PLUGINS":
-        plugins = await _ask(url, "list connector plugins", "GET", "/connector-plugins")
+        plugins = await _request(url, "list connector plugins", "GET", "/connector-plugins")
         shown = [{"className": p["class"], "type": p["type"].upper(), "version": p.get("version")} for p in plugins]
         return entity("connector_plugins_list", text, connectorsPlugins=shown)
-    found = await _ask(url, "list connectors", "GET", "/connectors?expand=info&expand=status")
+    found = await _request(url, "list connectors", "GET", "/connectors?expand=info&expand=status")
     wanted = what.removesuffix("CONNECTORS").strip()
     rows = [_row(name, one["info"], one["status"]) for name, one in sorted(found.items())]
     return entity("connector_list", text, connectors=[row for row in rows if wanted in ("", row["type"].upper())])
@@ -56,7 +56,7 @@ async def _create(url: str, text: str, command: CreateConnector) -> Entity:
     # POST refuses a name that is taken, where a PUT would take its place
     body = {"name": command.name, "config": {**dict(command.config), "name": command.name}}
     try:
-        made = await _ask(url, doing, "POST", "/connectors", missing=(Conflict,), json=body)
+        made = await _request(url, doing, "POST", "/connectors", missing=(Conflict,), json=body)
     except Conflict as error:
         if await _config(url, doing, command.name) is None:
             raise generic_error(f"Failed to {doing}: {error}", SERVER_ERROR) from error
@@ -67,7 +67,7 @@ async def _create(url: str, text: str, command: CreateConnector) -> Entity:
 
 async def _drop(url: str, text: str, command: DropConnector) -> Entity:
     try:
-        await _ask(url, "drop connector", "DELETE", _path(command.name), missing=(NotFound,))
+        await _request(url, "drop connector", "DELETE", _path(command.name), missing=(NotFound,))
     except NotFound as error:
         message = f"Connector {command.name} does not exist."
         if command.if_exists:
@@ -82,11 +82,11 @@ async def _describe(url: str, text: str, name: str) -> Entity:
     if config is None:
         raise generic_error(f"Failed to {doing}: Connector {name} does not exist.", SERVER_ERROR)
     try:
-        status = await _ask(url, doing, "GET", f"{_path(name)}/status", missing=(NotFound,))
+        status = await _request(url, doing, "GET", f"{_path(name)}/status", missing=(NotFound,))
     except NotFound:
         # It is a moment old: no worker has it yet.
         status = {"name": name, "connector": {"state": "UNASSIGNED", "worker_id": ""}, "tasks": [], "type": "unknown"}
-    topics = await _ask(url, doing, "GET", f"{_path(name)}/topics")
+    topics = await _request(url, doing, "GET", f"{_path(name)}/topics")
     return entity(
         "connector_description",
         text,
@@ -99,7 +99,7 @@ async def _describe(url: str, text: str, name: str) -> Entity:
 
 async def _config(url: str, doing: str, name: str) -> dict[str, str] | None:
     try:
-        found: dict[str, str] = await _ask(url, doing, "GET", f"{_path(name)}/config", missing=(NotFound,))
+        found: dict[str, str] = await _request(url, doing, "GET", f"{_path(name)}/config", missing=(NotFound,))
     except NotFound:
         return None
     return found
@@ -121,7 +121,7 @@ def _path(name: str) -> str:
     return f"/connectors/{quote(name, safe='')}"
 
 
-async def _ask(
+async def _request(
     url: str, doing: str, method: str, path: str, *, missing: tuple[type[PagePulseError], ...] = (), **options: Any
 ) -> Any:
     """Connect's answer, None where it has no body. What is in ``missing`` goes to the caller, all else becomes a RestError."""

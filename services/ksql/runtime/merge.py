@@ -172,7 +172,7 @@ class EventTimeMerger:
             return _NOTHING
         before = 0
         for head in heads:
-            head.look(max(1, limit // len(heads)), before)
+            head.peek(max(1, limit // len(heads)), before)
             before += len(head)
         order = np.argsort(np.concatenate([head.keys for head in heads]), kind="stable")
         # a partition with more records than these: nothing behind the last of them may be taken yet
@@ -232,8 +232,8 @@ class _Head:
         self.rank = rank
         self.queue = queue
 
-    def look(self, count: int, before: int) -> None:
-        """Looks at up to ``count`` records, which are numbered from ``before`` on."""
+    def peek(self, count: int, before: int) -> None:
+        """Reads up to ``count`` records, which are numbered from ``before`` on."""
         self._slices, self.times, self._arrived = self.queue.first(count)
         self.keys = np.maximum.accumulate(np.concatenate(self.times))
         self.last = before + len(self.keys) - 1

@@ -30,9 +30,9 @@ _LITTLE = 100
 _RETRY_S = 1.0
 #: a consumer that takes longer to open or to close is given up
 _OPEN_S, _CLOSE_S = 120.0, 30.0
-#: how often it is looked whether the brokers answer, and after how many looks without an answer a consumer is opened again. Counted in
-#: looks, because a process that does not get the processor gets no answers either.
-_LOOK_S, _SILENT_LOOKS = 5.0, 12
+#: interval of the checks for answers of the brokers, and after how many checks without an answer a consumer is opened again. Counted in
+#: checks, because a process that does not get the processor gets no answers either.
+_CHECK_S, _SILENT_CHECKS = 5.0, 12
 
 
 class Subscriber(Protocol):
@@ -67,28 +67,28 @@ class _Silence:
 
     def __init__(self, source: Consumer) -> None:
         self._source = source
-        self._next_look = monotonic() + _LOOK_S
-        #: by partition: the last answer, and how many looks ago it came
+        self._next_check = monotonic() + _CHECK_S
+        #: by partition: the last answer, and how many checks ago it came
         self._answers: dict[int, tuple[int, int]] = {}
 
-    def look(self, wanted: Iterable[int]) -> None:
+    def check(self, wanted: Iterable[int]) -> None:
         """Checks at intervals. A partition that no subscriber wants records of is counted from the start again.
 
         Raises:
             _Silent: a partition has been wanted for long, and there was no answer.
         """
-        if monotonic() < self._next_look:
+        if monotonic() < self._next_check:
             return
-        self._next_look = monotonic() + _LOOK_S
+        self._next_check = monotonic() + _CHECK_S
         answers = {}
         for partition in wanted:
             checked = self._source.checked_ms(partition)
-            before, looks = self._answers.get(partition, (checked, -1))
-            answers[partition] = (checked, looks + 1 if checked == before else 0)
+            before, checks = self._answers.get(partition, (checked, -1))
+            answers[partition] = (checked, checks + 1 if checked == before else 0)
         self._answers = answers
-        silent = sorted(partition for partition, (_, looks) in answers.items() if looks >= _SILENT_LOOKS)
+        silent = sorted(partition for partition, (_, checks) in answers.items() if checks >= _SILENT_CHECKS)
         if silent:
-            raise _Silent(f"no answer of the brokers for the partitions {silent} for {_SILENT_LOOKS * _LOOK_S:g} s")
+            raise _Silent(f"no answer of the brokers for the partitions {silent} for {_SILENT_CHECKS * _CHECK_S:g} s")
 
 
 class SharedConsumer:
@@ -155,7 +155,7 @@ class SharedConsumer:
         silence = _Silence(source)
         while self.partitions:
             wanted = [p for p, shared in self.partitions.items() if self._is_wanted(p, shared)]
-            silence.look(wanted)
+            silence.check(wanted)
             if not wanted:
                 await asyncio.sleep(_PAUSE_S)
                 continue

@@ -97,13 +97,13 @@ class ConnectClient:
     async def wait_running(self, name: str) -> None:
         """Until RUNNING throughout; a failed task may still be the one before the restart, so only time ends the wait."""
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             status = await self.status(name)
             if status is None:
                 return "Connect does not know it yet"
             return None if status.running else status.describe()
 
-        await wait_until(look, what=f"connector {name} does not run", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"connector {name} does not run", within=self._patience, every=self._poll)
 
     async def delete(self, name: str, *, forget_offsets: bool) -> None:
         """Removes the connector, if there. With ``forget_offsets`` the next one of that name copies the table anew."""
@@ -114,20 +114,20 @@ class ConnectClient:
         except NotFound:
             return
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             return None if await self.config(name) is None else "it is still listed"
 
-        await wait_until(look, what=f"connector {name} is not gone", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"connector {name} is not gone", within=self._patience, every=self._poll)
 
     async def _forget_offsets(self, name: str) -> None:
         """Offsets can be deleted only of a stopped connector, whose tasks need a moment to end."""
         await self._call("PUT", f"/connectors/{name}/stop")
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             status = await self.status(name)
             return None if status and status.state == "STOPPED" and not status.tasks else "it is stopping"
 
-        await wait_until(look, what=f"connector {name} does not stop", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"connector {name} does not stop", within=self._patience, every=self._poll)
         await self._call("DELETE", f"/connectors/{name}/offsets")
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:

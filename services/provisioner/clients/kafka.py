@@ -93,11 +93,11 @@ class KafkaClient:
         """
         await self._admin.create(name, partitions, replication_factor, config, exist_ok=True)
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             state = await self.describe(name)
             return None if state and state.partitions >= partitions else "it is not in the metadata yet"
 
-        await wait_until(look, what=f"topic {name} is not there", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"topic {name} is not there", within=self._patience, every=self._poll)
 
     async def set_config(self, name: str, config: dict[str, str]) -> None:
         """Sets ``config`` on top of what is set on the topic."""
@@ -110,11 +110,11 @@ class KafkaClient:
             return
         await self._admin.delete(wanted, missing_ok=True)
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             left = sorted(set(wanted) & await self.topics())
             return f"{', '.join(left)} still listed" if left else None
 
-        await wait_until(look, what="topics are not gone", within=self._patience, every=self._poll)
+        await wait_until(poll, what="topics are not gone", within=self._patience, every=self._poll)
 
     async def end_offsets(self, topics: Iterable[str]) -> dict[str, dict[int, int]]:
         """By topic and partition: one past the last record that a reader of committed records may see."""
@@ -128,7 +128,7 @@ class KafkaClient:
         found: dict[str, dict[int, int]] = {}
         if partitions:
             async with self._deadline("read the ends of topics"):
-                reader = await self._looker()
+                reader = await self._lookup_consumer()
                 for partition, offset in (await reader.end_offsets(partitions)).items():
                     found.setdefault(partition.topic, {})[partition.partition] = offset
         return found
@@ -139,13 +139,13 @@ class KafkaClient:
         if not partitions:
             return {}
         async with self._deadline(f"read the beginning of {topic}"):
-            reader = await self._looker()
+            reader = await self._lookup_consumer()
             return {p.partition: offset for p, offset in (await reader.beginning_offsets(partitions)).items()}
 
     async def offsets_for_time(self, topic: str, at_ms: int, partitions: Collection[int]) -> dict[int, int]:
         """By partition: the first record that is not older than ``at_ms`` (epoch ms); none for a partition without one."""
         async with self._deadline(f"look up a time in {topic}"):
-            reader = await self._looker()
+            reader = await self._lookup_consumer()
             found = await reader.offsets_for_times({TopicPartition(topic, p): at_ms for p in partitions})
         return {p.partition: place.offset for p, place in found.items() if place is not None}
 
@@ -211,8 +211,8 @@ class KafkaClient:
         finally:
             await stop_consumer(consumer)
 
-    async def _looker(self) -> AIOKafkaConsumer:
-        """A consumer that only looks offsets up; opening one for each look would cost a connection to every broker."""
+    async def _lookup_consumer(self) -> AIOKafkaConsumer:
+        """A consumer that only looks offsets up; opening one each time would cost a connection to every broker."""
         async with self._opening:
             if self._lookup is None:
                 self._lookup = await open_consumer(self.bootstrap)

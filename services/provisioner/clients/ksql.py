@@ -137,14 +137,14 @@ class KsqlClient:
         if isinstance(sequence, int) and sequence >= 0:
             self._sequence = sequence
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             nonlocal status
             if status["status"] in ("SUCCESS", "ERROR", "TERMINATED"):
                 return None
             status = (await self._request("GET", f"/status/{quote(command, safe='/')}")).json()
             return None if status["status"] in ("SUCCESS", "ERROR", "TERMINATED") else f"it is {status['status']}"
 
-        await wait_until(look, what=f"{_SERVICE}: {command} is not done", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"{_SERVICE}: {command} is not done", within=self._patience, every=self._poll)
         if status["status"] == "ERROR":
             raise _refusal(_plain(status.get("message")), entity.get("statementText"))
         return Outcome(_plain(status.get("message")), status.get("queryId"), self._sequence)

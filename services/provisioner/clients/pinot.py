@@ -144,12 +144,12 @@ class PinotClient:
         if job is None:
             return
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             body: Json = (await self._get(f"/segments/segmentReloadStatus/{job}")).json()
             done, total = int(body.get("successCount", 0)), int(body.get("totalSegmentCount", 0))
             return None if done >= total else f"{done} of {total} segments"
 
-        await wait_until(look, what=f"reload of {name} is not done", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"reload of {name} is not done", within=self._patience, every=self._poll)
 
     async def consumption(self, name: str) -> Consumption:
         """States of the table's consuming segments; empty if there are none."""
@@ -175,12 +175,12 @@ class PinotClient:
             NotReadyInTime: not before the deadline.
         """
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             states = (await self.consumption(name)).states
             running = sum(state == "CONSUMING" for state in states.values())
             return None if running >= partitions else f"{running} of {partitions} partitions are consumed"
 
-        await wait_until(look, what=f"Pinot table {name} does not consume", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"Pinot table {name} does not consume", within=self._patience, every=self._poll)
 
     async def delete(self, name: str) -> None:
         """Removes table and schema and waits until Pinot has really let go. Nothing there is fine."""
@@ -195,7 +195,7 @@ class PinotClient:
     async def wait_gone(self, name: str, *, deleted_now: bool) -> None:
         """Until no segment of a deleted table is left; of one ``deleted_now``, also until its servers have noticed."""
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             for view in ("externalview", "idealstate"):
                 try:
                     body: Json = (await self._get(f"/tables/{name}/{view}")).json()
@@ -205,7 +205,7 @@ class PinotClient:
                     return f"the {view} still has {len(body['REALTIME'])} segments"
             return None
 
-        await wait_until(look, what=f"Pinot table {name} is not gone", within=self._patience, every=self._poll)
+        await wait_until(poll, what=f"Pinot table {name} is not gone", within=self._patience, every=self._poll)
         if deleted_now:
             await asyncio.sleep(self._noticed_within.total_seconds())
 

@@ -78,7 +78,7 @@ class PinotTable(Resource):
             count, extent[0] = await self._pinot.extent(self.name)
             return count
 
-        rate = await self._growth.ask(rows)
+        rate = await self._growth.measure(rows)
         lag = sum(max(0, end - consumption.offsets.get(p, 0)) for p, end in ends.items())
         running = sum(state == "CONSUMING" for state in consumption.states.values())
         facts = {

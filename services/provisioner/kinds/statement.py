@@ -180,12 +180,12 @@ class Query(_Statement):
         """Until the query has read what its sources hold now."""
         ends = await self._kafka.end_offsets(self.reads)
 
-        async def look() -> str | None:
+        async def poll() -> str | None:
             behind, _ = await self.behind(ends)
             return f"{behind} records behind" if behind else None
 
         await wait_until(
-            look, what=f"query {self.name} has not caught up", within=self._patience, every=timedelta(milliseconds=200)
+            poll, what=f"query {self.name} has not caught up", within=self._patience, every=timedelta(milliseconds=200)
         )
 
     async def behind(self, ends: Mapping[str, Mapping[int, int]]) -> tuple[int, bool]:

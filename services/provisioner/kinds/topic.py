@@ -77,7 +77,7 @@ class Topic(_Topic):
 
     async def _facts(self, state: TopicState) -> dict[str, Any]:
         """With the rate, which is missing while a partition has no leader, and so no end."""
-        return {**await super()._facts(state), "rate_per_s": await self._growth.ask(self._records)}
+        return {**await super()._facts(state), "rate_per_s": await self._growth.measure(self._records)}
 
     async def _records(self) -> int:
         return sum((await self._kafka.end_offsets([self.name])).get(self.name, {}).values())
@@ -125,12 +125,12 @@ class SinkTopic(_Topic):
         return await self._healthy(state)
 
     async def create(self) -> str:
-        async def look() -> str | None:
+        async def poll() -> str | None:
             state = await self._kafka.describe(self.name)
             return None if state and state.partitions >= self._partitions else "ksqlDB has not made it"
 
         await wait_until(
-            look, what=f"topic {self.name} is not there", within=self._patience, every=timedelta(milliseconds=150)
+            poll, what=f"topic {self.name} is not there", within=self._patience, every=timedelta(milliseconds=150)
         )
         return "made by its query"
 

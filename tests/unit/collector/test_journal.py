@@ -51,8 +51,8 @@ async def test_what_was_flushed_is_there_after_a_restart_in_order(tmp_path: Path
         assert two.id == identity
         assert [entry.id for entry in two.read(0, 100)] == [f"event-{n}" for n in range(50)]
         assert two.next == 50
-        assert two.knows("event-49")
-        assert not two.knows("event-50")
+        assert two.contains("event-49")
+        assert not two.contains("event-50")
         assert not two.is_new_session("visit-1")
     assert len(segments(tmp_path)) > 3
 
@@ -107,7 +107,7 @@ async def test_a_full_journal_refuses_and_takes_again_when_kafka_has_taken_some(
                 await opened.flushed()
                 taken += 1
         assert refused.value.extra["retry_after_s"] > 0
-        assert not opened.knows(f"event-{taken}")
+        assert not opened.contains(f"event-{taken}")
         opened.mark_published(taken)
         opened.append("event-late", "visit", 1_000, RECORDS)
         await opened.flushed()
@@ -121,12 +121,12 @@ async def test_published_segments_stay_while_a_retry_may_come_then_go(tmp_path: 
             opened.append(f"event-{n}", "visit", now[0], RECORDS)
             await opened.flushed()
         opened.mark_published(50)
-        assert opened.knows("event-0")
+        assert opened.contains("event-0")
         now[0] += 20_000
         opened.append("event-50", "visit", now[0], RECORDS)
         await opened.flushed()
         opened.mark_published(51)
-        assert not opened.knows("event-0")
+        assert not opened.contains("event-0")
         assert len(segments(tmp_path)) <= 2
 
 
@@ -155,7 +155,7 @@ async def test_a_disk_that_refuses_is_said_and_a_retry_is_taken_as_new(
             opened.append("event-1", "other", 1_000, RECORDS)
             with pytest.raises(JournalBroken, match="No space left"):
                 await opened.flushed()
-        assert not opened.knows("event-1")
+        assert not opened.contains("event-1")
         assert opened.is_new_session("other")
         opened.append("event-1", "other", 1_000, RECORDS)
         await opened.flushed()

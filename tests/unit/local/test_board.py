@@ -41,11 +41,11 @@ def test_a_ready_run_with_a_component_down_says_which() -> None:
 def test_without_a_terminal_each_change_is_one_line() -> None:
     console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     follower, run = Follower(console), board()
-    follower.look(run)
-    follower.look(run)
+    follower.show(run)
+    follower.show(run)
     assert console.export_text(clear=True).count("healthy after 1.25 s") == 1
     run.lines["a"].state, run.lines["a"].note = Health.RESTARTING, "ended unexpectedly"
-    follower.look(run)
+    follower.show(run)
     assert "Kafka broker 1: restarting (ended unexpectedly)" in console.export_text()
 
 

@@ -177,7 +177,7 @@ def test_a_pipeline_command_without_a_stack_says_how_to_start_one(tmp_path: Path
 def test_what_cannot_be_said_has_an_exit_code_of_its_own(
     monkeypatch: pytest.MonkeyPatch, command: str, answer: dict[str, object], code: int
 ) -> None:
-    monkeypatch.setattr(cli_pipeline, "ask", lambda *_: answer)
+    monkeypatch.setattr(cli_pipeline, "call", lambda *_: answer)
     done = run(app, [command, "--json"])
     assert (done.exit_code, json.loads(done.stdout)) == (code, answer)
     assert command == "verify" or "Exit code 4" in run(app, ["plan", "--help"]).stdout

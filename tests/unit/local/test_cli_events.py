@@ -65,14 +65,14 @@ class Stack:
 
 
 def against(answer: Callable[[httpx.Request], httpx.Response], monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(_: Path, question: Callable[[Services], Any]) -> Any:
+    def call(_: Path, question: Callable[[Services], Any]) -> Any:
         async def answered() -> Any:
             async with Services(Ports(0), httpx.MockTransport(answer)) as services:
                 return await question(services)
 
         return asyncio.run(answered())
 
-    monkeypatch.setattr(cli_events, "ask", ask)
+    monkeypatch.setattr(cli_events, "call", call)
     monkeypatch.setattr(client, "FORGET_WITHIN", timedelta(0))
 
 

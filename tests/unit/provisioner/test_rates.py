@@ -58,11 +58,11 @@ async def test_a_count_that_cannot_be_had_is_no_rate_and_no_error(monkeypatch: p
     async def counted(count: int) -> int:
         return count
 
-    assert await growth.ask(partial(counted, 100)) is None
+    assert await growth.measure(partial(counted, 100)) is None
     now = 2.0
-    assert await growth.ask(refused) is None
-    assert await growth.ask(silent) is None
-    assert await growth.ask(partial(counted, 300)) == 100.0
+    assert await growth.measure(refused) is None
+    assert await growth.measure(silent) is None
+    assert await growth.measure(partial(counted, 300)) == 100.0
 
 
 async def test_a_count_is_not_asked_for_by_a_look_that_was_cancelled_before_it_began(
@@ -75,7 +75,7 @@ async def test_a_count_is_not_asked_for_by_a_look_that_was_cancelled_before_it_b
         asked.append("count")
         return 1
 
-    task = asyncio.create_task(Growth().ask(count))
+    task = asyncio.create_task(Growth().measure(count))
     task.cancel()
     await asyncio.wait([task])
     gc.collect()
