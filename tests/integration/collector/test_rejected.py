@@ -65,7 +65,7 @@ async def test_rejected_events_are_shown_and_replayed_once_and_views_are_recorde
 
     # Another one that the rules of today take, as if they had been repaired since.
     async with AIOKafkaProducer(bootstrap_servers=stack.kafka_bootstrap) as producer:
-        await producer.send_and_wait(topics.REJECTED, json.dumps(good).encode(), headers=mine.headers)
+        await producer.send_and_wait(topics.REJECTED, json.dumps(good).encode(), headers=list(mine.headers))
     (first,) = await command(stack, "replay-rejected")
     (second,) = await command(stack, "replay-rejected")
     assert (first["sent"] >= 1, second["sent"]) == (True, 0)
