@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,6 +82,7 @@ def document() -> dict[str, Any]:
     dropped = messages["Rejected"] | {
         "name": "Dropped",
         "payload": rejected | {"title": "Dropped", "description": "The record's value in its topic, byte by byte"},
+        "bindings": deepcopy(messages["Rejected"]["bindings"]),  # YAML would refer to it otherwise
         "headers": _schema(DroppedHeaders),
     }
     messages["Rejected"]["headers"] = _schema(RejectedHeaders)

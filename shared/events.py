@@ -109,8 +109,7 @@ class RejectedHeaders:
 
 @dataclass(frozen=True, slots=True)
 class DroppedHeaders:
-    """The headers of a record in the topic of rejected events that the embedded ksql could not read, each as UTF-8. The record's value is
-    that of the source topic, byte by byte."""
+    """The headers of a record that the embedded ksql could not use, each as UTF-8. The value is that of the source topic, byte by byte."""
 
     #: why it cannot be used, for people
     reason: str

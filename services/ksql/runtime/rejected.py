@@ -9,6 +9,7 @@ more than can wait; the queries' counts of drops are exact all the same.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Final, NamedTuple
@@ -184,7 +185,8 @@ class RejectedRecords:
             truncated="true" if one.truncated else None,
         )
         named: Headers = tuple((name, text.encode()) for name, text in asdict(headers).items() if text is not None)
-        return OutputRecord(self._topic, 0, None, one.value, max(0, one.timestamp), named)
+        # stamped now: brokers may refuse the timestamp that the record has
+        return OutputRecord(self._topic, 0, None, one.value, int(time.time() * 1000), named)
 
     async def _close(self) -> None:
         producer, self._producer = self._producer, None
