@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
 from shared import topics
-from shared.events import PageView, RejectedHeaders, User, UserSession
+from shared.events import DroppedHeaders, PageView, RejectedHeaders, User, UserSession
 
 #: of the contract. A change that breaks readers needs a new major version.
 VERSION: Final = "1.0.0"
@@ -78,7 +79,21 @@ def document() -> dict[str, Any]:
             "channel": {"$ref": f"#/channels/{topic}"},
             "messages": [{"$ref": f"#/channels/{topic}/messages/{name}"}],
         }
+    dropped = messages["Rejected"] | {
+        "name": "Dropped",
+        "payload": rejected | {"title": "Dropped", "description": "The record's value in its topic, byte by byte"},
+        "bindings": deepcopy(messages["Rejected"]["bindings"]),  # YAML would refer to it otherwise
+        "headers": _schema(DroppedHeaders),
+    }
     messages["Rejected"]["headers"] = _schema(RejectedHeaders)
+    messages["Dropped"] = dropped
+    channels[topics.REJECTED]["messages"]["Dropped"] = {"$ref": "#/components/messages/Dropped"}
+    operations["sendDropped"] = {
+        "action": "send",
+        "summary": "The embedded ksql, for each record that no query can read, as far as it can",
+        "channel": {"$ref": f"#/channels/{topics.REJECTED}"},
+        "messages": [{"$ref": f"#/channels/{topics.REJECTED}/messages/Dropped"}],
+    }
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -98,7 +113,8 @@ def document() -> dict[str, Any]:
 def breaks(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Why readers of document ``old`` cannot read records of ``new``, or the other way round; empty if they can.
 
-    A new topic and a new optional field are compatible. Under a new major version everything is.
+    A new topic and a new optional field are compatible, and a new message where readers tell messages apart by their headers. Under a new
+    major version everything is.
     """
     if old["info"]["version"].split(".")[0] != new["info"]["version"].split(".")[0]:
         return []
@@ -114,11 +130,18 @@ def breaks(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
             if part in message:
                 found += [f"{name}.{text}" for text in _schema_breaks(message[part], after[name].get(part, {}))]
     for topic, channel in old["channels"].items():
-        if topic in new["channels"] and _facts(channel) != _facts(new["channels"][topic]):
+        if topic in new["channels"] and _facts(channel) != _facts(_without_new(new["channels"][topic], channel, after)):
             found.append(f"{topic}: the channel is changed")
         elif topic not in new["channels"]:
             found.append(f"{topic}: the topic is removed")
     return found
+
+
+def _without_new(channel: Mapping[str, Any], old: Mapping[str, Any], messages: Mapping[str, Any]) -> dict[str, Any]:
+    """The channel without the messages that are new and known by their headers."""
+    there, before = channel.get("messages", {}), old.get("messages", {})
+    kept = {n: ref for n, ref in there.items() if n in before or "headers" not in messages[n]}
+    return {**channel, "messages": kept}
 
 
 def _schema_breaks(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

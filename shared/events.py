@@ -105,3 +105,21 @@ class RejectedHeaders:
     replays: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
     #: present if the value was too long and is cut
     truncated: Annotated[str, Field(pattern="^true$")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedHeaders:
+    """The headers of a record that the embedded ksql could not use, each as UTF-8. The value is that of the source topic, byte by byte."""
+
+    #: why it cannot be used, for people
+    reason: str
+    #: the cause as the engine counts it
+    field: str
+    #: the record's timestamp in milliseconds since the epoch, in decimal digits
+    received_at: Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
+    #: where the record is
+    topic: str
+    partition: Annotated[str, Field(pattern=r"^[0-9]{1,10}$")]
+    offset: Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
+    #: present if the value was too long and is cut
+    truncated: Annotated[str, Field(pattern="^true$")] | None = None

@@ -11,10 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.collector.schemas import RejectedEvent
 from services.collector.topic_log import Stored
-from shared.events import RejectedHeaders
+from shared.events import DroppedHeaders, RejectedHeaders
 from shared.json import dumps
 
 _HEADERS = TypeAdapter(RejectedHeaders)
+_DROPPED = TypeAdapter(DroppedHeaders)
 
 
 def parts_of(body: bytes, events: list[Any]) -> list[bytes]:
@@ -49,7 +50,7 @@ def headers_of(record: Stored) -> RejectedHeaders | None:
 
 
 def shown(record: Stored) -> RejectedEvent:
-    """For people and programs. A record that no collector wrote has the field ``unknown``."""
+    """For people and programs. A record that neither a collector nor the engine wrote has the field ``unknown``."""
     headers = headers_of(record)
     value = record.value or b""
     try:
@@ -58,7 +59,7 @@ def shown(record: Stored) -> RejectedEvent:
         text, encoding = b64encode(value).decode(), "base64"
     common = {"offset": record.offset, "value": text, "encoding": encoding}
     if headers is None:
-        return RejectedEvent(**common, field="unknown", reason="not written by a collector")
+        return _dropped(record, common)
     return RejectedEvent(
         **common,
         field=headers.field,
@@ -66,6 +67,21 @@ def shown(record: Stored) -> RejectedEvent:
         origin=headers.origin,
         received_at=_time(int(headers.received_at)),
         replays=int(headers.replays),
+        truncated=headers.truncated is not None,
+    )
+
+
+def _dropped(record: Stored, common: dict[str, Any]) -> RejectedEvent:
+    try:
+        headers = _DROPPED.validate_python(dict(record.headers))
+    except ValidationError:
+        return RejectedEvent(**common, field="unknown", reason="not written by a collector")
+    return RejectedEvent(
+        **common,
+        field=headers.field,
+        reason=headers.reason,
+        origin=f"{headers.topic}, partition {headers.partition}, offset {headers.offset}",
+        received_at=_time(int(headers.received_at)),
         truncated=headers.truncated is not None,
     )
 

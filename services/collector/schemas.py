@@ -62,7 +62,10 @@ class RejectedEvent(BaseModel):
     received_at: datetime | None = None
     field: str = Field(description="What is wrong: a field's name, `event` or `body`")
     reason: str
-    origin: str = Field(default="", description="The Origin header of the page that sent it")
+    origin: str = Field(
+        default="",
+        description="The Origin header of the page that sent it, or where a record is that the engine dropped",
+    )
     replays: int = Field(default=0, description="How often an earlier version replayed it and rejected it again")
     truncated: bool = Field(default=False, description="It was too long and is cut; it is not sent again")
     value: str = Field(description="What was sent, byte by byte")

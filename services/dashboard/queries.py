@@ -44,6 +44,8 @@ _MOST_INTERVALS: Final = 1_440
 
 #: between two columns, not within a call
 _COMMA: Final = re.compile(r",(?![^(]*\))")
+#: columns of totals over windows. Pinot takes an alias for its expression in WHERE too, so it must differ from the columns there.
+_OF_TOTALS: Final = {"views": "view_count", "first_start": "window_start", "last_end": "window_end"}
 #: Pinot's codes for "there is no such table" and "nothing serves it yet"
 _NO_TABLE: Final = {190, 410}
 
@@ -189,7 +191,7 @@ class Warehouse:
 
     def _windows(self, name: str, span: Span, **others: Any) -> pd.DataFrame:
         sql, values = question(name, span, **others)
-        frame = self._rows(filled(sql, values))
+        frame = self._rows(filled(sql, values)).rename(columns=_OF_TOTALS)
         interval = values.get("interval", 0)
         if interval:
             starts = frame.pop("interval_start").astype("int64")

@@ -78,6 +78,7 @@ def core_options(settings: Settings) -> CoreOptions:
         default_partitions=settings.default_partitions,
         push_backlog=settings.push_backlog,
         command_timeout=settings.command_timeout,
+        rejected_topic=settings.rejected_topic,
     )
 
 

@@ -44,3 +44,10 @@ class RuntimeCollector(Collector):
         yield GaugeMetricFamily("ksql_commit_seconds", "Duration of the last commit", value=queries.commit_seconds)
         yield GaugeMetricFamily("ksql_push_queries", "Open push queries", value=len(queries.transients))
         yield GaugeMetricFamily("ksql_consumers", "Consumers", value=len(queries.consumers))
+        if (kept := self._runtime.core.rejected) is not None:
+            outcomes = CounterMetricFamily(
+                "ksql_rejected_records", "Records that no query can read, by what became of them", labels=["outcome"]
+            )
+            outcomes.add_metric(["written"], kept.written)
+            outcomes.add_metric(["lost"], kept.lost)
+            yield outcomes

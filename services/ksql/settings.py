@@ -28,6 +28,8 @@ class Settings(ServiceSettings):
     #: an event further ahead than this of its record's timestamp (of the clock, where that is the event time) is dropped and counted: it
     #: would make all others late
     max_event_time_ahead: timedelta | None = timedelta(hours=1)
+    #: a topic for records that no query can read, as they came and with the cause; without it they are only counted
+    rejected_topic: str = ""
     #: how long a command, or a wait for a command sequence number, may take (ksql.server.command.response.timeout.ms)
     command_timeout: timedelta = timedelta(seconds=5)
     #: Kafka Connect's REST API, for connector statements (ksql.connect.url); without it they are refused

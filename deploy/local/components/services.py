@@ -12,6 +12,7 @@ from deploy.local.components.context import Context
 from deploy.local.components.mariadb import CDC_USER, DATABASE, USER
 from deploy.local.options import REPOSITORY
 from deploy.local.ports import HOST, PortName
+from shared import topics
 
 #: interactive services before those that process data: a busy machine still answers
 _FIRST = -10
@@ -29,6 +30,7 @@ def services(context: Context) -> list[Component]:
             "ksql",
             depends_on=brokers,
             ready="/healthcheck",
+            env={"PAGEPULSE_REJECTED_TOPIC": topics.REJECTED},
         ),
         _service(
             context,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.ksql.engine.batching import NEVER, BatchCutter
@@ -19,6 +19,9 @@ from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import SourceKind
 from shared.lazy_numpy import np
 
+#: a record that is dropped, and the cause
+OnDrop = Callable[[InputRecord, str], None]
+
 
 class Query:
     """One running plan. The result depends on the order of the records only, never on how they are cut into batches.
@@ -30,6 +33,7 @@ class Query:
         cached: table results wait for ``flush``, which gives the newest state of each key.
         max_ahead_ms: records whose event time is further than this ahead of the clock are dropped; None = never. The clock is the
             record's own timestamp, which every reader of the topic sees; where that is the event time, it is ``now_ms``.
+        on_drop: is told of each record that a source cannot use, and of the cause.
         tracked: whether ``changes`` notes what the state was; by default for queries that have a sink.
         properties: the server's settings that functions read.
     """
@@ -42,6 +46,7 @@ class Query:
         sink_partitions: int = 1,
         cached: bool = False,
         max_ahead_ms: int | None = None,
+        on_drop: OnDrop | None = None,
         tracked: bool | None = None,
         properties: Mapping[str, str] | None = None,
     ) -> None:
@@ -78,6 +83,7 @@ class Query:
             _enable_cache(self._root)
         self._nodes = builder.nodes
         self._max_ahead = max_ahead_ms
+        self._on_drop = on_drop
         self._by_topic: dict[str, list[Source]] = {}
         for source in builder.sources:
             self._by_topic.setdefault(source.topic, []).append(source)
@@ -158,15 +164,20 @@ class Query:
         for source in self._by_topic.get(record.topic, ()):
             parts = source.read(record)
             if isinstance(parts, str):
-                context.stats.drop(source.name, parts)
+                self._drop(source, record, parts)
                 continue
             t = parts[2]
             if t > self._latest(source, record, now_ms):
-                context.stats.drop(source.name, "event_time_ahead")
+                self._drop(source, record, "event_time_ahead")
                 continue
             if t > context.stream_time:  # noqa: PLR1730 - a comparison is cheaper than max
                 context.stream_time = t
             source.accept(record, parts)
+
+    def _drop(self, source: Source, record: InputRecord, cause: str) -> None:
+        self._context.stats.drop(source.name, cause)
+        if self._on_drop is not None:
+            self._on_drop(record, cause)
 
     def _latest(self, source: Source, record: InputRecord, now_ms: int | None) -> int:
         """The latest event time that the record may have."""

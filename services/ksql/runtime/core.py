@@ -13,7 +13,9 @@ from services.ksql.runtime.broker import Broker, BrokerError
 from services.ksql.runtime.command_log import CommandLog
 from services.ksql.runtime.command_runner import CommandRunner
 from services.ksql.runtime.query_manager import EngineState, QueryManager
+from services.ksql.runtime.rejected import RejectedRecords
 from services.ksql.runtime.state_log import StateLog
+from shared.tasks import TaskSet
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +34,7 @@ class CoreOptions:
     default_partitions: int
     push_backlog: int
     command_timeout: timedelta
+    rejected_topic: str = ""
 
 
 class Core:
@@ -42,12 +45,16 @@ class Core:
         self.options = options
         self.broker = broker
         self.command_log = CommandLog(broker, options.command_topic, f"{options.command_topic}-writer")
+        self.rejected: RejectedRecords | None = None
+        if options.rejected_topic:
+            self.rejected = RejectedRecords(broker, options.rejected_topic, f"{options.state_topic}-rejected")
         self.query_manager = QueryManager(
             broker,
             StateLog(broker, options.state_topic),
             transactional_id=f"{options.state_topic}-writer",
             commit_interval_s=options.commit_interval.total_seconds(),
             max_ahead_ms=None if ahead is None else int(ahead.total_seconds() * 1000),
+            on_drop=None if self.rejected is None else self.rejected.note,
         )
         self.command_runner = CommandRunner(broker, self.command_log, self.query_manager)
         self.cluster_id = ""
@@ -55,13 +62,17 @@ class Core:
 
     async def run(self) -> None:
         """Connects (for as long as it takes), restores, and runs until cancelled."""
+        tasks = TaskSet()
         try:
             await self._connect()
             specs = await self.command_runner.restore()
             self.ready.set()
+            if self.rejected is not None:
+                tasks.start(self.rejected.run(), "write rejected records")
             await self.query_manager.run(specs)
         finally:
             self.ready.clear()
+            await tasks.aclose()
             await self.query_manager.aclose()
             await self.command_log.close()
             await self.broker.stop()

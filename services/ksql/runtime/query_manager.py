@@ -16,6 +16,7 @@ from enum import StrEnum
 import structlog
 
 from services.ksql.engine.operators.group_store import MissingMembers
+from services.ksql.engine.query import OnDrop
 from services.ksql.runtime.broker import Broker, BrokerError, Fenced, Producer, TopicPartition, UnknownTopic
 from services.ksql.runtime.committer import Committer
 from services.ksql.runtime.progress_watch import ProgressWatch
@@ -55,12 +56,14 @@ class QueryManager:
         transactional_id: str,
         commit_interval_s: float,
         max_ahead_ms: int | None = None,
+        on_drop: OnDrop | None = None,
     ) -> None:
         self._broker = broker
         self.state_log = state_log
         self._transactional_id = transactional_id
         self._interval = commit_interval_s
         self._max_ahead_ms = max_ahead_ms
+        self._on_drop = on_drop
         self._wanted: dict[str, QuerySpec] = {}
         self._changing = asyncio.Lock()
         self._up = asyncio.Event()
@@ -313,7 +316,14 @@ class QueryManager:
         sink = await self._broker.topic(query.sink.topic)
         if sink is None:
             raise UnknownTopic(f"the sink topic {query.sink.topic} of {query.id} is gone")
-        running = await persistent_task(query, stored, self._broker, sink.partitions, self._max_ahead_ms)
+        running = await persistent_task(
+            query,
+            stored,
+            self._broker,
+            sink.partitions,
+            max_ahead_ms=self._max_ahead_ms,
+            on_drop=self._on_drop,
+        )
         self.queries[query.id] = running
         align(self.queries, self._wanted, self._interval)
         if query.paused:

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from services.ksql.engine.chunk import Chunk, MergedBatch
-from services.ksql.engine.query import Query
+from services.ksql.engine.query import OnDrop, Query
 from services.ksql.engine.records import Output, count_of
 from services.ksql.model.plan import QueryPlan
 from services.ksql.model.schema import DataSource, SourceKind
@@ -509,7 +509,13 @@ async def start_positions(
 
 
 async def persistent_task(
-    spec: QuerySpec, stored: StoredQuery | None, broker: Broker, sink_partitions: int, max_ahead_ms: int | None
+    spec: QuerySpec,
+    stored: StoredQuery | None,
+    broker: Broker,
+    sink_partitions: int,
+    *,
+    max_ahead_ms: int | None,
+    on_drop: OnDrop | None = None,
 ) -> PersistentTask:
     """The query at the positions and with the state that are ``stored``.
 
@@ -525,6 +531,7 @@ async def persistent_task(
         sink_partitions=sink_partitions,
         cached=spec.merges_updates,
         max_ahead_ms=max_ahead_ms,
+        on_drop=on_drop,
     )
     task = QueryTask(spec.id, query, start.positions, CommitOutput())
     if stored is not None:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from deploy.local.recording import Recorded, record
 from shared import topics
@@ -56,22 +56,38 @@ async def test_rejected_events_are_shown_and_replayed_once_and_views_are_recorde
     async def shown() -> bool:
         return any(mark in event["value"] for event in await command(stack, "rejected", "--reason", "url", "-n", "100"))
 
+    async def marked() -> list[ConsumerRecord]:
+        return [r for r in await read_all(stack.kafka_bootstrap, topics.REJECTED) if mark.encode() in (r.value or b"")]
+
     await eventually(shown, "the rejected event is shown")
-    (mine,) = [r for r in await read_all(stack.kafka_bootstrap, topics.REJECTED) if mark.encode() in (r.value or b"")]
+    (mine,) = await marked()
     assert json.loads(mine.value) == bad
 
     # Another one that the rules of today take, as if they had been repaired since.
     async with AIOKafkaProducer(bootstrap_servers=stack.kafka_bootstrap) as producer:
-        await producer.send_and_wait(topics.REJECTED, json.dumps(good).encode(), headers=mine.headers)
+        await producer.send_and_wait(topics.REJECTED, json.dumps(good).encode(), headers=list(mine.headers))
     (first,) = await command(stack, "replay-rejected")
-    kept = len(await read_all(stack.kafka_bootstrap, topics.REJECTED))
     (second,) = await command(stack, "replay-rejected")
     assert (first["sent"] >= 1, second["sent"]) == (True, 0)
     assert first["rejected"] == second["rejected"] >= 1, "what is not valid stays"
-    assert len(await read_all(stack.kafka_bootstrap, topics.REJECTED)) == kept, "and is not written again"
+    assert len(await marked()) == 2, "and is not written again"
 
     await eventually(lambda: seen.events >= first["sent"], "what was replayed is recorded")
     recording.cancel()
     await asyncio.wait([recording])
     pages = [json.loads(line).get("page") for line in gzip.decompress(file.read_bytes()).splitlines()]
     assert pages.count(f"/replayed/{mark}") == 1
+
+    # What the engine's queries drop is there too, once.
+    async with AIOKafkaProducer(bootstrap_servers=stack.kafka_bootstrap) as producer:
+        await producer.send_and_wait(topics.PAGE_VIEW, f"no JSON {mark}".encode(), b"s")
+
+    async def dropped() -> list[dict[str, bytes]]:
+        return [dict(r.headers) for r in await marked() if r.value == f"no JSON {mark}".encode()]
+
+    async def is_there() -> bool:
+        return bool(await dropped())
+
+    await eventually(is_there, "the malformed record is in the topic")
+    (headers,) = await dropped()
+    assert (headers["field"], headers["topic"]) == (b"malformed", topics.PAGE_VIEW.encode())

@@ -110,8 +110,10 @@ class Pinot:
             return coarse(column, rows, values)
         if "GROUP BY page" in sql:
             frame = pd.DataFrame(rows, columns=column).groupby("page", as_index=False)
-            sums = frame.agg({"view_count": "sum", "window_start": "min", "window_end": "max"})
-            return list(sums.columns), sums.astype({"view_count": float}).to_numpy().tolist()
+            sums = frame.agg(
+                views=("view_count", "sum"), first_start=("window_start", "min"), last_end=("window_end", "max")
+            )
+            return list(sums.columns), sums.astype({"views": float}).to_numpy().tolist()
         if "SUM(" in sql:
             return ["total"], [[float(sum(row[3] for row in rows))]]
         if "MAX(" in sql:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -27,6 +28,10 @@ def test_every_query_is_bounded_in_time_and_rows(name: str) -> None:
     assert "--" not in sql
     values = {"since": 1, "until": 2, "limit": 3, "interval": 5, "windows": 1, "countries": ["Thailand", "Peru"]}
     assert "%" not in filled(sql, values)
+    where = sql.partition("WHERE")[2].partition("GROUP BY")[0]
+    assert not set(re.findall(r"\bAS (\w+)", sql)) & set(re.findall(r"\w+", where)), (
+        "Pinot puts the expression in its place"
+    )
 
 
 @pytest.mark.parametrize(

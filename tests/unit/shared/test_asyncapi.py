@@ -118,7 +118,13 @@ def _drop_topic(made: dict[str, Any]) -> None:
     del made["channels"][topics.USERS]
 
 
+def _add_message(made: dict[str, Any]) -> None:
+    made["components"]["messages"]["Other"] = {"name": "Other", "payload": {}, "bindings": {}}
+    made["channels"][topics.USERS]["messages"]["Other"] = {"$ref": "#/components/messages/Other"}
+
+
 BREAKING = [
+    (_add_message, f"{topics.USERS}: the channel is changed"),
     (_drop_optional, "PageView.utm_source: the field is removed"),
     (_change_type, "PageView.user_id: the type is changed"),
     (_widen, "PageView.user_id: the type is changed"),
