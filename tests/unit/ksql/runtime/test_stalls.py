@@ -113,7 +113,7 @@ class FaultyBroker(MemoryBroker):
 async def test_a_consumer_that_hangs_or_dies_is_reported_and_opened_again(
     fault: str, shares_again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_OPEN_S", "_CLOSE_S", "_RETRY_S", "_LOOK_S"):
+    for name in ("_OPEN_S", "_CLOSE_S", "_RETRY_S", "_CHECK_S"):
         monkeypatch.setattr(shared_consumers, name, 0.01)
     broker = FaultyBroker(fault)
     await broker.create_topic(TopicInfo("clicks", 2, 1))
