@@ -27,7 +27,7 @@ _limit = ConcurrencyLimit(_AT_ONCE, "queries")
 class RecordsIn(BaseModel):
     """Which records; everything may be left out."""
 
-    start: records.Start = Field(records.Start.NEWEST, alias="from", description="Where to begin")
+    start: records.Start = Field("newest", alias="from", description="Where to begin")
     at: int | None = Field(None, ge=0, le=2**62, description="The time in epoch milliseconds, or the offset")
     partition: int | None = Field(None, ge=0, le=100_000)
     limit: int = Field(50, ge=1, le=200)

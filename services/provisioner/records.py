@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from aiokafka import ConsumerRecord
 
@@ -32,11 +31,7 @@ _WITHIN: Final = timedelta(seconds=6)
 _STALL: Final = timedelta(seconds=5)
 
 
-class Start(StrEnum):
-    NEWEST = "newest"
-    OLDEST = "oldest"
-    TIME = "time"
-    OFFSET = "offset"
+Start = Literal["newest", "oldest", "time", "offset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +39,7 @@ class Query:
     """What to look for. ``at`` is a time in epoch milliseconds or an offset, as ``start`` says."""
 
     topic: str
-    start: Start = Start.NEWEST
+    start: Start = "newest"
     at: int | None = None
     partition: int | None = None
     limit: int = 50
@@ -52,9 +47,9 @@ class Query:
     contains: str | None = None
 
     def __post_init__(self) -> None:
-        if self.start in (Start.TIME, Start.OFFSET) and self.at is None:
+        if self.start in {"time", "offset"} and self.at is None:
             raise Unprocessable(f"at: from={self.start} needs at=, a time in epoch milliseconds or an offset")
-        if self.start is Start.OFFSET and self.partition is None:
+        if self.start == "offset" and self.partition is None:
             raise Unprocessable("partition: offsets count within a partition: name it with partition=")
 
     @property
@@ -105,7 +100,7 @@ async def browse(kafka: KafkaClient, decoders: Mapping[str, KeyDecoder], query: 
     chosen = {p: bound for p, bound in bounds.items() if query.partition in (None, p)}
     starts, stops = await _stretch(kafka, query, chosen)
     found, scanned, in_time = await _scan(kafka, decoders.get(query.topic, KeyDecoder()), query, starts, stops)
-    newest = query.start is Start.NEWEST
+    newest = query.start == "newest"
     records = found[-query.limit :] if newest else found[: query.limit]
     # without a filter, the newest (or first) records are those between start and limit: nothing was left out
     whole = starts == {p: begin for p, (begin, _) in chosen.items()} if newest else stops == _ends(chosen)
@@ -118,13 +113,13 @@ async def _stretch(
 ) -> tuple[dict[int, int], dict[int, int]]:
     """From and to which offset each partition is read."""
     each = max(1, SCAN // max(1, len(chosen)))
-    if query.start is Start.NEWEST:
+    if query.start == "newest":
         back = each if query.filters else min(each, query.limit * _PER_ROW)
         return {p: max(begin, end - back) for p, (begin, end) in chosen.items()}, _ends(chosen)
     starts = {p: begin for p, (begin, _) in chosen.items()}
-    if query.start is Start.OFFSET:
+    if query.start == "offset":
         starts = {p: min(max(begin, query.at or 0), end) for p, (begin, end) in chosen.items()}
-    elif query.start is Start.TIME:
+    elif query.start == "time":
         starts = await offsets_at(kafka, query.topic, query.at or 0, chosen)
     return starts, {p: min(end, starts[p] + each) for p, (_, end) in chosen.items()}
 
@@ -143,7 +138,7 @@ async def _scan(
     """What matches, by time; how many records were read; and whether the time was enough."""
     kept: dict[int, deque[Record]] = {}
     scanned, in_time = 0, True
-    newest = query.start is Start.NEWEST
+    newest = query.start == "newest"
     try:
         async with (
             asyncio.timeout(_WITHIN.total_seconds()),

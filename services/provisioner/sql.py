@@ -9,9 +9,8 @@ import asyncio
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from services.provisioner.errors import StatementRejected
 from services.provisioner.pipeline import Servers
@@ -30,9 +29,7 @@ _LIMIT: Final = re.compile(r"\blimit\s+(\d+)(?:\s*,\s*(\d+)|\s+offset\s+\d+)?\s*
 _SERVERS_FAULT: Final = frozenset({210, 240, 250, 305, 400, 410, 420, 425, 427})
 
 
-class Engine(StrEnum):
-    PINOT = "pinot"
-    KSQL = "ksql"
+Engine = Literal["pinot", "ksql"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ async def run(servers: Servers, engine: Engine, sql: str) -> Answer:
     began = perf_counter()
     try:
         async with asyncio.timeout(WITHIN.total_seconds()):
-            columns, rows = await (_pinot(servers, text) if engine is Engine.PINOT else _ksql(servers, text))
+            columns, rows = await (_pinot(servers, text) if engine == "pinot" else _ksql(servers, text))
     except TimeoutError as error:
         seconds = f"{WITHIN.total_seconds():.0f}"
         raise DeadlineExceeded(f"The query took longer than {seconds} s: narrow it, for example by time.") from error
@@ -82,7 +79,7 @@ def bounded(sql: str, engine: Engine) -> str:
         text = f"{text} LIMIT {DEFAULT_ROWS}"
     elif int(limit[2] or limit[1]) > MAX_ROWS:
         raise Unprocessable(f"sql: at most {MAX_ROWS:,} rows: LIMIT {MAX_ROWS}.")
-    return f"{text};" if engine is Engine.KSQL else text
+    return f"{text};" if engine == "ksql" else text
 
 
 async def _pinot(servers: Servers, text: str) -> tuple[list[str], list[list[Any]]]:

@@ -39,7 +39,7 @@ class SeedRequest(BaseModel):
         default=None, description="The same seed gives the same users"
     )
     null_fraction: Fraction = Field(default=0.05, description="Share of users that lack one or two fields")
-    mode: Mode = Mode.REPLACE
+    mode: Mode = "replace"
 
 
 class MutationsRequest(BaseModel):

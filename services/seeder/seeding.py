@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal
 
 from services.seeder.jobs import WriteJob
 from services.seeder.people import People
 from services.seeder.store import Store, Transaction
 
-
-class Mode(StrEnum):
-    """What happens to users that are there already."""
-
-    REPLACE = "replace"
-    APPEND = "append"
+#: what happens to the users of the table: ``replace`` removes them first
+Mode = Literal["replace", "append"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +27,12 @@ class Seeding:
         """Writes the users in chunks; a cancel or a failure leaves the table as it was."""
         people = People(self.seed)
         async with store.transaction() as transaction:
-            if self.mode is Mode.REPLACE:
+            if self.mode == "replace":
                 await _clear(job, transaction, self.chunk)
             for start in range(0, self.count, self.chunk):
                 await job.checkpoint()
                 batch = people.draw(min(self.chunk, self.count - start), null_fraction=self.null_fraction)
-                first_id = start + 1 if self.mode is Mode.REPLACE else None
+                first_id = start + 1 if self.mode == "replace" else None
                 job.done += await transaction.insert(batch, first_id=first_id)
 
 

@@ -114,7 +114,7 @@ async def test_what_is_not_there_and_what_is_missing_is_said(client: httpx.Async
     ],
 )
 def test_one_select_is_run_with_a_limit(text: str, run: str) -> None:
-    assert sql.bounded(text, sql.Engine.PINOT) == run
+    assert sql.bounded(text, "pinot") == run
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_one_select_is_run_with_a_limit(text: str, run: str) -> None:
 )
 def test_anything_else_is_refused_with_what_to_do(text: str, words: str) -> None:
     with pytest.raises(Unprocessable, match=words):
-        sql.bounded(text, sql.Engine.KSQL)
+        sql.bounded(text, "ksql")
 
 
 async def test_sql_on_pinot_answers_rows_and_its_faults_are_the_askers(client: httpx.AsyncClient, world: World) -> None:
