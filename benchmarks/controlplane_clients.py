@@ -62,7 +62,7 @@ async def _run(calls: list[Call], clients: int, seconds: float, every_s: float) 
 
     async def client(number: int) -> None:
         call = calls[number % len(calls)]
-        connection = Connection(call)
+        connection, request = Connection(call.url), call.request()
         await connection.open()
         await ready.wait()
         # Those that ask now and then do so one after the other, as people's browsers would.
@@ -73,7 +73,7 @@ async def _run(calls: list[Call], clients: int, seconds: float, every_s: float) 
             asked = time.monotonic()
             try:
                 async with asyncio.timeout(DEADLINE_S):
-                    good = await connection.ask()
+                    good = await connection.ask(request)
             except (OSError, EOFError, TimeoutError):
                 good = False
                 await connection.reopen()
@@ -88,14 +88,13 @@ async def _run(calls: list[Call], clients: int, seconds: float, every_s: float) 
 
 
 class Connection:
-    """One connection that is kept, for one call."""
+    """One connection that is kept, to the host of ``url``."""
 
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
 
-    def __init__(self, call: Call) -> None:
-        self._parts = urlsplit(call.url)
-        self._request = call.request()
+    def __init__(self, url: str) -> None:
+        self._parts = urlsplit(url)
 
     async def open(self) -> None:
         self._reader, self._writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
@@ -104,13 +103,13 @@ class Connection:
         self._writer.close()
         await self.open()
 
-    async def ask(self) -> bool:
-        """Reads the whole answer; whether it is a success.
+    async def ask(self, request: bytes) -> bool:
+        """Sends ``request`` and reads the whole answer; whether it is a success.
 
         Raises:
             EOFError, OSError: the server closed the connection.
         """
-        self._writer.write(self._request)
+        self._writer.write(request)
         head = (await self._reader.readuntil(_HEAD_END)).lower()
         length = head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
         await self._reader.readexactly(int(length))

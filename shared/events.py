@@ -6,7 +6,7 @@ keyed by ``user_id`` (4 bytes, big-endian).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -54,7 +54,8 @@ class PageView:
         return self.session_id.encode()
 
     def value(self) -> bytes:
-        return dumps({name: value for name, value in asdict(self).items() if value is not None})
+        given = ((name, getattr(self, name)) for name in self.__slots__)
+        return dumps({name: value for name, value in given if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class UserSession:
         return self.session_id.encode()
 
     def value(self) -> bytes:
-        return dumps(asdict(self))
+        return dumps(self)
 
 
 @dataclass(frozen=True, slots=True)

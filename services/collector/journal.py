@@ -14,7 +14,8 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -33,6 +34,8 @@ _ID: Final = "id"
 _FORGOTTEN: Final = "forgotten"
 #: seconds that a client should wait when the journal is full
 _RETRY_AFTER_S: Final = 5
+#: bytes of durable entries that are kept in memory for the publisher
+_RECENT_BYTES: Final = 4 * 1024 * 1024
 
 
 class JournalFull(Unavailable):
@@ -93,9 +96,14 @@ class Journal:
         self._segments: deque[_Segment] = deque()
         self._file: Any = None
         self._queue: list[tuple[bytes, Entry]] = []
-        self._queued_bytes = 0
+        #: of all entries, on disk and queued
+        self._bytes = 0
+        #: the newest durable entries without a gap and the bytes of each: what is published soon is not read from disk
+        self._recent: deque[tuple[int, Entry]] = deque()
+        self._recent_bytes = 0
         self._wanted = asyncio.Event()
-        self._written = asyncio.Condition()
+        #: set after each write, and replaced
+        self._written = asyncio.Event()
         self._progress = asyncio.Event()
         self._failure: OSError | None = None
         self._generation = 0
@@ -153,18 +161,20 @@ class Journal:
                 file.truncate(segment.bytes)
                 os.fsync(file.fileno())
         self._segments.append(segment)
+        self._bytes += segment.bytes
         self.next = segment.end
 
     # -- accepting ------------------------------------------------------------------------------------------------------------------
 
     @property
     def size(self) -> int:
-        return sum(segment.bytes for segment in self._segments) + self._queued_bytes
+        """Bytes of all entries."""
+        return self._bytes
 
     @property
     def unpublished_bytes(self) -> int:
-        """Bytes of the segments that hold entries which Kafka has not acknowledged."""
-        return sum(segment.bytes for segment in self._segments if segment.end > self.published) + self._queued_bytes
+        """Bytes of the queue and of the segments that hold entries which Kafka has not acknowledged."""
+        return self._bytes - sum(segment.bytes for segment in list(self._segments) if segment.end <= self.published)
 
     @property
     def waiting(self) -> int:
@@ -195,11 +205,11 @@ class Journal:
         """
         opens = bool(session) and self.is_new_session(session)
         entry = Entry(self.next, event_id, session, at_ms, list(records), opens, headers)
-        text = dumps(asdict(entry))
+        text = dumps(entry)
         line = b"%08x %b\n" % (crc32(text), text)
-        if self.size + len(line) > self._max_bytes:
-            self._trim(self.size + len(line) - self._max_bytes)
-            if self.size + len(line) > self._max_bytes:
+        if (excess := self._bytes + len(line) - self._max_bytes) > 0:
+            self._trim(excess)
+            if self._bytes + len(line) > self._max_bytes:
                 raise JournalFull(
                     f"Kafka takes no events, and {self.waiting} of them fill the journal ({self._max_bytes} bytes). "
                     f"Retry in {_RETRY_AFTER_S} s.",
@@ -207,7 +217,7 @@ class Journal:
                 )
         self.next += 1
         self._queue.append((line, entry))
-        self._queued_bytes += len(line)
+        self._bytes += len(line)
         self._remember(entry)
         self._wanted.set()
 
@@ -218,8 +228,8 @@ class Journal:
             JournalBroken: the disk refused it; the entries are forgotten, so that a retry is taken as new.
         """
         upto, generation = self.next, self._generation
-        async with self._written:
-            await self._written.wait_for(lambda: self._generation != generation or self.durable >= upto)
+        while self.durable < upto and self._generation == generation:
+            await self._written.wait()
         if self._generation != generation:
             raise JournalBroken(
                 f"The journal in {self._folder} cannot be written: {self._failure}", retry_after_s=_RETRY_AFTER_S
@@ -230,7 +240,7 @@ class Journal:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            batch, self._queue, self._queued_bytes = self._queue, [], 0
+            batch, self._queue = self._queue, []
             if not batch:
                 continue
             try:
@@ -239,8 +249,15 @@ class Journal:
                 self._forget(batch, error)
             else:
                 self.durable = batch[-1][1].number + 1
-            async with self._written:
-                self._written.notify_all()
+                self._keep_recent(batch)
+            self._written.set()
+            self._written = asyncio.Event()
+
+    def _keep_recent(self, batch: list[tuple[bytes, Entry]]) -> None:
+        self._recent += [(len(line), entry) for line, entry in batch]
+        self._recent_bytes += sum(len(line) for line, _ in batch)
+        while self._recent_bytes > _RECENT_BYTES:
+            self._recent_bytes -= self._recent.popleft()[0]
 
     def _write_batch(self, batch: list[tuple[bytes, Entry]]) -> None:
         segment = self._segments[-1] if self._segments else None
@@ -278,11 +295,12 @@ class Journal:
     def _forget(self, batch: list[tuple[bytes, Entry]], error: OSError) -> None:
         """The batch and what was queued behind it were not written: their numbers are free again."""
         _log.error("the journal cannot be written", error=str(error), events=len(batch) + len(self._queue))
-        for _, entry in [*batch, *self._queue]:
+        for line, entry in [*batch, *self._queue]:
+            self._bytes -= len(line)
             self._ids.pop(entry.id, None)
             if entry.opens_session:
                 self._sessions.pop(entry.session, None)
-        self._queue, self._queued_bytes = [], 0
+        self._queue = []
         self.next = batch[0][1].number
         self._failure, self._generation = error, self._generation + 1
 
@@ -302,8 +320,14 @@ class Journal:
 
     # -- publishing -----------------------------------------------------------------------------------------------------------------
 
+    async def entries(self, start: int, limit: int) -> list[Entry]:
+        """Up to ``limit`` durable entries from ``start``, in order; from memory if they are recent."""
+        if self._recent and (first := start - self._recent[0][1].number) >= 0:
+            return [entry for _, entry in islice(self._recent, first, first + limit)]
+        return await asyncio.to_thread(self.read, start, limit)
+
     def read(self, start: int, limit: int) -> list[Entry]:
-        """Up to ``limit`` durable entries from ``start``, in order; cheap if ``start`` is where the last call ended. Blocking."""
+        """As ``entries``, from disk; cheap if ``start`` is where the last call ended. Blocking."""
         found: list[Entry] = []
         for segment in list(self._segments):
             if segment.end <= start or segment.first >= self.durable:
@@ -328,8 +352,8 @@ class Journal:
 
     async def more_than(self, number: int) -> None:
         """Returns when an entry with this number is durable."""
-        async with self._written:
-            await self._written.wait_for(lambda: self.durable > number)
+        while self.durable <= number:
+            await self._written.wait()
 
     async def published_up_to(self, number: int) -> None:
         """Returns when entries below ``number`` are in Kafka."""
@@ -340,6 +364,8 @@ class Journal:
     def mark_published(self, upto: int) -> None:
         """Entries below ``upto`` are in Kafka; old segments of them go."""
         self.published = max(self.published, upto)
+        while self._recent and self._recent[0][1].number < upto:
+            self._recent_bytes -= self._recent.popleft()[0]
         self._progress.set()
         self._trim(0)
 
@@ -353,6 +379,7 @@ class Journal:
                 break
             self._segments.popleft()
             freed += segment.bytes
+            self._bytes -= segment.bytes
             segment.path.unlink(missing_ok=True)
         for known in (self._ids, self._sessions):
             while known and (name := next(iter(known))) and known[name] < oldest:

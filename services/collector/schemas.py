@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter
 
 #: what the tracker makes: 128 random bits as hexadecimal digits, or an id of the caller's own
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
@@ -39,6 +39,10 @@ class VisitorEvent(BaseModel):
     delay_ms: int = Field(
         default=0, ge=0, description="Milliseconds between the view and this request, by the client's clock"
     )
+
+
+#: validates a batch at once; an error names the event by its index
+VISITOR_EVENTS: Final = TypeAdapter(list[VisitorEvent])
 
 
 class Rejection(BaseModel):

@@ -18,6 +18,7 @@ from services.collector.publisher import Publisher, forgotten_record
 from services.collector.rejected import headers_of, parts_of, shown
 from services.collector.replays import BLOCK, Replays, block_end
 from services.collector.schemas import (
+    VISITOR_EVENTS,
     Accepted,
     Forgotten,
     ForgottenState,
@@ -153,9 +154,9 @@ class Collector:
         device = device_of(headers)
         parts: list[bytes] | None = None
         try:
-            for index, raw in enumerate(events):
+            for index, event in enumerate(_validated(events)):
                 try:
-                    new = self._take(raw, device, now_ms)
+                    new = self._take(event, device, now_ms)
                 except NotAccepted as error:
                     answer.rejected.append(Rejection(index=index, reason=str(error)))
                     parts = parts or parts_of(dumps(events) if body is None else body, events)
@@ -261,7 +262,8 @@ class Collector:
             mark = replays.mark_of(record)
             received_ms = min(int(headers.received_at), now_ms)
             try:
-                new = self._take(_event(record.value), headers.device, now_ms, received_ms=received_ms, extra=[mark])
+                (event,) = _validated([_event(record.value)])
+                new = self._take(event, headers.device, now_ms, received_ms=received_ms, extra=[mark])
             except NotAccepted:
                 answer.rejected += 1
                 replays.hold()
@@ -319,21 +321,24 @@ class Collector:
         )
 
     def _take(
-        self, raw: Any, device: Device, now_ms: int, *, received_ms: int | None = None, extra: Sequence[Record] = ()
+        self,
+        event: VisitorEvent | NotAccepted,
+        device: Device,
+        now_ms: int,
+        *,
+        received_ms: int | None = None,
+        extra: Sequence[Record] = (),
     ) -> bool:
         """Queues the event and the records in ``extra``; False if it was accepted before, and nothing is queued. Raises NotAccepted."""
+        if isinstance(event, NotAccepted):
+            raise event
+        if self.journal.contains(event.id):
+            return False
+        known = event.user is not None and event.user not in self.journal.forgotten
+        user_id = event.user if known and event.user is not None else anonymous_user(event.session)
+        at_ms = max(0, (now_ms if received_ms is None else received_ms) - min(event.delay_ms, self._max_delay_ms))
         try:
-            event = VisitorEvent.model_validate(raw)
-            if self.journal.contains(event.id):
-                return False
-            known = event.user is not None and event.user not in self.journal.forgotten
-            user_id = event.user if known and event.user is not None else anonymous_user(event.session)
-            at_ms = max(0, (now_ms if received_ms is None else received_ms) - min(event.delay_ms, self._max_delay_ms))
             view = page_view(event, at_ms, user_id, self._rules)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = str(first["loc"][0]) if first["loc"] else "event"
-            raise NotAccepted(field, f"{field}: {first['msg']}") from error
         except BadUrl as error:
             raise NotAccepted("url", str(error)) from error
         records: list[Record] = []
@@ -370,6 +375,20 @@ class Collector:
         except JournalFull:
             return False
         return True
+
+
+def _validated(events: list[Any]) -> Sequence[VisitorEvent | NotAccepted]:
+    """Each of ``events``, or why it is not valid."""
+    try:
+        return VISITOR_EVENTS.validate_python(events)
+    except ValidationError as error:
+        wrong: dict[int, NotAccepted] = {}
+        for found in error.errors(include_url=False, include_input=False):
+            index, *where = found["loc"]
+            field = str(where[0]) if where else "event"
+            wrong.setdefault(int(index), NotAccepted(field, f"{field}: {found['msg']}"))
+    good = iter(VISITOR_EVENTS.validate_python([event for n, event in enumerate(events) if n not in wrong]))
+    return [wrong[n] if n in wrong else next(good) for n in range(len(events))]
 
 
 def _event(value: bytes | None) -> Any:

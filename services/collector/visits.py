@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -16,7 +17,10 @@ from services.collector.schemas import VisitorEvent
 from shared.events import Device, PageView, Source, UserSession
 
 _UTM: Final = ("utm_source", "utm_medium", "utm_campaign")
+_NO_UTM: Final[Mapping[str, str]] = {}
 _MAX_FIELDS: Final = 200
+#: addresses of pages, without their query, whose parts are known
+_REMEMBERED: Final = 4_096
 #: characters kept of a path, a host or a utm value
 MAX_TEXT: Final = 256
 _TABLETS: Final = ("ipad", "tablet", "kindle", "silk/")
@@ -37,16 +41,13 @@ class BadUrl(ValueError):
 
 def page_view(event: VisitorEvent, at_ms: int, user_id: int, rules: Rules) -> PageView:
     """The event for topic1. ``at_ms`` is event time in milliseconds since the epoch. Raises BadUrl."""
+    address, _, query = event.url.partition("#")[0].partition("?")
     try:
-        parts = urlsplit(event.url)
-        host = (parts.hostname or "").lower()
-        query = parse_qsl(parts.query, max_num_fields=_MAX_FIELDS)
+        host, page = _place(address)
+        utm = _utm(query) if query else _NO_UTM
     except ValueError as error:
         raise BadUrl(f"url: {error}") from error
-    if parts.scheme not in ("http", "https", "") or (not parts.scheme and not parts.path.startswith("/")):
-        raise BadUrl("url: an http(s) address, or a path that begins with /")
-    utm = {name: value[:MAX_TEXT] for name, value in query if name in _UTM}
-    referrer = _host(event.referrer)
+    referrer = _host(event.referrer.partition("#")[0].partition("?")[0]) if event.referrer else ""
     external = referrer and referrer != host and referrer not in rules.site_hosts
     if utm.get("utm_medium", "").lower() in rules.inbox_mediums:
         source = Source.INBOX
@@ -59,12 +60,27 @@ def page_view(event: VisitorEvent, at_ms: int, user_id: int, rules: Rules) -> Pa
         user_id,
         source,
         at_ms,
-        page=normal_path(parts.path),
-        referrer_host=referrer[:MAX_TEXT] if external else None,
-        utm_source=utm.get("utm_source"),
-        utm_medium=utm.get("utm_medium"),
-        utm_campaign=utm.get("utm_campaign"),
+        page,
+        referrer[:MAX_TEXT] if external else None,
+        utm.get("utm_source"),
+        utm.get("utm_medium"),
+        utm.get("utm_campaign"),
     )
+
+
+@lru_cache(_REMEMBERED)
+def _place(address: str) -> tuple[str, str]:
+    """Host and normal path of an address without query and fragment. Raises ValueError."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https", "") or (not parts.scheme and not parts.path.startswith("/")):
+        raise ValueError("an http(s) address, or a path that begins with /")
+    return (parts.hostname or "").lower(), normal_path(parts.path)
+
+
+def _utm(query: str) -> Mapping[str, str]:
+    if "utm_" not in query and "%" not in query:
+        return _NO_UTM
+    return {n: v[:MAX_TEXT] for n, v in parse_qsl(query, max_num_fields=_MAX_FIELDS) if n in _UTM}
 
 
 def user_session(event: VisitorEvent, at_ms: int, user_id: int, device: Device) -> UserSession:
@@ -98,8 +114,10 @@ def objects_to_tracking(headers: Mapping[str, str]) -> bool:
     return headers.get("dnt") == "1" or headers.get("sec-gpc") == "1"
 
 
-def _host(url: str) -> str:
+@lru_cache(_REMEMBERED)
+def _host(address: str) -> str:
+    """The host of an address without query and fragment; empty if there is none."""
     try:
-        return (urlsplit(url).hostname or "").lower()
+        return (urlsplit(address).hostname or "").lower()
     except ValueError:
         return ""
