@@ -52,9 +52,24 @@ _SHARE: Final = 0.5
 _UP_S: Final = 60.0
 _PUBLISHED_S: Final = 300.0
 COLUMNS: Final = ("server", "events per request", "requests/s", "events/s", "range, requests/s", "CPU per request, µs")
-_EVENT: Final = (
-    '{"id":"%s%08x","session":"%s%07x","url":"https://shop.example/lamps/%d?utm_source=june&utm_medium=email",'
-    '"referrer":"https://search.example/","delay_ms":%d}'
+_PAGES: Final = 1_000
+#: the first page view of a visit comes from a newsletter, the others from within the site
+_FIRST_VIEW: Final = (
+    '{"id":"%s%08x","session":"%s%07x","url":"https://shop.example/p/%d?utm_source=june&utm_medium=email",'
+    '"referrer":"https://mail.example/","delay_ms":%d}'
+)
+_VIEW: Final = (
+    '{"id":"%s%08x","session":"%s%07x","url":"https://shop.example/p/%d",'
+    '"referrer":"https://shop.example/lamps","delay_ms":%d}'
+)
+#: as Chromium sends it for navigator.sendBeacon
+_HEAD: Final = (
+    "POST /collect HTTP/1.1\r\nHost: {host}\r\nConnection: keep-alive\r\n"
+    'sec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"\r\nsec-ch-ua-mobile: ?0\r\nsec-ch-ua-platform: "Linux"\r\n'
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"
+    "Content-Type: text/plain;charset=UTF-8\r\nAccept: */*\r\nOrigin: http://{host}\r\nSec-Fetch-Site: same-origin\r\n"
+    "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: empty\r\nReferer: http://{host}/shop/lamps.html\r\n"
+    "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9\r\n"
 )
 
 
@@ -90,7 +105,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--write-docs", action="store_true", help="put the result into docs/performance.md")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--clients", type=int, default=64)
     return parser.parse_args()
 
 
@@ -366,10 +381,11 @@ async def _beacons(url: str, clients: int, seconds: float, batch: int, rate: flo
 
 def beacon(host: str, mark: str, first: int, batch: int) -> bytes:
     """A request with ``batch`` events of one client, as navigator.sendBeacon sends it."""
-    events = ",".join(_EVENT % (mark, n, mark, n // _VISIT, n % 50, n % 1000) for n in range(first, first + batch))
-    head = f"POST /collect HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/plain;charset=UTF-8\r\n"
-    head += "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36\r\n"
-    return f"{head}Content-Length: {len(events) + 2}\r\n\r\n[{events}]".encode()
+    events = ",".join(
+        (_VIEW if n % _VISIT else _FIRST_VIEW) % (mark, n, mark, n // _VISIT, n % _PAGES, n % 1000)
+        for n in range(first, first + batch)
+    )
+    return f"{_HEAD.format(host=host)}Content-Length: {len(events) + 2}\r\n\r\n[{events}]".encode()
 
 
 if __name__ == "__main__":

@@ -7,11 +7,14 @@ comes byte by byte, and for a client that does not read its answer.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.settings import ServiceSettings
+
+#: more is sent without delay, so that a client that reads slowly is noticed
+_JOINED_BYTES: Final = 16 * 1024
 
 
 class BoundedConnection(H11Protocol):
@@ -26,7 +29,7 @@ class BoundedConnection(H11Protocol):
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(_JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > self.most:
             self._make_room()
         self._expect_head()
@@ -72,6 +75,38 @@ class BoundedConnection(H11Protocol):
     @staticmethod
     def _is_idle(connection: Any) -> bool:
         return connection.cycle is None or connection.cycle.response_complete
+
+
+class _JoinedWrites:
+    """A transport that sends what is written in one iteration of the event loop at once, up to a bound.
+
+    uvicorn writes the head and the body of an answer one after the other, and uvloop sends each as it comes: two system calls, and two
+    packets that the client wakes up for.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = bytearray()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._held and data:
+            self._loop.call_soon(self._flush)
+        self._held += data
+        if len(self._held) > _JOINED_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            held, self._held = self._held, bytearray()
+            self._transport.write(held)
 
 
 def bounded(settings: ServiceSettings) -> type[H11Protocol]:

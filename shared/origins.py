@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -23,6 +24,10 @@ LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
 _LOOPBACK = re.compile(LOOPBACK_ORIGIN)
 #: of Sec-Fetch-Site: the service's own pages, and what a person typed
 _OWN = ("same-origin", "none")
+#: the headers that say where a request comes from
+_MARKS = frozenset({b"origin", b"referer", b"sec-fetch-site", b"sec-fetch-mode"})
+#: hosts whose check is remembered
+_HOSTS = 256
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -37,27 +42,28 @@ class OriginMiddleware:
         self._public_paths = frozenset(public_paths)
         self._loopback_pages = loopback_pages
         self._hosts = ("localhost", settings.host.lower(), *(name.lower() for name in settings.allowed_hosts))
+        self._known = lru_cache(_HOSTS)(self._is_known)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             try:
-                self._check(scope["method"], scope["path"], [(k, v.decode("latin-1")) for k, v in scope["headers"]])
+                self._check(scope["method"], scope["path"], scope["headers"])
             except Forbidden as error:
                 await refuse(error, scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
-    def _check(self, method: str, path: str, headers: list[tuple[bytes, str]]) -> None:
-        hosts = [value for name, value in headers if name == b"host"]
-        if len(hosts) != 1 or not self._is_known(hosts[0]):
+    def _check(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or not self._known(hosts[0]):
             raise Forbidden(
                 "The Host of the request is not a name of this service: use its address, or put the name into "
                 "PAGEPULSE_ALLOWED_HOSTS."
             )
         if path in self._public_paths:
             return
-        given = dict(headers)
+        given = {name: value.decode("latin-1") for name, value in headers if name in _MARKS}
         origin, site = given.get(b"origin", "").lower(), given.get(b"sec-fetch-site")
         if not origin and site not in (None, *_OWN):
             # An image has no Origin; the page that shows it is its Referer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from uuid import uuid4
+from secrets import token_hex
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,7 +25,7 @@ class RequestIdMiddleware:
             await self.app(scope, receive, send)
             return
         given = dict(scope["headers"]).get(HEADER, b"")
-        request_id = given if _ACCEPTABLE.fullmatch(given) else uuid4().hex.encode()
+        request_id = given if _ACCEPTABLE.fullmatch(given) else token_hex(16).encode()
 
         started = False
 
@@ -36,11 +36,13 @@ class RequestIdMiddleware:
                 message["headers"] = [*message.get("headers", ()), (HEADER, request_id)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id.decode()):
-            try:
-                await self.app(scope, receive, with_header)
-            except Exception as error:
-                # Further out the id is not known any more.
-                if not started:
-                    await answer_unexpected(error, scope, receive, with_header)
-                raise
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        try:
+            await self.app(scope, receive, with_header)
+        except Exception as error:
+            # Further out the id is not known any more.
+            if not started:
+                await answer_unexpected(error, scope, receive, with_header)
+            raise
+        finally:
+            structlog.contextvars.reset_contextvars(**bound)

@@ -58,7 +58,6 @@ Service = Annotated[Collector, of_state("collector")]
 )
 async def collect(request: Request) -> Response:
     """JSON as ``application/json``, or as ``text/plain`` as ``navigator.sendBeacon`` sends it. 202: what was accepted is durable."""
-    # Neither a dependency nor FastAPI's check of the answer: each would cost as much as an event.
     collector: Collector = request.app.state.collector
     raw = await request.body()
     client = _client(request)

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
-from services.collector.api import public, router
+from services.collector.api import collect, public, router
 from services.collector.metrics import CollectorMetrics
 from services.collector.service import Collector
 from services.collector.settings import Settings
@@ -45,6 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         checks=_checks,
     )
+    # FastAPI's own way to `collect`, which documents it, costs as much as ten events.
+    app.router.routes.insert(0, Route("/collect", collect, methods=["POST"]))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,

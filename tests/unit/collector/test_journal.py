@@ -179,3 +179,42 @@ async def test_forgotten_users_survive_a_restart(tmp_path: Path) -> None:
         await one.forget({9})
     async with journal(tmp_path) as two:
         assert two.forgotten == {7, 9}
+
+
+async def test_recent_entries_come_from_memory_and_older_ones_from_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.collector.journal._RECENT_BYTES", 2_000)
+    async with journal(tmp_path) as opened:
+        for n in range(100):
+            opened.append(f"event-{n}", "visit", 1_000, RECORDS)
+            if n % 7 == 0:
+                await opened.flushed()
+        await opened.flushed()
+        held = len(opened._recent)
+        read = [await opened.entries(start, 9) for start in range(0, 100, 9)]
+        opened.mark_published(95)
+
+        assert 0 < held < 50
+        assert [entry.number for entries in read for entry in entries] == list(range(100))
+        assert [entry.number for entry in await opened.entries(95, 100)] == [95, 96, 97, 98, 99]
+        assert len(opened._recent) == 5
+
+
+async def test_its_size_is_that_of_its_files_after_writing_trimming_and_a_restart(tmp_path: Path) -> None:
+    now = [1_000]
+
+    def on_disk() -> int:
+        return sum(path.stat().st_size for path in segments(tmp_path))
+
+    async with journal(tmp_path, now=now) as one:
+        for n in range(60):
+            one.append(f"event-{n}", "visit", now[0], RECORDS)
+            await one.flushed()
+        before = one.size
+        assert before == on_disk()
+        now[0] += 20_000
+        one.mark_published(40)
+        assert one.size == on_disk() < before
+    async with journal(tmp_path, now=now) as two:
+        assert two.size == on_disk()

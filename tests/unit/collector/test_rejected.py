@@ -5,7 +5,6 @@ There is no Kafka here: what the real journal holds counts as published, and the
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 from collections import Counter
@@ -14,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.collector import replays, topic_log, visits
 from services.collector.journal import Entry, Journal
-from services.collector.publisher import Publisher
+from services.collector.publisher import Publisher, append
 from services.collector.rejected import parts_of, shown
 from services.collector.replays import Replays
 from services.collector.schemas import Replayed
@@ -43,13 +41,13 @@ def kept(service: Collector) -> list[Stored]:
     """The topic of rejected events, as the publisher writes it."""
     publisher = service.publisher
     found = [
-        publisher._sent(entry, record)
+        publisher.message(entry, record)
         for entry in entries(service)
         for record in entry.records
         if record[0] == topics.REJECTED
     ]
     return [
-        Stored(offset, None, sent["value"], {name: text.decode() for name, text in sent["headers"]})
+        Stored(offset, sent.key, sent.value, {name: text.decode() for name, text in sent.headers})
         for offset, sent in enumerate(found)
     ]
 
@@ -122,19 +120,18 @@ async def test_the_producer_takes_what_it_is_given(tmp_path: Path) -> None:
     async with collector(tmp_path) as (client, service):
         await client.post("/collect", json=[event(), 7])
         await client.delete("/collect/users/42")
-        found = entries(service)
-        calls = [
-            inspect.signature(AIOKafkaProducer.send).bind(None, **service.publisher._sent(entry, record)).arguments
-            for entry in found
+        messages = [
+            (record[0], service.publisher.message(entry, record))
+            for entry in entries(service)
             for record in entry.records
         ]
 
-    assert [call["topic"] for call in calls] == [
+    assert [topic for topic, _ in messages] == [
         *(topics.USER_SESSION, topics.PAGE_VIEW, topics.REJECTED, topics.USERS, "_pagepulse_collector")
     ]
     batch = BatchBuilder(100_000, 0, is_transactional=True)
-    for call in calls:
-        assert batch.append(key=call.get("key"), value=call["value"], timestamp=1, headers=call.get("headers", []))
+    assert all(append(batch, message) for _, message in messages)
+    assert batch.record_count() == 5
 
 
 async def test_a_long_event_is_cut_and_rejected_ones_leave_half_of_the_journal(tmp_path: Path) -> None:
