@@ -14,6 +14,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -270,21 +271,21 @@ class Journal:
             if segment is None or segment.bytes >= self._segment_bytes or segment.end != batch[0][1].number:
                 first = batch[0][1].number
                 segment = _Segment(self._folder / f"{first:020d}{_SUFFIX}", first, first, 0)
-                self._file = segment.path.open("ab")
                 self._segments.append(segment)
-                self._sync_folder()
-            else:
-                self._file = segment.path.open("ab")
+            self._file = segment.path.open("ab", buffering=0)
+            # What an earlier write left unfinished must not be in front of what comes next.
+            self._file.truncate(segment.bytes)
+            self._sync_folder()
         data = b"".join(line for line, _ in batch)
         try:
-            self._file.write(data)
-            self._file.flush()
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError:
-            # What was written of it must not stay in front of what comes next.
-            self._file.close()
-            self._file = None
-            os.truncate(segment.path, segment.bytes)
+            self.close()
+            with suppress(OSError):
+                os.truncate(segment.path, segment.bytes)
             raise
         segment.bytes += len(data)
         segment.end, segment.newest_ms = batch[-1][1].number + 1, batch[-1][1].at_ms
