@@ -7,10 +7,13 @@ from typing import Final
 from benchmarks.drills.drill import Drill
 from benchmarks.drills.faults import (
     clock_ahead,
+    collector_disk_full,
     connector_paused,
     disk_full,
     freeze_broker,
+    kafka_away,
     kill_broker,
+    kill_collector,
     kill_connect,
     kill_generator,
     kill_ksql,
@@ -36,6 +39,7 @@ DRILLS: Final = (
     Drill("kill-pinot", "kill -9 of Pinot", kill_pinot.strike),
     Drill("kill-zookeeper", "kill -9 of ZooKeeper", kill_zookeeper.strike),
     Drill("kill-generator", "kill -9 of the generator", kill_generator.strike),
+    Drill("kill-collector", "kill -9 of the collector, 3 times among 10,000 beacons", kill_collector.strike),
     Drill("kill-provisioner", "kill -9 of the provisioner in apply", kill_provisioner.strike, kill_provisioner.remedy),
     Drill(
         "kill-supervisor", "kill -9 of the supervisor, `up` 10 s later", kill_supervisor.strike, kill_supervisor.remedy
@@ -47,6 +51,14 @@ DRILLS: Final = (
         disk_full.strike,
         prepare=disk_full.prepare,
         tidy=disk_full.tidy,
+    ),
+    Drill("kafka-away", "two brokers suspended while visitors send 5,000 beacons", kafka_away.strike),
+    Drill(
+        "collector-disk-full",
+        "the disk of the collector full for 10 s",
+        collector_disk_full.strike,
+        prepare=collector_disk_full.prepare,
+        tidy=collector_disk_full.tidy,
     ),
     Drill("clock-ahead", "the clock of a producer two hours ahead", clock_ahead.strike),
     Drill("topic-deleted", "a result topic deleted, then `apply`", topic_deleted.strike, topic_deleted.remedy),

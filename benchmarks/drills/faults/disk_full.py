@@ -29,13 +29,13 @@ def tidy(directory: Path) -> None:
 async def strike(environment: Environment) -> None:
     filler = environment.state.data / _BROKER / "filler"
     try:
-        await asyncio.to_thread(_fill, filler)
+        await asyncio.to_thread(fill, filler)
         await asyncio.sleep(_FULL)
     finally:
         filler.unlink(missing_ok=True)
 
 
-def _fill(path: Path) -> None:
+def fill(path: Path) -> None:
     """To the last byte."""
     with path.open("wb", buffering=0) as file:
         for block in (_BLOCK, b"\0"):
