@@ -11,7 +11,7 @@ import pytest
 from benchmarks.drills.all import named
 from benchmarks.drills.drill import Drill, Pace
 from benchmarks.drills.environment import Environment
-from benchmarks.drills.faults import kill_collector, kill_provisioner
+from benchmarks.drills.faults import kill_provisioner
 from benchmarks.drills.run import run_drill
 from tests.patience import WORK_S
 from tests.stack import Stack
@@ -45,7 +45,6 @@ async def one_after_another(environment: Environment) -> None:
     await kill_provisioner.strike(environment)
     await kill_provisioner.remedy(environment)
     await environment.until_ready()
-    await kill_collector.strike(environment)
     for _ in range(KILLS):
         await killed_and_back(environment, "ksql")
         await asyncio.sleep(random.uniform(0, LATEST_S))  # the moment of the next kill, not a wait
@@ -64,7 +63,7 @@ async def killed_and_back(environment: Environment, component: str) -> None:
     [
         Drill(
             "one-after-another",
-            f"kill -9 of the provisioner in apply, of the collector among beacons, {KILLS} times of ksql, of a broker, of Pinot",
+            f"kill -9 of the provisioner in apply, {KILLS} times of the ksql engine, of a broker and of Pinot",
             one_after_another,
         ),
         # alone: of a generator that was killed nobody knows how much it had sent, so less is proved of the whole run
