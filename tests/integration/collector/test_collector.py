@@ -1,20 +1,25 @@
-"""The collector on real brokers: every acknowledged event is in Kafka once, also when Kafka or its journal was unavailable. Kills
-under load: ``tests/integration/drills``."""
+"""The collector on real brokers: every acknowledged event is in Kafka once, also when Kafka or its journal was unavailable, and
+however often it is killed. ``make drill`` does the same on the whole pipeline, with its audit."""
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.collector import CollectorProcess, view
+from tests.collector import CollectorProcess, deliver, view
 from tests.integration.ksql.harness import free_port
 from tests.patience import WORK_S, eventually
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack
+
+_EVENTS, _BATCH, _SENDERS = 10_000, 20, 4
 
 
 @pytest.fixture
@@ -24,6 +29,34 @@ async def collector(stack: Stack, tmp_path: Path) -> AsyncIterator[CollectorProc
         yield process
     finally:
         await process.clean_up()
+
+
+async def test_each_of_ten_thousand_beacons_is_counted_once_over_retries_and_kills(collector: CollectorProcess) -> None:
+    await collector.create_topics()
+    await collector.start()
+    batches = [[view(n) for n in range(start, start + _BATCH)] for start in range(0, _EVENTS, _BATCH)]
+    left = asyncio.Queue[list[dict[str, Any]]]()
+    for batch in batches:
+        left.put_nowait(batch)
+    kill_at = {len(batches) * 3 // 4, len(batches) // 2, len(batches) // 4}
+
+    async def send(seed: int) -> None:
+        dice = random.Random(seed)
+        while not left.empty():
+            batch = left.get_nowait()
+            if left.qsize() in kill_at:
+                await collector.end(kill=True)
+                await collector.start()
+            await deliver(collector.client, batch, dice, [])
+
+    await asyncio.gather(*(send(seed) for seed in range(_SENDERS)))
+    await collector.all_published()
+
+    pages = Counter(record["page"] for record in await collector.records("views"))
+    sessions = Counter(record["session_id"] for record in await collector.records("logins"))
+    assert len(pages) == _EVENTS
+    assert [page for page, count in pages.items() if count > 1] == []
+    assert sessions == Counter({f"event-visit-{n:05d}": 1 for n in range(500)})
 
 
 async def test_while_kafka_is_unavailable_events_are_kept_and_arrive_later_in_order(
