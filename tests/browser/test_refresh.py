@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.driving import PAGES, Visit, eventually, visit
 
@@ -49,6 +49,7 @@ def test_a_zoom_and_the_chart_itself_outlast_a_refresh(visiting: Visit) -> None:
 def test_a_zoom_holds_for_all_charts_when_wanted(visiting: Visit) -> None:
     visiting.sidebar.get_by_text("Zoom all charts together").click()
     visiting.page.wait_for_url(re.compile("zoom=true"))
+    expect(visiting.main.locator("[data-zoom=common]")).to_have_count(3)
     before = visiting.charts(3)[0]
     page = visiting.page
     page.evaluate("window.plot = document.querySelector('.js-plotly-plot'); null")

@@ -67,6 +67,7 @@ class Chart {
     this.place.dataset.chart = name;
     const { data, layout } = JSON.parse(figure);
     this.period = (layout.meta?.time && zoomPeriod) || undefined;
+    this.place.dataset.zoom = this.period === undefined ? "own" : "common";
     this.full = layout.height;
     layout.height = this.height(layout);
     this.place.style.height = `${layout.height}px`; // before plotly is there, so that nothing below it jumps

@@ -130,7 +130,7 @@ async def test_the_audit_agrees_after_late_duplicate_and_malformed_events(
     report = (await provisioner.post("/provisioner/verify?wait=true")).json()
     assert report["ok"], json.dumps(report)[:3000]
     compared = {(table["table"], table["side"]): table["compared"] for table in report["tables"]}
-    assert len(compared) == 12
+    assert len(compared) == 14
     assert all(rows > 0 for rows in compared.values()), compared
     assert report["unreadable"]["topic1_PageView"] > 0
     assert (await provisioner.get("/provisioner/verify")).json()["last"]["ok"]
