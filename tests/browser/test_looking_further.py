@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.driving import PATIENCE_MS, Visit, eventually
+from tests.browser.driving import PATIENCE_MS, Visit, eventually, pinot
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -59,6 +59,21 @@ def test_records_of_a_topic_are_those_in_kafka(tab: Visit, stack: Stack) -> None
     key.fill("no such key")
     key.press("Enter")
     expect(tab.main.get_by_text("No record matches.")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_click_in_the_shop_is_counted_in_pinot_and_shown_on_the_dashboard(tab: Visit, stack: Stack) -> None:
+    tab.page.goto(f"{stack.url('collector')}/shop")
+    tab.page.get_by_role("navigation").get_by_role("link", name="Lamps").click()
+    expect(tab.page.get_by_text("You viewed /shop/lamps.html")).to_be_visible()
+    sql = "SELECT SUM(view_count) FROM pageview_page WHERE page = '/shop/lamps.html' LIMIT 1"
+    eventually(lambda: float(pinot(stack.url("pinot_broker"), sql)[0][0]) >= 1, "the view is in a window of its page")
+
+    tab.page.goto(f"{tab.url}/records")
+    tab.arrived("Records")
+    text = tab.main.get_by_label("Text", exact=True)
+    text.fill("/shop/lamps.html")
+    text.press("Enter")
+    expect(tab.main.get_by_test_id("stCode").first).to_contain_text("/shop/lamps.html", timeout=PATIENCE_MS)
 
 
 def test_following_shows_records_that_arrive(tab: Visit) -> None:
