@@ -48,6 +48,8 @@ _COMMA: Final = re.compile(r",(?![^(]*\))")
 _OF_TOTALS: Final = {"views": "view_count", "first_start": "window_start", "last_end": "window_end"}
 #: Pinot's codes for "there is no such table" and "nothing serves it yet"
 _NO_TABLE: Final = {190, 410}
+#: characters of a reason that Pinot gives
+_REASON: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ class Warehouse:
             raise QueryFailed(f"Pinot could not answer the query (HTTP {answer.status_code}).")
         body = answer.json()
         if body.get("exceptions"):
-            raise _refusal({int(each["errorCode"]) for each in body["exceptions"]})
+            raise _refusal(body["exceptions"])
         found = body.get("resultTable") or {}
         columns = (found.get("dataSchema") or {}).get("columnNames") or _columns(sql)
         return pd.DataFrame(found.get("rows") or [], columns=columns)
@@ -234,7 +236,12 @@ def _columns(sql: str) -> list[str]:
     return [column.split(" AS ")[-1].strip() for column in _COMMA.split(selected[1])]
 
 
-def _refusal(codes: set[int]) -> PagePulseError:
+def _refusal(exceptions: Sequence[Mapping[str, Any]]) -> PagePulseError:
+    codes = {int(each["errorCode"]) for each in exceptions}
     if codes & _NO_TABLE:
         return TableMissing("Pinot does not have this table yet.")
-    return QueryFailed(f"Pinot refused the query (code {', '.join(map(str, sorted(codes)))}).")
+    # the kind of the error and its cause; the lines after them are the stack of a Java thread
+    reason = " ".join(str(exceptions[0].get("message", "")).split("\n")[:2])[:_REASON].strip().rstrip(".")
+    return QueryFailed(
+        f"Pinot refused the query (code {', '.join(map(str, sorted(codes)))}): {reason or 'no reason given'}."
+    )

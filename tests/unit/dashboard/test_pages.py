@@ -163,7 +163,7 @@ def test_when_pinot_becomes_unavailable_the_last_picture_stays_and_is_marked(pin
     assert not test.exception
     assert [len(spec["data"]) for spec in charts(test)] == [len(spec["data"]) for spec in before]  # type: ignore[arg-type]
     assert texts(test).count("Stale since") == 3
-    assert "Pinot refused the query (code 200)." in texts(test)
+    assert "Pinot refused the query (code 200): refused." in texts(test)
     pinot.failure = None
     test.run()
     assert "Stale" not in texts(test)
