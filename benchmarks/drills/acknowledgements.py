@@ -45,7 +45,8 @@ def tally(account: Account, others: int, starts: Starts, records: dict[str, list
     written, repeated = 0, 0
     for topic in EVENTS:
         for partition, own in _by_partition(records[topic]).items():
-            fresh = own[starts.get((topic, partition), 0) :]
+            # by offset: the end of a transaction takes one too
+            fresh = [record for record in own if record.offset >= starts.get((topic, partition), 0)]
             written += len(fresh)
             repeated += batches_twice(fresh)
     surplus = 0 if account.sent is None else max(0, written - account.sent - others)

@@ -28,6 +28,7 @@ class Raw:
     value: bytes | None
     timestamp: int
     partition: int
+    offset: int = 0
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ async def read_topic(bootstrap: str, topic: str) -> list[Raw]:
             while await _behind(consumer, ends):
                 for batch in (await consumer.getmany(timeout_ms=500)).values():
                     records += [
-                        Raw(r.key, r.value, r.timestamp, r.partition)
+                        Raw(r.key, r.value, r.timestamp, r.partition, r.offset)
                         for r in batch
                         if STRANGE.encode() not in (r.value or b"")
                     ]

@@ -16,7 +16,7 @@ class Sent:
 
 
 def records(*names: str, partition: int = 0) -> list[Raw]:
-    return [Raw(name.encode(), name.encode(), 1_000, partition) for name in names]
+    return [Raw(name.encode(), name.encode(), 1_000, partition, offset) for offset, name in enumerate(names)]
 
 
 def topics(views: list[Raw]) -> dict[str, list[Raw]]:
@@ -42,6 +42,12 @@ def test_a_failed_event_may_be_there_or_not() -> None:
 def test_only_what_came_since_the_start_counts_and_others_are_known() -> None:
     views = records("old", "a") + records("old", "b", partition=1)
     found = tally(Sent(acknowledged=1, sent=1), 1, {(PAGE_VIEW, 0): 1, (PAGE_VIEW, 1): 1}, topics(views))
+    assert (found.lost, found.doubled) == (0, 0)
+
+
+def test_the_end_of_a_transaction_takes_an_offset_and_is_no_event() -> None:
+    views = [Raw(b"s", b"old", 1_000, 0, 0), Raw(b"s", b"a", 1_000, 0, 2), Raw(b"s", b"b", 1_000, 0, 3)]
+    found = tally(Sent(acknowledged=2, sent=2), 0, {(PAGE_VIEW, 0): 2}, topics(views))
     assert (found.lost, found.doubled) == (0, 0)
 
 
