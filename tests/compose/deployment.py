@@ -18,6 +18,8 @@ from tests.patience import eventually_blocking
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "deploy" / "compose"
+#: the script that makes the accounts of MySQL, as compose mounts it
+ACCOUNTS = REPOSITORY / "deploy" / "kubernetes" / "base" / "engines" / "accounts.sh"
 PROJECT = "pagepulse-test"
 #: still loopback, and free where a demo uses 127.0.0.1
 ADDRESS = "127.0.0.2"

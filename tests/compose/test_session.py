@@ -20,7 +20,7 @@ from benchmarks.document import write_section
 from shared.topics import PAGE_VIEW, USER_SESSION
 from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, person, visit
 from tests.browser.test_pictures import save
-from tests.compose.deployment import ADDRESS, FOLDER, OWN, PORTS, PROJECT, REPOSITORY, Deployment, eventually
+from tests.compose.deployment import ACCOUNTS, ADDRESS, OWN, PORTS, PROJECT, REPOSITORY, Deployment, eventually
 from tests.drill import bound
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
@@ -198,7 +198,7 @@ def test_an_example_password_stops_the_set_up(deployment: Deployment) -> None:
             "--env",
             "READER_PASSWORD=d",
         ),
-        *("--volume", f"{FOLDER / 'mysql'}:/docker-entrypoint-initdb.d:ro", "pagepulse-local/mariadb:10.11"),
+        *("--volume", f"{ACCOUNTS}:/docker-entrypoint-initdb.d/10-accounts.sh:ro", "pagepulse-local/mariadb:10.11"),
     )
     assert "still holds a change-me" in said
     assert "ready for connections" not in said.split("change-me")[-1]
