@@ -35,7 +35,7 @@ from aiokafka.admin import NewTopic
 from fastapi import FastAPI
 
 from benchmarks.brokers import brokers
-from benchmarks.controlplane_clients import DEADLINE_S, Connection
+from benchmarks.controlplane_clients import Connection
 from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
 from shared.aiokafka_internals import all_metadata, stop_consumer, take_fetched, wait_for_fetch
@@ -363,12 +363,7 @@ async def _beacons(url: str, clients: int, seconds: float, batch: int, rate: flo
             request = beacon(host, f"{mark}{number:04x}", sent, batch)
             sent += batch
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            try:
-                async with asyncio.timeout(DEADLINE_S):
-                    good = await connection.ask(request)
-            except (OSError, EOFError, TimeoutError):
-                good = False
-                await connection.reopen()
+            good = await connection.asked(request)
             now = time.monotonic()
             turn.took.append(now - due)
             turn.requests += good

@@ -71,12 +71,7 @@ async def _run(calls: list[Call], clients: int, seconds: float, every_s: float) 
         while due < begin + seconds:
             await asyncio.sleep(due - time.monotonic())
             asked = time.monotonic()
-            try:
-                async with asyncio.timeout(DEADLINE_S):
-                    good = await connection.ask(request)
-            except (OSError, EOFError, TimeoutError):
-                good = False
-                await connection.reopen()
+            good = await connection.asked(request)
             now = time.monotonic()
             if good:
                 answers.took[call.name].append(now - asked)
@@ -99,9 +94,15 @@ class Connection:
     async def open(self) -> None:
         self._reader, self._writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
 
-    async def reopen(self) -> None:
-        self._writer.close()
-        await self.open()
+    async def asked(self, request: bytes) -> bool:
+        """``ask`` within the deadline; after a failure the connection is a new one."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return await self.ask(request)
+        except (OSError, EOFError, TimeoutError):
+            self._writer.close()
+            await self.open()
+            return False
 
     async def ask(self, request: bytes) -> bool:
         """Sends ``request`` and reads the whole answer; whether it is a success.

@@ -73,7 +73,7 @@ def _parse() -> argparse.Namespace:
 
 async def _on_a_stack(drills: Sequence[Drill], pace: Pace, record: Callable[[Outcome], None]) -> None:
     """As many of the first drills as can share a stack: after one that failed, the same fault would be reported again."""
-    async with _scene(drills[0]) as environment:
+    async with _environment(drills[0]) as environment:
         for drill in _sharing(drills):
             began = time.monotonic()
 
@@ -91,19 +91,19 @@ async def _on_a_stack(drills: Sequence[Drill], pace: Pace, record: Callable[[Out
 
 
 def _sharing(drills: Sequence[Drill]) -> Iterator[Drill]:
-    """A drill that prepares its own stack is alone on it."""
-    for drill in drills[: 1 if drills[0].prepare else _DRILLS_PER_STACK]:
-        if drill.prepare and drill is not drills[0]:
+    """A drill with a disk is alone on its stack."""
+    for drill in drills[: 1 if drills[0].disk else _DRILLS_PER_STACK]:
+        if drill.disk and drill is not drills[0]:
             return
         yield drill
 
 
 @asynccontextmanager
-async def _scene(drill: Drill) -> AsyncIterator[Environment]:
+async def _environment(drill: Drill) -> AsyncIterator[Environment]:
     directory = Path(tempfile.mkdtemp(prefix="pagepulse-drill-"))
     try:
-        if drill.prepare:
-            drill.prepare(directory)
+        if drill.disk:
+            drill.disk.mount(directory)
         stack = await asyncio.to_thread(local_stack.start, directory, _OFFSET)
         try:
             async with Environment(stack) as environment:
@@ -111,8 +111,8 @@ async def _scene(drill: Drill) -> AsyncIterator[Environment]:
         finally:
             await asyncio.to_thread(local_stack.stop, stack)
     finally:
-        if drill.tidy:
-            drill.tidy(directory)
+        if drill.disk:
+            drill.disk.unmount(directory)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from benchmarks.drills.disk import SmallDisk
 from benchmarks.drills.environment import Environment
 
 Act = Callable[[Environment], Awaitable[None]]
@@ -20,15 +20,14 @@ async def leave_it(environment: Environment) -> None:
 class Drill:
     """``strike`` returns at the fault's end, from which recovery is counted; ``remedy`` is part of the recovery.
 
-    ``prepare`` gets the state folder of a stack of the drill's own before that is started, ``tidy`` after it was stopped.
+    With a ``disk`` it has a stack of its own, with that disk in it.
     """
 
     name: str
     fault: str
     strike: Act
     remedy: Act = leave_it
-    prepare: Callable[[Path], None] | None = None
-    tidy: Callable[[Path], None] | None = None
+    disk: SmallDisk | None = None
 
 
 @dataclass(frozen=True, slots=True)

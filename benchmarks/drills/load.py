@@ -23,7 +23,7 @@ class Load:
     killed gives a lower bound of what it had acknowledged."""
 
     def __init__(self, environment: Environment, rate: float) -> None:
-        self._scene = environment
+        self._environment = environment
         self._request = {"rate": rate, **FLAWS}
         self._runs: dict[str, Status] = {}
         self._cut_off = 0
@@ -40,11 +40,11 @@ class Load:
     async def stop(self) -> None:
         """Stops both; every event is accounted for afterwards."""
         self._going = False
-        url = self._scene.ports.url("generator")
-        answer = await self._scene.http.post(f"{url}/generator/stop", timeout=_STOP_S)
+        url = self._environment.ports.url("generator")
+        answer = await self._environment.http.post(f"{url}/generator/stop", timeout=_STOP_S)
         answer.raise_for_status()
         self._note(answer.json())
-        await self._scene.http.delete(f"{self._scene.ports.url('seeder')}/seeder/mutations")
+        await self._environment.http.delete(f"{self._environment.ports.url('seeder')}/seeder/mutations")
 
     @property
     def acknowledged(self) -> int:
@@ -97,10 +97,10 @@ class Load:
         self.most_in_flight = max(self.most_in_flight, status["in_flight"])
 
     async def _get(self, service: PortName, path: str) -> Status:
-        answer = await self._scene.http.get(self._scene.stack.url(service) + path, timeout=3)
+        answer = await self._environment.http.get(self._environment.stack.url(service) + path, timeout=3)
         answer.raise_for_status()
         return dict(answer.json())
 
     async def _post(self, service: PortName, path: str, body: dict[str, Any]) -> None:
-        answer = await self._scene.http.post(self._scene.stack.url(service) + path, json=body)
+        answer = await self._environment.http.post(self._environment.stack.url(service) + path, json=body)
         answer.raise_for_status()

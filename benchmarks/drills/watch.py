@@ -20,7 +20,7 @@ class Watch:
     grows with every new result and never for an old one that is shown again."""
 
     def __init__(self, environment: Environment) -> None:
-        self._scene = environment
+        self._environment = environment
         self.newest = dict.fromkeys(DIMENSIONS, 0)
         self._moved: dict[str, float] = {}
         self._gaps = dict.fromkeys(DIMENSIONS, 0.0)
@@ -42,9 +42,9 @@ class Watch:
 
     async def _poll(self, table: str) -> None:
         sql = f"SELECT MAX(updated_at) AS newest FROM {table}"
-        url = self._scene.ports.url("pinot_broker") + "/query/sql"
+        url = self._environment.ports.url("pinot_broker") + "/query/sql"
         try:
-            answer = (await self._scene.http.post(url, json={"sql": sql}, timeout=_ANSWER_S)).json()
+            answer = (await self._environment.http.post(url, json={"sql": sql}, timeout=_ANSWER_S)).json()
             value = float(answer["resultTable"]["rows"][0][0])
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
             return

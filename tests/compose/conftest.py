@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.deployment import BUILD_WITHIN_S, FOLDER, OWN, Deployment
-from tests.compose.engine import NoEngine, engine
+from tests.compose.engine import engine
 
 _STEPS = pytest.StashKey[list[tuple[str, float]]]()
 
@@ -22,23 +22,20 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
     """
     steps = pytestconfig.stash.setdefault(_STEPS, [])
     given = os.environ.get("PAGEPULSE_TEST_COMPOSE")
-    try:
-        with engine() as host:
-            made = Deployment(host, Path(given) if given else tmp_path_factory.mktemp("compose"), steps)
-            if given:
-                yield made
-                return
-            made.run(FOLDER / "env.sh", made.folder)
-            with made.step("images of the servers"):
-                made.run(FOLDER / "images" / "build.sh", within_s=BUILD_WITHIN_S)
-            with made.step("images of the services"):
-                made.compose("build", *OWN, within_s=BUILD_WITHIN_S)
-            try:
-                yield made
-            finally:
-                made.compose("--profile", "*", "down", "--volumes", "--timeout", "20", check=False)
-    except NoEngine as error:
-        pytest.skip(str(error))
+    with engine() as host:
+        made = Deployment(host, Path(given) if given else tmp_path_factory.mktemp("compose"), steps)
+        if given:
+            yield made
+            return
+        made.run(FOLDER / "env.sh", made.folder)
+        with made.step("images of the servers"):
+            made.run(FOLDER / "images" / "build.sh", within_s=BUILD_WITHIN_S)
+        with made.step("images of the services"):
+            made.compose("build", *OWN, within_s=BUILD_WITHIN_S)
+        try:
+            yield made
+        finally:
+            made.compose("--profile", "*", "down", "--volumes", "--timeout", "20", check=False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -23,11 +23,7 @@ DISK = Path("/var/tmp")
 
 
 class NoEngine(Exception):
-    """There is no Docker Engine, and this user cannot start one on this machine; the message says why."""
-
-
-class EngineFailed(Exception):
-    """An engine should be there, and is not."""
+    """There is no Docker Engine; the message says why, and what to do."""
 
 
 def answers(host: str | None) -> bool:
@@ -44,14 +40,13 @@ def engine() -> Iterator[str | None]:
     """The DOCKER_HOST of an engine (None: the system's own). A private one and all that it holds is gone after the block.
 
     Raises:
-        NoEngine: nothing answers, and this user cannot start one here.
-        EngineFailed: the engine of DOCKER_HOST does not answer, or the private one cannot be installed or does not start.
+        NoEngine: the engine of DOCKER_HOST does not answer, or a private one cannot be installed or does not start.
     """
     given = os.environ.get("DOCKER_HOST")
     if answers(given):
         yield given
     elif given:
-        raise EngineFailed(f"no Docker Engine answers at DOCKER_HOST={given}")
+        raise NoEngine(f"no Docker Engine answers at DOCKER_HOST={given}")
     else:
         _install()
         folder = Path(tempfile.mkdtemp(prefix="pagepulse-engine-", dir=DISK))
@@ -80,7 +75,7 @@ def _install() -> None:
             check=False,
         )
         if done.returncode != 0:
-            raise EngineFailed(f"apt-get {command[0]} failed: {done.stderr[-500:]}")
+            raise NoEngine(f"apt-get {command[0]} failed: {done.stderr[-500:]}")
 
 
 @contextmanager
@@ -103,7 +98,7 @@ def _private(folder: Path) -> Iterator[str]:
             lambda: process.poll() is not None or answers(host), lambda: log.read_text()[-1500:], START_WITHIN_S, 0.5
         )
         if process.poll() is not None:
-            raise EngineFailed(f"dockerd has ended:\n{log.read_text()[-1500:]}")
+            raise NoEngine(f"dockerd has ended:\n{log.read_text()[-1500:]}")
         yield host
     finally:
         if process.poll() is None:

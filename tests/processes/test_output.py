@@ -30,8 +30,11 @@ from deploy.local import cli, java, session, setup, terminal
 from tests.processes.components import POLITE, fake
 
 folder = Path(sys.argv[1])
-#: slow to stop, so that the output is lost while it stops
-slow = POLITE.replace('note("stop")', 'import time; time.sleep(0.7); note("stop")')
+#: stops when it is let, so that the output is lost while it stops
+slow = POLITE.replace(
+    'note("stop")',
+    'note("stop"); import time\\n    while not os.path.exists(folder + "/released"): time.sleep(0.01)',
+)
 async def nothing(*_, **__): ...
 session.all_components = lambda context: [fake(folder, "a"), fake(folder, "b", needs=("a",), code=slow)]
 setup.ensure = nothing
@@ -86,7 +89,13 @@ def ignores(pid: int, number: signal.Signals) -> bool:
     return ignored is not None and bool(int(ignored[1], 16) & 1 << (number - 1))
 
 
+async def stopping(folder: Path) -> None:
+    await eventually(lambda: "stop b" in journal(folder), "the second component is stopping")
+
+
 async def stopped_in_order(folder: Path, pids: list[int]) -> None:
+    await stopping(folder)
+    (folder / "released").touch()
     await eventually(
         lambda: gone(pids) and not State(folder / "state").supervised(), "both components and the supervisor are gone"
     )
@@ -139,6 +148,7 @@ async def test_a_terminal_that_is_closed_stops_everything(tmp_path: Path, ended_
         pids = await everything_up(job, tmp_path)
         if ended_by == "hangup while it stops":
             os.killpg(job.pid, signal.SIGINT)
+            await stopping(tmp_path)
         os.close(mine)
         os.killpg(job.pid, signal.SIGHUP)
         await stopped_in_order(tmp_path, pids)
@@ -171,6 +181,7 @@ async def test_after_kill_9_status_says_what_runs_and_what_to_do(tmp_path: Path)
         assert (found["running"], found["ready"]) == (False, False)
         assert {c["state"] for c in found["components"].values()} == {"unsupervised"}
 
+        (tmp_path / "released").touch()
         down = pagepulse("down")
         assert down.stdout == "stopped: a, b\n"
         assert gone(pids)

@@ -74,8 +74,8 @@ async def test_restarts_what_ends_and_says_so(tmp_path: Path) -> None:
 
 
 async def test_goes_on_trying_with_growing_pauses(tmp_path: Path) -> None:
-    code = "import os, sys, time\nsys.exit(3) if os.path.exists(sys.argv[2] + '/broken') else None\n"
-    code += "open(sys.argv[2] + '/a.up', 'w').close()\ntime.sleep(300)"
+    code = "import os, signal, sys\nsys.exit(3) if os.path.exists(sys.argv[2] + '/broken') else None\n"
+    code += "open(sys.argv[2] + '/a.up', 'w').close()\nsignal.pause()"
     supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a", code=code))
     await supervisor.start()
     notes: list[str] = []
@@ -109,9 +109,9 @@ async def test_a_first_start_that_fails_names_component_reason_and_log(tmp_path:
 async def test_a_component_that_ends_at_first_is_started_again(tmp_path: Path) -> None:
     """On a busy machine a server's own time-outs end it: the next start finds the others up."""
     code = (
-        "import os, pathlib, sys, time\ntried = pathlib.Path(sys.argv[2]) / 'tried'\n"
+        "import os, pathlib, signal, sys\ntried = pathlib.Path(sys.argv[2]) / 'tried'\n"
         "if not tried.exists(): tried.touch(); sys.exit(3)\n"
-        "(pathlib.Path(sys.argv[2]) / 'a.up').touch(); time.sleep(300)"
+        "(pathlib.Path(sys.argv[2]) / 'a.up').touch(); signal.pause()"
     )
     supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a", code=code))
     await supervisor.start()
@@ -216,7 +216,7 @@ async def test_stopping_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path) 
 
 
 async def test_the_log_has_the_components_output(tmp_path: Path) -> None:
-    code = "import sys, time; print('hello', file=sys.stderr, flush=True); open(sys.argv[2] + '/a.up', 'w'); time.sleep(300)"
+    code = "import signal, sys; print('hello', file=sys.stderr, flush=True); open(sys.argv[2] + '/a.up', 'w'); signal.pause()"
     supervisor, _, state = supervise(tmp_path, fake(tmp_path, "a", code=code))
     await supervisor.start()
     assert "hello" in state.log("a").read_text()

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.compose.engine import EngineFailed, NoEngine, engine
+from tests.compose.engine import NoEngine, engine
 
 
 def test_an_engine_that_was_named_and_does_not_answer_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
-    with pytest.raises(EngineFailed, match="no Docker Engine answers at DOCKER_HOST=unix"), engine():
+    with pytest.raises(NoEngine, match="no Docker Engine answers at DOCKER_HOST=unix"), engine():
         pass
 
 
