@@ -275,7 +275,7 @@ class ComparisonOut(_FromAttributes):
     missing: int = Field(description="Rows that must be there and are not")
     extra: int = Field(description="Rows that are there and must not be")
     different: int
-    unsure: int = Field(description="Rows that may differ, because it is unknown whether an event was too late")
+    unsure: int = Field(description="Rows that may differ, because it is unknown how late an event or a change was")
     skipped: int = Field(description="Rows that events are still coming for, or that are older than what is kept")
     examples: list[ExampleOut] = Field(description="The first few missing, extra or different rows")
 

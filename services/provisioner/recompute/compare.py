@@ -37,7 +37,7 @@ class Example:
 
 @dataclass(slots=True)
 class Comparison:
-    """Counts of rows. ``unsure``: may differ because of events of unknown lateness. ``skipped``: still moving, or
+    """Counts of rows. ``unsure``: may differ because of events or changes of unknown lateness. ``skipped``: still moving, or
     older than what is kept."""
 
     compared: int = 0

@@ -4,14 +4,18 @@ A stream-table join takes the user as it is when the view is processed, which is
 it was in force at some moment between the view's event time and its arrival, with some slack for the change to travel.
 Whether a view had to find a user at all is judged by the cleaned users' topic, which the join reads: a query that was made anew finds
 there only the newest version of each user, and leaves out the views before it.
+
+A broker that does not answer delays a change: Connect sends it again for half a minute, or it can be read only when the broker has left
+the in-sync replicas. Views with later timestamps are joined meanwhile, on a real ksqlDB too. Such a view is unsure, unless an earlier one
+shows that the change had arrived.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from services.provisioner.recompute.columns import NO_USER, EnrichedColumns, EventColumns, sorted_by_identity
 from services.provisioner.recompute.compare import Comparison
@@ -55,50 +59,123 @@ def audit_join(
     cleaned: Users,
     *,
     slack_ms: int,
+    late_ms: int = 0,
     moving: frozenset[int] = frozenset(),
 ) -> JoinAudit:
     """Compares view by view.
 
-    ``users`` are the versions in the source, ``cleaned`` those in the cleaned users' topic; ``moving`` are event times of views that came
-    after the snapshot.
+    ``users`` are the versions in the source, ``cleaned`` those in the cleaned users' topic; ``late_ms`` is how much longer than the slack
+    a change may take while a broker is unavailable; ``moving`` are event times of views that came after the snapshot.
     """
-    result = Comparison()
+    result, late = Comparison(), _LateChanges(cleaned, slack_ms, late_ms)
     arrivals = array("q", [-1]) * len(enriched)
     for identity, view_indices, enriched_indices in _side_by_side(views, enriched):
-        if identity[0] == NO_USER:
+        user, time, _ = identity
+        if user == NO_USER:
             continue
-        if identity[1] in moving:
+        if time in moving:
             result.skipped += len(view_indices) + len(enriched_indices)
             continue
-        left = list(enriched_indices)
+        left, absent = list(enriched_indices), list[_Span]()
         # Of views alike, those that leave the least choice are served first: one that may be absent must not take another's record.
         spans = ((index, _span(views, index, slack_ms)) for index in view_indices)
         served = [
-            (index, _InForce(*cleaned.between(identity[0], *span), users.between(identity[0], *span)[0]))
+            (index, span, _InForce(*cleaned.between(user, *span), users.between(user, *span)[0]))
             for index, span in spans
         ]
-        for index, in_force in sorted(served, key=lambda pair: pair[1].choice):
+        for index, span, in_force in sorted(served, key=lambda view: view[2].choice):
             taken, problem = _take(enriched, left, in_force)
             if taken is not None:
                 arrivals[taken] = views.arrivals[index]
+            if problem is None or problem == _AS_RIGHTLY_ABSENT:
+                late.note_right(user, span, in_force)
             if problem == _AS_RIGHTLY_ABSENT:
+                absent.append(span)
                 continue
             result.compared += 1
             if problem is None:
                 result.equal += 1
             else:
-                expected, actual = problem
-                result.note("different" if actual else "missing", _name(views, identity), expected, actual)
+                late.note_difference(user, [span], _Difference(_name(views, identity), *problem))
         for index in left:
             result.compared += 1
-            result.note("extra", _name(views, identity), None, _enriched_row(enriched, index))
+            row = _enriched_row(enriched, index)
+            late.note_difference(user, absent, _Difference(_name(views, identity), None, row))
+    late.judge(result)
     return JoinAudit(result, arrivals)
 
 
-def _span(views: EventColumns, index: int, slack_ms: int) -> tuple[int, int]:
-    """When the view can have been joined."""
+class _Span(NamedTuple):
+    """When a view can have been joined."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """What must be joined to a view, and what is."""
+
+    identity: str
+    expected: Row | None
+    actual: Row | None
+
+    @property
+    def problem(self) -> Literal["missing", "extra", "different"]:
+        if self.actual is None:
+            return "missing"
+        return "extra" if self.expected is None else "different"
+
+
+class _LateChanges:
+    """Differences, kept until it is known which of them a late change explains."""
+
+    def __init__(self, cleaned: Users, slack_ms: int, late_ms: int) -> None:
+        self._cleaned, self._slack_ms, self._late_ms = cleaned, slack_ms, late_ms
+        #: by user and beginning of a version, the earliest end of a span in which it was certainly in force
+        self._arrived: dict[tuple[int, int], int] = {}
+        self._differences: list[tuple[_Difference, int, list[tuple[_Span, int]]]] = []
+
+    def note_right(self, user: int, span: _Span, in_force: _InForce) -> None:
+        """A view that is joined as it must be shows that the only version of its span had arrived."""
+        if not in_force.complete or len(in_force.cleaned) > 1:
+            return
+        since = self._cleaned.since(user, span.begin)
+        if since is not None and span.begin - since <= self._late_ms:
+            self._arrived[user, since] = min(span.end, self._arrived.get((user, since), span.end))
+
+    def note_difference(self, user: int, spans: Iterable[_Span], difference: _Difference) -> None:
+        """``spans``: of the views that it may belong to."""
+        explained = [
+            (span, since) for span in spans if (since := self._change(user, span, difference.actual)) is not None
+        ]
+        self._differences.append((difference, user, explained))
+
+    def judge(self, result: Comparison) -> None:
+        """Counts each as unsure or as the problem that it is."""
+        for difference, user, explained in self._differences:
+            if any(
+                span.end <= self._arrived.get((user, since), span.end) + self._slack_ms for span, since in explained
+            ):
+                result.unsure += 1
+            else:
+                result.note(difference.problem, difference.identity, difference.expected, difference.actual)
+
+    def _change(self, user: int, span: _Span, actual: Row | None) -> int | None:
+        """When the change came into force without which ``actual`` would be right; None: there is no such change."""
+        since = self._cleaned.since(user, span.begin)
+        if since is None or since < span.begin - self._late_ms:
+            return None
+        before, complete = self._cleaned.between(user, span.begin - self._late_ms, since - 1)
+        if not complete:
+            return since
+        rows = [version and {"age": version.age, "country": version.country} for version in before]
+        return since if actual in rows else None
+
+
+def _span(views: EventColumns, index: int, slack_ms: int) -> _Span:
     time, arrival = views.times[index], views.arrivals[index]
-    return min(time, arrival) - slack_ms, max(time, arrival) + slack_ms
+    return _Span(min(time, arrival) - slack_ms, max(time, arrival) + slack_ms)
 
 
 def _take(

@@ -50,3 +50,11 @@ class Users:
         if first < 0:
             return [None, *history.versions[: last + 1]], False
         return history.versions[first : last + 1], True
+
+    def since(self, user: int, moment: int) -> int | None:
+        """When the version that was in force at ``moment`` came into force; None if that is not known."""
+        history = self._histories.get(user)
+        if history is None or history.disordered:
+            return None
+        index = bisect_right(history.since, moment) - 1
+        return history.since[index] if index >= 0 else None

@@ -43,6 +43,9 @@ from shared.durations import milliseconds
 
 #: how long a change may take from the database to the join, and a record from its stamp to its log
 _SLACK = timedelta(seconds=5)
+#: how much longer while a broker does not answer: Connect's producer sends again after 30 s, the brokers drop one from the in-sync replicas
+#: after at most 30 s
+_LATE = timedelta(seconds=40)
 _PAUSE = timedelta(seconds=1)
 
 
@@ -209,6 +212,7 @@ class Auditor:
             sources.users,
             self._users.versions,
             slack_ms=self._slack_ms,
+            late_ms=milliseconds(_LATE),
             moving=frozenset(sources.later_views),
         )
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.provisioner.recompute.columns import EnrichedColumns, EventColumns, Names
-from services.provisioner.recompute.compare import Handling, compare_tables
+from services.provisioner.recompute.compare import Comparison, Handling, compare_tables
 from services.provisioner.recompute.join import audit_join
 from services.provisioner.recompute.rows import Identity, Row, Shape
 from services.provisioner.recompute.sessions import Sessions
@@ -127,6 +127,60 @@ def test_a_late_view_that_may_be_absent_takes_no_record_from_one_that_must_be_th
     audit = audit_join(views, enriched, users, users, slack_ms=0)
     assert (audit.comparison.equal, audit.comparison.clean) == (1, True)
     assert list(audit.arrivals) == [10_000]
+
+
+OLD, NEW = User(20, "f", "Chile", "Gold"), User(21, "f", "Peru", "Gold")
+
+
+def joined_around_a_change(
+    versions: dict[int, User | None], views: dict[int, User | None], late_ms: int = 40_000
+) -> Comparison:
+    """``versions``: of one user, by when each came into force; ``views``: by when each happened, with what each was joined."""
+    users, columns = Users(), EventColumns(Names())
+    enriched = EnrichedColumns(columns.groups)
+    for since, version in versions.items():
+        users.put(1, version, since)
+    for time, found in views.items():
+        event = Event(time, 1, "Inbox")
+        columns.add(event, time, 0)
+        if found is not None:
+            enriched.add(event, found.age, found.country, 0)
+    return audit_join(columns, enriched, users, users, slack_ms=5_000, late_ms=late_ms).comparison
+
+
+@pytest.mark.parametrize(
+    ("versions", "views"),
+    [
+        pytest.param({60_000: NEW}, {70_000: None, 90_000: NEW}, id="a new user"),
+        pytest.param({1_000: OLD, 60_000: NEW}, {70_000: OLD, 90_000: NEW}, id="a changed one"),
+        pytest.param({1_000: OLD, 60_000: None}, {70_000: OLD, 90_000: None}, id="a deleted one"),
+        pytest.param({1_000: None, 60_000: NEW}, {70_000: None, 90_000: NEW}, id="one that was deleted and is back"),
+    ],
+)
+def test_a_change_may_come_late_while_a_broker_is_unavailable(
+    versions: dict[int, User | None], views: dict[int, User | None]
+) -> None:
+    found = joined_around_a_change(versions, views)
+    assert found.clean
+    assert found.unsure == 1
+    assert not joined_around_a_change(versions, views, late_ms=0).clean
+
+
+@pytest.mark.parametrize(
+    ("versions", "views", "problem"),
+    [
+        pytest.param({60_000: NEW}, {70_000: NEW, 90_000: None}, "missing", id="lost after the change had arrived"),
+        pytest.param({60_000: NEW}, {106_000: None}, "missing", id="lost too long after it"),
+        pytest.param({1_000: OLD, 60_000: NEW}, {70_000: None}, "missing", id="lost, and neither version explains it"),
+        pytest.param({1_000: OLD, 60_000: NEW}, {70_000: NEW, 90_000: OLD}, "different", id="back to the old version"),
+        pytest.param({1_000: OLD, 60_000: None}, {70_000: None, 90_000: OLD}, "extra", id="back after the deletion"),
+    ],
+)
+def test_no_late_change_explains_what_came_after_it(
+    versions: dict[int, User | None], views: dict[int, User | None], problem: str
+) -> None:
+    found = joined_around_a_change(versions, views)
+    assert (found.unsure, getattr(found, problem)) == (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,17 @@ async def settled(server: Lab, wanted: dict[str, tuple[int, int]]) -> None:
     await eventually(lambda: totals(server) == wanted, lambda: f"{wanted}, but there is {totals(server)}")
 
 
+def at_the_end(server: Lab) -> bool:
+    """Whether every query has been given all that can be read, the end of the last transaction too: only such a reader is chained."""
+    queries = server.core.query_manager.queries.values()
+    return all(offset == server.broker.log(tp).stable for query in queries for tp, offset in query.fetched.items())
+
+
 async def test_results_of_a_chain_become_readable_together() -> None:
     async with lab() as server:
         await begin(server)
         for number in range(1, 6):
+            await eventually(lambda: at_the_end(server), "all have read past the transaction before")
             click(server, "a", number)
             # Looked at in every turn of the loop, so that the totals are seen in the very moment of the doubled ones.
             await eventually(lambda n=number: len(server.broker.records("doubled")) >= n, "a doubled click", every_s=0)  # type: ignore[misc]
