@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from operator import attrgetter
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -54,8 +55,12 @@ class PageView:
         return self.session_id.encode()
 
     def value(self) -> bytes:
-        given = ((name, getattr(self, name)) for name in self.__slots__)
+        given = zip(PageView.__slots__, _FIELDS(self), strict=True)
         return dumps({name: value for name, value in given if value is not None})
+
+
+#: the values of a page view in the order of its fields
+_FIELDS: Final = attrgetter(*PageView.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from services.collector.api import collect, public, router
 from services.collector.metrics import CollectorMetrics
 from services.collector.service import Collector
 from services.collector.settings import Settings
+from shared.gc_tuning import tune_gc
 from shared.origins import LOOPBACK_ORIGIN
 from shared.tasks import TaskSet
 from shared.web import create_service_app
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         collector = Collector(settings)
         app.state.collector = collector
         app.state.registry.register(CollectorMetrics(collector))
+        tune_gc()
         async with TaskSet() as tasks:
             collector.start(tasks)
             try:

@@ -53,7 +53,7 @@ class JournalBroken(Unavailable):
 Record = tuple[str, str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One accepted event with the records that must be sent for it. ``session`` is empty for what belongs to no visit."""
 
@@ -62,7 +62,7 @@ class Entry:
     session: str
     #: receipt in milliseconds since the epoch
     at_ms: int
-    records: list[Record]
+    records: Sequence[Record]
     opens_session: bool = False
     #: of a rejected event; its value is the bytes as they came, as Latin-1
     headers: dict[str, str] | None = None
@@ -188,10 +188,10 @@ class Journal:
         """Whether the event was accepted before."""
         return event_id in self._ids
 
-    def is_new_session(self, session: str) -> bool:
-        """Whether there was no event of the session within ``keep``."""
+    def is_new_session(self, session: str, now_ms: int) -> bool:
+        """Whether there was no event of the session within ``keep`` before ``now_ms``."""
         seen = self._sessions.get(session)
-        return seen is None or seen < self._clock_ms() - self._keep_ms
+        return seen is None or seen < now_ms - self._keep_ms
 
     def append(
         self,
@@ -206,8 +206,8 @@ class Journal:
         Raises:
             JournalFull: what Kafka has not acknowledged takes all of the space.
         """
-        opens = bool(session) and self.is_new_session(session)
-        entry = Entry(self.next, event_id, session, at_ms, list(records), opens, headers)
+        opens = bool(session) and self.is_new_session(session, at_ms)
+        entry = Entry(self.next, event_id, session, at_ms, records, opens, headers)
         text = dumps(entry)
         line = b"%08x %b\n" % (crc32(text), text)
         if (excess := self._bytes + len(line) - self._max_bytes) > 0:

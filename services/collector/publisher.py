@@ -65,6 +65,7 @@ class Publisher:
     def __init__(self, settings: Settings, journal: Journal) -> None:
         self._settings = settings
         self._journal = journal
+        self._rejected_topic = settings.rejected_topic
         self._position_key = f"{settings.collector_id}:next".encode()
         #: accepted events in Kafka since the start
         self.published = 0
@@ -148,7 +149,7 @@ class Publisher:
     def message(self, entry: Entry, record: Record) -> Message:
         """The record as it is sent to its topic."""
         topic, key, value = record
-        if topic == self._settings.rejected_topic:
+        if topic == self._rejected_topic:
             headers = [(name, text.encode()) for name, text in (entry.headers or {}).items()]
             return Message(entry.at_ms, None, (value or "").encode("latin-1"), headers)
         return Message(entry.at_ms, key.encode("latin-1"), None if value is None else value.encode(), [])

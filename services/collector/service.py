@@ -150,7 +150,7 @@ class Collector:
             return Accepted(accepted=0, ignored="do-not-track")
         self._rates.take(client, len(events))
         now_ms = time.time_ns() // 1_000_000
-        answer, rejected = Accepted(accepted=0), _Rejected()
+        accepted, duplicates, rejections, rejected = 0, 0, list[Rejection](), _Rejected()
         device = device_of(headers)
         parts: list[bytes] | None = None
         try:
@@ -158,20 +158,20 @@ class Collector:
                 try:
                     new = self._take(event, device, now_ms)
                 except NotAccepted as error:
-                    answer.rejected.append(Rejection(index=index, reason=str(error)))
+                    rejections.append(Rejection(index=index, reason=str(error)))
                     parts = parts or parts_of(dumps(events) if body is None else body, events)
                     kept = self._keep(parts[index], error, now_ms, headers.get("origin", ""), device)
                     rejected.note(error.field, kept=kept)
                 else:
-                    answer.accepted += 1
-                    answer.duplicates += not new
+                    accepted += 1
+                    duplicates += not new
         finally:
             # What was taken before an error stays taken: a retry finds it as duplicates.
             await self.journal.flushed()
-            self.accepted += answer.accepted - answer.duplicates
-            self.duplicates += answer.duplicates
+            self.accepted += accepted - duplicates
+            self.duplicates += duplicates
             self._count(rejected)
-        return answer
+        return Accepted(accepted=accepted, duplicates=duplicates, rejected=rejections)
 
     def _count(self, rejected: _Rejected) -> None:
         self.rejected += rejected.fields
@@ -342,7 +342,7 @@ class Collector:
         except BadUrl as error:
             raise NotAccepted("url", str(error)) from error
         records: list[Record] = []
-        if self.journal.is_new_session(event.session):
+        if self.journal.is_new_session(event.session, now_ms):
             login = user_session(event, at_ms, user_id, device)
             records.append((self._settings.user_session_topic, event.session, login.value().decode()))
         records.append((self._settings.page_view_topic, event.session, view.value().decode()))

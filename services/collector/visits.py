@@ -19,7 +19,7 @@ from shared.events import Device, PageView, Source, UserSession
 _UTM: Final = ("utm_source", "utm_medium", "utm_campaign")
 _NO_UTM: Final[Mapping[str, str]] = {}
 _MAX_FIELDS: Final = 200
-#: addresses of pages, without their query, whose parts are known
+#: addresses of pages, without their query, whose parts are known; visits whose number is
 _REMEMBERED: Final = 4_096
 #: characters kept of a path, a host or a utm value
 MAX_TEXT: Final = 256
@@ -94,6 +94,7 @@ def normal_path(path: str) -> str:
     return ("/" + "/".join(filter(None, path.split("/"))))[:MAX_TEXT]
 
 
+@lru_cache(_REMEMBERED)
 def anonymous_user(session: str) -> int:
     """A negative number made from the session id, so that distinct visitors can be counted. It means nothing after the session."""
     return -1 - int.from_bytes(blake2b(session.encode(), digest_size=4).digest()) % 2**31

@@ -53,7 +53,7 @@ async def test_what_was_flushed_is_there_after_a_restart_in_order(tmp_path: Path
         assert two.next == 50
         assert two.contains("event-49")
         assert not two.contains("event-50")
-        assert not two.is_new_session("visit-1")
+        assert not two.is_new_session("visit-1", 1_000)
     assert len(segments(tmp_path)) > 3
 
 
@@ -133,11 +133,11 @@ async def test_published_segments_stay_while_a_retry_may_come_then_go(tmp_path: 
 async def test_a_session_is_new_again_after_its_pause(tmp_path: Path) -> None:
     now = [1_000]
     async with journal(tmp_path, now=now) as opened:
-        assert opened.is_new_session("visit")
+        assert opened.is_new_session("visit", now[0])
         opened.append("event-1", "visit", now[0], RECORDS)
-        assert not opened.is_new_session("visit")
+        assert not opened.is_new_session("visit", now[0])
         now[0] += 10_001
-        assert opened.is_new_session("visit")
+        assert opened.is_new_session("visit", now[0])
 
 
 async def test_a_disk_that_refuses_is_said_and_a_retry_is_taken_as_new(
@@ -156,7 +156,7 @@ async def test_a_disk_that_refuses_is_said_and_a_retry_is_taken_as_new(
             with pytest.raises(JournalBroken, match="No space left"):
                 await opened.flushed()
         assert not opened.contains("event-1")
-        assert opened.is_new_session("other")
+        assert opened.is_new_session("other", 1_000)
         opened.append("event-1", "other", 1_000, RECORDS)
         await opened.flushed()
         assert [entry.id for entry in opened.read(0, 10)] == ["event-0", "event-1"]
