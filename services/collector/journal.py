@@ -89,12 +89,14 @@ class Journal:
         max_bytes: int,
         segment_bytes: int,
         keep_ms: int,
+        max_ids: int = 1_000_000,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
         self._keep_ms = keep_ms
+        self._max_ids = max_ids
         self._clock_ms = clock_ms
         self._segments: deque[_Segment] = deque()
         self._file: Any = None
@@ -112,13 +114,15 @@ class Journal:
         self._generation = 0
         #: where the last ``read`` ended: (segment, number of the next entry), bytes into the segment
         self._cursor: tuple[tuple[Path, int] | None, int] = (None, 0)
-        #: newest receipt of each event id and session
+        #: newest receipt of each event id and session, the oldest first
         self._ids: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         #: of this folder: numbers of another journal mean nothing here
         self.id = ""
         #: users whose events are taken as anonymous
         self.forgotten: set[int] = set()
+        #: event ids that made place for newer ones before ``keep`` was over
+        self.ids_dropped = 0
         self.next = 0
         #: entries below it are on disk
         self.durable = 0
@@ -183,6 +187,11 @@ class Journal:
     def waiting(self) -> int:
         """Entries that Kafka has not acknowledged."""
         return self.next - self.published
+
+    @property
+    def ids(self) -> int:
+        """Event ids that are remembered."""
+        return len(self._ids)
 
     def contains(self, event_id: str) -> bool:
         """Whether the event was accepted before."""
@@ -315,6 +324,11 @@ class Journal:
             # Moved to the end, so that the order stays that of the newest receipts.
             self._sessions.pop(entry.session, None)
             self._sessions[entry.session] = entry.at_ms
+        while len(self._ids) > self._max_ids:
+            del self._ids[next(iter(self._ids))]
+            self.ids_dropped += 1
+        while len(self._sessions) > self._max_ids:
+            del self._sessions[next(iter(self._sessions))]
 
     async def forget(self, users: set[int]) -> None:
         """Keeps ``users`` forgotten, also after a restart."""

@@ -39,5 +39,9 @@ class CollectorMetrics(MetricSource):
         yield GaugeMetricFamily(
             f"{_PREFIX}_waiting_events", "Accepted, not yet acknowledged by Kafka", value=status.waiting
         )
+        yield GaugeMetricFamily(f"{_PREFIX}_event_ids", "Event ids that are remembered", value=status.ids)
+        yield CounterMetricFamily(
+            f"{_PREFIX}_event_ids_dropped", "Event ids forgotten before their time", value=status.ids_dropped
+        )
         yield GaugeMetricFamily(f"{_PREFIX}_journal_bytes", "Size of the journal", value=status.journal_bytes)
         yield GaugeMetricFamily(f"{_PREFIX}_journal_max_bytes", "Bound of the journal", value=status.journal_max_bytes)

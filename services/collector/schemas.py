@@ -118,6 +118,10 @@ class Status(BaseModel):
     replayed: int = Field(description="Rejected events that were sent again and accepted")
     published: int = Field(description="Accepted events acknowledged by Kafka")
     waiting: int = Field(description="Entries of the journal, rejected events too, that Kafka has not acknowledged yet")
+    ids: int = Field(description="Event ids that are remembered, so that a retry counts once")
+    ids_dropped: int = Field(
+        description="Ids forgotten before their time, because there were more than PAGEPULSE_MAX_EVENT_IDS: a retry with one counts again"
+    )
     journal_bytes: int
     journal_max_bytes: int
     last_error: str | None = Field(default=None, description="Why Kafka takes no events at present")

@@ -115,6 +115,7 @@ class Collector:
             max_bytes=settings.journal_max_bytes,
             segment_bytes=settings.journal_segment_bytes,
             keep_ms=int(settings.session_timeout.total_seconds() * 1000),
+            max_ids=settings.max_event_ids,
         )
         self.publisher = Publisher(settings, self.journal)
         self._rates = ClientRates(settings.client_events_per_minute)
@@ -315,6 +316,8 @@ class Collector:
             replayed=self.replayed,
             published=self.publisher.published,
             waiting=self.journal.waiting,
+            ids=self.journal.ids,
+            ids_dropped=self.journal.ids_dropped,
             journal_bytes=self.journal.size,
             journal_max_bytes=self._settings.journal_max_bytes,
             last_error=None if error is None else error.detail,

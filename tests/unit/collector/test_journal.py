@@ -22,11 +22,17 @@ async def journal(
     max_bytes: int = 1_000_000,
     segment_bytes: int = 1_000,
     keep_ms: int = 10_000,
+    max_ids: int = 1_000_000,
     now: list[int] | None = None,
 ) -> AsyncIterator[Journal]:
     clock = now if now is not None else [1_000]
     opened = Journal(
-        folder, max_bytes=max_bytes, segment_bytes=segment_bytes, keep_ms=keep_ms, clock_ms=lambda: clock[0]
+        folder,
+        max_bytes=max_bytes,
+        segment_bytes=segment_bytes,
+        keep_ms=keep_ms,
+        max_ids=max_ids,
+        clock_ms=lambda: clock[0],
     )
     opened.open()
     async with TaskSet() as tasks:
@@ -128,6 +134,23 @@ async def test_published_segments_stay_while_a_retry_may_come_then_go(tmp_path: 
         opened.mark_published(51)
         assert not opened.contains("event-0")
         assert len(segments(tmp_path)) <= 2
+
+
+async def test_of_more_ids_than_memory_may_hold_the_oldest_are_forgotten_also_at_a_restart(tmp_path: Path) -> None:
+    async with journal(tmp_path, max_ids=10) as opened:
+        for n in range(25):
+            opened.append(f"event-{n}", f"visit-{n}", 1_000, RECORDS)
+        await opened.flushed()
+        assert (opened.ids, opened.ids_dropped) == (10, 15)
+        assert not opened.contains("event-14")
+        assert opened.contains("event-15")
+        assert opened.is_new_session("visit-14", 1_000)
+        assert not opened.is_new_session("visit-15", 1_000)
+        assert len(opened.read(0, 100)) == 25
+    async with journal(tmp_path, max_ids=10) as opened:
+        assert opened.ids == 10
+        assert opened.contains("event-15")
+        assert opened.next == 25
 
 
 async def test_a_session_is_new_again_after_its_pause(tmp_path: Path) -> None:
