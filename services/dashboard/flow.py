@@ -197,7 +197,7 @@ def rated(pipeline: Mapping[str, Any]) -> dict[str, Any]:
 
 def unheard(pipeline: Mapping[str, Any]) -> dict[str, Any]:
     """The same parts while the provisioner is unavailable: their state is unknown."""
-    now = {"state": "unknown", "detail": "The provisioner cannot be reached."}
+    now = {"state": "unknown", "detail": "The provisioner is unavailable."}
     parts = pipeline.get("resources") or []
     return {
         **pipeline,
@@ -264,7 +264,7 @@ def _ends(resource: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]
 
 def _generator(status: Mapping[str, Any] | None) -> Node:
     if status is None:
-        return Node("generator", "unknown", detail="It cannot be reached.", writes=_GENERATED)
+        return Node("generator", "unknown", detail="It is unavailable.", writes=_GENERATED)
     rate = (status.get("achieved_rate") or {}).get("last_10s")
     state = str(status.get("state", "unknown"))
     return Node("generator", state, f"{number(rate)}/s" if state == "running" else state, writes=_GENERATED)
@@ -273,7 +273,7 @@ def _generator(status: Mapping[str, Any] | None) -> Node:
 def _collector(status: Mapping[str, Any] | None) -> Node:
     """Real visitors: how many of their events were accepted, and how many rejected and why, since its start."""
     if status is None:
-        return Node("collector", "unknown", detail="It cannot be reached.", writes=_GENERATED)
+        return Node("collector", "unknown", detail="It is unavailable.", writes=_GENERATED)
     accepted, rejected = int(status.get("accepted") or 0), status.get("rejected") or {}
     figure_text = f"{number(accepted)} accepted" if accepted or rejected else "no visitors yet"
     reasons = ""
@@ -286,6 +286,6 @@ def _collector(status: Mapping[str, Any] | None) -> Node:
 
 def _seeder(status: Mapping[str, Any] | None) -> Node:
     if status is None:
-        return Node(_USERS_TABLE, "unknown", detail="The seeder cannot be reached.")
+        return Node(_USERS_TABLE, "unknown", detail="The seeder is unavailable.")
     users = status.get("users") or 0
     return Node(_USERS_TABLE, "ok" if users else "missing", f"{number(users)} users")

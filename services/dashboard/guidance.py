@@ -28,12 +28,12 @@ State = Literal["good", "warn", "bad", "idle"]
 _SIGNS: Final[dict[State, tuple[str, str]]] = {
     "good": ("●", "running"),
     "warn": ("▲", "needs attention"),
-    "bad": ("■", "cannot be reached"),
+    "bad": ("■", "unavailable"),
     "idle": ("○", "not yet"),
 }
 _SENTENCE: Final = (
-    "PagePulse makes page views and logins of simulated users, joins and counts them in windows while they happen, and shows "
-    "the counts here within seconds."
+    "PagePulse generates page views and logins of simulated users, joins them with a table of users, counts them in time windows as they "
+    "arrive, and shows the counts here within seconds."
 )
 
 
@@ -121,7 +121,7 @@ def parts(backend: Backend) -> list[Part]:
         _group("Queries", resources, ("query",), pipeline.error, f"lag {number(lag)}"),
         _group("Pinot tables", resources, ("pinot_table",), pipeline.error),
         Part(
-            "Screen",
+            "Dashboard",
             # without a table there is nothing to show yet: Pinot answers
             _state(None if isinstance(newest.error, TableMissing) else newest.error, running and age is not None),
             f"{duration(age)} behind" if age is not None else "–",
@@ -136,14 +136,14 @@ def strip(found: list[Part]) -> str:
         f"{_SIGNS[part.state][0]}</span> <b>{escape(part.name)}</b> <small>{escape(part.figure)}</small></li>"
         for part in found
     )
-    return f'<ol class="strip" aria-label="The way of an event">{items}</ol>'
+    return f'<ol class="strip" aria-label="The flow of an event">{items}</ol>'
 
 
 def draw(backend: Backend, view: ViewState, *, rows: bool) -> None:
     """Draws the guidance: open while something is missing, folded once all is running."""
     step = next_step(backend, rows=rows)
     if step.name == "running":
-        with st.expander("What is on this page", icon=":material/help:"):
+        with st.expander("About this page", icon=":material/help:"):
             st.markdown(f"{_SENTENCE} {step.action}")
             st.html(strip(parts(backend)))
         return

@@ -98,7 +98,7 @@ def _aim(status: Mapping[str, Any]) -> str:
     state, target = str(status.get("state", "unknown")), status.get("target_rate")
     if state != "running":
         return state
-    return f"target {number(target)}" if target else "as fast as it can"
+    return f"target {number(target)}" if target else "full speed"
 
 
 def _show(tile: Tile, now: ViewState) -> None:

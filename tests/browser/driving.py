@@ -42,7 +42,7 @@ PAGES = {
     "SQL": 0,
 }
 #: the list of the parts of the pipeline on the Overview
-STRIP = "The way of an event"
+STRIP = "The flow of an event"
 #: whatever the browser waits for: an element, a click that can be made, a page that is drawn
 PATIENCE_MS = STEP_S * 1_000
 expect.set_options(timeout=PATIENCE_MS)

@@ -1,48 +1,62 @@
-"""The dashboard while every server is unavailable, in Chromium: it needs no stack."""
+"""The dashboard while servers are unavailable, in Chromium, with imitated servers: it needs no stack."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.driving import PAGES, STRIP, streamlit_server, visit
+from tests.browser.driving import PAGES, STRIP, Visit, visit
+from tests.browser.imitation import Imitation, imitation
 
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def imitated() -> Iterator[Imitation]:
+    with imitation() as running:
+        yield running
+
+
 @pytest.fixture
-def alone() -> Iterator[str]:
-    """A dashboard whose servers are unavailable."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        names = (
-            "GENERATOR",
-            "SEEDER",
-            "COLLECTOR",
-            "PROVISIONER",
-            "PINOT_BROKER",
-            "PINOT_CONTROLLER",
-            "KSQL",
-            "CONNECT",
-        )
-        addresses = {f"PAGEPULSE_{name}_URL": nobody for name in names}
-        with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", addresses) as url:
-            yield url
+def visiting(browser: BrowserContext, imitated: Imitation) -> Iterator[Visit]:
+    with visit(browser, imitated.url) as found:
+        yield found
+    assert found.complaints == []
+    imitated.services.unavailable.clear()
 
 
-def test_with_the_backend_away_it_says_which_part_and_where_to_look(browser: BrowserContext, alone: str) -> None:
-    with visit(browser, alone) as visiting:
-        visiting.open()
-        expect(visiting.main.get_by_text("The provisioner is unavailable")).to_be_visible()
-        expect(visiting.main.get_by_text("pagepulse status").first).to_be_visible()
-        expect(visiting.main.get_by_role("list", name=STRIP)).to_contain_text("unknown")
-        assert visiting.metric("Events per second") == "–"
-        assert visiting.barriers("Overview") == []
-        for title in list(PAGES)[1:]:
-            visiting.go(title)
-            expect(visiting.main.get_by_test_id("stException")).to_have_count(0)
-    assert visiting.complaints == []
+def test_colours_are_right_right_after_the_theme_has_changed(visiting: Visit) -> None:
+    """Streamlit takes the browser's theme over while the page is shown."""
+    found: list[str] = []
+    for title in ("Overview", "Controls"):
+        visiting.page.emulate_media(color_scheme="light")
+        visiting.arrive(title)
+        visiting.page.emulate_media(color_scheme="dark")
+        expect(visiting.page.locator(".stApp")).to_have_css("background-color", "rgb(18, 22, 28)")
+        found += visiting.barriers(f"{title}, dark by now")
+    assert found == []
+
+
+def test_with_the_generator_away_the_controls_say_so(visiting: Visit, imitated: Imitation) -> None:
+    imitated.services.unavailable.add("generator")
+    visiting.arrive("Controls")
+    expect(visiting.main.get_by_text("generator at http").first).to_be_visible()
+    expect(visiting.main.get_by_text("pagepulse logs generator")).to_be_visible()
+    assert visiting.barriers("Controls without generator") == []
+
+
+def test_with_every_server_away_it_says_which_part_and_where_to_look(visiting: Visit, imitated: Imitation) -> None:
+    imitated.services.unavailable.update({"generator", "seeder", "provisioner", "collect"})
+    imitated.pinot.failure = httpx.ConnectError("refused")
+    visiting.open()
+    expect(visiting.main.get_by_text("The provisioner is unavailable")).to_be_visible()
+    expect(visiting.main.get_by_text("pagepulse status").first).to_be_visible()
+    expect(visiting.main.get_by_role("list", name=STRIP)).to_contain_text("unknown")
+    assert visiting.metric("Events per second") == "–"
+    assert visiting.barriers("Overview") == []
+    for title in list(PAGES)[1:]:
+        visiting.go(title)
+        expect(visiting.main.get_by_test_id("stException")).to_have_count(0)

@@ -24,6 +24,8 @@ _TIMES: Final = (
 OPEN_PATTERN: Final = "/"
 #: marks of events on one chart
 _MARKS: Final = 30
+#: events nearer to each other than this part of the axis share a mark
+_APART: Final = 1 / 100
 #: plotly's own options: no logo, few buttons
 CONFIG: Final[dict[str, Any]] = {
     "displaylogo": False,
@@ -199,10 +201,12 @@ def show_span(fig: go.Figure, theme: ChartTheme, since: int, until: int) -> None
 
 
 def add_events(fig: go.Figure, theme: ChartTheme, events: Iterable[Mapping[str, Any]], since: int, until: int) -> None:
-    """Marks on the time axis for what happened between two moments (epoch ms): a thin line, and words on hover. The newest of them."""
-    within = [event for event in events if since <= event["at_ms"] <= until][-_MARKS:]
-    for event in within:
-        at = theme.time(event["at_ms"])
+    """Marks on the time axis for what happened between two moments (epoch ms): a thin line, and words on hover. The newest of them; what
+    happened at almost the same time has one mark."""
+    # grouped before they are chosen: a mark stays where it is while the range moves on
+    groups = _near((event for event in events if event["at_ms"] <= until), (until - since) * _APART)
+    for together in [group for group in groups if group[0]["at_ms"] >= since][-_MARKS:]:
+        at = theme.time(together[0]["at_ms"])
         fig.add_shape(
             type="line",
             x0=at,
@@ -221,7 +225,21 @@ def add_events(fig: go.Figure, theme: ChartTheme, events: Iterable[Mapping[str, 
             text="▼",
             showarrow=False,
             font={"size": 9, "color": theme.muted},
-            hovertext=f"{at:%H:%M:%S} {event.get('title', '')}\n{event.get('detail', '')}",
+            hovertext="\n".join(
+                f"{theme.time(event['at_ms']):%H:%M:%S} {event.get('title', '')}\n{event.get('detail', '')}"
+                for event in together
+            ),
             hoverlabel={"bgcolor": theme.paper, "font": {"color": theme.ink, "size": _SMALL}},
             captureevents=True,
         )
+
+
+def _near(events: Iterable[Mapping[str, Any]], gap_ms: float) -> list[list[Mapping[str, Any]]]:
+    """Events, oldest first, in groups that last no longer than ``gap_ms``."""
+    groups: list[list[Mapping[str, Any]]] = []
+    for event in events:
+        if groups and event["at_ms"] - groups[-1][0]["at_ms"] <= gap_ms:
+            groups[-1].append(event)
+        else:
+            groups.append([event])
+    return groups

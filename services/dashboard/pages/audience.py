@@ -60,7 +60,7 @@ def _live() -> None:
     with right:
         cards.chart(
             "Average age",
-            "The mean over page views: someone with ten views counts ten times.",
+            "The mean over page views: a user with ten views counts ten times.",
             reading,
             lambda frame: ranking.ages(charts.of_window(frame, complete=complete), theme),
             key="ages",
@@ -79,11 +79,11 @@ def _live() -> None:
     with right:
         cards.chart(
             "Users by subscription",
-            "Everybody in the table of users who has a tier, with their average age: people, not page views.",
+            "All users in the users table that have a tier, with their average age. Each counts once, with or without page views.",
             backend.user_stats().map(ranking.tiers),
             lambda frame: ranking.by_tier(frame, theme),
             key="tiers",
-            empty="The table of users is empty.",
+            empty="The users table is empty.",
         )
 
 

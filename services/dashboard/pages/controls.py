@@ -16,6 +16,14 @@ from services.dashboard.sidebar import generator_badge
 
 _PLACE: Final = "controls"
 _USERS: Final = "users"
+#: state of the generator -> what to do next
+_NEXT: Final = {
+    "running": "A new rate acts at once, a new profile when you press **Use this profile now**.",
+    "paused": "No events are generated. Press **Resume** to continue.",
+    "stopping": "No more events are generated; the last ones are being acknowledged.",
+    "stopped": "No events are generated. Choose a rate and a profile, then press **Start**.",
+}
+_UNAVAILABLE: Final = "See `pagepulse status` and `pagepulse logs generator`."
 
 
 def render() -> None:
@@ -31,6 +39,7 @@ def _load() -> None:
     with st.container(border=True):
         st.markdown(f"## Load {generator_badge(state)}")
         chart_card.stale_note(reading, now)
+        st.caption(_NEXT.get(state, _UNAVAILABLE))
         rate = widgets.rate(backend, status, _PLACE)
         idle = state not in ("running", "paused")
         profile = _profile(backend, rate, now, idle=idle)
@@ -70,7 +79,8 @@ def _profile(backend: Backend, rate: float, now: view_state.ViewState, *, idle: 
 def _imperfections(*, idle: bool) -> dict[str, float]:
     with st.expander("Imperfect data"):
         st.caption(
-            "Shares of events that are made late, twice, or broken, to see the pipeline cope. They act at the next start."
+            "Shares of events that are generated late, twice or malformed, to test how the pipeline handles them. "
+            "They take effect at the next start."
         )
         late, duplicate, malformed = st.columns(3)
         shares = {}
@@ -96,7 +106,7 @@ def _numbers(status: Mapping[str, Any]) -> None:
     columns[1].metric("Failed", number(sum((status.get("failed") or {}).values())))
     columns[2].metric("Ack latency, p95", duration(latency.get("p95")))
     columns[3].metric(
-        "Late, twice, broken", " · ".join(number(made.get(n, 0)) for n in ("late", "duplicate", "malformed"))
+        "Late · duplicate · malformed", " · ".join(number(made.get(n, 0)) for n in ("late", "duplicate", "malformed"))
     )
 
 
@@ -108,22 +118,34 @@ def _users() -> None:
         st.markdown("## Users")
         chart_card.stale_note(reading, now)
         if reading.value is not None:
-            st.caption(
-                f"{plural(status.get('users') or 0, 'user')} in the table, "
-                f"{number(status.get('with_nulls'))} of them with something missing."
-            )
+            st.caption(_counted(status))
         _seed(backend)
         _mutations(backend, status)
         widgets.settle(backend, _USERS, now)
+
+
+def _counted(status: Mapping[str, Any]) -> str:
+    if not status.get("users"):
+        return "There are no users, and page views are joined with them. Press **Seed users**."
+    nulls = number(status.get("with_nulls"))
+    return f"{plural(status['users'], 'user')} in the table, {nulls} of them with missing fields."
 
 
 def _seed(backend: Backend) -> None:
     count_column, seed_column, null_column, mode_column = st.columns(4)
     count = count_column.number_input("How many", 1, 1_000_000, 1_000, step=500, key="seed-count")
     seed = seed_column.number_input(
-        "Seed", 0, 2**31 - 1, 42, key="seed-seed", help="The same seed makes the same users."
+        "Random seed", 0, 2**31 - 1, 42, key="seed-seed", help="The same seed gives the same users."
     )
-    nulls = null_column.slider("Incomplete", 0, 50, 5, format="%d %%", key="seed-nulls")
+    nulls = null_column.slider(
+        "Incomplete",
+        0,
+        50,
+        5,
+        format="%d %%",
+        key="seed-nulls",
+        help="The share of users with missing fields. The pipeline leaves them out.",
+    )
     mode = mode_column.segmented_control(
         "Existing users",
         ["append", "replace"],
@@ -143,7 +165,9 @@ def _mutations(backend: Backend, status: Mapping[str, Any]) -> None:
     # the seeder also reports changes that have ended
     running = bool((status.get("mutations") or {}).get("running"))
     with st.expander("Keep users changing", key="changes"):
-        st.caption("Updates, inserts and deletes that change capture has to follow.")
+        st.caption(
+            "Updates, inserts and deletes in the users table: change capture brings each to Kafka. They end after 10 minutes."
+        )
         fields = {}
         columns = st.columns(3)
         for column, name, value in zip(columns, ("updates", "inserts", "deletes"), (5.0, 1.0, 0.0), strict=True):

@@ -58,7 +58,8 @@ def _flow() -> None:
         age = f" The newest event in Pinot is {duration(freshness)} old." if freshness is not None else ""
         st.caption(
             "Rates are records per second: what enters a topic, what a query reads, what a table takes in "
-            "(newer rows of a window replace older ones)."
+            "(newer rows of a window replace older ones). Lag: records not read yet. "
+            "Dropped: records that a query cannot use, such as late ones."
             f"{age}"
         )
 
@@ -150,7 +151,7 @@ def _troubles(status: Mapping[str, Any]) -> None:
     if not wrong or status.get("state") == "absent":
         return
     with st.container(border=True):
-        st.markdown("## What needs attention")
+        st.markdown("## Needs attention")
         for resource in wrong[:12]:
             remedy = _REMEDY.get(str(resource.get("state")), "")
             st.markdown(
@@ -163,7 +164,7 @@ def _resources(status: Mapping[str, Any]) -> None:
     resources = status.get("resources") or []
     if not resources:
         return
-    with st.expander(f"All {len(resources)} parts"):
+    with st.expander(f"All {len(resources)} resources"):
         frame = pd.DataFrame(
             [
                 {

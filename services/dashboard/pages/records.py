@@ -35,6 +35,7 @@ def render() -> None:
 def _choose(view: ViewState) -> dict[str, Any]:
     """The fields; the topic and where to begin are kept in the address."""
     with st.container(border=True):
+        st.caption("The records of a Kafka topic as they are stored, keys and values decoded.")
         left, middle, right = st.columns([4, 4, 2])
         topic = left.selectbox("Topic", TOPICS, key="topic", bind="query-params")
         start = middle.segmented_control(
@@ -84,10 +85,10 @@ def _show(query: Mapping[str, Any]) -> None:
         found.reverse()
     partitions = result.value.get("partitions") or []
     total = sum(int(each["end"]) - int(each["begin"]) for each in partitions)
-    bounds = "" if result.value.get("complete") else "; the search was bounded, there may be more that match"
+    bounds = "" if result.value.get("complete") else "; the search ended at its limit, so more records may match"
     st.caption(
-        f"{plural(len(found), 'record')} of some {total:,} in {plural(len(partitions), 'partition')}, "
-        f"{result.value.get('scanned', 0):,} read{bounds}."
+        f"{plural(len(found), 'record')} of about {total:,} in {plural(len(partitions), 'partition')}, "
+        f"{result.value.get('scanned', 0):,} searched{bounds}. Select a row to see the whole record below."
     )
     if not found:
         st.info("No record matches.", icon=":material/search_off:")
@@ -158,9 +159,7 @@ def _detail(record: Mapping[str, Any], zone: str) -> None:
     with st.container(border=True):
         place = f"partition {record['partition']}, offset {record['offset']}"
         st.markdown(f"## Record at {place}")
-        st.caption(
-            f"{local(record['timestamp'], zone)} · {plural(record['size'], 'byte')} · select a row above to see another one"
-        )
+        st.caption(f"{local(record['timestamp'], zone)} · {plural(record['size'], 'byte')}")
         st.code(_json({"key": record["key"], "value": record["value"]}, indent=2), language="json", wrap_lines=True)
         if record.get("headers"):
             st.dataframe(pd.DataFrame(record["headers"]), hide_index=True, alt="Headers")

@@ -40,7 +40,7 @@ def _live() -> None:
     )
     cards.chart(
         f"Hopping windows: {words} over 5 minutes",
-        "Each point looks back over the 5 minutes before it, every minute anew, so neighbours share most of their views. "
+        "Each point covers the 5 minutes before it and the next one begins a minute later, so neighbours share most of their views. "
         "The dotted end is the window that closes next.",
         backend.hopping(now),
         lambda frame: charts.hopping(frame, theme, measure, cards.before("hopping")),

@@ -34,12 +34,15 @@ _ENGINES: Final = {"Pinot": "pinot", "ksqlDB": "ksql"}
 
 
 def render() -> None:
+    st.caption(
+        "A read-only query on the tables of Pinot or ksqlDB. Choose an example or write your own, then press **Run**."
+    )
     engine = st.segmented_control(
         "Server", list(_ENGINES), default="Pinot", required=True, key="engine", bind="query-params"
     )
     name = _ENGINES.get(str(engine), "pinot")
     started = examples(name)
-    example = st.selectbox("Start from", list(started), key=f"example-{name}")
+    example = st.selectbox("Example", list(started), key=f"example-{name}")
     with st.form("sql", border=True):
         text = st.text_area(
             "Query",
@@ -47,7 +50,7 @@ def render() -> None:
             height=180,
             key=f"text-{name}-{example}",
             max_chars=10_000,
-            help="One SELECT, at most 1,000 rows and 10 seconds. On ksqlDB a pull query: it ends.",
+            help="One SELECT statement, at most 1,000 rows and 10 seconds; on ksqlDB a pull query.",
         )
         run = st.form_submit_button("Run", icon=":material/play_arrow:", type="primary")
     if run:

@@ -162,7 +162,7 @@ def test_the_flow_says_what_is_unknown_and_escapes_texts_from_outside() -> None:
     assert "<script>" not in text
     assert "flow-bad" in text
     assert "&quot;reason&quot;" in text
-    assert "It cannot be reached." in text
+    assert "It is unavailable." in text
 
 
 def test_the_flow_keeps_its_parts_while_the_provisioner_is_unavailable_and_claims_nothing_of_them() -> None:

@@ -360,7 +360,7 @@ def test_the_guidance_collapses_once_all_is_running(services: Services) -> None:
     services.generator.update(state="running", target_rate=200.0)
     test = open_page("overview")
     assert "Next:" not in texts(test)
-    assert "What is on this page" in [expander.label for expander in test.expander]
+    assert "About this page" in [expander.label for expander in test.expander]
 
 
 def test_a_range_of_dates_and_a_comparison_reach_the_queries(pinot: Pinot) -> None:

@@ -1,0 +1,74 @@
+"""A dashboard whose servers are the fakes of the unit tests behind a real port: any state of them at once, and no stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import httpx
+
+from tests.browser.driving import streamlit_server
+from tests.unit.dashboard.fakes import Pinot, Services, flowing
+
+_PARTS = (
+    "GENERATOR",
+    "SEEDER",
+    "COLLECTOR",
+    "PROVISIONER",
+    "PINOT_BROKER",
+    "PINOT_CONTROLLER",
+    "KSQL",
+    "CONNECT",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Imitation:
+    """The dashboard's URL, and the states of what is behind it."""
+
+    url: str
+    services: Services
+    pinot: Pinot
+
+
+@contextmanager
+def imitation() -> Iterator[Imitation]:
+    """While it lasts, the generator runs and every table has rows, unless a test changes that."""
+    services, pinot = Services(), Pinot(flowing())
+    services.generator.update(state="running", target_rate=200.0, profile={"kind": "constant"})
+    services.generator["achieved_rate"] = {"last_1s": 200.0, "last_10s": 200.0, "overall": 200.0}
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            request = httpx.Request(self.command, f"http://{self.headers['Host']}{self.path}", content=body)
+            handle = pinot.handle if self.path == "/query/sql" else services.handle
+            try:
+                answer = handle(request)
+            except httpx.TransportError:
+                self.close_connection = True  # without an answer
+                return
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the names of the base class
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: a test's output is about the test."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            addresses = {f"PAGEPULSE_{name}_URL": f"http://127.0.0.1:{server.server_port}" for name in _PARTS}
+            with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", addresses) as url:
+                yield Imitation(url, services, pinot)
+        finally:
+            server.shutdown()
