@@ -12,7 +12,7 @@ import pytest
 import services.dashboard
 from services.dashboard import load_profiles, palette
 from services.dashboard.charts import audience, engagement, ranking, sources
-from services.dashboard.charts.base import CONFIG, ChartTheme, figure
+from services.dashboard.charts.base import CONFIG, ChartTheme, add_events, figure
 from tests.unit.dashboard.fakes import COLUMNS, MINUTE, flowing, windows
 
 NOW = 1_800_000_030_000  # half a minute into a minute
@@ -247,3 +247,16 @@ def test_spellings_of_one_country_are_one_place_on_the_map() -> None:
     (place,) = audience.by_code(window).to_dict("records")
     assert (place["code"], place["country"], place["user_count"]) == ("THA", "Thailand + thailand", 9)
     assert place["average_age"] == 35.0
+
+
+def test_events_that_nearly_coincide_share_a_mark_and_its_place_does_not_depend_on_the_range() -> None:
+    since, until = NOW, NOW + 100_000
+    times = {"before": -500, "also before": 300, "start": 20_000, "rate": 20_900, "stop": 60_000, "after": 200_000}
+    events = [{"at_ms": since + after, "title": title, "detail": ""} for title, after in times.items()]
+    fig = figure(LOOK, name="marks")
+    add_events(fig, LOOK, events, since, until)
+    first, second = fig.layout.annotations
+    assert [pd.Timestamp(mark.x) for mark in (first, second)] == [LOOK.time(since + 20_000), LOOK.time(since + 60_000)]
+    assert "start" in first.hovertext
+    assert "rate" in first.hovertext
+    assert len(fig.layout.shapes) == 2
