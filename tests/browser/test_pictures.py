@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.driving import PAGES, visit
+from tests.browser.system import state
 from tests.patience import STEP_S
 from tests.stack import REPOSITORY, Stack
 
@@ -30,8 +31,10 @@ asked = pytest.mark.skipif(
 
 
 @asked
-def test_pictures(browser: BrowserContext, dashboard: str, flowing: None) -> None:
-    """All in one test, so that the load goes on between them."""
+def test_pictures(browser: BrowserContext, dashboard: str, stack: Stack) -> None:
+    """All in one test, of the load that there is: of a stack that has generated for ten minutes (``PAGEPULSE_TEST_STACK``) the charts are
+    filled."""
+    assert state(stack) == "running"
     for dark, (width, height, size) in product((False, True), SIZES):
         with visit(browser, dashboard, width=width, height=height, dark=dark) as visiting:
             for title in PAGES:
@@ -52,6 +55,7 @@ def test_animation(browser: BrowserContext, dashboard: str, stack: Stack) -> Non
     frames: list[Image.Image] = []
     with visit(browser, dashboard, width=1280, height=800) as visiting:
         visiting.open("?range=5m&refresh=2s")
+        expect(visiting.main.get_by_test_id("stMetric")).to_have_count(6)
         rate = visiting.sidebar.get_by_role("spinbutton", name="Rate, events per second")
 
         def choose(value: str) -> None:
