@@ -7,11 +7,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 _MARKDOWN = re.compile(r"[\\`*_\[\]~$:<>|]")
+#: what Streamlit makes a link of, also where its characters are escaped
+_ADDRESS = re.compile(r"((?:https?://|www\.|(?<![-.\w+])[-.\w+]+@)[^\s`]*)", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
-    """``text`` literally, in Markdown: text from outside gets no links, pictures or badges."""
-    return _MARKDOWN.sub(r"\\\g<0>", text)
+    """``text`` literally, in Markdown: text from outside gets no links, pictures or badges. Addresses become code, to be copied."""
+    parts = _ADDRESS.split(text)
+    return "".join(f"`{part}`" if at % 2 else _MARKDOWN.sub(r"\\\g<0>", part) for at, part in enumerate(parts))
 
 
 def number(value: float | None) -> str:

@@ -287,4 +287,8 @@ def test_fields_of_a_profile_come_from_its_schema() -> None:
 
 def test_what_others_wrote_is_no_markdown() -> None:
     """A picture would be fetched by the operator's browser from wherever the text says."""
-    assert plain("![x](http://e.example) :red[a] <b> $x$") == r"!\[x\](http\://e.example) \:red\[a\] \<b\> \$x\$"
+    assert plain("![x](http://e.example) :red[a] <b> $x$") == r"!\[x\](`http://e.example)` \:red\[a\] \<b\> \$x\$"
+    # what is made a link of without any markup
+    assert plain("see HTTPS://e.example/a_b, www.e.example and `a@e.example") == (
+        r"see `HTTPS://e.example/a_b,` `www.e.example` and \``a@e.example`"
+    )

@@ -172,8 +172,8 @@ def test_when_pinot_becomes_unavailable_the_last_picture_stays_and_is_marked(pin
 def test_when_every_service_is_unavailable_the_page_says_so(services: Services) -> None:
     services.unavailable = {"generator", "seeder", "provisioner"}
     words = texts(open_page("controls"))
-    assert "generator at http://generator cannot be reached: " in words
-    assert "provisioner at http://provisioner cannot be reached: " in words
+    assert "generator at `http://generator` cannot be reached: " in words
+    assert "provisioner at `http://provisioner` cannot be reached: " in words
     assert "Unknown" in words
 
 
