@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import httpx
 import pytest
@@ -36,6 +37,19 @@ def test_colours_are_right_once_the_theme_has_changed(visiting: Visit) -> None:
         visiting.arrive(title)
         visiting.page.emulate_media(color_scheme="dark")
         expect(visiting.page.locator(".stApp")).to_have_css("background-color", "rgb(18, 22, 28)")
+        eventually(lambda t=title: visiting.barriers(t) == [], lambda t=title: f"none of {visiting.barriers(t)}")  # type: ignore[misc]
+
+
+def test_code_can_be_read_in_both_themes(visiting: Visit, imitated: Imitation) -> None:
+    value = {"session_id": "a", "user_id": 1, "page": None}
+    place = {"partition": 0, "offset": 7, "timestamp": 1_795_000_000_000, "size": 40, "headers": []}
+    imitated.services.records = [{**place, "key": "a", "value": value}]
+    for title, dark in product(("Records", "Sources"), (False, True)):
+        visiting.page.emulate_media(color_scheme="dark" if dark else "light")
+        visiting.arrive(title)
+        if title == "Sources":
+            visiting.main.get_by_role("button", name="Data").first.click()
+        expect(visiting.page.get_by_test_id("stCode").first.locator(".token").first).to_be_visible()
         eventually(lambda t=title: visiting.barriers(t) == [], lambda t=title: f"none of {visiting.barriers(t)}")  # type: ignore[misc]
 
 
