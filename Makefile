@@ -69,7 +69,7 @@ dead-code: ## what nothing calls, by vulture; pyproject.toml lists what must sta
 test: ## set-up, lint, types, and every test, on the real stack too
 	@deploy/local/bootstrap.sh
 	@$(PAGEPULSE) setup --tests
-	$(MAKE) lint types
+	$(MAKE) -j2 --output-sync=target lint types
 	$(BIN)/python -m pytest -m 'not stack and not compose' -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --sort=cover > .coverage.txt; head -n 12 .coverage.txt
 	@echo "coverage of lines and branches, in percent:"; $(BIN)/coverage report --format=total

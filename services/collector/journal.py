@@ -38,7 +38,7 @@ _RETRY_AFTER_S: Final = 5
 #: between two writes: each costs two changes of the thread and an fsync
 _PAUSE_S: Final = 0.004
 #: bytes of durable entries that are kept in memory for the publisher
-_RECENT_BYTES: Final = 4 * 1024 * 1024
+_RECENT_BYTES: Final = 8 * 1024 * 1024
 
 
 class JournalFull(Unavailable):

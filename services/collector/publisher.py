@@ -121,7 +121,8 @@ class Publisher:
         self.error = None
         while True:
             await self._journal.more_than(self._journal.published)
-            await asyncio.sleep(self._settings.linger.total_seconds())
+            if self._journal.waiting < self._settings.max_transaction_events:
+                await asyncio.sleep(self._settings.linger.total_seconds())
             entries = await self._journal.entries(self._journal.published, self._settings.max_transaction_events)
             async with asyncio.timeout(_CALL_S):
                 await self._transaction(producer, entries)

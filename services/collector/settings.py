@@ -36,10 +36,10 @@ class Settings(ServiceSettings):
     #: the compacted topic with each collector's position and its list of forgotten users
     state_topic: str = "_pagepulse_collector"
     replication_factor: int = Field(default=topics.REPLICATION_FACTOR, ge=1, le=9)
-    #: events are gathered for this long before a transaction begins
+    #: events are gathered for this long before a transaction begins, unless a full one waits
     linger: timedelta = timedelta(milliseconds=50)
     #: events of one transaction
-    max_transaction_events: int = Field(default=2_000, ge=1)
+    max_transaction_events: int = Field(default=5_000, ge=1)
 
     #: a session ends after this pause; event ids and sessions are remembered for as long, also over a restart
     session_timeout: timedelta = timedelta(minutes=30)
