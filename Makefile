@@ -103,6 +103,7 @@ bench: ## measure everything on an otherwise idle machine (half an hour) and wri
 	$(BIN)/python -m benchmarks.endtoend --write-docs
 	$(BIN)/python -m benchmarks.startup --write-docs
 	$(BIN)/python -m benchmarks.controlplane --write-docs
+	$(BIN)/python -m benchmarks.collector --write-docs
 
 grammar: ## the parser's tables from services/ksql/sql/grammar.lark
 	@deploy/local/bootstrap.sh

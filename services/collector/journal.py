@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -115,8 +115,8 @@ class Journal:
         #: where the last ``read`` ended: (segment, number of the next entry), bytes into the segment
         self._cursor: tuple[tuple[Path, int] | None, int] = (None, 0)
         #: newest receipt of each event id and session, the oldest first
-        self._ids: dict[str, int] = {}
-        self._sessions: dict[str, int] = {}
+        self._ids: OrderedDict[str, int] = OrderedDict()
+        self._sessions: OrderedDict[str, int] = OrderedDict()
         #: of this folder: numbers of another journal mean nothing here
         self.id = ""
         #: users whose events are taken as anonymous
@@ -321,14 +321,18 @@ class Journal:
     def _remember(self, entry: Entry) -> None:
         self._ids[entry.id] = entry.at_ms
         if entry.session:
-            # Moved to the end, so that the order stays that of the newest receipts.
-            self._sessions.pop(entry.session, None)
             self._sessions[entry.session] = entry.at_ms
-        while len(self._ids) > self._max_ids:
-            del self._ids[next(iter(self._ids))]
+            # so that the order stays that of the newest receipts
+            self._sessions.move_to_end(entry.session)
+        if len(self._ids) > self._max_ids:
+            self._ids.popitem(last=False)
+            if not self.ids_dropped:
+                _log.warning(
+                    "more event ids than are remembered: retries with the oldest count again", ids=self._max_ids
+                )
             self.ids_dropped += 1
-        while len(self._sessions) > self._max_ids:
-            del self._sessions[next(iter(self._sessions))]
+        if len(self._sessions) > self._max_ids:
+            self._sessions.popitem(last=False)
 
     async def forget(self, users: set[int]) -> None:
         """Keeps ``users`` forgotten, also after a restart."""
@@ -401,8 +405,8 @@ class Journal:
             self._bytes -= segment.bytes
             segment.path.unlink(missing_ok=True)
         for known in (self._ids, self._sessions):
-            while known and (name := next(iter(known))) and known[name] < oldest:
-                del known[name]
+            while known and known[next(iter(known))] < oldest:
+                known.popitem(last=False)
 
 
 def _write_durably(path: Path, text: str) -> None:

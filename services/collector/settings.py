@@ -43,7 +43,7 @@ class Settings(ServiceSettings):
 
     #: a session ends after this pause; event ids and sessions are remembered for as long, also over a restart
     session_timeout: timedelta = timedelta(minutes=30)
-    #: ids in memory, about 120 bytes each; of more within ``session_timeout`` the oldest are forgotten, and a retry with one counts again
+    #: ids in memory, about 160 bytes each; of more within ``session_timeout`` the oldest are forgotten, and a retry with one counts again
     max_event_ids: int = Field(default=1_000_000, ge=1_000)
     #: event time is the receipt minus the client's own delay, which counts up to this
     max_delay: timedelta = timedelta(hours=1)
