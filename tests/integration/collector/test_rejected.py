@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from deploy.local.recording import Recorded, record
 from shared import topics
 from tests.integration.ksql.harness import read_all
-from tests.patience import WORK_S, eventually
+from tests.patience import STEP_S, WORK_S, eventually
 from tests.stack import Stack, pagepulse
 
 pytestmark = pytest.mark.stack
@@ -49,7 +49,7 @@ async def test_rejected_events_are_shown_and_replayed_once_and_views_are_recorde
         record(stack.kafka_bootstrap, [topics.PAGE_VIEW], WORK_S, file, begun=begun.set, progress=progress)
     )
     await begun.wait()
-    async with httpx.AsyncClient(base_url=stack.url("collector"), timeout=60) as collector:
+    async with httpx.AsyncClient(base_url=stack.url("collector"), timeout=STEP_S) as collector:
         answer = await collector.post("/collect", json=bad)
         assert (answer.status_code, len(answer.json()["rejected"])) == (202, 1)
 
