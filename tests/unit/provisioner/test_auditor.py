@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from datetime import timedelta
 from typing import Any
 
@@ -124,6 +125,25 @@ async def test_a_stale_session_in_pinot_is_no_row_but_one_on_its_own_is(recorded
     assert comparison(await audit(recorded), "pageview_session", "pinot").clean
     rows.append({**inside, "window_start": 1_750_000_000_000, "window_end": 1_750_000_000_001})
     assert comparison(await audit(recorded), "pageview_session", "pinot").extra == 1
+
+
+async def test_a_session_of_an_earlier_query_in_a_sink_is_unsure_but_one_on_its_own_is_extra(recorded: World) -> None:
+    """A query that was made anew over its topic knows nothing of the sessions of the one before, so they get no tombstone."""
+    longest = max(recorded.pinot.rows["pageview_session"], key=lambda row: row["window_end"] - row["window_start"])
+
+    def write(start: int, end: int) -> None:
+        # a windowed key: its text, then the end and the start of the session
+        key = longest["source"].encode() + struct.pack(">qq", end, start)
+        row = {**longest, "window_start": start, "window_end": end, "view_count": 1}
+        recorded.kafka.append("topic8_PageView_Session", key, json.dumps(row).encode(), end)
+
+    before = comparison(await audit(recorded), "pageview_session", "sink").unsure
+    write(longest["window_start"] + 1, longest["window_end"])
+    found = comparison(await audit(recorded), "pageview_session", "sink")
+    assert (found.clean, found.unsure) == (True, before + 1)
+    write(1_750_000_000_000, 1_750_000_000_001)
+    found = comparison(await audit(recorded), "pageview_session", "sink")
+    assert (found.extra, found.unsure) == (1, before + 1)
 
 
 async def test_a_view_that_was_joined_with_an_unknown_age_is_found(recorded: World) -> None:
