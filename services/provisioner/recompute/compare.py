@@ -16,6 +16,8 @@ EXAMPLES = 5
 #: relative; sums in another order differ in the last digits
 _AVERAGE_TOLERANCE = 1e-9
 
+Problem = Literal["missing", "extra", "different"]
+
 
 class Handling(Enum):
     """What to do with a row: ``tolerate`` a difference (counted as unsure), or ``skip`` the row altogether."""
@@ -29,7 +31,7 @@ class Handling(Enum):
 class Example:
     """One missing, extra or different row."""
 
-    problem: Literal["missing", "extra", "different"]
+    problem: Problem
     identity: str
     expected: Row | None
     actual: Row | None
@@ -53,12 +55,12 @@ class Comparison:
     def clean(self) -> bool:
         return not (self.missing or self.extra or self.different)
 
-    def note(self, problem: Literal["missing", "extra", "different"], identity: object, *rows: Row | None) -> None:
-        """Counts a problem and keeps the first few as examples; ``rows`` are the expected and the actual one."""
+    def note(self, identity: object, expected: Row | None, actual: Row | None) -> None:
+        """Counts a row that is missing, extra or different, and keeps the first few as examples."""
+        problem: Problem = "missing" if actual is None else "extra" if expected is None else "different"
         setattr(self, problem, getattr(self, problem) + 1)
         if len(self.examples) < EXAMPLES:
-            expected, actual = map(_shown, rows)
-            self.examples.append(Example(problem, dimension.apply(str(identity)), expected, actual))
+            self.examples.append(Example(problem, dimension.apply(str(identity)), _shown(expected), _shown(actual)))
 
 
 def _shown(row: Row | None) -> Row | None:
@@ -86,12 +88,8 @@ def compare_tables(
             result.equal += 1
         elif how is Handling.TOLERATE:
             result.unsure += 1
-        elif have is None:
-            result.note("missing", identity, want, None)
-        elif want is None:
-            result.note("extra", identity, None, have)
         else:
-            result.note("different", identity, want, have)
+            result.note(identity, want, have)
     return result
 
 

@@ -120,12 +120,6 @@ class _Difference:
     expected: Row | None
     actual: Row | None
 
-    @property
-    def problem(self) -> Literal["missing", "extra", "different"]:
-        if self.actual is None:
-            return "missing"
-        return "extra" if self.expected is None else "different"
-
 
 class _LateChanges:
     """Differences, kept until it is known which of them a late change explains."""
@@ -159,7 +153,7 @@ class _LateChanges:
             ):
                 result.unsure += 1
             else:
-                result.note(difference.problem, difference.identity, difference.expected, difference.actual)
+                result.note(difference.identity, difference.expected, difference.actual)
 
     def _change(self, user: int, span: _Span, actual: Row | None) -> int | None:
         """When the change came into force without which ``actual`` would be right; None: there is no such change."""
