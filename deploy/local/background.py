@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -77,9 +78,9 @@ async def down(state: State) -> list[str]:
     recorded = state.read_pids().get("supervisor")
     if state.supervised() and recorded is not None and recorded.alive():
         stopped = [name for name, line in Board.read(state.read_run()).lines.items() if line.pid is not None]
-        os.kill(recorded.pid, signal.SIGTERM)
+        _signal(recorded.pid, signal.SIGTERM)
         if not await until(lambda: not recorded.alive(), DOWN_WITHIN):
-            os.kill(recorded.pid, signal.SIGKILL)
+            _signal(recorded.pid, signal.SIGKILL)
             await until(lambda: not recorded.alive(), process.LEFTOVERS_WITHIN)
     if state.supervised():
         raise AlreadyRunning(
@@ -88,3 +89,9 @@ async def down(state: State) -> list[str]:
     stopped += await process.end_leftovers(state, process.LEFTOVERS_WITHIN)
     state.clear_pids()
     return stopped
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """A process that has ended by itself meanwhile is no error."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

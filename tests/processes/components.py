@@ -6,6 +6,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
+
 from deploy.local.board import Board
 from deploy.local.component import Component, Probe
 from deploy.local.state import State
@@ -85,3 +87,11 @@ def journal(folder: Path) -> list[str]:
     """What the components wrote, in order."""
     path = folder / "journal"
     return path.read_text().splitlines() if path.exists() else []
+
+
+def ended(pid: int) -> bool:
+    """Whether the process has ended, a zombie too; it may end while it is looked at."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from deploy.local.options import REPOSITORY
 from deploy.local.state import State
 from tests import stack
-from tests.processes.components import eventually, journal
+from tests.processes.components import ended, eventually, journal
 
 #: the real command `up`, in the foreground, with two components that are Python processes
 UP = """
@@ -81,7 +80,7 @@ async def everything_up(job: subprocess.Popen[bytes], folder: Path) -> list[int]
 
 
 def gone(pids: list[int]) -> bool:
-    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pids)
+    return all(ended(pid) for pid in pids)
 
 
 def ignores(pid: int, number: signal.Signals) -> bool:

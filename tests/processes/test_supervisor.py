@@ -13,7 +13,7 @@ import pytest
 from deploy.local.board import Health
 from deploy.local.errors import ComponentFailed
 from tests.patience import STEP_S
-from tests.processes.components import QUICK, STUBBORN, WITH_CHILD, eventually, fake, journal, supervise
+from tests.processes.components import QUICK, STUBBORN, WITH_CHILD, ended, eventually, fake, journal, supervise
 
 IMPATIENT = dataclasses.replace(QUICK, ready_within=timedelta(milliseconds=300), attempts=2)
 
@@ -194,9 +194,9 @@ async def test_ends_the_children_of_a_component_too(tmp_path: Path) -> None:
     supervisor, _, _ = supervise(tmp_path, fake(tmp_path, "a", code=WITH_CHILD))
     await supervisor.start()
     child = int((tmp_path / "child.pid").read_text())
-    assert psutil.pid_exists(child)
+    assert not ended(child)
     await supervisor.stop()
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    assert ended(child)
 
 
 async def test_stopping_in_the_middle_of_a_start_leaves_nothing(tmp_path: Path) -> None:
