@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import psutil
+
 from deploy.local import order, process
 from deploy.local.board import Board, Health
 from deploy.local.component import Component
@@ -132,7 +134,9 @@ class Supervisor:
                 begun = loop.time()
                 child = await process.start(component, self._state)
                 self._processes[component.name] = child
-                self._started[component.name] = Started.of(child.pid)
+                # One that has ended already is not in /proc any more: how it ended is found below.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    self._started[component.name] = Started.of(child.pid)
                 self._write_pids()
                 self._board.lines[component.name].pid = child.pid
                 self._publish(component, Health.STARTING, note=self._board.lines[component.name].note)

@@ -6,12 +6,16 @@ import os
 import signal
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from deploy.local import process
 from deploy.local.board import Health
+from deploy.local.component import Component
 from deploy.local.errors import ComponentFailed
+from deploy.local.state import State
 from tests.patience import STEP_S
 from tests.processes.components import QUICK, STUBBORN, WITH_CHILD, ended, eventually, fake, journal, supervise
 
@@ -92,7 +96,20 @@ async def test_goes_on_trying_with_growing_pauses(tmp_path: Path) -> None:
     await supervisor.stop()
 
 
-async def test_a_first_start_that_fails_names_component_reason_and_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended_at_once", [False, True])
+async def test_a_first_start_that_fails_names_component_reason_and_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended_at_once: bool
+) -> None:
+    if ended_at_once:
+
+        async def start(component: Component, state: State) -> asyncio.subprocess.Process:
+            child = await process.start(component, state)
+            await child.wait()
+            return child
+
+        monkeypatch.setattr(
+            "deploy.local.supervisor.process", SimpleNamespace(start=start, end_group=process.end_group)
+        )
     bad = fake(tmp_path, "bad", code="import sys; print('the disk is full'); sys.exit(7)")
     supervisor, board, state = supervise(tmp_path, fake(tmp_path, "good"), bad)
     with pytest.raises(ComponentFailed) as failed:
