@@ -40,8 +40,8 @@ from benchmarks.document import machine_line, table, write_section
 from benchmarks.harness import arguments, console, machine, median, report, spread, write_json
 from shared.aiokafka_internals import all_metadata, stop_consumer, take_fetched, wait_for_fetch
 from shared.kafka import admin_client, open_consumer
-from tests.integration.ksql.harness import free_port
 from tests.patience import eventually
+from tests.ports import free_port
 
 BATCHES: Final = (1, 20)
 VIEWS: Final = "benchmark_views"

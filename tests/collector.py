@@ -16,8 +16,9 @@ import httpx
 from aiokafka.admin import NewTopic
 
 from shared.kafka import admin_client
-from tests.integration.ksql.harness import free_port, read_all
+from tests.integration.ksql.harness import read_all
 from tests.patience import STEP_S, WORK_S, eventually
+from tests.ports import free_port
 from tests.stack import REPOSITORY
 
 #: nobody listens there

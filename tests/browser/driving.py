@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
 
 from tests.patience import STEP_S, eventually_blocking
+from tests.ports import free_port
 from tests.stack import REPOSITORY
 
 CHROMIUM = "/usr/bin/chromium"
@@ -61,9 +61,7 @@ _NOT_OURS = frozenset({"net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED"})
 @contextmanager
 def streamlit_server(module: Sequence[str], port_variable: str, environment: Mapping[str, str]) -> Iterator[str]:
     """The URL of a server that ``python -m`` starts on a free port, which the environment variable names."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:

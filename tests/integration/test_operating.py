@@ -18,7 +18,7 @@ from tests.stack import REPOSITORY
 
 pytestmark = pytest.mark.stack
 
-OFFSET = 15_000
+OFFSET = 5_000
 
 
 def processes(folder: Path) -> list[str]:

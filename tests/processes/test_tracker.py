@@ -12,8 +12,8 @@ from playwright.async_api import BrowserContext, Page, async_playwright
 
 from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS
 from tests.collector import CollectorProcess
-from tests.integration.ksql.harness import free_port
 from tests.patience import eventually
+from tests.ports import free_port
 
 pytestmark = pytest.mark.browser
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.patience import STEP_S, eventually
+from tests.ports import free_port
 from tests.stack import REPOSITORY
 
 # no part of a secret that is looked for alone can be a part of a request id, which is in hexadecimal digits
@@ -27,12 +27,6 @@ def environment(**more: str) -> dict[str, str]:
     urls = ("SEEDER", "CONNECT", "KSQL", "PINOT_CONTROLLER", "PINOT_BROKER")
     named = secrets | unavailable | {f"{name}_URL": f"http://127.0.0.1:{closed}" for name in urls} | more
     return os.environ | {f"PAGEPULSE_{name}": value for name, value in named.items()}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

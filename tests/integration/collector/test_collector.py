@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.collector import CollectorProcess, deliver, view
-from tests.integration.ksql.harness import free_port
 from tests.patience import WORK_S, eventually
+from tests.ports import free_port
 from tests.stack import Stack
 
 pytestmark = pytest.mark.stack

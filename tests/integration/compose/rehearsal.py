@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.patience import STEP_S, WORK_S
+from tests.ports import free_port
 from tests.unit.compose.dockerfile import Instruction, command, expand, stages, variables
 from tests.unit.compose.files import FOLDER, REPOSITORY, own, services
 
@@ -141,7 +141,7 @@ class Rehearsal:
         Raises:
             RuntimeError: it ended, or its health check was not content in time; the message is its log.
         """
-        environment = {**self.environment, "PAGEPULSE_HOST": "127.0.0.1", "PAGEPULSE_PORT": str(_free_port())}
+        environment = {**self.environment, "PAGEPULSE_HOST": "127.0.0.1", "PAGEPULSE_PORT": str(free_port())}
         begun, log = monotonic(), self.root / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(self.command, cwd=self.folder, env=environment, stdout=output, stderr=output)
@@ -175,12 +175,6 @@ class Rehearsal:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main(names: list[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import struct
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -23,14 +22,9 @@ from shared.aiokafka_internals import all_metadata, stop_consumer
 from shared.kafka import admin_client, end_offsets
 from shared.partitioner import partition_for
 from tests.patience import STEP_S, WORK_S, eventually
+from tests.ports import free_port
 
 _ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class KsqlServer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 import yaml  # type: ignore[import-untyped]
 
 from tests.patience import STEP_S, eventually
+from tests.ports import free_port
 from tests.stack import Stack
 from tests.unit.compose.observability import OBSERVABILITY, prometheus, scraped
 
@@ -54,9 +54,7 @@ class Prometheus:
 @asynccontextmanager
 async def running(stack: Stack, folder: Path) -> AsyncIterator[Prometheus]:
     """Prometheus on a free loopback port, its data in ``folder``; ended with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration(stack)))
     arguments = (
         f"--config.file={folder / 'prometheus.yml'}",

@@ -7,6 +7,7 @@ import pytest
 
 from deploy.local.errors import PortTaken
 from deploy.local.ports import HOST, Ports, check_free, highest_offset
+from tests.ports import free_port
 
 
 def test_the_documented_ports() -> None:
@@ -33,9 +34,9 @@ def test_the_offset_moves_all_of_them() -> None:
 
 def test_a_taken_port_is_named_with_its_owner_and_the_way_out() -> None:
     with socket.socket() as other:
-        other.bind((HOST, 0))
+        port = free_port()
+        other.bind((HOST, port))
         other.listen()
-        port = other.getsockname()[1]
         with pytest.raises(
             PortTaken, match=rf"port {port} \(for kafka1\) is taken by .*\(pid {os.getpid()}\)"
         ) as error:

@@ -14,6 +14,7 @@ import pytest
 from shared.event_loop import new_event_loop
 from shared.server import options
 from shared.settings import ServiceSettings
+from tests.ports import free_port
 
 
 def run(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -65,9 +66,7 @@ def test_it_connects_by_name_and_by_address(host: str) -> None:
 
 
 def test_no_such_name_and_no_such_port_are_os_errors() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     async def connect(host: str) -> None:
         await asyncio.get_running_loop().create_connection(asyncio.Protocol, host, port)
