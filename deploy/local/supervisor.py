@@ -128,18 +128,19 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         self._answers[component.name] = "none"
         try:
+            self._publish(component, Health.PREPARING, note=self._board.lines[component.name].note)
+            await component.prepare()
+            begun = loop.time()
+            child = await process.start(component, self._state)
+            self._processes[component.name] = child
+            # One that has ended already is not in /proc any more: how it ended is found below.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._started[component.name] = Started.of(child.pid)
+            self._write_pids()
+            self._board.lines[component.name].pid = child.pid
+            self._publish(component, Health.STARTING, note=self._board.lines[component.name].note)
+            # The time begins here: on a busy machine the start itself may take long.
             async with asyncio.timeout(self._pace.ready_within.total_seconds()):
-                self._publish(component, Health.PREPARING, note=self._board.lines[component.name].note)
-                await component.prepare()
-                begun = loop.time()
-                child = await process.start(component, self._state)
-                self._processes[component.name] = child
-                # One that has ended already is not in /proc any more: how it ended is found below.
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    self._started[component.name] = Started.of(child.pid)
-                self._write_pids()
-                self._board.lines[component.name].pid = child.pid
-                self._publish(component, Health.STARTING, note=self._board.lines[component.name].note)
                 await self._until_healthy(component, child)
         except TimeoutError:
             waited = f"not healthy after {self._pace.ready_within.total_seconds():.0f} s"

@@ -177,10 +177,20 @@ async def test_the_healthy_ones_can_be_used_before_the_last_is_up(tmp_path: Path
     await supervisor.stop()
 
 
-async def test_a_component_that_never_gets_healthy_reports_its_last_answer(tmp_path: Path) -> None:
+async def test_a_component_that_never_gets_healthy_reports_its_last_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow_start(component: Component, state: State) -> asyncio.subprocess.Process:
+        # a busy machine: the time in which it must be healthy has not begun
+        await asyncio.sleep(2 * IMPATIENT.ready_within.total_seconds())
+        return await process.start(component, state)
+
     async def never() -> None:
         raise RuntimeError("still loading")
 
+    monkeypatch.setattr(
+        "deploy.local.supervisor.process", SimpleNamespace(start=slow_start, end_group=process.end_group)
+    )
     supervisor, board, _ = supervise(tmp_path, fake(tmp_path, "a", health=never), pace=IMPATIENT)
     with pytest.raises(ComponentFailed, match=r"not healthy after .* still loading"):
         await supervisor.start()
