@@ -89,8 +89,9 @@ class CollectorProcess:
         return [json.loads(record.value) for record in await read_all(self.bootstrap, f"{self.prefix}{topic}")]
 
     def journalled(self) -> list[dict[str, Any]]:
-        """The page views in the journal on disk, in order."""
-        lines = [line for path in sorted(self.journal.glob("*.log")) for line in path.read_text().splitlines()]
+        """The page views in the journal on disk, in order. An entry that is being written is none yet."""
+        texts = [path.read_text() for path in sorted(self.journal.glob("*.log"))]
+        lines = [line for text in texts for line in text[: text.rfind("\n") + 1].splitlines()]
         records = [record for line in lines for record in json.loads(line.partition(" ")[2])["records"]]
         return [json.loads(value) for topic, _, value in records if topic == f"{self.prefix}views"]
 

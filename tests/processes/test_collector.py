@@ -47,6 +47,7 @@ async def test_a_full_disk_is_refused_with_a_time_to_retry_and_nothing_acknowled
     assert 0 < acknowledged < len(batches)
     assert (await collector.client.post("/collect", json=batches[acknowledged])).status_code == 503, "still full"
     assert len(collector.journalled()) == 20 * acknowledged
+    assert all(path.read_bytes().endswith(b"\n") for path in collector.journal.glob("*.log")), "nothing of the others"
 
     limit_files(collector, resource.RLIM_INFINITY)
     await deliver(collector.client, batches[acknowledged], dice, refusals)

@@ -8,6 +8,7 @@ import pytest
 from services.seeder.settings import Settings
 from services.seeder.store import Store, sql
 from shared.errors import Unavailable
+from tests.ports import free_port
 
 
 def test_every_statement_file_is_one_statement() -> None:
@@ -20,10 +21,11 @@ def test_every_statement_file_is_one_statement() -> None:
         assert "--" not in sql(name)
 
 
-async def test_an_absent_database_is_unavailable(unused_tcp_port: int) -> None:
-    store = Store(Settings(mysql_port=unused_tcp_port, mysql_connect_timeout=timedelta(seconds=1)))
+async def test_an_absent_database_is_unavailable() -> None:
+    port = free_port()
+    store = Store(Settings(mysql_port=port, mysql_connect_timeout=timedelta(seconds=1)))
 
-    with pytest.raises(Unavailable, match=str(unused_tcp_port)):
+    with pytest.raises(Unavailable, match=str(port)):
         await store.ping()
     with pytest.raises(Unavailable):
         async with store.transaction():
