@@ -6,6 +6,7 @@ from typing import Any
 
 from services.dashboard.actions import Action, ActionQueue, queue_of
 from shared.errors import Conflict
+from tests.patience import STEP_S
 
 
 def action(calls: list[str], name: str = "start") -> Action:
@@ -72,18 +73,18 @@ def test_two_threads_settle_once() -> None:
     def slow() -> Mapping[str, Any]:
         calls.append(1)
         begun.set()
-        assert go.wait(5)
+        assert go.wait(STEP_S)
         return {}
 
     queue = ActionQueue()
     queue.submit(0, Action("sidebar", "Stopping", slow, lambda _: "Stopped."))
     thread = Thread(target=queue.settle)
     thread.start()
-    assert begun.wait(5)
+    assert begun.wait(STEP_S)
     assert queue.settle() is None
     assert queue.busy
     go.set()
-    thread.join(5)
+    thread.join(STEP_S)
     assert calls == [1]
     assert not queue.busy
 

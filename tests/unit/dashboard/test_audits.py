@@ -13,6 +13,7 @@ from services.dashboard import audits
 from services.dashboard.audits import Audit
 from services.provisioner.schemas import AuditOut, AuditState, TableAudit
 from shared.errors import Conflict, UpstreamError
+from tests.patience import STEP_S
 
 
 def entry(table: str, side: str, **counts: int) -> TableAudit:
@@ -80,39 +81,42 @@ def test_progress() -> None:
     assert audits.progress({}, 100) == "Verify: starting (100 ms)"
 
 
-def test_a_long_audit_goes_on_after_the_click() -> None:
+def test_a_long_audit_goes_on_after_the_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audits, "_REFUSAL_S", 0.01)
     go = Event()
 
     def call() -> Mapping[str, Any]:
-        assert go.wait(10)
+        assert go.wait(STEP_S)
         return {"tables": []}
 
     audit = Audit(call)
     assert audit.start() == {"audit": audit}
     assert not audit.over.is_set()
     go.set()
-    assert audit.over.wait(10)
+    assert audit.over.wait(STEP_S)
     assert (audit.report, audit.error) == ({"tables": []}, None)
 
 
-def test_a_refusal_is_the_answer_to_the_click() -> None:
+def test_a_refusal_is_the_answer_to_the_click(monkeypatch: pytest.MonkeyPatch) -> None:
     def call() -> Mapping[str, Any]:
         raise Conflict("provisioner: An audit is in progress.")
 
+    monkeypatch.setattr(audits, "_REFUSAL_S", STEP_S)  # "at once" on a busy machine
     with pytest.raises(Conflict, match="in progress"):
         Audit(call).start()
 
 
-def test_a_failure_later_on_is_kept() -> None:
+def test_a_failure_later_on_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audits, "_REFUSAL_S", 0.01)
     go = Event()
 
     def call() -> Mapping[str, Any]:
-        assert go.wait(10)
+        assert go.wait(STEP_S)
         raise UpstreamError("provisioner: Kafka is unavailable.")
 
     audit = Audit(call)
     audit.start()
     go.set()
-    assert audit.over.wait(10)
+    assert audit.over.wait(STEP_S)
     assert audit.error is not None
     assert audit.report is None

@@ -13,10 +13,11 @@ from services.generator import publisher
 from services.generator.publisher import Publisher
 from services.generator.settings import Settings
 from services.generator.statistics import Statistics
+from tests.patience import eventually
 from tests.unit.generator.fakes import PARTITIONS, FakeBatch, FakeBroker, FakeProducer
 
 _QUEUES = 2 * PARTITIONS
-#: longer than the test lasts, so that the moment does not come while events are put
+#: longer than the test lasts on a quiet machine, so that the moment does not come while events are put
 _LINGER = timedelta(seconds=1)
 
 
@@ -46,6 +47,7 @@ async def test_events_of_all_partitions_are_sent_together(monkeypatch: pytest.Mo
     monkeypatch.setattr("tests.unit.generator.fakes.FakeProducer", Counting)
     sender = await started(FakeBroker(), _LINGER)
     counting = asyncio.create_task(count())
+    began = time.monotonic()
     try:
         for number in range(20):
             sender.put([(queue, b"k", b"%d" % number) for queue in range(_QUEUES)], time.time_ns() // 1_000_000)
@@ -54,9 +56,10 @@ async def test_events_of_all_partitions_are_sent_together(monkeypatch: pytest.Mo
     finally:
         counting.cancel()
         await sender.aclose()
-    # one sending; two, if the moment came in between
-    assert len(turns) in {_QUEUES, 2 * _QUEUES}
-    assert set(Counter(turns).values()) <= {_QUEUES, 2 * _QUEUES}
+    # one sending; on a busy machine one more for each further moment that came in between
+    moments = time.monotonic() // _LINGER.total_seconds() - began // _LINGER.total_seconds()
+    assert len(turns) <= max(1, moments) * _QUEUES
+    assert all(count % _QUEUES == 0 for count in Counter(turns).values())
 
 
 async def test_many_events_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,9 +68,7 @@ async def test_many_events_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     sender = await started(broker, timedelta(days=1))
     try:
         sender.put([(0, b"k", b"v")] * 3 + [(1, b"k", b"v")] * 2, time.time_ns() // 1_000_000)
-        async with asyncio.timeout(10):
-            while len(broker.log) < 3:
-                await asyncio.sleep(0)
+        await eventually(lambda: len(broker.log) >= 3, "the events of the full queue")
         assert {partition for _, partition, _, _ in broker.log} == {0}
     finally:
         await sender.aclose()

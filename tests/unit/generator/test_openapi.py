@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from services.generator.app import create_app
 from services.generator.settings import Settings
+from tests.patience import STEP_S
 from tests.unit.generator.fakes import FakeBroker, seeder
 from tests.unit.serving import served
 
@@ -29,4 +30,4 @@ def url() -> Iterator[str]:
 @schema.parametrize()
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
-    case.call_and_validate(base_url=url)
+    case.call_and_validate(base_url=url, timeout=STEP_S)

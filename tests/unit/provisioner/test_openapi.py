@@ -12,6 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from services.provisioner.app import create_app
 from services.provisioner.settings import Settings
+from tests.patience import STEP_S
 from tests.unit.provisioner.world import World
 from tests.unit.serving import served
 
@@ -30,4 +31,5 @@ def url() -> Iterator[str]:
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
     # what is one SELECT, and that a time needs its moment, is more than a schema says
     refusing = case.path in ("/provisioner/sql", "/provisioner/topics/{topic}/records")
-    case.call_and_validate(base_url=url, excluded_checks=[positive_data_acceptance] if refusing else [])
+    excluded: list[Any] = [positive_data_acceptance] if refusing else []
+    case.call_and_validate(base_url=url, timeout=STEP_S, excluded_checks=excluded)

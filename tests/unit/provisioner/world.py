@@ -297,7 +297,14 @@ class World:
 
     def __init__(self, patience: timedelta = PATIENCE) -> None:
         self.settings = Settings(
-            poll_interval=FAST, step_timeout=patience, look_again=timedelta(0), verify_settle=timedelta(0)
+            poll_interval=FAST,
+            step_timeout=patience,
+            look_timeout=PATIENCE,
+            look_again=timedelta(0),
+            # nobody looks but those who are asked to: what is scripted is for them
+            watch_interval=timedelta(hours=1),
+            watch_idle_interval=timedelta(hours=1),
+            verify_settle=timedelta(0),
         )
         self.kafka = FakeKafka()
         self.connect = FakeConnect()
