@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from functools import partial
 
 import httpx
@@ -131,7 +132,7 @@ async def test_a_session_that_merged_or_grew_backwards_is_shown_once(stack: Stac
     rows = await query_pinot(stack.url("pinot_broker"), sql)
     assert len(rows) > 1, "Pinot was expected to keep the rows of the sessions that merged"
 
-    settings = Settings(pinot_broker_url=stack.url("pinot_broker"))
+    settings = Settings(pinot_broker_url=stack.url("pinot_broker"), query_timeout=timedelta(seconds=STEP_S))
     span = Span(since=base - 60_000, now=base + 200_000, until=base + 200_000)
     shown = await asyncio.to_thread(Warehouse.connect(settings).sessions, span)
     ours = shown[shown["source"] == source]

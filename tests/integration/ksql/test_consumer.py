@@ -39,8 +39,12 @@ async def test_a_consumer_knows_of_records_that_cannot_be_read_yet(bootstrap: st
             consumer = broker.consumer(topic, {0: 0})
             await consumer.start()
             try:
-                assert not await consumer.poll([0], timeout_ms=1_000)
-                assert (consumer.position(0), consumer.end(0)) == (0, 1)
+
+                async def knows_of_it() -> bool:
+                    assert not await consumer.poll([0], timeout_ms=100)
+                    return (consumer.position(0), consumer.end(0)) == (0, 1)
+
+                await eventually(knows_of_it, "the consumer knows where the partition ends")
 
                 await producer.commit_transaction()
                 async with asyncio.timeout(STEP_S):
