@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, settings
 
 from services.generator.app import create_app
 from services.generator.settings import Settings
-from tests.patience import STEP_S
+from tests.unit.contract import contract
 from tests.unit.generator.fakes import FakeBroker, seeder
 from tests.unit.serving import served
 
-schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi()).exclude(path="/generator/events")
+schema = contract(create_app(Settings())).exclude(path="/generator/events")
 
 
 @pytest.fixture(scope="module")
@@ -30,4 +30,4 @@ def url() -> Iterator[str]:
 @schema.parametrize()
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
-    case.call_and_validate(base_url=url, timeout=STEP_S)
+    case.call_and_validate(base_url=url)

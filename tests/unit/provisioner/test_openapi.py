@@ -12,11 +12,11 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from services.provisioner.app import create_app
 from services.provisioner.settings import Settings
-from tests.patience import STEP_S
+from tests.unit.contract import contract
 from tests.unit.provisioner.world import World
 from tests.unit.serving import served
 
-schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+schema = contract(create_app(Settings()))
 
 
 @pytest.fixture(scope="module")
@@ -31,5 +31,4 @@ def url() -> Iterator[str]:
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
     # what is one SELECT, and that a time needs its moment, is more than a schema says
     refusing = case.path in ("/provisioner/sql", "/provisioner/topics/{topic}/records")
-    excluded: list[Any] = [positive_data_acceptance] if refusing else []
-    case.call_and_validate(base_url=url, timeout=STEP_S, excluded_checks=excluded)
+    case.call_and_validate(base_url=url, excluded_checks=[positive_data_acceptance] if refusing else [])

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from services.seeder.app import create_app
 from services.seeder.schemas import MAX_MUTATIONS_PER_S, MAX_USERS
 from services.seeder.settings import Settings
-from tests.patience import STEP_S
+from tests.unit.contract import contract
 from tests.unit.seeder.fakes import MemoryStore
 from tests.unit.serving import served
 
-schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
+schema = contract(create_app(Settings()))
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> N
     bound(case.body, "count", few=500, most=MAX_USERS)
     for name in ("updates_per_s", "deletes_per_s", "inserts_per_s"):
         bound(case.body, name, few=5, most=MAX_MUTATIONS_PER_S)
-    case.call_and_validate(base_url=url, timeout=STEP_S)
+    case.call_and_validate(base_url=url)
 
 
 def bound(body: Any, name: str, *, few: int, most: int) -> None:

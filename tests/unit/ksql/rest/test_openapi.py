@@ -14,13 +14,13 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from services.ksql.app import core_options, create_app
 from services.ksql.runtime.core import Core
 from services.ksql.settings import Settings
-from tests.patience import STEP_S
+from tests.unit.contract import contract
 from tests.unit.ksql.inline_runtime import InlineRuntime
 from tests.unit.ksql.memory_broker import MemoryBroker
 from tests.unit.serving import served
 
 #: /clusterStatus answers as a server that is no cluster does: 404 as JSON, without any
-schema = schemathesis.openapi.from_dict(create_app(Settings()).openapi()).exclude(path="/clusterStatus")
+schema = contract(create_app(Settings())).exclude(path="/clusterStatus")
 #: a schema cannot say which text is a statement that can be run, and ksqlDB takes what it can of a body
 _NOT_OURS: list[Any] = [not_a_server_error, positive_data_acceptance, negative_data_rejection]
 
@@ -36,5 +36,5 @@ def url() -> Iterator[str]:
 @schema.parametrize()
 @settings(max_examples=10, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_documented(case: schemathesis.Case[Any], url: str) -> None:
-    answer = case.call_and_validate(base_url=url, timeout=STEP_S, excluded_checks=_NOT_OURS)
+    answer = case.call_and_validate(base_url=url, excluded_checks=_NOT_OURS)
     assert "internal-error" not in answer.text
