@@ -22,7 +22,7 @@ from tests.integration.sources import read_topic
 _SOURCES: Final = (topics.PAGE_VIEW, topics.USER_SESSION, topics.USERS)
 _JOINED: Final = (topics.CLEANED_USERS, topics.PAGE_VIEW_ENRICHED)
 #: the pipeline may still be at work when the load has ended
-_SETTLE_S: Final = 40.0
+_SETTLE_S: Final = 180.0
 _PAUSE_S: Final = 2.0
 _AUDITS: Final = 3
 #: tables that count each event once

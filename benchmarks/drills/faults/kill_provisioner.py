@@ -14,7 +14,7 @@ from deploy.local.waiting import until
 
 #: steps of the apply that are done when it is killed
 _DONE: Final = 6
-_WITHIN: Final = timedelta(seconds=60)
+_WITHIN: Final = timedelta(seconds=300)
 _LOOK: Final = timedelta(milliseconds=20)
 
 
@@ -22,7 +22,7 @@ async def strike(environment: Environment) -> None:
     """Removes the pipeline (the source topics stay), begins an apply, kills it halfway."""
     await environment.services.teardown(delete_topics=False)
     url = environment.ports.url("provisioner")
-    answer = await environment.http.post(f"{url}/provisioner/apply")
+    answer = await environment.http.post(f"{url}/provisioner/apply", timeout=_WITHIN.total_seconds())
     answer.raise_for_status()
     run: dict[str, Any] = answer.json()
 
