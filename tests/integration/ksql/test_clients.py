@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import ksqldb
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from ksql import KSQLAPI
 
 from tests.integration.ksql.harness import KsqlServer
@@ -37,6 +38,14 @@ async def counted(server: KsqlServer, key: str, wanted: list[Any]) -> None:
     await eventually(is_there, f"{key} is {wanted}", every_s=0.1)
 
 
+@pytest.fixture
+def patient_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is given no time-out waits as long as the tests do: the package ``ksqldb`` gives its inserts none."""
+    for name in ("connect", "read", "write", "pool"):
+        monkeypatch.setattr(DEFAULT_TIMEOUT_CONFIG, name, STEP_S)
+
+
+@pytest.mark.usefixtures("patient_httpx")
 async def test_ksqldb_package(server: KsqlServer) -> None:
     client = ksqldb.KSQLdbClient(server.url)
     await make_counts(server)
@@ -48,12 +57,14 @@ async def test_ksqldb_package(server: KsqlServer) -> None:
     acknowledged = await asyncio.to_thread(client.inserts_stream, "CLICKS", rows)
     assert [a["status"] for a in acknowledged] == ["ok", "ok", "ok"]
     await counted(server, "a", ["a", 2, 3])
+    await counted(server, "b", ["b", 1, 5])
 
-    pulled = await asyncio.to_thread(client.query_sync, "SELECT * FROM counts WHERE k = 'b';")
+    pulled = await asyncio.to_thread(client.query_sync, "SELECT * FROM counts WHERE k = 'b';", timeout=STEP_S)
     assert pulled[0]["columnNames"] == ["K", "N", "TOTAL"]
     assert pulled[1:] == [["b", 1, 5]]
 
-    pushed = [row async for row in client.query_async("SELECT k, n FROM clicks EMIT CHANGES LIMIT 3;", dict(_EARLIEST))]
+    limited = client.query_async("SELECT k, n FROM clicks EMIT CHANGES LIMIT 3;", dict(_EARLIEST), timeout=STEP_S)
+    pushed = [row async for row in limited]
     assert sorted(pushed[1:]) == [["a", 1], ["a", 2], ["b", 5]]
 
     open_query = client.query_async("SELECT k FROM clicks EMIT CHANGES;", timeout=STEP_S)
@@ -77,7 +88,7 @@ def without_cert(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("without_cert")
 async def test_ksql_python_package(server: KsqlServer) -> None:
-    client = await asyncio.to_thread(KSQLAPI, server.url)
+    client = await asyncio.to_thread(KSQLAPI, server.url, timeout=STEP_S)
     assert await asyncio.to_thread(client.get_ksql_version) == "8.1.1"
     await make_counts(server)
     await asyncio.to_thread(client.ksql, "INSERT INTO clicks (k, n, s) VALUES ('c', 7, 'seven')")

@@ -4,7 +4,7 @@
 
 const KsqldbClient = require("ksqldb-client");
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 const EARLIEST = { "auto.offset.reset": "earliest" };
 
 const [port, prefix] = process.argv.slice(2);
