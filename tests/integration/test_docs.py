@@ -25,6 +25,8 @@ pytestmark = pytest.mark.stack
 
 RUN = {page: [e for e in examples(page) if e.not_run is None] for page in PAGES}
 EACH_WITHIN = 300
+#: exit codes of ``plan`` and ``verify`` for what cannot be said at the moment, as on a busy machine, and how often they are asked
+_NOT_KNOWN, _ASK = (4, 5), 5
 _LOOK, _READY_WITHIN = timedelta(seconds=2), timedelta(minutes=5)
 PREPARE = """
 set -euo pipefail
@@ -78,7 +80,10 @@ async def test_every_example_holds(stack: Stack, page: Path) -> None:
     wrong: list[str] = []
     for example in RUN[page]:
         command = moved(re.sub(r"\bID\b", last_id, example.command), stack.offset)
-        code, out, err = await shell(command, stack)
+        for _ in range(_ASK):
+            code, out, err = await shell(command, stack)
+            if code not in _NOT_KNOWN:
+                break
         answer: Any = None
         try:
             answer = json.loads(out)
