@@ -46,7 +46,7 @@ async def test_what_is_owed_at_the_end_is_made_though_a_transaction_outlasts_it(
             nonlocal clock
             async with super().transaction() as transaction:
                 yield transaction
-            clock += 0.75
+            clock += 0.95
 
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=passing))
     monkeypatch.setattr(module, "_TICK_S", 0.0)
