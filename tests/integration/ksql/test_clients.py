@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import httpx
 import ksqldb
 import pytest
-from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from ksql import KSQLAPI
 
 from tests.integration.ksql.harness import KsqlServer
@@ -41,8 +41,8 @@ async def counted(server: KsqlServer, key: str, wanted: list[Any]) -> None:
 @pytest.fixture
 def patient_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that is given no time-out waits as long as the tests do: the package ``ksqldb`` gives its inserts none."""
-    for name in ("connect", "read", "write", "pool"):
-        monkeypatch.setattr(DEFAULT_TIMEOUT_CONFIG, name, STEP_S)
+    for name in ("Client", "AsyncClient"):
+        monkeypatch.setattr(httpx, name, partial(getattr(httpx, name), timeout=STEP_S))
 
 
 @pytest.mark.usefixtures("patient_httpx")
