@@ -52,6 +52,14 @@ def clock(at: float, zone: str) -> str:
     return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%H:%M:%S")
 
 
+def moment(at_ms: float, zone: str) -> str:
+    """Epoch milliseconds as "yyyy-mm-dd hh:mm:ss.mmm" in the viewer's zone; as they are where no calendar has them."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    except (OverflowError, ValueError, OSError):
+        return f"{at_ms} ms"
+
+
 def plural(count: float, one: str, many: str | None = None) -> str:
     """plural(1, "user") -> "1 user"; plural(2, "user") -> "2 users"."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"

@@ -15,7 +15,7 @@ import streamlit as st
 from services.dashboard import view_state
 from services.dashboard.backend import get_backend
 from services.dashboard.chart_card import stale_note
-from services.dashboard.format import plural
+from services.dashboard.format import moment, plural
 from services.dashboard.view_state import ViewState
 from shared import topics
 
@@ -114,7 +114,7 @@ def table(found: list[Mapping[str, Any]], zone: str) -> pd.DataFrame:
     """The records as a table, in their order."""
     rows = [
         {
-            "Time": local(record["timestamp"], zone),
+            "Time": moment(record["timestamp"], zone),
             "Partition": record["partition"],
             "Offset": record["offset"],
             "Key": _text(record["key"]),
@@ -131,15 +131,7 @@ def window(record: Mapping[str, Any], zone: str) -> str:
     """The window of a windowed key, or nothing."""
     if record.get("window_start") is None:
         return ""
-    return f"{local(record['window_start'], zone)} – {local(record['window_end'], zone)}"
-
-
-def local(at_ms: int, zone: str) -> str:
-    """A record's time on the viewer's clock; producers may write any number, so it may be none."""
-    try:
-        return datetime.fromtimestamp(at_ms / 1000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    except (OverflowError, ValueError, OSError):
-        return f"{at_ms} ms"
+    return f"{moment(record['window_start'], zone)} – {moment(record['window_end'], zone)}"
 
 
 def _text(key: Any) -> str:
@@ -159,7 +151,7 @@ def _detail(record: Mapping[str, Any], zone: str) -> None:
     with st.container(border=True):
         place = f"partition {record['partition']}, offset {record['offset']}"
         st.markdown(f"## Record at {place}")
-        st.caption(f"{local(record['timestamp'], zone)} · {plural(record['size'], 'byte')}")
+        st.caption(f"{moment(record['timestamp'], zone)} · {plural(record['size'], 'byte')}")
         st.code(_json({"key": record["key"], "value": record["value"]}, indent=2), language="json", wrap_lines=True)
         if record.get("headers"):
             st.dataframe(pd.DataFrame(record["headers"]), hide_index=True, alt="Headers")

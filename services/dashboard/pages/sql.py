@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
+from services.dashboard import view_state
 from services.dashboard.backend import get_backend
-from services.dashboard.format import duration, plain, plural
+from services.dashboard.format import duration, moment, plain, plural
 from services.dashboard.queries import Span, rendered
 from shared.errors import PagePulseError
 
@@ -31,6 +33,11 @@ _KSQL: Final = {
     "countries": "SELECT * FROM pageview_country LIMIT 20;",
 }
 _ENGINES: Final = {"Pinot": "pinot", "ksqlDB": "ksql"}
+#: how columns of times are named: window_start, MAX(window_end), updated_at, event_timestamp, ROWTIME, WINDOWSTART
+_NAMES_OF_TIMES: Final = re.compile(r"(start|end|time|timestamp|event|_at|_ms)\)?$", re.IGNORECASE)
+#: the years 2000 to 2099 in epoch milliseconds; a duration in a column of such a name is less
+_FIRST_MS: Final = 946_684_800_000
+_END_MS: Final = 4_102_444_800_000
 
 
 def render() -> None:
@@ -82,11 +89,29 @@ def _show(answer: dict[str, Any] | None) -> None:
         return
     frame = pd.DataFrame(answer["rows"], columns=_unique(answer["columns"]))
     more = ", and there are more" if answer.get("cut") else ""
-    st.caption(f"{plural(len(frame), 'row')}{more} in {duration(answer['took_ms'])}.")
-    st.dataframe(frame, hide_index=True, width="stretch", alt="Rows of the query")
+    zone = view_state.current().zone
+    shown = readable(frame, zone)
+    note = (
+        "" if shown.equals(frame) else f" Times are in {zone}; the CSV has them in milliseconds, as they were answered."
+    )
+    st.caption(f"{plural(len(frame), 'row')}{more} in {duration(answer['took_ms'])}.{note}")
+    st.dataframe(shown, hide_index=True, width="stretch", alt="Rows of the query")
     st.download_button(
         "CSV", lambda: frame.to_csv(index=False).encode(), "pagepulse-query.csv", "text/csv", on_click="ignore"
     )
+
+
+def readable(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
+    """The frame with its times, epoch milliseconds, in words of the viewer's zone. A column is one of times by its name and its values."""
+    times = [
+        name for name in frame if _NAMES_OF_TIMES.search(re.sub(r" \(\d+\)$", "", name)) and _are_times(frame[name])
+    ]
+    return frame.assign(**{name: [None if pd.isna(at) else moment(at, zone) for at in frame[name]] for name in times})
+
+
+def _are_times(column: pd.Series[Any]) -> bool:
+    known = column.dropna().tolist()
+    return bool(known) and all(type(at) in (int, float) and _FIRST_MS <= at < _END_MS for at in known)
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -166,6 +166,7 @@ class Services:
         self.unavailable: set[str] = set()
         self.events: list[dict[str, Any]] = []
         self.records: list[dict[str, Any]] = []
+        self.table: dict[str, Any] = {"columns": ["a", "a"], "rows": [[1, "x"]]}
         self.job: dict[str, Any] | None = None
         self.last_audit: dict[str, Any] | None = None
         self.refuse: str | None = None
@@ -216,7 +217,7 @@ class Services:
                 self.generator["target_rate"] = body["rate"]
             return self.generator
         if path == "/provisioner/sql":
-            return {"columns": ["a", "a"], "rows": [[1, "x"]], "cut": False, "took_ms": 12.0, "sql": body["sql"]}
+            return {**self.table, "cut": False, "took_ms": 12.0, "sql": body["sql"]}
         if path == "/seeder/seed":
             return {"job": {"id": "j1", "state": "running", "total": body["count"]}}
         if path == "/provisioner/verify":

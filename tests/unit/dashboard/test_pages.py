@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -455,6 +456,38 @@ def test_sql_is_run_and_shown_and_a_refusal_is_said(services: Services) -> None:
     services.refuse = "sql: one query at a time"
     test = press(test, "Run")
     assert "one query at a time" in test.error[0].value
+
+
+def test_times_in_the_rows_of_a_query_are_shown_as_times_and_saved_as_they_are(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[Callable[[], bytes]] = []
+    monkeypatch.setattr(sql.st, "download_button", lambda _label, data, *_, **__: saved.append(data))
+    at = 1_795_000_000_123
+    services.table = {
+        "columns": [
+            "window_start",
+            "WINDOWEND",
+            "MAX(updated_at)",
+            "window_start",
+            "took_ms",
+            "event_timestamp",
+            "user_count",
+        ],
+        "rows": [[at, at, float(at), at, 850, None, at], [at + 1, at, float(at), at, 12, at, 3]],
+    }
+    test = press(open_page("sql"), "Run")
+    shown = test.dataframe[0].value
+    moment = "2026-11-18 11:06:40.123"
+    assert shown["window_start"].tolist() == [moment, "2026-11-18 11:06:40.124"]
+    for name in ("WINDOWEND", "MAX(updated_at)", "window_start (4)"):
+        assert shown[name].tolist() == [moment, moment]
+    assert [None if pd.isna(each) else each for each in shown["event_timestamp"]] == [None, moment]
+    assert shown["took_ms"].tolist() == [850, 12], "a duration"
+    assert shown["user_count"].tolist() == [at, 3], "no time by its name"
+    assert "Times are in UTC; the CSV has them in milliseconds" in texts(test)
+    rows = list(csv.reader(saved[-1]().decode().splitlines()))
+    assert rows[1] == [str(at), str(at), str(float(at)), str(at), "850", "", str(at)]
 
 
 def test_a_chart_says_what_it_leaves_out() -> None:
