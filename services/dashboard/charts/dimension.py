@@ -17,8 +17,9 @@ from services.dashboard import palette
 
 #: values with a trace of their own: as many colours as can be distinguished
 TOP: Final = 7
-#: characters of a label
+#: characters of a label, and of one on a chart as wide as the page
 _WIDTH: Final = 22
+_WIDE: Final = 56
 #: characters of a line, and lines, of a whole name on hover
 _LINE: Final = 60
 _LINES: Final = 10
@@ -61,14 +62,14 @@ def series(frame: pd.DataFrame, column: str, measure: str, *, top: int = TOP, su
 
 
 def ranked(window: pd.DataFrame, column: str, measure: str, *, top: int) -> pd.DataFrame:
-    """The top values of one window and "other": the columns of ``window``, and label, whole, is_other; largest first.
+    """The top values of one window and "other": the columns of ``window``, and label, wide_label, whole, is_other; largest first.
 
     The average age of "other" is the mean over its page views (or users, where there are no views).
     """
     ordered = window.sort_values([measure, column], ascending=[False, True], ignore_index=True)
     cut = len(ordered) if len(ordered) <= top + 1 else top
     leading, rest = ordered.head(cut), ordered.iloc[cut:]
-    labels = [shortened(value) for value in leading[column]]
+    labels, wide = ([shortened(value, width) for value in leading[column]] for width in (_WIDTH, _WIDE))
     shown = leading.assign(whole=[whole(value) for value in leading[column]], is_other=False)
     if len(rest):
         other: dict[str, Any] = {name: rest[name].sum() for name in _SUMMED if name in rest}
@@ -78,8 +79,9 @@ def ranked(window: pd.DataFrame, column: str, measure: str, *, top: int) -> pd.D
             other["open"] = bool(rest["open"].any())
         other |= {column: None, "whole": f"{len(rest):,} other values, added up", "is_other": True}
         shown = pd.concat([shown, pd.DataFrame([other])], ignore_index=True)
-        labels.append(f"other ({len(rest):,})")
-    return shown.assign(label=unique(labels))
+        for names in (labels, wide):
+            names.append(f"other ({len(rest):,})")
+    return shown.assign(label=unique(labels), wide_label=unique(wide))
 
 
 def shortened(value: object, width: int = _WIDTH) -> str:

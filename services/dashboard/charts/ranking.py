@@ -17,6 +17,8 @@ from services.dashboard.charts.base import ChartTheme, figure, patterns
 
 #: px, for the ticks below a flat chart
 _AXIS_PX: Final = 26
+#: px of a chart that has space for its wide labels
+_WIDE_PX: Final = 720
 
 
 def ranked(window: pd.DataFrame, theme: ChartTheme, top: int = 15, *, axis_space: bool = False) -> go.Figure:
@@ -55,7 +57,10 @@ def ages(window: pd.DataFrame, theme: ChartTheme, top: int = 15) -> go.Figure:
 
 
 def pages(frame: pd.DataFrame, theme: ChartTheme, top: int = 10) -> go.Figure:
-    """The pages with most views, and "other", as bars; ``frame`` has page and view_count, one row per page."""
+    """The pages with most views, and "other", as bars; ``frame`` has page and view_count, one row per page.
+
+    Paths are longer than other names: ``plot.js`` writes more of them where the chart is wide.
+    """
     shown = dimension.ranked(frame.drop(columns="open"), "page", "view_count", top=top).iloc[::-1]
     fig = figure(theme, name="pages", height=_height(top), legend=False)
     words = [f"{views:,}" for views in shown["view_count"]]
@@ -63,6 +68,8 @@ def pages(frame: pd.DataFrame, theme: ChartTheme, top: int = 10) -> go.Figure:
     hover = "<b>%{customdata[0]}</b><br>%{text} views (%{customdata[1]:.1%})<extra></extra>"
     _bars(fig, shown.assign(length=shown["view_count"], words=words, share=shares), ["whole", "share"], hover)
     _flat(fig, len(shown))
+    fig.update_yaxes(tickmode="array", tickvals=shown["label"], ticktext=shown["label"])
+    fig.update_layout(meta={"wide": {"px": _WIDE_PX, "labels": shown["wide_label"].tolist()}})
     return fig
 
 

@@ -35,7 +35,7 @@ _picture: Final = st.components.v2.component(
 
 #: where the values of a figure are; the texts that we write ourselves are elsewhere, and have <b> and <br>
 _OF_TRACE: Final = ("name", "x", "y", "text", "customdata", "meta")
-_OF_AXIS: Final = ("categoryarray", "ticktext")
+_OF_AXIS: Final = ("categoryarray", "tickvals", "ticktext")
 
 
 def prepare() -> None:
@@ -75,7 +75,13 @@ def inert(figure: go.Figure) -> str:
     drawn = json.loads(figure.to_json())
     axes = (part for name, part in drawn["layout"].items() if name.startswith(("xaxis", "yaxis")))
     marks = drawn["layout"].get("annotations", [])
-    for parts, members in ((drawn["data"], _OF_TRACE), (axes, _OF_AXIS), (marks, ("hovertext",))):
+    wide = [meta["wide"] for meta in (drawn["layout"].get("meta"),) if meta and "wide" in meta]
+    for parts, members in (
+        (drawn["data"], _OF_TRACE),
+        (axes, _OF_AXIS),
+        (marks, ("hovertext",)),
+        (wide, ("labels",)),
+    ):
         for part in parts:
             part.update({member: _escaped(part[member]) for member in members if member in part})
     return json.dumps(drawn)

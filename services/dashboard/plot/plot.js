@@ -70,6 +70,10 @@ class Chart {
     this.place.dataset.zoom = this.period === undefined ? "own" : "common";
     this.full = layout.height;
     layout.height = this.height(layout);
+    if (layout.meta?.wide) {
+      layout.meta.wide.narrow = layout.yaxis.ticktext;
+      layout.yaxis.ticktext = this.names(layout);
+    }
     this.place.style.height = `${layout.height}px`; // before plotly is there, so that nothing below it jumps
     this.place.setAttribute("role", "figure");
     this.place.setAttribute("aria-label", alt);
@@ -83,6 +87,12 @@ class Chart {
   height(layout) {
     const aspect = layout.meta?.aspect;
     return aspect && this.place.offsetWidth ? Math.min(this.full, Math.round(aspect * this.place.offsetWidth)) : layout.height;
+  }
+
+  // what the axis of names says: more of each where the chart is wide
+  names(layout) {
+    const wide = layout.meta?.wide;
+    return wide && (this.place.offsetWidth >= wide.px ? wide.labels : wide.narrow);
   }
 
   async draw() {
@@ -120,10 +130,10 @@ class Chart {
   fit() {
     // collapsed it has no width; plotly would fall back to one of its own
     if (!this.place.offsetWidth || !this.place._fullLayout) return;
-    const height = this.height(this.place.layout);
-    if (height === this.place.layout.height) return this.Plotly.Plots.resize(this.place);
+    const layout = this.place.layout, height = this.height(layout), names = this.names(layout);
+    if (height === layout.height && (!names || names === layout.yaxis.ticktext)) return this.Plotly.Plots.resize(this.place);
     this.place.style.height = `${height}px`;
-    this.Plotly.relayout(this.place, { height, autosize: true });
+    this.Plotly.relayout(this.place, { height, autosize: true, ...(names && { "yaxis.ticktext": names }) });
   }
 
   end() {

@@ -96,6 +96,20 @@ def test_two_long_values_that_differ_at_the_end_are_two_with_the_whole_on_hover(
     assert len(names(CHARTS[name]([LONG + "1", LONG + "2"]))) == 2
 
 
+def test_a_page_has_more_of_its_path_where_the_chart_is_wide() -> None:
+    path = "/products/garden-furniture/teak-lounge-chair.html"
+    values = [path, LONG + "1", LONG + "2", "/<b>cart</b>", *(f"/{n}" for n in range(40))]
+    drawn = json.loads(element.inert(CHARTS["pages"](values[::-1])))
+    narrow, wide = drawn["layout"]["yaxis"]["ticktext"], drawn["layout"]["meta"]["wide"]["labels"]
+    assert drawn["layout"]["yaxis"]["tickvals"] == [y for trace in drawn["data"][::-1] for y in trace["y"]] == narrow
+    assert (narrow[-1], wide[-1]) == ("/products/gard…ir.html", path)
+    assert (narrow[-4], wide[-4]) == ("/&lt;b&gt;cart&lt;/b&gt;",) * 2
+    assert (narrow[0], wide[0]) == ("other (34)",) * 2
+    assert len(set(wide)) == len(wide) == 11
+    assert max(map(len, wide)) <= 60
+    assert drawn["layout"]["height"] == CHARTS["pages"](["/"]).layout.height
+
+
 @given(st.lists(st.text(max_size=600), min_size=1, max_size=30, unique=True))
 def test_nothing_is_lost_and_labels_are_unique(values: list[str]) -> None:
     rows = frame(values)
