@@ -19,13 +19,14 @@ from services.dashboard import trends
 from services.dashboard.backend import Backend, get_backend
 from services.dashboard.plot import library
 
+_HERE: Final = Path(__file__).parent
 #: pages beside the first one, by their addresses
 PAGES: Final = ("overview", "audience", "sources", "engagement", "pipeline", "controls", "records", "sql")
 #: holds behind a proxy with a path of its own too
 _HEAD: Final = (
     "<script>window.__streamlit={BACKEND_BASE_URL:location.origin+location.pathname"
-    f".replace(/\\/({'|'.join(PAGES)})?\\/?$/,'')+'/'}}</script>"
-    f"<style>{(Path(__file__).parent / 'page.css').read_text()}</style>"
+    f".replace(/\\/({'|'.join(PAGES)})?\\/?$/,'')+'/'}};\n{(_HERE / 'page.js').read_text()}</script>"
+    f"<style>{(_HERE / 'page.css').read_text()}</style>"
 )
 
 
@@ -54,7 +55,8 @@ class Document:
     """What each HTML document has besides Streamlit's own.
 
     It says where the server is: on a link straight to a page Streamlit's script would look below that page's address first, which is two
-    answers 404 in the console. And it has our styles, so that they hold from the first element on. It does not let the browser fetch
+    answers 404 in the console. And it has our styles, so that they hold from the first element on, and a script that loads the page again
+    when a part of it was lost (``page.js``). It does not let the browser fetch
     plotly.js ahead: the heading would come later for it.
     """
 

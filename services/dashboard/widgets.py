@@ -38,7 +38,7 @@ def button(
     ticket = queue.ticket(action.place)
     st.button(
         label,
-        key=f"{action.place}-{label}-{ticket}",
+        key=f"act-{action.place}-{label}-{ticket}",
         icon=icon,
         type=kind,
         disabled=disabled or queue.busy,
