@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
+from math import isfinite
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Response, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, Request, Response, expect
 
-from tests.patience import STEP_S, eventually_blocking
+from tests.patience import STEP_S, WORK_S, eventually_blocking
 from tests.ports import free_port
 from tests.stack import REPOSITORY
 
@@ -48,14 +49,21 @@ PATIENCE_MS = STEP_S * 1_000
 expect.set_options(timeout=PATIENCE_MS)
 #: of an address that shows soon what others change; the default is 15 s
 QUERY = "?refresh=5s"
+_PORTS_TRIED = 3
 #: what every test of a page waits with
 eventually = eventually_blocking
 
 #: Streamlit looks for itself below the address it was opened with before it looks at the root
 _PROBE = re.compile(r"/_stcore/(health|host-config)$")
 
-#: a page that was left, and a network interface of the machine that came or went
-_NOT_OURS = frozenset({"net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED"})
+#: a network interface came or went, as when a container starts: Chromium gives up all that it is fetching, also from loopback
+_CUT_OFF = "net::ERR_NETWORK_CHANGED"
+#: that, and a page that was left
+_NOT_OURS = frozenset({"net::ERR_ABORTED", _CUT_OFF})
+#: what a page says after it was cut off (it loads itself again)
+_CONSEQUENCES = re.compile(rf"{_CUT_OFF}|dynamically imported module|Unable to preload|WebSocket connection to")
+#: a connection took longer than Streamlit waits; it connects again
+_SLOW = "WebSocket is closed before the connection is established"
 
 
 @contextmanager
@@ -63,13 +71,6 @@ def streamlit_server(module: Sequence[str], port_variable: str, environment: Map
     """The URL of a server that ``python -m`` starts on a free port, which the environment variable names."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{url}/_stcore/health", timeout=STEP_S).is_success
-        except httpx.TransportError:
-            return False
-
     server = subprocess.Popen(
         [sys.executable, "-m", *module],
         cwd=REPOSITORY,
@@ -77,8 +78,16 @@ def streamlit_server(module: Sequence[str], port_variable: str, environment: Map
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+    def answers() -> bool:
+        assert server.poll() is None, f"the server ended with exit code {server.returncode}"
+        try:
+            return httpx.get(f"{url}/_stcore/health", timeout=STEP_S).is_success
+        except httpx.TransportError:
+            return False
+
     try:
-        eventually(answers, "the server")
+        eventually(answers, "the server", within_s=WORK_S)
         yield url
     finally:
         server.terminate()
@@ -92,6 +101,13 @@ class Visit:
     page: Page
     url: str
     complaints: list[str] = field(default_factory=list)
+    #: whether requests were cut off by a change of the machine's network
+    cut_off: bool = False
+
+    def complain(self, words: str) -> None:
+        """Keeps a complaint, unless it is about the machine and not about the page."""
+        if _SLOW not in words and not (self.cut_off and _CONSEQUENCES.search(words)):
+            self.complaints.append(words)
 
     @property
     def sidebar(self) -> Locator:
@@ -103,24 +119,39 @@ class Visit:
 
     def open(self, query: str = "") -> None:
         """Opens the first page and waits until it is drawn."""
-        self.page.goto(f"{self.url}/{query}")
+        self.to(query)
         self.arrived("Overview")
+
+    def to(self, address: str) -> None:
+        """Goes to an address below the dashboard's; again, if the document itself was cut off."""
+
+        def gone() -> bool:
+            try:
+                self.page.goto(f"{self.url}/{address}")
+            except Error as error:
+                if _CUT_OFF in error.message or "interrupted by another navigation" in error.message:
+                    return False
+                raise
+            return True
+
+        eventually(gone, "an answer that is not cut off")
 
     def go(self, title: str) -> None:
         """Chooses a page in the menu. On a phone the menu is behind a button."""
         link = self.sidebar.get_by_role("link", name=title)
-        if not link.is_visible():
+        phone = bool(self.page.viewport_size) and self.page.viewport_size["width"] < 600
+        if phone and not link.is_visible():
             self.page.get_by_test_id("stExpandSidebarButton").click()
         link.click()
         self.arrived(title)
-        if self.page.viewport_size and self.page.viewport_size["width"] < 600:
+        if phone:
             collapse = self.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button")
             if collapse.is_visible():
                 collapse.click()
 
     def arrive(self, title: str, query: str = "range=15m") -> None:
         """By a link straight to a page, until its charts are drawn."""
-        self.page.goto(f"{self.url}/{'' if title == 'Overview' else title.lower()}?{query}")
+        self.to(f"{'' if title == 'Overview' else title.lower()}?{query}")
         self.arrived(title)
         self.charts(PAGES[title])
 
@@ -150,6 +181,16 @@ class Visit:
             if each["impact"] in ("serious", "critical")
         ]
 
+    def free_of_barriers(self, title: str, options: Mapping[str, Any] | None = None) -> None:
+        """Waits until axe finds none: while a part of a page is drawn anew it may not have its styles or its name yet."""
+        found: list[str] = []
+
+        def none() -> bool:
+            found[:] = self.barriers(title, options)
+            return not found
+
+        eventually(none, lambda: f"no barrier: {found}")
+
     def metric(self, label: str) -> str:
         """The figure under this label."""
         tile = self.main.get_by_test_id("stMetric").filter(has_text=label).first
@@ -176,16 +217,21 @@ def visit(
     def console(message: ConsoleMessage) -> None:
         # a response that failed is reported below, with its address
         if message.type == "error" and "Failed to load resource" not in message.text:
-            visitor.complaints.append(f"console: {message.text}")
+            visitor.complain(f"console: {message.text}")
+
+    def failed(request: Request) -> None:
+        visitor.cut_off |= request.failure == _CUT_OFF
+        if request.failure not in _NOT_OURS:
+            visitor.complain(f"failed: {request.url} ({request.failure})")
 
     def response(answer: Response) -> None:
         if answer.status >= 400 and not _PROBE.search(answer.url):
-            visitor.complaints.append(f"{answer.status}: {answer.url}")
+            visitor.complain(f"{answer.status}: {answer.url}")
 
     page.on("console", console)
     page.on("response", response)
-    page.on("pageerror", lambda error: visitor.complaints.append(f"script: {error}"))
-    page.on("requestfailed", lambda request: visitor.complaints.extend(failure(request)))
+    page.on("pageerror", lambda error: visitor.complain(f"script: {error}"))
+    page.on("requestfailed", failed)
     try:
         yield visitor
     finally:
@@ -195,13 +241,22 @@ def visit(
         visitor.complaints[:] = complaints
 
 
-def failure(request: Request) -> list[str]:
-    """What is to be said of a request that failed. One that the browser gave up because the page was left is no failure."""
-    return [] if request.failure in _NOT_OURS else [f"failed: {request.url} ({request.failure})"]
-
-
 def pinot(broker: str, sql: str) -> list[list[Any]]:
-    """The rows of a query."""
-    answer = httpx.post(f"{broker}/query/sql", json={"sql": sql}, timeout=STEP_S).json()
-    assert not answer.get("exceptions"), answer["exceptions"]
-    return list(answer["resultTable"]["rows"])
+    """The rows of a query; one that Pinot could not answer, because it is busy or a table is new, is asked again."""
+    answer: dict[str, Any] = {}
+
+    def answered() -> bool:
+        nonlocal answer
+        answer = httpx.post(f"{broker}/query/sql", json={"sql": sql}, timeout=STEP_S).json()
+        return not answer.get("exceptions")
+
+    eventually(answered, lambda: f"an answer to {sql}: {answer['exceptions']}")
+    # where no segment can have rows there is no table of results
+    return list((answer.get("resultTable") or {}).get("rows") or [])
+
+
+def pinot_number(broker: str, sql: str) -> int:
+    """The one number that a query gives; 0 where there are no rows, of which SUM and MAX are minus infinity."""
+    rows = pinot(broker, sql)
+    number = float(rows[0][0]) if rows else 0.0
+    return int(number) if isfinite(number) else 0

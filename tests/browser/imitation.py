@@ -64,7 +64,10 @@ def imitation() -> Iterator[Imitation]:
         def log_message(self, *_: object) -> None:
             """Nothing: a test's output is about the test."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128  # each refresh asks for much at once
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
             addresses = {f"PAGEPULSE_{name}_URL": f"http://127.0.0.1:{server.server_port}" for name in _PARTS}

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from deploy.local.ports import PortName
-from tests.browser.driving import pinot
+from tests.browser.driving import pinot_number
 from tests.patience import STEP_S
 from tests.stack import Stack
 
@@ -41,16 +41,16 @@ def state(stack: Stack) -> str:
 
 
 def rows(stack: Stack, table: str) -> int:
-    return int(pinot(stack.url("pinot_broker"), f"SELECT COUNT(*) FROM {table} LIMIT 1")[0][0])
+    return pinot_number(stack.url("pinot_broker"), f"SELECT COUNT(*) FROM {table} LIMIT 1")
 
 
 def complete(stack: Stack) -> bool:
     """Whether a minute of page views is over: some charts leave out the open one."""
     sql = f"SELECT COUNT(*) FROM pageview_tumbling WHERE window_end <= {int(time.time() * 1000)} LIMIT 1"
-    return int(pinot(stack.url("pinot_broker"), sql)[0][0]) > 0
+    return pinot_number(stack.url("pinot_broker"), sql) > 0
 
 
 def total(stack: Stack, column: str, table: str) -> int:
     midnight = int(time.time() // 86_400 * 86_400_000)
     sql = f"SELECT SUM({column}) FROM {table} WHERE window_start >= {midnight} LIMIT 1"
-    return int(float(pinot(stack.url("pinot_broker"), sql)[0][0]))
+    return pinot_number(stack.url("pinot_broker"), sql)

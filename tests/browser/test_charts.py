@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from playwright.sync_api import Route, expect
 
 from shared.topics import PAGE_VIEW
-from tests.browser.driving import Visit, eventually, pinot
+from tests.browser.driving import Visit, eventually, pinot, pinot_number
 from tests.browser.system import RATE
 from tests.integration.sources import STRANGE
 from tests.patience import STEP_S
@@ -36,14 +36,14 @@ def dates(since_ms: int, until_ms: int) -> str:
 
 def test_the_period_before_is_a_line_of_its_own_numbers(tab: Visit, stack: Stack) -> None:
     broker = stack.url("pinot_broker")
-    first = int(pinot(broker, "SELECT MIN(window_start) FROM pageview_tumbling LIMIT 1")[0][0])
+    first = pinot_number(broker, "SELECT MIN(window_start) FROM pageview_tumbling LIMIT 1")
     eventually(lambda: time.time() * 1000 > first + 2 * MINUTE, "two minutes that are over")
-    tab.page.goto(f"{tab.url}/sources?{dates(first + MINUTE, first + 2 * MINUTE)}&measure=views&compare=true")
+    tab.to(f"sources?{dates(first + MINUTE, first + 2 * MINUTE)}&measure=views&compare=true")
     tab.arrived("Sources")
     sql = f"SELECT SUM(view_count) FROM pageview_tumbling WHERE window_start = {first} LIMIT 1"
     eventually(
-        lambda: before(tab) == [float(pinot(broker, sql)[0][0])],
-        lambda: f"the views of the minute before: {before(tab)}, {pinot(broker, sql)}",
+        lambda: before(tab) == [pinot_number(broker, sql)],
+        lambda: f"the views of the minute before: {before(tab)}, {pinot_number(broker, sql)}",
     )
 
 
@@ -65,7 +65,7 @@ def test_what_happened_is_marked_on_the_axis_of_time(tab: Visit, stack: Stack) -
 
 def test_a_long_range_is_drawn_in_intervals_and_says_so(tab: Visit, stack: Stack) -> None:
     now = int(time.time() * 1000)
-    tab.page.goto(f"{tab.url}/sources?{dates(now - 3 * 1_440 * MINUTE, now + MINUTE)}&measure=views")
+    tab.to(f"sources?{dates(now - 3 * 1_440 * MINUTE, now + MINUTE)}&measure=views")
     tab.arrived("Sources")
     expect(tab.main.get_by_text("each point is the mean of the windows that begin in 5 min").first).to_be_visible()
     eventually(partial(has_means, tab, stack), "the means of five minutes as Pinot has their minutes")
@@ -94,9 +94,9 @@ def test_sources_with_strange_names_keep_the_height_of_the_charts(tab: Visit, st
         thread.submit(asyncio.run, produce(stack, names)).result()
     sql = f"SELECT COUNT(*) FROM pageview_tumbling WHERE source LIKE '{mark}%' LIMIT 1"
     eventually(
-        lambda: pinot(stack.url("pinot_broker"), sql)[0][0] >= STRANGE_SOURCES, "their windows", within_s=2 * STEP_S
+        lambda: pinot_number(stack.url("pinot_broker"), sql) >= STRANGE_SOURCES, "their windows", within_s=2 * STEP_S
     )
-    tab.page.goto(f"{tab.url}/sources?range=1h&refresh=2s")
+    tab.to("sources?range=1h&refresh=2s")
     tab.arrived("Sources")
     eventually(
         lambda: any(trace["name"].startswith("other (") for trace in tab.charts(3)[0]),
@@ -139,7 +139,7 @@ def test_a_map_that_is_left_while_its_outlines_load_draws_no_more(tab: Visit) ->
 
     tab.page.route(outlines, hold)
     with tab.page.expect_request(outlines):
-        tab.page.goto(f"{tab.url}/audience")
+        tab.to("audience")
     tab.arrived("Audience")
     tab.go("Sources")
     expect(tab.page.locator("[data-chart=world]")).to_have_count(0)

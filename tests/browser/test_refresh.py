@@ -63,9 +63,15 @@ def test_a_zoom_holds_for_all_charts_when_wanted(visiting: Visit) -> None:
     visiting.go("Engagement")
     visiting.charts(PAGES["Engagement"])
     eventually(lambda: page.evaluate(_ALL) == [zoomed] * 2, lambda: f"{zoomed} on both: {page.evaluate(_ALL)}")
-    page.locator(".js-plotly-plot .nsewdrag").first.dblclick()
     free = f"{_OVER_TIME}.every(p => p._fullLayout.xaxis.autorange === true)"
-    eventually(lambda: page.evaluate(free), "no zoom on any chart")
+
+    def ended() -> bool:
+        # plotly takes two clicks that a busy page handles more than 300 ms apart for single ones
+        if not page.evaluate(free):
+            page.locator(".js-plotly-plot .nsewdrag").first.dblclick()
+        return bool(page.evaluate(free))
+
+    eventually(ended, "no zoom on any chart", every_s=2)
 
 
 def test_plotly_is_fetched_once(new_browser: BrowserContext, dashboard: str, flowing: None) -> None:

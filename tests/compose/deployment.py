@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.patience import eventually_blocking
+from tests.patience import Explanation, eventually_blocking
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDER = REPOSITORY / "deploy" / "compose"
@@ -29,10 +29,12 @@ BUILD_WITHIN_S = 3000
 UP_WITHIN_S = 1500
 COMMAND_WITHIN_S = 300
 ANSWER_WITHIN_S = 300
+#: an audit reads every record there is, and may be asked for again
+PROOF_WITHIN_S = 900
 
 
-def eventually(question: Callable[[], bool], what: str, within_s: float = 300) -> None:
-    """Asks until the answer is yes. A connection that fails is a no.
+def eventually(question: Callable[[], bool], what: Explanation, within_s: float = 300) -> None:
+    """Asks until the answer is yes. A connection or a command that fails, or takes too long, is a no.
 
     Raises:
         AssertionError: it never was.
@@ -43,11 +45,13 @@ def eventually(question: Callable[[], bool], what: str, within_s: float = 300) -
         nonlocal last
         try:
             return question()
-        except (httpx.HTTPError, subprocess.CalledProcessError) as error:
+        except (httpx.HTTPError, AssertionError, subprocess.TimeoutExpired) as error:
             last = error
             return False
 
-    eventually_blocking(answer, lambda: f"{what} (last answer: {last})", within_s, every_s=0.5)
+    eventually_blocking(
+        answer, lambda: f"{what() if callable(what) else what} (last answer: {last})", within_s, every_s=0.5
+    )
 
 
 @dataclass
@@ -180,7 +184,7 @@ class Deployment:
             found = self.call("POST", "provisioner", "verify?wait=true")
             return bool(found["ok"]) and not any(table["unsure"] for table in found["tables"])
 
-        eventually(audited, "the audit finds every row equal")
+        eventually(audited, lambda: f"the audit finds every row equal: {found}", within_s=PROOF_WITHIN_S)
         assert sum(table["equal"] for table in found["tables"]) > 0, found
         differences = self.differences()
         assert differences == [], f"{len(differences)} differences:\n" + "\n".join(differences[:20])

@@ -20,7 +20,17 @@ from benchmarks.document import write_section
 from shared.topics import PAGE_VIEW, USER_SESSION
 from tests.browser.driving import ARGUMENTS, CHROMIUM, PATIENCE_MS, person, visit
 from tests.browser.test_pictures import save
-from tests.compose.deployment import ACCOUNTS, ADDRESS, OWN, PORTS, PROJECT, REPOSITORY, Deployment, eventually
+from tests.compose.deployment import (
+    ACCOUNTS,
+    ADDRESS,
+    ANSWER_WITHIN_S,
+    OWN,
+    PORTS,
+    PROJECT,
+    REPOSITORY,
+    Deployment,
+    eventually,
+)
 from tests.drill import bound
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
@@ -85,8 +95,10 @@ def test_the_dashboard_shows_it_and_its_buttons_work(deployment: Deployment) -> 
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         with visit(person(browser), deployment.url("dashboard")) as visitor:
             visitor.open()
-            drawn = visitor.charts(3)
-            assert all(any(trace["y"] or trace["z"] for trace in chart) for chart in drawn)
+            eventually(
+                lambda: all(any(trace["y"] or trace["z"] for trace in chart) for chart in visitor.charts(3)),
+                "data in every chart",
+            )
             expect(visitor.main.get_by_test_id("stException")).to_have_count(0)
             visitor.sidebar.get_by_role("button", name="Stop", exact=False).click()
             eventually(lambda: state() == "stopped", "the generator has stopped")
@@ -139,7 +151,7 @@ def test_the_network_of_the_engines_has_no_way_out(deployment: Deployment) -> No
     """Not even to a container of the other network, which a service that is in both networks reaches."""
     networks = deployment.inspect("prometheus")["NetworkSettings"]["Networks"]
     address = networks[f"{PROJECT}_control"]["IPAddress"]
-    open_it = f"import socket; socket.create_connection(('{address}', {PROMETHEUS}), 30)"
+    open_it = f"import socket; socket.create_connection(('{address}', {PROMETHEUS}), 120)"
     deployment.inside("seeder", "python", "-c", open_it)
     for name in ("kafka1", "mysql", "connect", "zookeeper", "pinot-server"):
         assert list(deployment.inspect(name)["NetworkSettings"]["Networks"]) == [f"{PROJECT}_data"]
@@ -162,7 +174,7 @@ def test_a_wrong_or_missing_token_is_refused(
     deployment: Deployment, service: str, path: str, token: str | None
 ) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = httpx.get(f"{deployment.url(service)}{path}", headers=headers, timeout=60)
+    answer = httpx.get(f"{deployment.url(service)}{path}", headers=headers, timeout=ANSWER_WITHIN_S)
     assert answer.status_code == 401
     if service != "ksql":  # whose errors have ksqlDB's form
         assert answer.headers["content-type"] == "application/problem+json"
@@ -206,7 +218,7 @@ def test_an_example_password_stops_the_set_up(deployment: Deployment) -> None:
 
 def test_prometheus_scrapes_everything_and_raises_an_alert(deployment: Deployment) -> None:
     def prometheus(path: str, **parameters: str) -> dict[str, object]:
-        answer = httpx.get(f"http://{ADDRESS}:{PROMETHEUS}/api/v1/{path}", params=parameters, timeout=60)
+        answer = httpx.get(f"http://{ADDRESS}:{PROMETHEUS}/api/v1/{path}", params=parameters, timeout=ANSWER_WITHIN_S)
         answer.raise_for_status()
         return dict(answer.json()["data"])
 
@@ -244,7 +256,7 @@ def test_an_event_of_a_visitor_is_in_its_topic_once_although_the_collector_is_ki
     event = {"id": f"compose-{uuid4().hex}", "session": f"visit-{uuid4().hex}", "url": "https://shop.example/lamps"}
 
     def send() -> dict[str, Any]:
-        answer = httpx.post(f"{deployment.url('collector')}/collect", json=event, timeout=60)
+        answer = httpx.post(f"{deployment.url('collector')}/collect", json=event, timeout=ANSWER_WITHIN_S)
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 
