@@ -6,16 +6,25 @@
   let ending = false;
 
   function again() {
-    const before = Number(sessionStorage.getItem(KEY));
+    let before = MOST; // where nothing can be kept nothing is counted either
+    try {
+      before = Number(sessionStorage.getItem(KEY));
+      sessionStorage.setItem(KEY, before + !ending);
+    } catch { /* storage is blocked */ }
     if (ending || before >= MOST) return;
     ending = true;
-    sessionStorage.setItem(KEY, before + 1);
     setTimeout(() => location.reload(), 1_000 * (before + 1));
+  }
+
+  function calm() {
+    try {
+      if (!ending) sessionStorage.removeItem(KEY);
+    } catch { /* as above */ }
   }
 
   addEventListener("error", ({ target }) => {
     if (target instanceof Element && target.matches("script[type=module], link[rel=modulepreload], link[rel=stylesheet]")) again();
   }, true);
   addEventListener("vite:preloadError", again); // a part that is fetched when it is first needed
-  setTimeout(() => { if (!ending) sessionStorage.removeItem(KEY); }, CALM_MS);
+  setTimeout(calm, CALM_MS);
 })();

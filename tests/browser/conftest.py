@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.driving import ARGUMENTS, CHROMIUM, QUERY, Visit, eventually, person, visit
+from tests.browser.imitation import Imitation
+from tests.browser.imitation import imitation as imitation_of_servers
 from tests.browser.system import complete, rows, run
 from tests.integration.comparison import DIMENSIONS
 from tests.patience import STEP_S
@@ -41,6 +43,27 @@ def new_browser(chromium: Browser) -> Iterator[BrowserContext]:
     context = person(chromium)
     yield context
     context.close()
+
+
+@pytest.fixture(scope="package")
+def imitation() -> Iterator[Imitation]:
+    with imitation_of_servers() as running:
+        yield running
+
+
+@pytest.fixture
+def imitated(imitation: Imitation) -> Imitation:
+    """As it begins, whatever the test before has left."""
+    imitation.reset()
+    return imitation
+
+
+@pytest.fixture
+def visiting(browser: BrowserContext, imitated: Imitation) -> Iterator[Visit]:
+    """A tab for the dashboard whose servers are imitated; nothing in it may complain."""
+    with visit(browser, imitated.url) as found:
+        yield found
+    assert found.complaints == []
 
 
 @pytest.fixture(scope="package")

@@ -33,13 +33,18 @@ class Imitation:
     services: Services
     pinot: Pinot
 
+    def reset(self) -> None:
+        """The generator runs and every table has rows of now."""
+        vars(self.services).update(vars(Services()))
+        self.services.generator.update(state="running", target_rate=200.0, profile={"kind": "constant"})
+        self.services.generator["achieved_rate"] = {"last_1s": 200.0, "last_10s": 200.0, "overall": 200.0}
+        self.pinot.tables, self.pinot.failure = flowing(), None
+
 
 @contextmanager
 def imitation() -> Iterator[Imitation]:
-    """While it lasts, the generator runs and every table has rows, unless a test changes that."""
-    services, pinot = Services(), Pinot(flowing())
-    services.generator.update(state="running", target_rate=200.0, profile={"kind": "constant"})
-    services.generator["achieved_rate"] = {"last_1s": 200.0, "last_10s": 200.0, "overall": 200.0}
+    """A test changes what is behind it, and ``reset`` changes it back."""
+    services, pinot = Services(), Pinot()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -72,6 +77,8 @@ def imitation() -> Iterator[Imitation]:
         try:
             addresses = {f"PAGEPULSE_{name}_URL": f"http://127.0.0.1:{server.server_port}" for name in _PARTS}
             with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", addresses) as url:
-                yield Imitation(url, services, pinot)
+                made = Imitation(url, services, pinot)
+                made.reset()
+                yield made
         finally:
             server.shutdown()

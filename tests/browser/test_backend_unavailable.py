@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import expect
 
-from tests.browser.driving import PAGES, STRIP, Visit, eventually, visit
-from tests.browser.imitation import Imitation, imitation
+from tests.browser.driving import PAGES, STRIP, Visit, eventually
+from tests.browser.imitation import Imitation
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def imitated() -> Iterator[Imitation]:
-    with imitation() as running:
-        yield running
-
-
-@pytest.fixture
-def visiting(browser: BrowserContext, imitated: Imitation) -> Iterator[Visit]:
-    imitated.services.unavailable.clear()
-    imitated.pinot.failure = None
-    with visit(browser, imitated.url) as found:
-        yield found
-    assert found.complaints == []
 
 
 def test_colours_are_right_once_the_theme_has_changed(visiting: Visit) -> None:
