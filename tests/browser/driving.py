@@ -49,7 +49,6 @@ PATIENCE_MS = STEP_S * 1_000
 expect.set_options(timeout=PATIENCE_MS)
 #: of an address that shows soon what others change; the default is 15 s
 QUERY = "?refresh=5s"
-_PORTS_TRIED = 3
 #: what every test of a page waits with
 eventually = eventually_blocking
 
