@@ -138,7 +138,8 @@ class Visit:
     def go(self, title: str) -> None:
         """Chooses a page in the menu. On a phone the menu is behind a button."""
         link = self.sidebar.get_by_role("link", name=title)
-        phone = bool(self.page.viewport_size) and self.page.viewport_size["width"] < 600
+        size = self.page.viewport_size
+        phone = size is not None and size["width"] < 600
         if phone and not link.is_visible():
             self.page.get_by_test_id("stExpandSidebarButton").click()
         link.click()

@@ -38,7 +38,8 @@ class Imitation:
         vars(self.services).update(vars(Services()))
         self.services.generator.update(state="running", target_rate=200.0, profile={"kind": "constant"})
         self.services.generator["achieved_rate"] = {"last_1s": 200.0, "last_10s": 200.0, "overall": 200.0}
-        self.pinot.tables, self.pinot.failure = flowing(), None
+        self.pinot.tables = {**flowing()}
+        self.pinot.failure = None
 
 
 @contextmanager

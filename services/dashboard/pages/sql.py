@@ -103,10 +103,11 @@ def _show(answer: dict[str, Any] | None) -> None:
 
 def readable(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
     """The frame with its times, epoch milliseconds, in words of the viewer's zone. A column is one of times by its name and its values."""
-    times = [
-        name for name in frame if _NAMES_OF_TIMES.search(re.sub(r" \(\d+\)$", "", name)) and _are_times(frame[name])
-    ]
-    return frame.assign(**{name: [None if pd.isna(at) else moment(at, zone) for at in frame[name]] for name in times})
+    shown = frame.copy()
+    for name in map(str, frame):
+        if _NAMES_OF_TIMES.search(re.sub(r" \(\d+\)$", "", name)) and _are_times(frame[name]):
+            shown[name] = [None if pd.isna(at) else moment(at, zone) for at in frame[name]]
+    return shown
 
 
 def _are_times(column: pd.Series[Any]) -> bool:

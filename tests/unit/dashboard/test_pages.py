@@ -462,7 +462,7 @@ def test_times_in_the_rows_of_a_query_are_shown_as_times_and_saved_as_they_are(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved: list[Callable[[], bytes]] = []
-    monkeypatch.setattr(sql.st, "download_button", lambda _label, data, *_, **__: saved.append(data))
+    monkeypatch.setattr(streamlit, "download_button", lambda _label, data, *_, **__: saved.append(data))
     at = 1_795_000_000_123
     services.table = {
         "columns": [
