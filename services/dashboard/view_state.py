@@ -130,7 +130,9 @@ def choose(default_refresh: float) -> None:
 def current() -> ViewState:
     """The choices as they are now; also right inside a fragment."""
     state = st.session_state
-    chosen, refresh, zone = state.get(_RANGE_KEY), state.get(_REFRESH_KEY), _zone()
+    chosen, zone = state.get(_RANGE_KEY), _zone()
+    # in the first run the living part of the sidebar begins before the choice is drawn that takes it from the address
+    refresh = state.get(_REFRESH_KEY) or st.query_params.get(_REFRESH_KEY)
     dates = _dates(state.get("from"), state.get("to"), zone) if chosen == CUSTOM else None
     return ViewState(
         range=str(chosen) if chosen in RANGES or dates else "15m",

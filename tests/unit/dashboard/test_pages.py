@@ -305,6 +305,23 @@ def test_the_address_keeps_the_view() -> None:
     assert test.caption[-1].value == "6h None"
 
 
+def test_an_interval_in_the_address_holds_from_the_first_fragment_on() -> None:
+    def script() -> None:
+        import streamlit as st  # noqa: PLC0415
+
+        from services.dashboard import view_state  # noqa: PLC0415
+
+        st.caption(f"{view_state.current().every}")
+        view_state.choose(15)
+
+    for given, every in (("2s", "2.0"), ("paused", "None"), ("1ms", "15.0")):
+        test = AppTest.from_function(script, default_timeout=STEP_S)
+        test.query_params["refresh"] = given
+        test.run()
+        assert not test.exception
+        assert test.caption[0].value == every
+
+
 def _range_script() -> None:
     import streamlit as st  # noqa: PLC0415
 
