@@ -24,6 +24,8 @@ IMAGES = Path(REPOSITORY) / "docs" / "images"
 #: width, height, name
 SIZES = ((1280, 800, "desktop"), (390, 844, "phone"))
 _MOST_BYTES = 3_000_000
+#: px; a page that is longer is shown as far
+_TALLEST = 1_250
 
 asked = pytest.mark.skipif(
     os.environ.get("PAGEPULSE_SCREENSHOTS") != "1", reason="PAGEPULSE_SCREENSHOTS=1 takes pictures"
@@ -38,11 +40,15 @@ def test_pictures(browser: BrowserContext, dashboard: str, stack: Stack) -> None
     for dark, (width, height, size) in product((False, True), SIZES):
         with visit(browser, dashboard, width=width, height=height, dark=dark) as visiting:
             for title in PAGES:
+                visiting.page.set_viewport_size({"width": width, "height": height})
                 # by address: on a phone the navigation is collapsed
                 visiting.arrive(title)
                 if title == "SQL":
                     visiting.main.get_by_role("button", name="Run").click()
                     expect(visiting.main.get_by_test_id("stDataFrame")).to_be_visible()
+                if size == "desktop":
+                    length = visiting.page.get_by_test_id("stMain").evaluate("main => main.scrollHeight")
+                    visiting.page.set_viewport_size({"width": width, "height": max(height, min(length, _TALLEST))})
                 visiting.page.wait_for_timeout(2_000)  # the map and the fonts, which nothing announces
                 name = f"{title.lower()}-{size}-{'dark' if dark else 'light'}.png"
                 save(visiting.page.screenshot(), IMAGES / name)
