@@ -58,7 +58,7 @@ def _choose(view: ViewState) -> dict[str, Any]:
             if chosen is not None:
                 query["at"] = int(chosen.replace(tzinfo=ZoneInfo(view.zone)).timestamp() * 1000)
         elif start == "offset":
-            query["at"] = st.number_input("Offset", 0, 2**53, 0, key="records-offset")
+            query["at"] = st.number_input("Offset", 0, 2**53 - 1, 0, key="records-offset")
             if partition is None:
                 query["partition"] = 0
                 st.caption("Offsets count within a partition: partition 0 is shown until you choose another one.")

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -55,7 +56,7 @@ def shared(monkeypatch: pytest.MonkeyPatch, pinot: Pinot, services: Services) ->
     yield made
 
 
-def open_page(name: str) -> AppTest:
+def open_page(name: str, **address: str) -> AppTest:
     def script(page: str) -> None:
         import importlib  # noqa: PLC0415
 
@@ -64,7 +65,10 @@ def open_page(name: str) -> AppTest:
         sidebar.draw()
         importlib.import_module(f"services.dashboard.pages.{page}").render()
 
-    test = AppTest.from_function(script, args=(name,), default_timeout=STEP_S).run()
+    test = AppTest.from_function(script, args=(name,), default_timeout=STEP_S)
+    for choice, value in address.items():
+        test.query_params[choice] = value
+    test.run()
     assert not test.exception, test.exception
     return test
 
@@ -458,6 +462,27 @@ def test_strange_records_are_shown_as_they_are(services: Services) -> None:
     assert shown["Key"].tolist() == ["null", r"\u200b\u202ea"]
     assert shown["Value"].tolist() == ["null", r'"\u202eevil"']
     assert shown["Time"].tolist()[0] == f"{2**62} ms"
+
+
+def test_records_of_windowed_keys_have_their_window(services: Services) -> None:
+    services.records = [
+        {"partition": 0, "offset": 7, "timestamp": 1_800_000_000_000, "key": "Inbox", "value": None, "headers": [], "size": 0}
+        | {"window_start": 1_800_000_000_000, "window_end": 1_800_000_060_000}
+    ]
+    shown = open_page("records").dataframe[0].value
+    assert shown["Key"].tolist() == ["Inbox"]
+    assert shown["Window"].tolist() == ["2027-01-15 08:00:00.000 – 2027-01-15 08:01:00.000"]
+
+
+def test_records_begin_at_a_time_or_at_an_offset_of_a_partition(services: Services) -> None:
+    test = open_page("records", begin="time")
+    when = datetime(2026, 11, 1, 10, 30)  # noqa: DTZ001 - as the field has it: the zone is the viewer's
+    test.datetime_input[0].set_value(when).run()
+    at = str(int(when.replace(tzinfo=UTC).timestamp() * 1000))
+    assert services.asked[-1][1] == {"from": "time", "at": at, "limit": "20"}
+    test = open_page("records", begin="offset")
+    next(field for field in test.number_input if field.label == "Offset").set_value(5).run()
+    assert services.asked[-1][1] == {"from": "offset", "at": "5", "partition": "0", "limit": "20"}
 
 
 def test_rejected_events_can_be_looked_at() -> None:
