@@ -41,7 +41,7 @@ reset: ## stop everything and forget all data
 
 clean: ## as reset, and remove the Python environment and what tools have cached here
 	@if [ -x $(PAGEPULSE) ]; then $(PAGEPULSE) reset; fi
-	@rm -rf .venv .pagepulse .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis .import_linter_cache .import-linter-cache dist
+	@rm -rf .venv .pagepulse .mypy_cache .ruff_cache .pytest_cache .coverage coverage.txt .hypothesis .import_linter_cache .import-linter-cache dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 compose: ## the same in containers (Docker Compose); IMAGES=local makes every image here, without an image registry
@@ -71,7 +71,7 @@ test: ## set-up, lint, types, and every test, on the real stack too
 	@$(PAGEPULSE) setup --tests
 	$(MAKE) -j2 --output-sync=target lint types
 	$(BIN)/python -m pytest -m 'not stack and not compose' -n auto --maxprocesses 8 --dist worksteal --cov --cov-report=
-	@$(BIN)/coverage report --skip-covered --sort=cover > .coverage.txt; head -n 12 .coverage.txt
+	@$(BIN)/coverage report --skip-covered --sort=cover > coverage.txt; head -n 12 coverage.txt
 	@echo "coverage of lines and branches, in percent:"; $(BIN)/coverage report --format=total
 	$(BIN)/python -m pytest -m 'stack and not compose' tests/integration tests/browser
 
