@@ -91,7 +91,7 @@ def _show(query: Mapping[str, Any]) -> None:
         f"{result.value.get('scanned', 0):,} searched{bounds}. Select a row to see the whole record below."
     )
     if not found:
-        st.info("No record matches.", icon=":material/search_off:")
+        st.info(nothing(query.get("partition"), partitions), icon=":material/search_off:")
         return
     frame = table(found, view.zone)
     selected: Any = st.dataframe(
@@ -108,6 +108,15 @@ def _show(query: Mapping[str, Any]) -> None:
         "CSV", lambda: frame.to_csv(index=False).encode(), f"{query['topic']}.csv", "text/csv", on_click="ignore"
     )
     _detail(found[rows[0] if rows and rows[0] < len(found) else 0], view.zone)
+
+
+def nothing(partition: int | None, partitions: list[Mapping[str, Any]]) -> str:
+    """Why there is no record. A topic of few keys leaves partitions empty."""
+    filled = [int(each["partition"]) for each in partitions if each["begin"] < each["end"]]
+    if partition is None or partition in filled or not filled:
+        return "No record matches."
+    others = ", ".join(map(str, filled))
+    return f"Partition {partition} has no records; partition{'s' * (len(filled) > 1)} {others} {'do' if len(filled) > 1 else 'does'}."
 
 
 def table(found: list[Mapping[str, Any]], zone: str) -> pd.DataFrame:

@@ -466,7 +466,15 @@ def test_strange_records_are_shown_as_they_are(services: Services) -> None:
 
 def test_records_of_windowed_keys_have_their_window(services: Services) -> None:
     services.records = [
-        {"partition": 0, "offset": 7, "timestamp": 1_800_000_000_000, "key": "Inbox", "value": None, "headers": [], "size": 0}
+        {
+            "partition": 0,
+            "offset": 7,
+            "timestamp": 1_800_000_000_000,
+            "key": "Inbox",
+            "value": None,
+            "headers": [],
+            "size": 0,
+        }
         | {"window_start": 1_800_000_000_000, "window_end": 1_800_000_060_000}
     ]
     shown = open_page("records").dataframe[0].value
@@ -483,6 +491,20 @@ def test_records_begin_at_a_time_or_at_an_offset_of_a_partition(services: Servic
     test = open_page("records", begin="offset")
     next(field for field in test.number_input if field.label == "Offset").set_value(5).run()
     assert services.asked[-1][1] == {"from": "offset", "at": "5", "partition": "0", "limit": "20"}
+
+
+@pytest.mark.parametrize(
+    ("partition", "ends", "words"),
+    [
+        (0, [0, 9, 0, 4], "Partition 0 has no records; partitions 1, 3 do."),
+        (0, [0, 9], "Partition 0 has no records; partition 1 does."),
+        (1, [0, 9], "No record matches."),
+        (None, [0, 9], "No record matches."),
+        (0, [0, 0], "No record matches."),
+    ],
+)
+def test_an_empty_partition_is_named(partition: int | None, ends: list[int], words: str) -> None:
+    assert records.nothing(partition, [{"partition": n, "begin": 0, "end": end} for n, end in enumerate(ends)]) == words
 
 
 def test_rejected_events_can_be_looked_at() -> None:
