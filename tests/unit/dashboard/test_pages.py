@@ -484,7 +484,7 @@ def test_records_of_windowed_keys_have_their_window(services: Services) -> None:
 
 def test_records_begin_at_a_time_or_at_an_offset_of_a_partition(services: Services) -> None:
     test = open_page("records", begin="time")
-    when = datetime(2026, 11, 1, 10, 30)  # noqa: DTZ001 - as the field has it: the zone is the viewer's
+    when = datetime(2026, 11, 1, 10, 30)
     test.datetime_input[0].set_value(when).run()
     at = str(int(when.replace(tzinfo=UTC).timestamp() * 1000))
     assert services.asked[-1][1] == {"from": "time", "at": at, "limit": "20"}
