@@ -11,6 +11,7 @@ from threading import Thread
 import httpx
 
 from tests.browser.driving import streamlit_server
+from tests.patience import STEP_S
 from tests.unit.dashboard.fakes import Pinot, Services, flowing
 
 _PARTS = (
@@ -23,6 +24,8 @@ _PARTS = (
     "KSQL",
     "CONNECT",
 )
+#: on a busy machine an imitated server may be slow, and a test may hold its answer back; what is away refuses at once
+_PATIENT = {f"PAGEPULSE_{kind}_TIMEOUT": f"PT{STEP_S:.0f}S" for kind in ("REST", "ACTION", "QUERY")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def imitation() -> Iterator[Imitation]:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
             addresses = {f"PAGEPULSE_{name}_URL": f"http://127.0.0.1:{server.server_port}" for name in _PARTS}
-            with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", addresses) as url:
+            with streamlit_server(["services.dashboard"], "PAGEPULSE_PORT", addresses | _PATIENT) as url:
                 made = Imitation(url, services, pinot)
                 made.reset()
                 yield made
