@@ -28,9 +28,14 @@ def test_there_is_one_button_while_its_action_is_under_way_and_a_double_click_ac
 
     monkeypatch.setattr(imitated.services, "_act", held)
     imitated.services.generator["state"] = "stopped"
-    # an answer of before is shared for a second: the next refresh shows that the generator is stopped
-    visiting.arrive("Controls", "refresh=2s")
     start = visiting.main.get_by_role("button", name="Start", exact=True)
+
+    def shown() -> bool:
+        """An answer of before is shared for a second: after it the page shows that the generator is stopped."""
+        visiting.arrive("Controls", "refresh=paused")
+        return start.count() == 1
+
+    eventually(shown, "the generator is stopped")
     try:
         start.dblclick()
         expect(visiting.main.get_by_text("Starting…")).to_be_visible()
